@@ -1,0 +1,1 @@
+"""Classical and third-party samplers, one file a family."""

@@ -1,0 +1,142 @@
+"""torchsde's solvers on the suite's grids and Brownian paths (Li et al. 2020, github.com/google-research/torchsde).
+
+The steps are torchsde's own; the loop is ours, because its `sdeint` takes one constant step size and asks for
+one more drift than it needs. torchsde sees the noise of the suite's driver in place of its own.
+"""
+
+from collections.abc import Iterator
+from typing import Any, ClassVar
+
+import torch
+from torch import Tensor
+
+from sigbench.errors import BadInput
+from sigbench.sampler import Sampler
+from sigbench.sde.brownian import BrownianDriver
+from sigbench.sde.grid import Grid, Step
+from sigbench.sde.problem import SDEProblem
+
+
+class BrownianAdapter:
+    """Answers torchsde's `bm(ta, tb, return_U=…)` with the driver's signature of the current step.
+
+    torchsde's U is ∫(W_u − W_a) du, our M₁. Raises BadInput for any interval other than the current step.
+    """
+
+    levy_area_approximation = "space-time"
+
+    def __init__(self, brownian: BrownianDriver, shape: tuple[int, ...], order: int) -> None:
+        self._brownian, self.shape, self._order = brownian, shape, order
+        self.step: Step | None = None
+
+    def __call__(self, ta: Tensor, tb: Tensor, return_U: bool = False, return_A: bool = False) -> Any:
+        step = self.step
+        if step is None or return_A or (float(ta), float(tb)) != (step.start, step.end):
+            raise BadInput("torchsde asked for noise other than ΔW and U over the current step.")
+        signature = self._brownian.signature(step, self._order)
+        if return_U:
+            return signature.increment.flatten(1), signature.time_integral.flatten(1)
+        return signature.increment.flatten(1)
+
+
+class _Equation(torch.nn.Module):
+    """The problem in torchsde's words, for states flattened to (n, d)."""
+
+    def __init__(self, problem: SDEProblem, sde_type: str, noise_type: str) -> None:
+        super().__init__()
+        self.problem, self.sde_type, self.noise_type = problem, sde_type, noise_type
+
+    def f(self, t: Tensor, y: Tensor) -> Tensor:
+        return self.problem.drift(float(t), y.view(-1, *self.problem.shape)).flatten(1)
+
+    def g(self, t: Tensor, y: Tensor) -> Tensor:
+        value = self.problem.diffusion(float(t), y.view(-1, *self.problem.shape))
+        return value.flatten(1) if isinstance(value, Tensor) else torch.full_like(y, value)
+
+    def g_prod(self, t: Tensor, y: Tensor, v: Tensor) -> Tensor:
+        value = self.problem.diffusion(float(t), y.view(-1, *self.problem.shape))
+        return v * (value.flatten(1) if isinstance(value, Tensor) else value)
+
+
+class _TorchsdeSampler(Sampler):
+    """A torchsde solver, stepped over the grid.
+
+    Its Stratonovich solvers are for additive noise here, where both calculi agree.
+    """
+
+    citation = "Li et al. 2020, torchsde"
+    family = "sde"
+    method: ClassVar[str]
+    sde_type: ClassVar[str] = "ito"
+    treats_additive_as: ClassVar[str] = "additive"
+
+    def walk(self, problem: SDEProblem, x: Tensor, grid: Grid, brownian: BrownianDriver) -> Iterator[Tensor]:
+        # The solver classes have no public name; torchsde's own sdeint imports them from here.
+        from torchsde._core import base_sde, methods
+
+        if problem.noise_type != "additive" and self.sde_type != "ito":
+            raise BadInput(f"{self.name} integrates Stratonovich equations, the problem is Itô with diagonal noise.")
+        noise_type = self.treats_additive_as if problem.noise_type == "additive" else "diagonal"
+        bm = BrownianAdapter(brownian, (len(x), x[0].numel()), self.signature_order)
+        solver = methods.select(self.method, self.sde_type)(
+            sde=base_sde.ForwardSDE(_Equation(problem, self.sde_type, noise_type)),
+            bm=bm, dt=None, adaptive=False, rtol=None, atol=None, dt_min=None, options={},
+        )  # fmt: skip
+        times = torch.tensor(grid.times, dtype=torch.float64)
+        y, extra = x.flatten(1), None
+        for step, start, end in zip(grid, times[:-1], times[1:], strict=True):
+            bm.step = step
+            if extra is None:
+                extra = solver.init_extra_solver_state(start, y)
+            y, extra = solver.step(start, end, y, extra)
+            yield y.view_as(x)
+
+
+class TorchsdeEuler(_TorchsdeSampler):
+    """torchsde's Euler–Maruyama."""
+
+    name, method = "torchsde-euler", "euler"
+    strong_order, strong_order_general = 1.0, 0.5
+
+
+class TorchsdeMilstein(_TorchsdeSampler):
+    """torchsde's Itô–Milstein; on additive noise it is Euler–Maruyama."""
+
+    name, method = "torchsde-milstein", "milstein"
+    strong_order, strong_order_general = 1.0, 1.0
+
+
+class TorchsdeSRK(_TorchsdeSampler):
+    """torchsde's stochastic Runge–Kutta: SRA1 on additive noise."""
+
+    name, method = "torchsde-srk", "srk"
+    citation = "Rößler 2010, by torchsde (Li et al. 2020)"
+    strong_order, strong_order_general = 1.5, 1.5
+    signature_order = 2
+    nfe_per_step = 2
+
+
+class TorchsdeHeun(_TorchsdeSampler):
+    """torchsde's Stratonovich–Heun."""
+
+    name, method, sde_type = "torchsde-heun", "heun", "stratonovich"
+    strong_order, strong_order_general = 1.0, 1.0
+    nfe_per_step = 2
+
+
+class TorchsdeMidpoint(_TorchsdeSampler):
+    """torchsde's Stratonovich midpoint rule."""
+
+    name, method, sde_type = "torchsde-midpoint", "midpoint", "stratonovich"
+    strong_order, strong_order_general = 1.0, 1.0
+    nfe_per_step = 2
+
+
+class TorchsdeReversibleHeun(_TorchsdeSampler):
+    """torchsde's reversible Heun; one call a step and one more at the start."""
+
+    name, method, sde_type = "torchsde-reversible-heun", "reversible_heun", "stratonovich"
+    citation = "Kidger et al. 2021, arXiv 2105.13493, by torchsde"
+    strong_order, strong_order_general = 1.0, 0.5
+    # Its product with additive noise is a batch of d × d matrices; with diagonal noise it is elementwise.
+    treats_additive_as = "diagonal"

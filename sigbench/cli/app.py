@@ -1,0 +1,70 @@
+"""The command `sigbench`: its commands, and what happens to errors.
+
+Exit codes: 0 done, 1 the thing measured failed, 2 bad input, 3 inconclusive (interrupted, say), 4 nothing was
+measured.
+"""
+
+import os
+import sys
+from typing import Annotated
+
+import click
+import typer
+
+from sigbench import __version__
+from sigbench.cli import doctor, listing, run, train
+from sigbench.errors import SigbenchError
+
+app = typer.Typer(
+    name="sigbench",
+    help="Measure fast samplers of diffusion models: same budget, same noise, intervals, floors.",
+    epilog="Start with: sigbench run --task gmm --sampler sigdeg,euler-maruyama,ddim --steps 5,10,20",
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+    add_completion=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+app.command("run")(run.run)
+app.command("train")(train.train)
+app.command("list")(listing.list_)
+app.command("doctor")(doctor.doctor)
+
+
+def _print_version(wanted: bool) -> None:
+    if wanted:
+        typer.echo(f"sigbench {__version__}")
+        raise typer.Exit
+
+
+@app.callback()
+def _options(
+    version: Annotated[
+        bool, typer.Option("--version", callback=_print_version, is_eager=True, help="Print the version.")
+    ] = False,
+) -> None:
+    pass
+
+
+def main() -> None:
+    """Runs the command line and leaves with the exit code that its outcome has."""
+    try:
+        code = app(standalone_mode=False)
+        sys.stdout.flush()
+    except SigbenchError as error:
+        _say(str(error))
+        code = error.exit_code
+    except click.ClickException as error:
+        error.show()
+        code = 2
+    except (KeyboardInterrupt, click.Abort):
+        _say("interrupted; nothing was left half-written.")
+        code = 3
+    except BrokenPipeError:
+        # The reader went away (`| head`): leave quietly, and keep the interpreter from flushing again.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        code = 0
+    sys.exit(code if isinstance(code, int) else 0)
+
+
+def _say(message: str) -> None:
+    print(f"sigbench: {message}", file=sys.stderr)

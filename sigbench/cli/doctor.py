@@ -1,0 +1,89 @@
+"""`sigbench doctor`: whether this installation is fit to measure."""
+
+import json as json_module
+from typing import Annotated, Any
+
+import typer
+
+
+def doctor(json: Annotated[bool, typer.Option("--json", help="Print one JSON object.")] = False) -> None:
+    """Show versions, device, plug-ins and artifacts, and check that the artifacts' hashes hold.
+
+    Leaves with exit code 1 where a package is missing, a plug-in cannot be loaded or a hash does not hold.
+    """
+    report = _report()
+    if json:
+        print(json_module.dumps(report))
+    else:
+        _print(report)
+    raise typer.Exit(0 if report["healthy"] else 1)
+
+
+def _report() -> dict[str, Any]:
+    import torch
+
+    from sigbench.errors import SigbenchError
+    from sigbench.networks.artifacts import load_artifact
+    from sigbench.records.provenance import device_name, provenance
+    from sigbench.registry import make_task, sampler_class, sampler_names, task_names
+
+    devices = [torch.device("cpu")] + [torch.device("cuda", i) for i in range(torch.cuda.device_count())]
+    facts = provenance(devices[0], torch.float32, {})
+    packages = facts["packages"]
+    plugins, artifacts = [], []
+    for kind, names, load in (("task", task_names(), make_task), ("sampler", sampler_names(), sampler_class)):
+        for name in names:
+            try:
+                load(name)
+                plugins.append({"kind": kind, "name": name, "problem": None})
+            except SigbenchError as error:
+                plugins.append({"kind": kind, "name": name, "problem": str(error)})
+    for name in task_names():
+        for sampler, folder in make_task(name).artifacts().items():
+            entry = {"task": name, "sampler": sampler, "sha256": None, "problem": None}
+            try:
+                entry["sha256"] = load_artifact(folder)[1].sha256
+            except SigbenchError as error:
+                entry["problem"] = str(error)
+            artifacts.append(entry)
+    problems = [p for p in (*plugins, *artifacts) if p["problem"]]
+    return {
+        "healthy": not problems and None not in packages.values(),
+        "sigbench": facts["sigbench"],
+        "git": facts["git"],
+        "python": facts["python"],
+        "platform": facts["platform"],
+        "threads": facts["threads"],
+        "devices": [{"device": str(d), "name": device_name(d)} for d in devices],
+        "packages": packages,
+        "plugins": plugins,
+        "artifacts": artifacts,
+    }
+
+
+def _print(report: dict[str, Any]) -> None:
+    from rich.console import Console
+    from rich.table import Table
+
+    console = Console(highlight=False)
+    table = Table(show_header=False, pad_edge=False, show_edge=False, box=None)
+    table.add_column(style="bold", no_wrap=True)
+    table.add_column(overflow="fold")
+    table.add_row("sigbench", report["sigbench"] + (f" at {report['git']}" if report["git"] else ""))
+    table.add_row("python", f"{report['python']} on {report['platform']}, {report['threads']} threads")
+    for device in report["devices"]:
+        table.add_row("device", f"{device['device']}: {device['name']}")
+    for name, version in report["packages"].items():
+        table.add_row(name, version or "[red]not installed[/red]")
+    for kind in ("task", "sampler"):
+        names = [p["name"] for p in report["plugins"] if p["kind"] == kind]
+        table.add_row(f"{kind}s", ", ".join(names))
+    for plugin in report["plugins"]:
+        if plugin["problem"]:
+            table.add_row("plug-in", f"[red]{plugin['problem']}[/red]")
+    for entry in report["artifacts"]:
+        what = f"{entry['sampler']} for {entry['task']}: "
+        held = f"SHA-256 {entry['sha256'][:16]}… holds" if entry["sha256"] else f"[red]{entry['problem']}[/red]"
+        table.add_row("artifact", what + held)
+    console.print(table)
+    console.print("[green]healthy[/green]" if report["healthy"] else "[red]not healthy[/red]")

@@ -1,0 +1,90 @@
+"""`sigbench list`: what is installed."""
+
+import json as json_module
+from enum import StrEnum
+from typing import Annotated, Any
+
+import typer
+
+
+class What(StrEnum):
+    """The kinds of things that can be listed."""
+
+    tasks = "tasks"
+    samplers = "samplers"
+    metrics = "metrics"
+
+
+def list_(
+    what: Annotated[What | None, typer.Argument(help="tasks, samplers or metrics; all where left out.")] = None,
+    json: Annotated[bool, typer.Option("--json", help="Print JSON Lines.")] = False,
+) -> None:
+    """List tasks, samplers and metrics with their declared facts."""
+    rows = {kind: _ROWS[kind]() for kind in ([what] if what is not None else list(What))}
+    if json:
+        for kind, entries in rows.items():
+            for entry in entries:
+                print(json_module.dumps({"kind": kind.value.removesuffix("s"), **entry}))
+        return
+    from rich.console import Console
+
+    console = Console()
+    for kind, entries in rows.items():
+        console.print(_table(kind.value, entries))
+        console.print()
+
+
+def _table(title: str, entries: list[dict[str, Any]]) -> Any:
+    from rich.table import Table
+
+    table = Table(title=title, title_justify="left", title_style="bold", pad_edge=False, show_edge=False)
+    for column in entries[0] if entries else ():
+        numeric = all(isinstance(e[column], int | float | None) for e in entries)
+        table.add_column(column.replace("_", " "), justify="right" if numeric else "left", no_wrap=column == "name")
+    for entry in entries:
+        table.add_row(*("–" if value is None else str(value) for value in entry.values()))
+    return table
+
+
+def _tasks() -> list[dict[str, Any]]:
+    from sigbench.registry import task_class, task_names
+
+    found = ((name, task_class(name)) for name in task_names())
+    return [
+        {
+            "name": name, "version": task.version, "title": task.title,
+            "samples": task.default_samples, "steps": ",".join(map(str, task.default_steps)), "grid": task.default_grid,
+        }
+        for name, task in found
+    ]  # fmt: skip
+
+
+def _samplers() -> list[dict[str, Any]]:
+    from sigbench.registry import sampler_class, sampler_names
+
+    found = ((name, sampler_class(name)) for name in sampler_names())
+    return [
+        {
+            "name": name, "family": sampler.family, "order": sampler.strong_order,
+            "NFE/step": sampler.nfe_per_step, "source": sampler.citation,
+        }
+        for name, sampler in found
+    ]  # fmt: skip
+
+
+def _metrics() -> list[dict[str, Any]]:
+    from sigbench.registry import make_task, task_names
+
+    rows: dict[str, dict[str, Any]] = {}
+    for task in task_names():
+        for metric in make_task(task).metrics():
+            row = rows.setdefault(
+                metric.name,
+                {"name": metric.name, "better": metric.better, "tasks": task, "method": metric.method},
+            )
+            if task not in row["tasks"].split(", "):
+                row["tasks"] += f", {task}"
+    return list(rows.values())
+
+
+_ROWS = {What.tasks: _tasks, What.samplers: _samplers, What.metrics: _metrics}

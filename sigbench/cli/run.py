@@ -1,0 +1,197 @@
+"""`sigbench run`: measure samplers on a task."""
+
+import re
+import sys
+from contextlib import nullcontext
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from sigbench.cli.parsing import split_ints, split_names
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+    from sigbench.experiments.cell import Cell
+    from sigbench.records.record import Record
+
+
+def run(
+    task: Annotated[str, typer.Option(help="The task; see `sigbench list tasks`.")],
+    sampler: Annotated[
+        str,
+        typer.Option(
+            help="Samplers, separated by commas: NAME, NAME:option=value, NAME@STEPS for a step count of its own, "
+            "FILE.py:CLASS for yours, or 'teacher' for the task's slow sampler."
+        ),
+    ],
+    steps: Annotated[str, typer.Option(help="Step counts, separated by commas [default: the task's].")] = "",
+    samples: Annotated[int | None, typer.Option(help="Samples in a repeat [default: the task's].")] = None,
+    repeats: Annotated[int, typer.Option(help="Independent repeats; intervals come from their spread.")] = 5,
+    seed: Annotated[int, typer.Option(help="Seed of all noise; samplers share their noise under one seed.")] = 0,
+    nfe: Annotated[int | None, typer.Option(help="Budget: refuse more network calls a sample than this.")] = None,
+    grid: Annotated[
+        str | None,
+        typer.Option(
+            help="Time grid of all samplers: uniform, quadratic, cosine, karras, log-snr, or a list of diffusion "
+            "times such as 1,0.5,0.1,0.001 [default: the task's]."
+        ),
+    ] = None,
+    batch: Annotated[int | None, typer.Option(help="Samples integrated at once [default: the task's].")] = None,
+    device: Annotated[str, typer.Option(help="auto, cpu or cuda.")] = "auto",
+    dtype: Annotated[
+        str, typer.Option(help="float32, float64, or bfloat16 (networks only; states stay float32).")
+    ] = "float32",
+    store: Annotated[Path, typer.Option(help="Folder where records are kept, one file a cell.")] = Path(
+        ".sigbench/records"
+    ),
+    resume: Annotated[bool, typer.Option("--resume", help="Take finished cells from the store.")] = False,
+    save_samples: Annotated[
+        Path | None, typer.Option(help="Folder for the first repeat's samples (.npy) and their picture.")
+    ] = None,
+    plot: Annotated[Path | None, typer.Option(help="File (.png, .svg) for the step-vs-quality chart.")] = None,
+    json: Annotated[bool, typer.Option("--json", help="Print one JSON record a line, and no table.")] = False,
+) -> None:
+    """Measure samplers on a task under the same budget and the same noise.
+
+    Every number comes with its 95 % interval over independent repeats and with its floor: the same metric
+    for exact draws of the truth. Records are kept in the store as soon as a cell is finished.
+
+    \b
+    sigbench run --task gmm --sampler sigdeg,euler-maruyama,ddim --steps 5,10,20
+    sigbench run --task gmm --sampler ./mine.py:MySampler,teacher --steps 10 --json
+    """
+    from sigbench.experiments.cell import Settings, plan_cells
+    from sigbench.experiments.run import measure
+    from sigbench.leaderboard.charts import check_picture
+    from sigbench.records.store import Store
+
+    settings = Settings(
+        task=task, samples=samples, repeats=repeats, seed=seed, nfe=nfe, grid=grid, batch=batch,
+        device=device, dtype=dtype,
+    )  # fmt: skip
+    if plot is not None:
+        check_picture(plot)
+    cells = plan_cells(settings, split_names(sampler), split_ints(steps, "--steps"))
+    records_at = Store(store)
+    if save_samples is not None:
+        save_samples.mkdir(parents=True, exist_ok=True)
+
+    records: list[Record] = []
+    kept = {cell.key: found for cell in cells if resume and (found := records_at.read(cell.key)) is not None}
+    todo = [cell for cell in cells if cell.key not in kept]
+    try:
+        with _Progress(todo) if sys.stderr.isatty() else nullcontext() as bar:
+            fresh = measure(
+                todo,
+                progress=bar.repeat if bar is not None else lambda done, total: None,
+                on_samples=None if save_samples is None else lambda c, x: _save(save_samples, c, x),
+            )
+            for cell in cells:
+                record = kept.get(cell.key) or next(fresh)
+                if cell.key not in kept:
+                    records_at.write(record)
+                records.append(record)
+                if bar is not None:
+                    bar.finished()
+                _report(record, as_json=json)
+    except KeyboardInterrupt:
+        _say(f"interrupted: {len(records)} of {len(cells)} cells are finished and kept in {store}; --resume goes on.")
+        raise typer.Exit(3 if records else 4) from None
+    if not json:
+        _print_tables(records)
+        _say(f"{len(records)} records are in {store}.")
+    if plot is not None:
+        from sigbench.leaderboard.charts import quality_chart, save_chart
+
+        headline = next((name for r in records for name in r["metrics"]), None)
+        if headline is not None:
+            save_chart(quality_chart(records, headline), plot)
+    good = sum(record["status"] == "ok" for record in records)
+    raise typer.Exit(0 if good == len(records) else 1 if good else 4)
+
+
+def _report(record: "Record", *, as_json: bool) -> None:
+    if record["status"] != "ok":
+        _say(f"{record['sampler']} at {record['steps']} steps {record['status']}: {record.get('error', '')}")
+    if as_json:
+        from sigbench.records.record import to_json
+
+        print(to_json(record), flush=True)
+
+
+def _print_tables(records: "list[Record]") -> None:
+    from rich.console import Console
+
+    from sigbench.leaderboard.table import LEGEND, break_even_lines, run_tables
+
+    console = Console()
+    first = records[0]
+    console.print(
+        f"[bold]{first['task']}[/bold] · {first['samples']} samples × {first['repeats']} repeats · "
+        f"grid {first['grid']} · seed {first['seed']} · {first['provenance']['device_name']} · "
+        f"{first['provenance']['dtype']}",
+        highlight=False,
+    )
+    for table in run_tables(records, console.width):
+        console.print()
+        console.print(table)
+    console.print()
+    console.print(LEGEND, style="dim", highlight=False)
+    for line in break_even_lines(records):
+        console.print(line, highlight=False)
+
+
+def _save(folder: Path, cell: "Cell", samples: "Tensor") -> None:
+    import numpy as np
+
+    from sigbench.leaderboard.charts import save_chart
+
+    label = re.sub(r"[^A-Za-z0-9.=_-]+", "_", cell.sampler_spec).strip("_.")
+    stem = folder / f"{cell.task.name}-{label}-{cell.grid.steps}"
+    array = samples.numpy()
+    np.save(stem.with_name(stem.name + ".npy"), array)
+    picture = cell.task.picture(array.astype(np.float64), f"{cell.sampler_spec}, {cell.grid.steps} steps")
+    if picture is not None:
+        save_chart(picture, stem.with_name(stem.name + ".png"))
+
+
+class _Progress:
+    """A bar over the repeats of all cells, on stderr, gone when done."""
+
+    def __init__(self, cells: "list[Cell]") -> None:
+        from rich.console import Console
+        from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+
+        self._cells, self._index = cells, 0
+        self._progress = Progress(
+            TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TextColumn("cells"),
+            TimeRemainingColumn(), console=Console(stderr=True), transient=True,
+        )  # fmt: skip
+        self._bar = self._progress.add_task("starting", total=len(cells))
+
+    def __enter__(self) -> "_Progress":
+        self._progress.start()
+        return self
+
+    def __exit__(self, *details: object) -> None:
+        self._progress.stop()
+
+    def repeat(self, done: int, total: int) -> None:
+        """Shows which repeat of which cell is running."""
+        if self._index < len(self._cells):
+            cell = self._cells[self._index]
+            self._progress.update(
+                self._bar, completed=self._index + 0.9 * done / total,
+                description=f"{cell.sampler_spec} · {cell.grid.steps} steps · repeat {min(done + 1, total)}/{total}",
+            )  # fmt: skip
+
+    def finished(self) -> None:
+        """Counts a finished cell."""
+        self._index += 1
+        self._progress.update(self._bar, completed=self._index)
+
+
+def _say(message: str) -> None:
+    print(f"sigbench: {message}", file=sys.stderr)

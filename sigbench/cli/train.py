@@ -1,0 +1,106 @@
+"""`sigbench train`: train a task's student again from nothing."""
+
+import shlex
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from sigbench.cli.parsing import split_ints
+
+if TYPE_CHECKING:
+    from rich.progress import Progress
+
+
+def train(
+    task: Annotated[str, typer.Option(help="The task; see `sigbench list tasks`.")],
+    what: Annotated[str, typer.Option(help="What to train; so far only the student.")] = "student",
+    out: Annotated[Path | None, typer.Option(help="Folder for weights and manifest [default: ./TASK-WHAT].")] = None,
+    order: Annotated[int, typer.Option(help="Signature order that the student reads.")] = 4,
+    grid: Annotated[str | None, typer.Option(help="Time grid of the student [default: the task's].")] = None,
+    steps: Annotated[str, typer.Option(help="Step counts to serve: FIRST-LAST or a list.")] = "2-20",
+    loss: Annotated[str, typer.Option(help="local, global or both.")] = "local",
+    iterations: Annotated[int | None, typer.Option(help="Training iterations [default: the plan's].")] = None,
+    width: Annotated[int, typer.Option(help="Width of the student's layers.")] = 128,
+    depth: Annotated[int, typer.Option(help="Number of the student's hidden layers.")] = 3,
+    seed: Annotated[int, typer.Option(help="Seed of weights, paths and minibatches.")] = 0,
+    overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace an artifact in --out.")] = False,
+) -> None:
+    """Train a student from nothing, with a progress bar; a checkpoint lets an interrupted training go on.
+
+    The result is an artifact: weights and a manifest that names the command, the commit, the data and the
+    cost. Use it with `sigbench run --sampler sigdeg:artifact=FOLDER`.
+
+    \b
+    sigbench train --task gmm
+    sigbench train --task gmm --order 2 --grid uniform --out order2
+    """
+    from sigbench.errors import BadInput, unknown_name
+    from sigbench.experiments.training import StudentChoices, train_student
+
+    if what != "student":
+        raise unknown_name("thing to train", what, ["student"])
+    folder = out or Path(f"{task}-{what}")
+    if (folder / "manifest.json").exists() and not overwrite:
+        raise BadInput(f"there is an artifact in {folder} already: choose another --out, or --overwrite.")
+    choices = StudentChoices(
+        order=order, grid=grid, steps=_step_range(steps), loss=loss, iterations=iterations,
+        width=width, depth=depth, seed=seed,
+    )  # fmt: skip
+    command = shlex.join(["sigbench", *sys.argv[1:]])
+    bar = _Bar() if sys.stderr.isatty() else None
+    try:
+        manifest = train_student(task, choices, folder, command=command, report=bar or _quiet)
+    except KeyboardInterrupt:
+        print(
+            f"sigbench: interrupted: the checkpoint is in {folder}; the same command goes on from it.",
+            file=sys.stderr,
+        )
+        raise typer.Exit(3) from None
+    finally:
+        if bar is not None:
+            bar.close()
+    print(f"{folder}: trained in {manifest.cost['training_s']:.0f} s, SHA-256 {manifest.sha256[:16]}…")
+
+
+def _step_range(text: str) -> tuple[int, ...]:
+    first, dash, last = text.partition("-")
+    if dash and first.strip():
+        ends = split_ints(f"{first},{last}", "--steps")
+        if len(ends) == 2:
+            return tuple(range(ends[0], ends[1] + 1))
+    return tuple(split_ints(text, "--steps"))
+
+
+def _quiet(iteration: int, total: int, loss: float) -> None:
+    pass
+
+
+class _Bar:
+    """A progress bar with the running mean of the loss, on stderr."""
+
+    def __init__(self) -> None:
+        self._progress: Progress | None = None
+        self._mean: float | None = None
+        self._bar: Any = None
+
+    def __call__(self, iteration: int, total: int, loss: float) -> None:
+        from rich.console import Console
+        from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+
+        if self._progress is None:
+            self._progress = Progress(
+                TextColumn("training"), BarColumn(), MofNCompleteColumn(), TextColumn("loss {task.fields[loss]}"),
+                TimeRemainingColumn(), console=Console(stderr=True),
+            )  # fmt: skip
+            self._bar = self._progress.add_task("training", total=total, loss="–")
+            self._progress.start()
+        self._mean = loss if self._mean is None else 0.98 * self._mean + 0.02 * loss
+        if iteration % 10 == 0 or iteration == total:
+            self._progress.update(self._bar, completed=iteration, loss=f"{self._mean:.2e}")
+
+    def close(self) -> None:
+        """Takes the bar down."""
+        if self._progress is not None:
+            self._progress.stop()

@@ -1,0 +1,42 @@
+"""The errors that a user may see, each with the exit code of the command line."""
+
+import difflib
+from collections.abc import Iterable
+
+
+class SigbenchError(Exception):
+    """An error whose message is one clear sentence for the user."""
+
+    exit_code = 1
+
+
+class BadInput(SigbenchError):
+    """What the user asked for cannot be done as asked; nothing was measured."""
+
+    exit_code = 2
+
+
+class NothingMeasured(SigbenchError):
+    """The command ended without a single measurement."""
+
+    exit_code = 4
+
+
+class BudgetExceeded(SigbenchError):
+    """A sampler asked for more network calls than its budget allows."""
+
+
+class Diverged(SigbenchError):
+    """A sampler produced values that are not finite."""
+
+
+class BrokenContract(SigbenchError):
+    """A plug-in returned something that its contract does not allow."""
+
+
+def unknown_name(kind: str, name: str, valid: Iterable[str]) -> BadInput:
+    """Returns the error for a name that is not registered, with the nearest valid names first."""
+    names = sorted(valid)
+    near = difflib.get_close_matches(name.lower(), names, n=3, cutoff=0.5)
+    hint = f"did you mean {' or '.join(repr(n) for n in near)}? " if near else ""
+    return BadInput(f"unknown {kind} {name!r}: {hint}valid are {', '.join(names) or 'none'}.")

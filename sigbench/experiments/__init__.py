@@ -1,0 +1,1 @@
+"""Experiments: a task, a sampler and a budget in; records out."""

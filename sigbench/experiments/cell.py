@@ -1,0 +1,170 @@
+"""Cells: what is to be measured, checked before any work begins."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+
+from sigbench import __version__
+from sigbench.errors import BadInput, unknown_name
+from sigbench.records.record import key_of
+from sigbench.registry import make_sampler, make_task
+from sigbench.sampler import Sampler
+from sigbench.sde.grid import FAMILIES, Grid, check_steps
+from sigbench.sde.problem import ReverseDiffusion, SDEProblem
+from sigbench.task import Task
+
+DTYPES = {"float32": torch.float32, "float64": torch.float64, "bfloat16": torch.bfloat16}
+MAX_SAMPLES = 10_000_000
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """What all cells of a comparison share. None means the task's default."""
+
+    task: str
+    samples: int | None = None
+    repeats: int = 5
+    seed: int = 0
+    nfe: int | None = None
+    grid: str | None = None
+    batch: int | None = None
+    device: str = "auto"
+    dtype: str = "float32"
+
+
+@dataclass(frozen=True)
+class Cell:
+    """One task, one sampler, one grid: everything that a measurement needs."""
+
+    settings: Settings
+    task: Task
+    sampler_spec: str
+    sampler: Sampler
+    problem: SDEProblem
+    grid: Grid
+    device: torch.device
+    network_dtype: torch.dtype
+    samples: int
+    batch: int
+
+    @property
+    def state_dtype(self) -> torch.dtype:
+        """The dtype of the integrated state: bfloat16 is for networks only, states then are float32."""
+        return torch.float32 if self.network_dtype == torch.bfloat16 else self.network_dtype
+
+    def determinants(self) -> dict[str, Any]:
+        """Returns everything that determines what the cell measures."""
+        return {
+            "sigbench": __version__,
+            "task": self.task.name,
+            "task_version": self.task.version,
+            "sampler": self.sampler_spec,
+            "times": list(self.grid.times),
+            "samples": self.samples,
+            "repeats": self.settings.repeats,
+            "seed": self.settings.seed,
+            "nfe": self.settings.nfe,
+            "batch": self.batch,
+            "device": self.device.type,
+            "dtype": self.settings.dtype,
+            "artifacts": self.sampler.artifact_hashes(),
+        }
+
+    @property
+    def key(self) -> str:
+        """The key of the cell's record."""
+        return key_of(self.determinants())
+
+
+def pick_device(name: str) -> torch.device:
+    """Returns the device of a name; "auto" is CUDA where there is one. Raises BadInput where it is absent."""
+    if name == "auto":
+        return torch.device("cuda" if torch.cuda.is_available() else "cpu")
+    if name == "cpu":
+        return torch.device("cpu")
+    if name == "cuda" or name.startswith("cuda:"):
+        if not torch.cuda.is_available():
+            raise BadInput("there is no CUDA device here that torch can use: choose --device cpu.")
+        return torch.device(name)
+    raise unknown_name("device", name, ("auto", "cpu", "cuda"))
+
+
+def pick_dtype(name: str) -> torch.dtype:
+    """Returns the dtype of a name; raises BadInput for any other."""
+    if name not in DTYPES:
+        raise unknown_name("dtype", name, DTYPES)
+    return DTYPES[name]
+
+
+def plan_cells(settings: Settings, samplers: Sequence[str], steps: Sequence[int]) -> list[Cell]:
+    """Returns the cells of samplers × steps, each checked as far as it can be without sampling.
+
+    A sampler spec may carry its own step count, `NAME@STEPS`, and "teacher" stands for the task's own slow
+    sampler. Raises BadInput for anything that cannot be measured as asked.
+    """
+    task = make_task(settings.task)
+    _check_settings(settings)
+    if not samplers:
+        raise BadInput("name at least one sampler.")
+    cells: dict[tuple[str, int], Cell] = {}
+    for spec in samplers:
+        for spec_here, count, grid_name in _expand(spec, steps, task, settings):
+            cells.setdefault((spec_here, count), _plan_cell(settings, task, spec_here, count, grid_name))
+    return list(cells.values())
+
+
+def _check_settings(settings: Settings) -> None:
+    for name, value, low, high in (
+        ("--samples", settings.samples, 2, MAX_SAMPLES),
+        ("--repeats", settings.repeats, 1, 1000),
+        ("--nfe", settings.nfe, 1, None),
+        ("--batch", settings.batch, 1, MAX_SAMPLES),
+    ):
+        if value is not None and (value < low or (high is not None and value > high)):
+            bound = f"at least {low}" if high is None else f"between {low} and {high}"
+            raise BadInput(f"{name} must be {bound}, got {value}.")
+
+
+def _expand(spec: str, steps: Sequence[int], task: Task, settings: Settings) -> list[tuple[str, int, str]]:
+    name, at, own = spec.rpartition("@")
+    grid = settings.grid or task.default_grid
+    if at:
+        try:
+            return [(name, int(own), grid)]
+        except ValueError:
+            raise BadInput(f"{own!r} in {spec!r} is not a number of steps.") from None
+    if spec == "teacher":
+        if task.teacher is None:
+            raise BadInput(f"the task {task.name!r} has no teacher.")
+        return [(task.teacher.sampler, task.teacher.steps, settings.grid or task.teacher.grid)]
+    if settings.grid is not None and settings.grid not in FAMILIES and "," in settings.grid and not steps:
+        return [(spec, settings.grid.count(","), grid)]
+    return [(spec, count, grid) for count in steps or task.default_steps]
+
+
+def _plan_cell(settings: Settings, task: Task, spec: str, steps: int, grid_name: str) -> Cell:
+    check_steps(steps)
+    device, dtype = pick_device(settings.device), pick_dtype(settings.dtype)
+    state_dtype = torch.float32 if dtype == torch.bfloat16 else dtype
+    sampler = make_sampler(spec)
+    problem = task.problem(device, state_dtype)
+    if sampler.needs == "denoiser" and not isinstance(problem, ReverseDiffusion):
+        raise BadInput(f"{spec} needs a denoiser, and the task {task.name!r} has none.")
+    grid = problem.grid(grid_name, steps)
+    sampler.prepare(task, problem, dtype)
+    sampler.check(grid)
+    problem.counter.budget = settings.nfe
+    return Cell(
+        settings=settings,
+        task=task,
+        sampler_spec=spec,
+        sampler=sampler,
+        problem=problem,
+        grid=grid,
+        device=device,
+        network_dtype=dtype,
+        samples=settings.samples or task.default_samples,
+        batch=settings.batch or task.batch_size,
+    )

@@ -1,0 +1,232 @@
+"""Measuring cells: the same noise for every sampler, then metrics, timing and a record."""
+
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import nullcontext
+from dataclasses import asdict, dataclass
+from statistics import median
+from time import perf_counter
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from sigbench.errors import BrokenContract, BudgetExceeded, Diverged, SigbenchError
+from sigbench.experiments.cell import Cell
+from sigbench.metrics.estimate import estimate, median_interval
+from sigbench.metrics.metric import Metric, Reference
+from sigbench.records.provenance import provenance
+from sigbench.records.record import SCHEMA, MetricRecord, Record, Status, TimingRecord
+from sigbench.records.timing import PeakMemory, median_seconds, synchronize
+from sigbench.sde.brownian import FreshBrownian
+from sigbench.sde.noise import NoiseStream, seed_of
+from sigbench.sde.signature import MAX_ORDER
+
+Samples = NDArray[np.float64]
+Progress = Callable[[int, int], None]
+FINAL_STEP = "none: samples are taken at the last time of the grid"
+
+
+@dataclass
+class Draw:
+    """The samples of one repeat, with what it took to make them."""
+
+    samples: Tensor
+    seconds: float
+    batch_seconds: float
+    nfe: int
+
+
+class Reality:
+    """The truth's side of a comparison: one reference a repeat, and the floors, shared by all samplers."""
+
+    def __init__(self, cell: Cell) -> None:
+        self.truth, self.metrics = cell.task.truth(), cell.task.metrics()
+        axes: dict[str, str | int] = {"task": cell.task.name, "seed": cell.settings.seed}
+        repeats = range(cell.settings.repeats)
+        self.references = [Reference(self.truth, seed_of(**axes, purpose="reference", repeat=r)) for r in repeats]
+        self._floor_seeds = [seed_of(**axes, purpose="floor", repeat=r) for r in repeats]
+        self._floors: dict[tuple[str, int], list[float]] = {}
+
+    def values(self, metric: Metric, draws: list[Samples]) -> list[float]:
+        """Returns the metric of each repeat's samples."""
+        n = metric.sample_size(len(draws[0]))
+        return [metric(draw[:n], ref) for draw, ref in zip(draws, self.references, strict=True)]
+
+    def floors(self, metric: Metric, n: int) -> list[float]:
+        """Returns the metric of independent exact draws, a repeat each, at the metric's size for n samples."""
+        size = metric.sample_size(n)
+        if (metric.name, size) not in self._floors:
+            draws = [self.truth.sample(size, seed) for seed in self._floor_seeds]
+            self._floors[metric.name, size] = self.values(metric, draws)
+        return self._floors[metric.name, size]
+
+
+def measure(
+    cells: Iterable[Cell],
+    *,
+    progress: Progress = lambda done, total: None,
+    on_samples: Callable[[Cell, Tensor], None] | None = None,
+) -> Iterator[Record]:
+    """Measures the cells in turn and yields a record for each, failures and divergences included.
+
+    `progress(done, total)` hears of repeats within a cell; `on_samples` receives the first repeat's samples,
+    shape (n, *shape), in data units.
+    """
+    reality: dict[tuple[str, int, int], Reality] = {}
+    for cell in cells:
+        at = (cell.task.name, cell.settings.seed, cell.settings.repeats)
+        if at not in reality:
+            reality[at] = Reality(cell)
+        yield _measure_cell(cell, reality[at], progress, on_samples)
+
+
+def _measure_cell(
+    cell: Cell, reality: Reality, progress: Progress, on_samples: Callable[[Cell, Tensor], None] | None
+) -> Record:
+    status: Status = "ok"
+    error: str | None = None
+    metrics: dict[str, MetricRecord] = {}
+    timing: TimingRecord | None = None
+    nfe: int | None = None
+    try:
+        draws, efficiency, memory = _sample_repeats(cell, progress)
+        nfe = draws[0].nfe
+        if on_samples is not None:
+            on_samples(cell, cell.task.to_data(draws[0].samples))
+        arrays = [draw.samples.double().flatten(1).numpy() for draw in draws]
+        metrics = {metric.name: _metric_record(metric, arrays, reality) for metric in reality.metrics}
+        timing = _timing_record(cell, draws, efficiency, memory)
+    except Diverged as problem:
+        status, error = "diverged", str(problem)
+    except BudgetExceeded as problem:
+        status, error = "over-budget", str(problem)
+    except SigbenchError as problem:
+        status, error = "failed", str(problem)
+    except Exception as problem:
+        status, error = "failed", f"{type(problem).__name__}: {problem}"
+    record: Record = {
+        "schema": SCHEMA,
+        "key": cell.key,
+        "task": cell.task.name,
+        "task_version": cell.task.version,
+        "sampler": cell.sampler_spec,
+        "family": cell.sampler.family,
+        "steps": cell.grid.steps,
+        "nfe": nfe,
+        "samples": cell.samples,
+        "repeats": cell.settings.repeats,
+        "seed": cell.settings.seed,
+        "grid": cell.grid.name,
+        "times": list(cell.grid.times),
+        "final_step": FINAL_STEP,
+        "status": status,
+        "metrics": metrics,
+        "timing": timing,
+        "provenance": provenance(cell.device, cell.network_dtype, cell.sampler.artifact_hashes()),
+    }
+    if error is not None:
+        record["error"] = error
+    return record
+
+
+def _sample_repeats(cell: Cell, progress: Progress) -> tuple[list[Draw], float | None, float | None]:
+    """Draws every repeat; returns the draws, the efficiency and the peak memory of the first repeat."""
+    repeats = cell.settings.repeats
+    sample_batch(cell, 0, 0, min(cell.batch, cell.samples))  # warm-up, not counted
+    draws: list[Draw] = []
+    efficiencies: list[float] = []
+    memory = PeakMemory(cell.device)
+    for repeat in range(repeats):
+        progress(repeat, repeats)
+        with memory if repeat == 0 else nullcontext():
+            draws.append(draw_samples(cell, repeat))
+        if cell.problem.counter.replay() is not None:
+            call = median_seconds(cell.problem.counter.replay, cell.device)
+            efficiencies.append(draws[-1].nfe * call / draws[-1].batch_seconds)
+    progress(repeats, repeats)
+    return draws, median(efficiencies) if efficiencies else None, memory.mb
+
+
+def draw_samples(cell: Cell, repeat: int) -> Draw:
+    """Draws the cell's samples of one repeat, batch by batch, with their times and their counted calls.
+
+    Raises Diverged where a sample is not finite and BrokenContract for a wrong shape, dtype or call count.
+    """
+    out = torch.empty(cell.samples, *cell.task.shape, dtype=cell.state_dtype)
+    seconds: list[float] = []
+    calls: set[int] = set()
+    starts = range(0, cell.samples, cell.batch)
+    for first in reversed(starts):  # the full batches last, so that the replayed call is one of a full batch
+        count = min(cell.batch, cell.samples - first)
+        synchronize(cell.device)
+        began = perf_counter()
+        drawn = sample_batch(cell, repeat, first, count)
+        synchronize(cell.device)
+        seconds.append(perf_counter() - began)
+        calls.add(cell.problem.counter.calls)
+        out[first : first + count] = drawn.to("cpu")
+    if len(calls) > 1:
+        raise BrokenContract(f"{cell.sampler_spec} made {min(calls)} to {max(calls)} calls for equal batches.")
+    if not torch.isfinite(out).all():
+        bad = int((~torch.isfinite(out.flatten(1))).any(1).sum())
+        raise Diverged(
+            f"{cell.sampler_spec} at {cell.grid.steps} steps: {bad} of {cell.samples} samples are not finite."
+        )
+    full = seconds[1:] if len(seconds) > 1 and cell.samples % cell.batch else seconds
+    return Draw(out, sum(seconds), median(full), calls.pop())
+
+
+def sample_batch(cell: Cell, repeat: int, first: int, count: int) -> Tensor:
+    """Returns samples first … first+count−1 of a repeat, shape (count, *shape).
+
+    The initial state depends on (task, seed, repeat), the Brownian path on the number of steps too; neither
+    on the sampler nor on the batch.
+    """
+    problem, steps = cell.problem, cell.grid.steps
+    problem.counter.reset()
+    axes: dict[str, str | int] = {"task": cell.task.name, "seed": cell.settings.seed, "repeat": repeat}
+    shared: dict[str, Any] = {"shape": cell.task.shape, "dtype": cell.state_dtype, "device": cell.device}
+    start = NoiseStream(seed_of(**axes, purpose="initial"), positions=1, **shared)
+    path = NoiseStream(seed_of(**axes, purpose="brownian", steps=steps), positions=steps * MAX_ORDER, **shared)
+    x = problem.initial(start.normal(first, count, 0))
+    expected = (x.shape, x.dtype, x.device.type)
+    brownian = FreshBrownian(path, first, count, max_order=MAX_ORDER)
+    taken = 0
+    with torch.inference_mode():
+        for state in cell.sampler.walk(problem, x, cell.grid, brownian):
+            x, taken = state, taken + 1
+    if not isinstance(x, Tensor):
+        raise BrokenContract(f"{cell.sampler_spec} yielded a {type(x).__name__}, not a tensor.")
+    if (x.shape, x.dtype, x.device.type) != expected:
+        raise BrokenContract(
+            f"{cell.sampler_spec} yielded shape {tuple(x.shape)} in {x.dtype} on {x.device.type}, "
+            f"expected {tuple(expected[0])} in {expected[1]} on {expected[2]}."
+        )
+    if taken != steps:
+        raise BrokenContract(f"{cell.sampler_spec} yielded {taken} states on a grid of {steps} steps.")
+    return x
+
+
+def _metric_record(metric: Metric, draws: list[Samples], reality: Reality) -> MetricRecord:
+    n = len(draws[0])
+    result = estimate(
+        reality.values(metric, draws), reality.floors(metric, n),
+        n=metric.sample_size(n), better=metric.better, method=metric.method,
+    )  # fmt: skip
+    fields = asdict(result)
+    fields["at_floor"] = result.at_floor
+    return MetricRecord(**fields)  # type: ignore[typeddict-item]
+
+
+def _timing_record(cell: Cell, draws: list[Draw], efficiency: float | None, memory: float | None) -> TimingRecord:
+    spread = median_interval([draw.seconds / cell.samples for draw in draws])
+    return {
+        "sample_s": {"value": spread.value, "low": spread.low, "high": spread.high},
+        "samples_per_s": 1.0 / spread.value,
+        "efficiency": efficiency,
+        "peak_memory_mb": memory,
+        "batch": min(cell.batch, cell.samples),
+        "training_s": cell.sampler.training_seconds(),
+    }

@@ -1,0 +1,73 @@
+"""Charts of records, by Altair; PNG and SVG by vl-convert, so that no browser is needed."""
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import altair as alt
+import vl_convert
+
+from sigbench.errors import BadInput
+from sigbench.records.record import Record
+
+
+def quality_chart(records: Sequence[Record], metric: str) -> alt.TopLevelMixin:
+    """Returns the step-vs-quality chart of a metric: error bars, and the floor as a dashed line; log axes."""
+    rows: list[dict[str, Any]] = [
+        {
+            "sampler": r["sampler"], "NFE": r["nfe"], "value": m["value"],
+            "low": max(m["low"], 1e-12) if m["low"] is not None else m["value"],
+            "high": m["high"] if m["high"] is not None else m["value"], "floor": m["floor"],
+        }
+        for r in records if r["status"] == "ok" and (m := r["metrics"].get(metric)) is not None
+    ]  # fmt: skip
+    if not rows:
+        raise BadInput(f"no record holds the metric {metric!r}.")
+    names = list(dict.fromkeys(row["sampler"] for row in rows))
+    base = alt.Chart(alt.Data(values=rows)).encode(
+        x=alt.X("NFE:Q", scale=alt.Scale(type="log"), title="network calls a sample (NFE)", axis=_calls(rows)),
+        color=alt.Color("sampler:N", sort=names, title=None, legend=alt.Legend(orient="top", columns=4)),
+    )
+    y = alt.Y("value:Q", scale=alt.Scale(type="log"), title=f"{metric} (95 % interval)")
+    lines = base.mark_line(strokeWidth=2).encode(y=y)
+    points = base.mark_point(filled=True, size=50, opacity=1).encode(
+        y=y, shape=alt.Shape("sampler:N", sort=names, title=None)
+    )
+    bars = base.mark_rule(strokeWidth=1.5).encode(y="low:Q", y2="high:Q")
+    floor_rows = [
+        {
+            "floor": rows[0]["floor"],
+            "NFE": max(row["NFE"] for row in rows),
+            "label": "floor: the truth itself",
+        }
+    ]
+    floor = alt.Chart(alt.Data(values=floor_rows)).encode(y="floor:Q")
+    rule = floor.mark_rule(strokeDash=[6, 4], color="#777777")
+    label = floor.mark_text(align="right", baseline="bottom", dy=-3, color="#777777").encode(x="NFE:Q", text="label:N")
+    return alt.layer(rule, label, bars, lines, points).properties(width=560, height=320)
+
+
+def _calls(rows: Sequence[dict[str, Any]]) -> alt.Axis:
+    return alt.Axis(values=sorted({row["NFE"] for row in rows}), format="d", grid=False, labelOverlap=True)
+
+
+def check_picture(file: Path) -> None:
+    """Raises BadInput where a picture cannot be written to `file`: another ending, or no such folder."""
+    if file.suffix not in (".png", ".svg"):
+        raise BadInput(f"a picture is saved as .png or .svg, not as {file.name!r}.")
+    if not file.parent.is_dir():
+        raise BadInput(f"there is no folder {file.parent} for the picture.")
+
+
+def save_chart(chart: alt.TopLevelMixin, file: Path) -> None:
+    """Writes a chart as PNG or SVG, whichever the file's ending says; raises BadInput where it cannot."""
+    check_picture(file)
+    spec = chart.to_dict()
+    spec["background"] = "white"
+    try:
+        if file.suffix == ".png":
+            file.write_bytes(vl_convert.vegalite_to_png(spec, scale=2))
+        else:
+            file.write_text(vl_convert.vegalite_to_svg(spec))
+    except OSError as error:
+        raise BadInput(f"the picture {file} cannot be written: {error.strerror}.") from error

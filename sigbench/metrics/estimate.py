@@ -1,0 +1,105 @@
+"""Estimates: a number, its interval, and the floor below which nothing can be seen."""
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Literal
+
+import numpy as np
+from scipy import stats
+
+Better = Literal["lower", "higher", "zero"]
+LEVEL = 0.95
+
+
+@dataclass(frozen=True, slots=True)
+class Interval:
+    """A mean over independent repeats with its two-sided interval; the ends are None below two repeats."""
+
+    value: float
+    low: float | None
+    high: float | None
+
+
+def mean_interval(values: Sequence[float], level: float = LEVEL) -> Interval:
+    """Returns the mean of independent values with Student's t-interval at `level`.
+
+    The interval covers the expectation of a single value, that is, of the metric at its own sample size.
+    Raises ValueError for no values.
+    """
+    if not values:
+        raise ValueError("an interval needs at least one value")
+    mean = float(np.mean(values))
+    if len(values) < 2:
+        return Interval(mean, None, None)
+    half = float(stats.t.ppf(0.5 + level / 2, len(values) - 1) * stats.sem(values))
+    return Interval(mean, mean - half, mean + half)
+
+
+def median_interval(values: Sequence[float]) -> Interval:
+    """Returns the median with the smallest and largest value as its ends (None below two values)."""
+    spread = (min(values), max(values)) if len(values) > 1 else (None, None)
+    return Interval(float(np.median(values)), *spread)
+
+
+@dataclass(frozen=True, slots=True)
+class Estimate:
+    """A metric's value over repeats of `n` samples, beside its floor.
+
+    `value` is the mean over the repeats and [low, high] its 95 % t-interval (None at one repeat); `floor` is
+    the same metric with independent exact draws of the truth in the sampler's place, and [floor_low,
+    floor_high] its interval. `better` says which direction is good; "zero" means the closer to 0 the better.
+    """
+
+    value: float
+    low: float | None
+    high: float | None
+    floor: float
+    floor_low: float | None
+    floor_high: float | None
+    n: int
+    better: Better
+    method: str
+
+    @property
+    def at_floor(self) -> bool:
+        """Whether the interval reaches the floor's: the sampler cannot be told from the truth at this n."""
+        if None in (self.low, self.high, self.floor_low, self.floor_high):
+            return False
+        assert self.low is not None and self.high is not None
+        assert self.floor_low is not None and self.floor_high is not None
+        if self.better == "lower":
+            return self.low <= self.floor_high
+        if self.better == "higher":
+            return self.high >= self.floor_low
+        return self.low <= self.floor_high and self.high >= self.floor_low
+
+
+def estimate(values: Sequence[float], floors: Sequence[float], *, n: int, better: Better, method: str) -> Estimate:
+    """Returns the Estimate of a metric from its values and its floor's values, one a repeat."""
+    value, floor = mean_interval(values), mean_interval(floors)
+    return Estimate(
+        value.value,
+        value.low,
+        value.high,
+        floor.value,
+        floor.low,
+        floor.high,
+        n=n,
+        better=better,
+        method=method,
+    )
+
+
+def badness(value: float, better: Better) -> float:
+    """Returns a number that is smaller the better `value` is."""
+    return {"lower": value, "higher": -value, "zero": abs(value)}[better]
+
+
+def overlaps(a: Estimate, b: Estimate) -> bool:
+    """Returns whether the intervals of two estimates share a point; with one repeat nothing is known: True."""
+    ends = (a.low, a.high, b.low, b.high)
+    if None in ends:
+        return True
+    low_a, high_a, low_b, high_b = (math.nan if end is None else end for end in ends)
+    return low_a <= high_b and low_b <= high_a

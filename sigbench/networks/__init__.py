@@ -1,0 +1,1 @@
+"""Backbones, the training loop, and artifacts (weights on disk with their manifest)."""

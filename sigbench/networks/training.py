@@ -1,0 +1,121 @@
+"""The training loop: warm-up and cosine decay, averaged weights, checkpoints and resuming.
+
+What to minimise is the caller's; this file knows nothing of diffusion.
+"""
+
+import math
+import os
+import time
+from collections.abc import Callable
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from sigbench.errors import BadInput
+
+
+@dataclass(frozen=True, slots=True)
+class TrainingPlan:
+    """How long and how fast: iterations, peak learning rate, warm-up, gradient clipping and averaging.
+
+    The learning rate rises linearly over `warmup` iterations and falls by a cosine to a thousandth of its
+    peak; the average forgets at `averaging`, faster at the beginning.
+    """
+
+    iterations: int
+    learning_rate: float = 3e-3
+    warmup: int = 200
+    clip: float = 1.0
+    averaging: float = 0.999
+    checkpoint_every_s: float = 60.0
+
+    def rate_at(self, iteration: int) -> float:
+        """Returns the learning rate of an iteration."""
+        decay = 0.5 * (1 + math.cos(math.pi * iteration / self.iterations))
+        return self.learning_rate * min(1.0, (iteration + 1) / self.warmup) * max(decay, 1e-3)
+
+
+Report = Callable[[int, float], None]
+
+
+def train(
+    module: nn.Module,
+    loss_at: Callable[[int], Tensor],
+    plan: TrainingPlan,
+    *,
+    identity: dict[str, Any],
+    checkpoint: Path | None = None,
+    report: Report = lambda iteration, loss: None,
+) -> tuple[dict[str, Tensor], float]:
+    """Minimises `loss_at(iteration)` over the module's parameters; returns (averaged weights, seconds).
+
+    With a `checkpoint` file the loop saves its state there every `checkpoint_every_s` seconds and on
+    Ctrl-C, and goes on from it when it exists; seconds include those of earlier sessions. Raises BadInput
+    where the checkpoint belongs to another plan or `identity`, or cannot be read.
+    """
+    optimizer = torch.optim.Adam(module.parameters(), lr=plan.learning_rate)
+    average = {name: tensor.detach().clone() for name, tensor in module.state_dict().items()}
+    run_identity = {**identity, **asdict(plan)}
+    first, spent = 0, 0.0
+    if checkpoint is not None and checkpoint.exists():
+        state = _read(checkpoint, run_identity)
+        module.load_state_dict(state["module"])
+        optimizer.load_state_dict(state["optimizer"])
+        average, first, spent = state["average"], state["iteration"], state["seconds"]
+
+    started = saved = time.monotonic()
+    iteration = first
+
+    def save() -> None:
+        if checkpoint is not None:
+            state = {
+                "identity": run_identity, "iteration": iteration, "module": module.state_dict(),
+                "optimizer": optimizer.state_dict(), "average": average,
+                "seconds": spent + time.monotonic() - started,
+            }  # fmt: skip
+            checkpoint.parent.mkdir(parents=True, exist_ok=True)
+            temporary = checkpoint.with_suffix(".writing")
+            torch.save(state, temporary)
+            os.replace(temporary, checkpoint)
+
+    try:
+        while iteration < plan.iterations:
+            for group in optimizer.param_groups:
+                group["lr"] = plan.rate_at(iteration)
+            loss = loss_at(iteration)
+            optimizer.zero_grad(set_to_none=True)
+            loss.backward()
+            nn.utils.clip_grad_norm_(module.parameters(), plan.clip)
+            optimizer.step()
+            iteration += 1
+            forget = min(plan.averaging, iteration / (iteration + 10))
+            for name, tensor in module.state_dict().items():
+                average[name].lerp_(tensor.detach(), 1 - forget)
+            report(iteration, float(loss.detach()))
+            if time.monotonic() - saved > plan.checkpoint_every_s:
+                save()
+                saved = time.monotonic()
+    except KeyboardInterrupt:
+        save()
+        raise
+    if checkpoint is not None:
+        checkpoint.unlink(missing_ok=True)
+    return average, spent + time.monotonic() - started
+
+
+def _read(checkpoint: Path, identity: dict[str, Any]) -> dict[str, Any]:
+    try:
+        state: dict[str, Any] = torch.load(checkpoint, weights_only=True)
+        found = state["identity"]
+    except Exception as error:
+        raise BadInput(f"the checkpoint {checkpoint} cannot be read: {error}.") from error
+    if found != identity:
+        changed = sorted(k for k in identity.keys() | found.keys() if found.get(k) != identity.get(k))
+        raise BadInput(
+            f"the checkpoint {checkpoint} belongs to another training ({', '.join(changed)} differ): "
+            "remove it or choose another --out."
+        )
+    return state

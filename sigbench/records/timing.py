@@ -1,0 +1,75 @@
+"""Timing and memory, measured the same way for every sampler."""
+
+import time
+from collections.abc import Callable
+from pathlib import Path
+from statistics import median
+from types import TracebackType
+
+import torch
+
+_STATUS, _CLEAR = Path("/proc/self/status"), Path("/proc/self/clear_refs")
+
+
+def synchronize(device: torch.device) -> None:
+    """Waits until the device has done all its work."""
+    if device.type == "cuda":
+        torch.cuda.synchronize(device)
+
+
+def seconds_of(action: Callable[[], object], device: torch.device) -> float:
+    """Returns the wall-clock seconds of `action`, the device synchronised before and after."""
+    synchronize(device)
+    start = time.perf_counter()
+    action()
+    synchronize(device)
+    return time.perf_counter() - start
+
+
+def median_seconds(action: Callable[[], object], device: torch.device, repeats: int = 7) -> float:
+    """Returns the median wall-clock seconds of `repeats` runs, after one that is not counted."""
+    action()
+    return median(seconds_of(action, device) for _ in range(repeats))
+
+
+class PeakMemory:
+    """A context that measures the peak memory above what was held on entry, in megabytes.
+
+    On CUDA the allocator's own peak; on Linux the peak resident set, whose counter is reset on entry. `mb` is
+    None where neither can be had.
+    """
+
+    def __init__(self, device: torch.device) -> None:
+        self._device = device
+        self._before: float | None = None
+        self.mb: float | None = None
+
+    def __enter__(self) -> "PeakMemory":
+        if self._device.type == "cuda":
+            torch.cuda.reset_peak_memory_stats(self._device)
+            self._before = torch.cuda.memory_allocated(self._device) / 2**20
+        else:
+            try:
+                _CLEAR.write_text("5")
+                self._before = _resident_mb("VmRSS")
+            except OSError:
+                self._before = None
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        if self._before is None:
+            return
+        if self._device.type == "cuda":
+            peak = torch.cuda.max_memory_allocated(self._device) / 2**20
+        else:
+            peak = _resident_mb("VmHWM")
+        self.mb = round(max(0.0, peak - self._before), 1)
+
+
+def _resident_mb(field: str) -> float:
+    for line in _STATUS.read_text().splitlines():
+        if line.startswith(field + ":"):
+            return int(line.split()[1]) / 1024
+    raise OSError(f"no {field} in {_STATUS}")

@@ -1,0 +1,60 @@
+"""The sampler's contract: declared facts, and one method that walks the grid."""
+
+from abc import ABC, abstractmethod
+from collections.abc import Iterator
+from typing import TYPE_CHECKING, ClassVar, Literal
+
+if TYPE_CHECKING:
+    import torch
+    from torch import Tensor
+
+    from sigbench.sde.brownian import BrownianDriver
+    from sigbench.sde.grid import Grid
+    from sigbench.sde.problem import SDEProblem
+    from sigbench.task import Task
+
+Family = Literal["sde", "ode", "student"]
+Needs = Literal["drift", "denoiser"]
+
+
+class Sampler(ABC):
+    """A sampler. The class attributes are its facts; conformance tests hold it to them.
+
+    `needs` says what it asks of a problem: "drift" (any SDE) or "denoiser" (a reverse diffusion, whose
+    `denoiser` and `schedule` it then uses). `strong_order` and `strong_order_general` are the orders of
+    strong convergence for additive and for diagonal noise (None: none is claimed); for the "ode" family
+    `strong_order` is the order of the flow. `signature_order` is the number of moments that it reads of each
+    step (0: it draws no noise), `nfe_per_step` the network calls of a step. Options of a sampler are the
+    keyword arguments of its constructor.
+    """
+
+    name: ClassVar[str]
+    citation: ClassVar[str]
+    family: ClassVar[Family]
+    needs: ClassVar[Needs] = "drift"
+    strong_order: ClassVar[float | None] = None
+    strong_order_general: ClassVar[float | None] = None
+    signature_order: int = 1
+    nfe_per_step: ClassVar[int] = 1
+
+    @abstractmethod
+    def walk(self, problem: "SDEProblem", x: "Tensor", grid: "Grid", brownian: "BrownianDriver") -> "Iterator[Tensor]":
+        """Yields the state after each step of `grid`, shape of `x`, starting from `x` at the grid's first time.
+
+        `brownian.signature(step, order)` is the only source of noise. Implementations leave `x` and every
+        state that they yielded unchanged.
+        """
+
+    def prepare(self, task: "Task", problem: "SDEProblem", dtype: "torch.dtype") -> None:  # noqa: B027
+        """Loads what the sampler needs for this task (a student its weights, in `dtype`); by default nothing."""
+
+    def check(self, grid: "Grid") -> None:  # noqa: B027
+        """Raises BadInput where the sampler cannot walk this grid; by default every grid is fine."""
+
+    def artifact_hashes(self) -> dict[str, str]:
+        """Returns the hashes of the artifacts in use, by their names."""
+        return {}
+
+    def training_seconds(self) -> float | None:
+        """Returns what training the sampler cost, None where nothing was trained."""
+        return None

@@ -1,0 +1,88 @@
+"""Brownian drivers: what hands a sampler the partial signature of each step."""
+
+from typing import Protocol
+
+from sigbench.errors import BadInput
+from sigbench.sde.grid import Grid, Step
+from sigbench.sde.noise import NoiseStream
+from sigbench.sde.signature import PartialSignature, check_order, signature_of_normals
+
+
+class BrownianDriver(Protocol):
+    """The noise of one batch of samples: the same step always has the same signature."""
+
+    def signature(self, step: Step, order: int = 1) -> PartialSignature:
+        """Returns the partial signature of `order` moments over `step`, each of shape (n, *shape)."""
+        ...
+
+
+class FreshBrownian:
+    """Signatures drawn exactly, step by step, for samples first … first+count−1 of a stream.
+
+    The first moments do not depend on the order that is asked for, so that on one grid a sampler that reads
+    ΔW and one that reads more walk the same path. `max_order` bounds the orders; the stream needs
+    (steps × max_order) positions.
+    """
+
+    def __init__(self, noise: NoiseStream, first: int, count: int, max_order: int) -> None:
+        self._noise, self._first, self._count = noise, first, count
+        self._max_order = check_order(max_order)
+
+    def signature(self, step: Step, order: int = 1) -> PartialSignature:
+        """Returns the signature over `step`; raises BadInput above the driver's order."""
+        if order > self._max_order:
+            raise BadInput(f"this driver gives signatures up to order {self._max_order}, got {order}.")
+        start = step.index * self._max_order
+        normals = [self._noise.normal(self._first, self._count, start + k) for k in range(order)]
+        return signature_of_normals(normals, step.h)
+
+
+class CoupledBrownian:
+    """One Brownian path on a fine grid, seen on any coarser one through Chen's identity.
+
+    Memory does not grow with the number of fine steps: the signature of a coarse step is folded from fine
+    ones, which are drawn again each time they are asked for.
+    """
+
+    def __init__(self, noise: NoiseStream, first: int, count: int, fine: Grid, max_order: int) -> None:
+        self._fine, self._steps = fine, tuple(fine)
+        self._driver = FreshBrownian(noise, first, count, max_order)
+
+    def signature(self, step: Step, order: int = 1) -> PartialSignature:
+        """Returns the signature over `step`; raises BadInput where its ends are no times of the fine grid."""
+        try:
+            start, end = self._fine.index_of(step.start), self._fine.index_of(step.end)
+        except KeyError as error:
+            raise BadInput(f"the time {error.args[0]:g} is not on the fine grid of this path.") from None
+        total = self._driver.signature(self._steps[start], order)
+        for fine_step in self._steps[start + 1 : end]:
+            total = total.then(self._driver.signature(fine_step, order))
+        return total
+
+
+class RecordingBrownian:
+    """Passes another driver's signatures on, and folds them by Chen's identity until they are taken.
+
+    So a coarse step's signature comes from the very path that a fine sampler walked on.
+    """
+
+    def __init__(self, driver: BrownianDriver, order: int) -> None:
+        self._driver, self._order = driver, order
+        self._total: PartialSignature | None = None
+        self._last = -1
+
+    def signature(self, step: Step, order: int = 1) -> PartialSignature:
+        """Returns the driver's signature over `step`; steps must come in their order, repeats allowed."""
+        drawn = self._driver.signature(step, max(order, self._order))
+        if step.index != self._last:
+            recorded = drawn.truncated(self._order)
+            self._total = recorded if self._total is None else self._total.then(recorded)
+            self._last = step.index
+        return drawn.truncated(order)
+
+    def take(self) -> PartialSignature:
+        """Returns the signature over all steps since the last time; raises ValueError where there was none."""
+        if self._total is None:
+            raise ValueError("no step was walked since the signature was last taken")
+        total, self._total = self._total, None
+        return total

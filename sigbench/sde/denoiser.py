@@ -1,0 +1,125 @@
+"""The denoiser: one wrapper that converts predictions by the schedule and counts network calls."""
+
+from collections.abc import Callable
+from functools import lru_cache
+from typing import Literal, get_args
+
+from torch import Tensor
+
+from sigbench.errors import BadInput, BudgetExceeded, unknown_name
+from sigbench.sde.schedule import Schedule
+
+Prediction = Literal["eps", "x0", "v", "score"]
+Network = Callable[..., Tensor]
+
+
+class CallCounter:
+    """Counts network calls, refuses those above a budget, and can repeat the last one for timing.
+
+    NFE is what this counts: a call on a batch is one function evaluation for each of its samples.
+    """
+
+    def __init__(self, budget: int | None = None) -> None:
+        self.calls = 0
+        self.budget = budget
+        self._last: Callable[[], Tensor] | None = None
+
+    def wrap(self, network: Network, cost: int = 1) -> Network:
+        """Returns `network` with every call counted as `cost` evaluations (guidance costs 2)."""
+
+        def counted(*args: object, **kwargs: object) -> Tensor:
+            if self.budget is not None and self.calls + cost > self.budget:
+                raise BudgetExceeded(f"the sampler asked for more than its budget of {self.budget} calls.")
+            self.calls += cost
+            self._last = lambda: network(*args, **kwargs)
+            return network(*args, **kwargs)
+
+        return counted
+
+    def reset(self) -> None:
+        """Forgets the calls made so far."""
+        self.calls, self._last = 0, None
+
+    def replay(self) -> Tensor | None:
+        """Runs the last counted call again, uncounted; returns None where there was none."""
+        return self._last() if self._last is not None else None
+
+
+def _to_x0(prediction: Prediction, alpha: float, sigma: float) -> tuple[float, float]:
+    """The (p, q) with x0 = p·x + q·output."""
+    if prediction == "x0":
+        return 0.0, 1.0
+    if prediction == "eps":
+        return 1.0 / alpha, -sigma / alpha
+    if prediction == "score":
+        return 1.0 / alpha, sigma * sigma / alpha
+    norm = alpha * alpha + sigma * sigma
+    return alpha / norm, -sigma / norm
+
+
+def _from_x0(prediction: Prediction, alpha: float, sigma: float) -> tuple[float, float]:
+    """The (r, w) with output = r·x + w·x0."""
+    if prediction == "x0":
+        return 0.0, 1.0
+    if prediction == "eps":
+        return 1.0 / sigma, -alpha / sigma
+    if prediction == "score":
+        return -1.0 / sigma**2, alpha / sigma**2
+    return alpha / sigma, -alpha * alpha / sigma - sigma
+
+
+def conversion(source: Prediction, target: Prediction, alpha: float, sigma: float) -> tuple[float, float]:
+    """Returns the (a, b) with target = a·x + b·source, for x = α·x0 + σ·ε, v = α·ε − σ·x0, score = −ε/σ."""
+    if source == target:
+        return 0.0, 1.0
+    p, q = _to_x0(source, alpha, sigma)
+    r, w = _from_x0(target, alpha, sigma)
+    return r + w * p, w * q
+
+
+class Denoiser:
+    """A network together with what it predicts, the schedule it was trained under, and its call counter.
+
+    `network(t, x)` takes the diffusion time t as a float and x of shape (n, *shape), and returns its
+    `prediction` in that shape. Raises BadInput for an unknown prediction.
+    """
+
+    def __init__(
+        self, network: Network, prediction: Prediction, schedule: Schedule, counter: CallCounter | None = None
+    ) -> None:
+        if prediction not in get_args(Prediction):
+            raise unknown_name("prediction", prediction, get_args(Prediction))
+        self.schedule, self.prediction = schedule, prediction
+        self.counter = counter or CallCounter()
+        self._network = self.counter.wrap(network)
+        self._coefficients = lru_cache(maxsize=4096)(self._convert)
+
+    def _convert(self, target: Prediction, t: float) -> tuple[float, float]:
+        alpha, sigma = float(self.schedule.alpha(t)), float(self.schedule.sigma(t))
+        if sigma == 0.0 and target != self.prediction:
+            raise BadInput(f"at t={t:g} there is no noise, so {self.prediction!r} has no {target!r}.")
+        return conversion(self.prediction, target, alpha, sigma)
+
+    def predict(self, target: Prediction, t: float, x: Tensor) -> Tensor:
+        """Returns the network's output at (t, x) as `target`, shape of `x`; one call."""
+        output = self._network(t, x)
+        if target == self.prediction:
+            return output
+        a, b = self._coefficients(target, t)
+        return (output * b).add_(x, alpha=a)
+
+    def eps(self, t: float, x: Tensor) -> Tensor:
+        """Returns the predicted noise ε."""
+        return self.predict("eps", t, x)
+
+    def x0(self, t: float, x: Tensor) -> Tensor:
+        """Returns the posterior mean of the clean sample."""
+        return self.predict("x0", t, x)
+
+    def v(self, t: float, x: Tensor) -> Tensor:
+        """Returns v = α·ε − σ·x0 (Salimans & Ho 2022)."""
+        return self.predict("v", t, x)
+
+    def score(self, t: float, x: Tensor) -> Tensor:
+        """Returns ∇ log p_t(x)."""
+        return self.predict("score", t, x)

@@ -1,0 +1,104 @@
+"""Problems: what a sampler integrates."""
+
+from abc import ABC, abstractmethod
+from typing import Literal
+
+import torch
+from torch import Tensor
+
+from sigbench.errors import BadInput
+from sigbench.sde.denoiser import CallCounter, Denoiser, Network
+from sigbench.sde.grid import Grid, diffusion_grid, uniform_grid
+from sigbench.sde.schedule import Schedule
+
+NoiseType = Literal["additive", "diagonal"]
+
+
+class SDEProblem(ABC):
+    """An Itô equation dX = f(s, X) ds + g(s, X) dW on s ∈ [0, horizon], with its initial law.
+
+    `shape` is the shape of one sample. With noise type "additive" g depends on s alone and `diffusion`
+    returns a float; with "diagonal" g acts coordinate by coordinate and `diffusion` returns the shape of x.
+    """
+
+    shape: tuple[int, ...]
+    device: torch.device
+    horizon: float
+    noise_type: NoiseType
+    counter: CallCounter
+
+    @abstractmethod
+    def drift(self, s: float, x: Tensor) -> Tensor:
+        """Returns f(s, x), shape of `x`."""
+
+    @abstractmethod
+    def diffusion(self, s: float, x: Tensor) -> Tensor | float:
+        """Returns g(s, x): a float for additive noise, else the shape of `x`."""
+
+    @abstractmethod
+    def initial(self, normals: Tensor) -> Tensor:
+        """Returns X₀ from standard normal numbers of shape (n, *shape)."""
+
+    def milstein_correction(self, s: float, x: Tensor) -> Tensor | float:
+        """Returns g·∂g/∂x at (s, x), by forward-mode differentiation; exactly 0.0 for additive noise."""
+        if self.noise_type == "additive":
+            return 0.0
+
+        def diffusion(y: Tensor) -> Tensor:
+            value = self.diffusion(s, y)
+            assert isinstance(value, Tensor)
+            return value
+
+        g = diffusion(x)
+        return torch.func.jvp(diffusion, (x,), (g,))[1]
+
+    def grid(self, name: str, steps: int) -> Grid:
+        """Returns the grid called `name` with `steps` steps; raises BadInput where the problem has none such."""
+        if name != "uniform":
+            raise BadInput(f"this problem has no noise schedule, so its only named grid is 'uniform', not {name!r}.")
+        return uniform_grid(steps, self.horizon)
+
+    def counted(self, network: Network) -> Network:
+        """Returns `network` with its calls counted against this problem's NFE and budget."""
+        return self.counter.wrap(network)
+
+
+class ReverseDiffusion(SDEProblem):
+    """The reverse-time equation of a diffusion model, from noise at s = 0 to data at s = horizon.
+
+    With t = t_start − s: dY = [−f(t)·Y + g(t)²·∇log p_t(Y)] ds + g(t) dW (Anderson 1982; Song et al. 2021,
+    eq. 6), and the probability flow has half the score and no noise (eq. 13). The noise is additive.
+    """
+
+    noise_type: NoiseType = "additive"
+
+    def __init__(self, schedule: Schedule, denoiser: Denoiser, shape: tuple[int, ...], device: torch.device) -> None:
+        self.schedule, self.denoiser, self.shape, self.device = schedule, denoiser, shape, device
+        self.horizon = schedule.horizon
+        self.counter = denoiser.counter
+
+    def time(self, s: float) -> float:
+        """Returns the diffusion time t of s."""
+        return self.schedule.t_start - s
+
+    def drift(self, s: float, x: Tensor) -> Tensor:
+        t = self.time(s)
+        score = self.denoiser.score(t, x)
+        squared = float(self.schedule.diffusion_squared(t))
+        return score.mul(squared).add_(x, alpha=-float(self.schedule.drift_rate(t)))
+
+    def diffusion(self, s: float, x: Tensor) -> float:
+        return float(self.schedule.diffusion(self.time(s)))
+
+    def probability_flow(self, s: float, x: Tensor) -> Tensor:
+        """Returns the drift of the probability-flow ODE at (s, x), shape of `x`."""
+        t = self.time(s)
+        score = self.denoiser.score(t, x)
+        squared = float(self.schedule.diffusion_squared(t))
+        return score.mul(0.5 * squared).add_(x, alpha=-float(self.schedule.drift_rate(t)))
+
+    def initial(self, normals: Tensor) -> Tensor:
+        return normals * self.schedule.prior_std
+
+    def grid(self, name: str, steps: int) -> Grid:
+        return diffusion_grid(name, steps, self.schedule)

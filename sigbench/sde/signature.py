@@ -1,0 +1,122 @@
+"""Partial signatures of Brownian motion: exact sampling, Chen's identity and whitening.
+
+Over [a, b] with h = b − a the moments are M_k = ∫ₐᵇ (b−u)^k/k! dW_u, k = 0 … m−1. M₀ is the increment ΔW and
+M₁ = ∫(W_u − W_a) du; with h they span the words of the signature of (time, W) that hold W once (Sig-DEG,
+arXiv 2508.16939, which uses m = 2). They are jointly Gaussian with
+Cov(M_j, M_k) = h^{j+k+1} / (j!·k!·(j+k+1)).
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import lru_cache
+from math import factorial
+
+import numpy as np
+from numpy.typing import NDArray
+from torch import Tensor
+
+from sigbench.errors import BadInput
+
+MAX_ORDER = 8  # above it the Cholesky factor of the moments is ill-conditioned in float64
+
+
+def check_order(order: int) -> int:
+    """Returns `order` where it lies in 1…MAX_ORDER; raises BadInput otherwise."""
+    if not 1 <= order <= MAX_ORDER:
+        raise BadInput(f"the signature order must lie between 1 and {MAX_ORDER}, got {order}.")
+    return order
+
+
+def moment_covariance(order: int) -> NDArray[np.float64]:
+    """Returns the covariance of (M₀ … M_{order−1}) over an interval of length 1, shape (order, order)."""
+    return np.array([[1.0 / (factorial(j) * factorial(k) * (j + k + 1)) for k in range(order)] for j in range(order)])
+
+
+@lru_cache
+def moment_factor(order: int) -> NDArray[np.float64]:
+    """Returns the Cholesky factor L of `moment_covariance`: M_k = h^{k+½}·(Lξ)_k for standard normal ξ."""
+    factor: NDArray[np.float64] = np.asarray(np.linalg.cholesky(moment_covariance(check_order(order))), np.float64)
+    return factor
+
+
+@lru_cache
+def whitening_factor(order: int) -> NDArray[np.float64]:
+    """Returns L⁻¹, the map from scaled moments M_k/h^{k+½} to independent standard normals."""
+    inverse: NDArray[np.float64] = np.asarray(np.linalg.inv(moment_factor(order)), np.float64)
+    return inverse
+
+
+@dataclass(frozen=True, slots=True)
+class PartialSignature:
+    """The length `h` of an interval and the moments M₀ … M_{m−1} over it, each of shape (n, *shape)."""
+
+    h: float
+    moments: tuple[Tensor, ...]
+
+    @property
+    def order(self) -> int:
+        """The number m of moments."""
+        return len(self.moments)
+
+    @property
+    def increment(self) -> Tensor:
+        """ΔW = M₀."""
+        return self.moments[0]
+
+    @property
+    def time_integral(self) -> Tensor:
+        """∫(W_u − W_a) du = M₁; raises IndexError where only ΔW was drawn."""
+        return self.moments[1]
+
+    @property
+    def space_time_area(self) -> Tensor:
+        """The space-time Lévy area H = M₁/h − ½M₀ (Foster, Lyons & Oberhauser 2020), independent of ΔW."""
+        return self.moments[1] / self.h - 0.5 * self.moments[0]
+
+    def whitened(self) -> tuple[Tensor, ...]:
+        """Returns the m independent standard normals ξ = L⁻¹·(M_k/h^{k+½}), each of shape (n, *shape).
+
+        ξ_k pairs the path with the k-th orthonormal Legendre polynomial on the interval, up to its sign.
+        """
+        scaled = [moment * self.h ** -(k + 0.5) for k, moment in enumerate(self.moments)]
+        return _combine(whitening_factor(self.order), scaled)
+
+    def then(self, later: "PartialSignature") -> "PartialSignature":
+        """Returns the signature over this interval followed by the adjacent `later` one (Chen's identity).
+
+        M_k^{ac} = Σ_{j≤k} h₂^{k−j}/(k−j)!·M_j^{ab} + M_k^{bc}. Raises ValueError where the orders differ.
+        """
+        if self.order != later.order:
+            raise ValueError(f"orders {self.order} and {later.order} do not match")
+        moments = []
+        for k, tail in enumerate(later.moments):
+            total = tail
+            for j, head in enumerate(self.moments[: k + 1]):
+                total = total + head * (later.h ** (k - j) / factorial(k - j))
+            moments.append(total)
+        return PartialSignature(self.h + later.h, tuple(moments))
+
+    def truncated(self, order: int) -> "PartialSignature":
+        """Returns the first `order` moments."""
+        return PartialSignature(self.h, self.moments[:order])
+
+
+def signature_of_normals(normals: Sequence[Tensor], h: float) -> PartialSignature:
+    """Returns the exactly distributed signature over an interval of length `h`.
+
+    `normals` are m independent standard normal tensors of one shape; the first r moments depend on the first
+    r of them only, so that samplers of different order see one path.
+    """
+    factor = moment_factor(len(normals))
+    scale = h ** (np.arange(len(normals)) + 0.5)
+    return PartialSignature(h, _combine(factor * scale[:, None], normals))
+
+
+def _combine(lower: NDArray[np.float64], tensors: Sequence[Tensor]) -> tuple[Tensor, ...]:
+    rows = []
+    for k in range(len(tensors)):
+        total = tensors[0] * float(lower[k, 0])
+        for j in range(1, k + 1):
+            total = total.add(tensors[j], alpha=float(lower[k, j]))
+        rows.append(total)
+    return tuple(rows)

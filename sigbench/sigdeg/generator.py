@@ -1,0 +1,111 @@
+"""The generator N_θ of Sig-DEG: one coarse step from the state and the step's partial signature.
+
+    Z′ = φ·Z + (α′ − φα)·μ + Σ_j q_j·ξ_j + B·c·F_θ(features),
+
+the exact linear step for Gaussian data of mean μ and standard deviation c, plus a network that learns the
+rest. ξ are the whitened moments of the signature; B = α′·(1 − e^{−2Δλ}) is the weight that an exponential
+step gives to the denoised sample, so that a short step learns a small correction.
+"""
+
+from dataclasses import asdict, dataclass
+from functools import lru_cache
+from math import prod
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from sigbench.networks.backbones import FourierFeatures, ResidualMLP
+from sigbench.sde.grid import Grid, Step
+from sigbench.sde.schedule import Schedule, schedule_named
+from sigbench.sde.signature import PartialSignature, check_order
+from sigbench.sigdeg.linear_step import linear_step
+
+
+@dataclass(frozen=True, slots=True)
+class GeneratorConfig:
+    """What rebuilds a generator: the signature order, the data's moments, the schedule and the network's size.
+
+    `local_std` is the standard deviation within a cluster of the data; a second linear step, with it in the
+    place of `data_std`, is one of the network's features.
+    """
+
+    order: int
+    shape: tuple[int, ...]
+    data_mean: tuple[float, ...]
+    data_std: float
+    local_std: float
+    schedule: str
+    width: int = 128
+    depth: int = 2
+
+    def as_json(self) -> dict[str, Any]:
+        """Returns the fields as plain JSON values."""
+        return asdict(self)
+
+    @staticmethod
+    def from_json(fields: dict[str, Any]) -> "GeneratorConfig":
+        """Returns the configuration of `as_json`; raises TypeError for other fields."""
+        return GeneratorConfig(**{**fields, "shape": tuple(fields["shape"]), "data_mean": tuple(fields["data_mean"])})
+
+
+class Generator(nn.Module):
+    """N_θ for vector data of shape (d,): maps a batch of states and signatures over one coarse step.
+
+    Everything that depends on the step alone is a row of `coefficients`, computed once a grid in float64.
+    """
+
+    mean: Tensor
+
+    def __init__(self, config: GeneratorConfig) -> None:
+        super().__init__()
+        self.config = config
+        check_order(config.order)
+        self.schedule: Schedule = schedule_named(config.schedule)
+        d, m = prod(config.shape), config.order
+        self.embed = FourierFeatures((1.0, 2.0, 4.0, 8.0))
+        self.network = ResidualMLP(3 * d + m * d + 2 * 9, d, config.width, config.depth)
+        self.register_buffer("mean", torch.tensor(config.data_mean), persistent=False)
+        self._row = lru_cache(maxsize=4096)(self._compute_row)
+
+    def _compute_row(self, start: float, end: float) -> tuple[float, ...]:
+        schedule, config = self.schedule, self.config
+        t, t_next = schedule.t_start - start, schedule.t_start - end
+        wide = linear_step(schedule, t, t_next, config.data_std, config.order)
+        narrow = linear_step(schedule, t, t_next, config.local_std, config.order)
+        log_snr, log_snr_next = float(schedule.log_snr(t)), float(schedule.log_snr(t_next))
+        scale, scale_next = (
+            1.0 / float(np.hypot(schedule.alpha(u) * config.data_std, schedule.sigma(u))) for u in (t, t_next)
+        )
+        exponential = float(schedule.alpha(t_next)) * -float(np.expm1(-2.0 * (log_snr_next - log_snr)))
+        return (
+            wide.decay, wide.shift, narrow.decay, exponential * config.data_std, scale, scale_next,
+            log_snr / 5.0, log_snr_next / 5.0, *wide.loadings.tolist(), *narrow.loadings.tolist(),
+        )  # fmt: skip
+
+    def coefficients(self, steps: Grid | tuple[Step, ...]) -> Tensor:
+        """Returns a row for each step, shape (steps, 8 + 2·order), float32 on the host."""
+        return torch.tensor([self._row(step.start, step.end) for step in steps], dtype=torch.float32)
+
+    def forward(self, x: Tensor, whitened: Tensor, rows: Tensor) -> Tensor:
+        """Returns the states after a step.
+
+        `x` has shape (n, d), `whitened` (n, order, d) and `rows` (n, 8 + 2·order), or (1, …) where the step
+        is the same for all.
+        """
+        decay, shift, narrow_decay, weight, scale, scale_next, now, later = rows[:, :8].unsqueeze(-1).unbind(1)
+        order = self.config.order
+        wide_noise = torch.einsum("nmd,nm->nd", whitened, rows[:, 8 : 8 + order].expand(len(x), -1))
+        narrow_noise = torch.einsum("nmd,nm->nd", whitened, rows[:, 8 + order :].expand(len(x), -1))
+        linear = decay * x + shift * self.mean.to(x.dtype) + wide_noise
+        narrow = narrow_decay * x + narrow_noise
+        clock = self.embed(torch.cat([now, later], dim=1)).expand(len(x), -1)
+        features = torch.cat([scale * x, scale_next * linear, scale_next * narrow, whitened.flatten(1), clock], dim=1)
+        dtype = self.network.first.weight.dtype
+        return linear + weight * self.network(features.to(dtype)).to(x.dtype)
+
+    def step(self, x: Tensor, signature: PartialSignature, row: Tensor) -> Tensor:
+        """Returns the states after the step of `row`, shape of `x`, reading the signature's whitened moments."""
+        whitened = torch.stack([xi.flatten(1) for xi in signature.whitened()], dim=1)
+        return self(x.flatten(1), whitened, row).view_as(x)

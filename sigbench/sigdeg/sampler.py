@@ -1,0 +1,76 @@
+"""Sig-DEG as a sampler: one call of the student a step, reading the step's partial signature."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import torch
+from torch import Tensor
+
+from sigbench.errors import BadInput
+from sigbench.networks.artifacts import Manifest, load_artifact
+from sigbench.sampler import Sampler
+from sigbench.sde.brownian import BrownianDriver
+from sigbench.sde.grid import Grid
+from sigbench.sde.problem import SDEProblem
+from sigbench.sigdeg.generator import Generator, GeneratorConfig
+from sigbench.task import Task
+
+KIND = "sigdeg-student"
+
+
+class SigDEG(Sampler):
+    """Sig-DEG: a student of the task's teacher that steps a coarse grid; `artifact` names another folder of weights."""
+
+    name = "sigdeg"
+    citation = "arXiv 2508.16939"
+    family = "student"
+    signature_order = 2
+
+    def __init__(self, artifact: str = "") -> None:
+        self._folder = Path(artifact) if artifact else None
+        self._manifest: Manifest | None = None
+
+    def prepare(self, task: Task, problem: SDEProblem, dtype: torch.dtype) -> None:
+        """Loads the student of `task`; raises BadInput where it is missing, corrupt or another task's."""
+        folder = self._folder or task.artifacts().get(self.name)
+        if folder is None:
+            raise BadInput(f"the task {task.name!r} comes with no Sig-DEG student: train one, and name its folder.")
+        weights, manifest = load_artifact(folder)
+        found = (manifest.kind, manifest.task, manifest.task_version)
+        if found != (KIND, task.name, task.version):
+            raise BadInput(
+                f"the artifact {folder} is a {found[0]} of {found[1]} version {found[2]}, "
+                f"not a {KIND} of {task.name} version {task.version}."
+            )
+        try:
+            generator = Generator(GeneratorConfig.from_json(manifest.config))
+            generator.load_state_dict(weights)
+        except (RuntimeError, TypeError, KeyError) as error:
+            raise BadInput(f"the artifact {folder} does not fit its manifest: {error}.") from error
+        self._manifest, self.signature_order = manifest, generator.config.order
+        self._generator = generator.eval().requires_grad_(False).to(device=problem.device, dtype=dtype)
+        self._call = problem.counted(self._generator.step)
+
+    def check(self, grid: Grid) -> None:
+        """Raises BadInput for a grid or a number of steps that the student was not trained for."""
+        assert self._manifest is not None
+        trained, steps = self._manifest.data["grid"], self._manifest.data["steps"]
+        if grid.name != trained:
+            raise BadInput(f"this Sig-DEG student was trained on the grid {trained!r}, not on {grid.name!r}.")
+        if grid.steps not in steps:
+            raise BadInput(
+                f"this Sig-DEG student was trained for {min(steps)} to {max(steps)} steps, not for {grid.steps}."
+            )
+
+    def walk(self, problem: SDEProblem, x: Tensor, grid: Grid, brownian: BrownianDriver) -> Iterator[Tensor]:
+        rows = self._generator.coefficients(grid).to(x.device)
+        for step, row in zip(grid, rows.split(1), strict=True):
+            signature = brownian.signature(step, self.signature_order)
+            x = self._call(x, signature, row)
+            yield x
+
+    def artifact_hashes(self) -> dict[str, str]:
+        return {} if self._manifest is None else {self.name: self._manifest.sha256}
+
+    def training_seconds(self) -> float | None:
+        return None if self._manifest is None else float(self._manifest.cost["training_s"])

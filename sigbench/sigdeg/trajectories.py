@@ -1,0 +1,59 @@
+"""Teacher trajectories read at coarse times, each coarse step with the signature of the very same path."""
+
+from dataclasses import dataclass
+from itertools import islice
+from math import ceil
+
+import torch
+from torch import Tensor
+
+from sigbench.sampler import Sampler
+from sigbench.sde.brownian import FreshBrownian, RecordingBrownian
+from sigbench.sde.grid import Grid
+from sigbench.sde.noise import NoiseStream, seed_of
+from sigbench.sde.problem import SDEProblem
+from sigbench.sde.signature import PartialSignature
+
+
+@dataclass(frozen=True, slots=True)
+class Trajectories:
+    """Coarse states (n, K+1, d) of the teacher and the whitened signatures (n, K, order, d) between them."""
+
+    grid: Grid
+    states: Tensor
+    whitened: Tensor
+
+
+def stack_whitened(signature: PartialSignature) -> Tensor:
+    """Returns the whitened moments as one tensor, shape (n, order, d)."""
+    return torch.stack([xi.flatten(1) for xi in signature.whitened()], dim=1)
+
+
+def draw_trajectories(
+    problem: SDEProblem,
+    teacher: Sampler,
+    coarse: Grid,
+    *,
+    teacher_steps: int,
+    order: int,
+    count: int,
+    seed: int,
+) -> Trajectories:
+    """Runs the teacher on `count` fresh paths, at least `teacher_steps` steps each, and reads them coarsely.
+
+    Every coarse step is cut into equal fine ones. The teacher walks the fine path; the signature of a coarse
+    step is folded from the fine signatures by Chen's identity. `seed` names the paths.
+    """
+    factor = ceil(teacher_steps / coarse.steps)
+    fine = coarse.refine(factor)
+    drawn = max(order, teacher.signature_order, 1)
+    noise = NoiseStream(seed_of(seed=seed, purpose="path"), problem.shape, positions=fine.steps * drawn)
+    start = NoiseStream(seed_of(seed=seed, purpose="initial"), problem.shape, positions=1)
+    driver = RecordingBrownian(FreshBrownian(noise, 0, count, drawn), order)
+    x = problem.initial(start.normal(0, count, 0))
+    states, whitened = [x.flatten(1)], []
+    with torch.no_grad():
+        for state in islice(teacher.walk(problem, x, fine, driver), factor - 1, None, factor):
+            states.append(state.flatten(1))
+            whitened.append(stack_whitened(driver.take()))
+    return Trajectories(coarse, torch.stack(states, 1), torch.stack(whitened, 1))

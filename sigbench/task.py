@@ -1,0 +1,68 @@
+"""The task's contract: a problem to integrate, the truth to compare with, and the metrics that judge."""
+
+from abc import ABC, abstractmethod
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, ClassVar
+
+if TYPE_CHECKING:
+    import altair as alt
+    import numpy as np
+    import torch
+    from numpy.typing import NDArray
+    from torch import Tensor
+
+    from sigbench.metrics.metric import Metric, Truth
+    from sigbench.sde.problem import SDEProblem
+
+
+@dataclass(frozen=True, slots=True)
+class Teacher:
+    """The slow sampler that a task holds for its own: what students are distilled from."""
+
+    sampler: str
+    steps: int
+    grid: str
+
+
+class Task(ABC):
+    """A benchmark task. The class attributes are its facts; `version` changes when its numbers would.
+
+    `default_grid` is used by every sampler of a comparison unless the user names another; `batch_size` is
+    the number of samples that are integrated at once.
+    """
+
+    name: ClassVar[str]
+    version: ClassVar[int]
+    title: ClassVar[str]
+    shape: ClassVar[tuple[int, ...]]
+    default_samples: ClassVar[int]
+    default_steps: ClassVar[tuple[int, ...]]
+    default_grid: ClassVar[str]
+    batch_size: ClassVar[int]
+    teacher: ClassVar[Teacher | None] = None
+
+    @abstractmethod
+    def problem(self, device: "torch.device", dtype: "torch.dtype") -> "SDEProblem":
+        """Returns a new problem, with a call counter of its own, on `device` in `dtype`."""
+
+    @abstractmethod
+    def truth(self) -> "Truth":
+        """Returns the law that samples should have."""
+
+    @abstractmethod
+    def metrics(self) -> "Sequence[Metric]":
+        """Returns the metrics that judge samples of this task, the headline first."""
+
+    def artifacts(self) -> Mapping[str, Path]:
+        """Returns the folders of the trained artifacts that come with the task, by the sampler's name."""
+        return {}
+
+    def to_data(self, samples: "Tensor") -> "Tensor":
+        """Returns samples in data units, as they are saved; by default as they are."""
+        return samples
+
+    def picture(self, samples: "NDArray[np.float64]", title: str) -> "alt.TopLevelMixin | None":
+        """Returns a picture of samples in data units, None where the task has none."""
+        return None

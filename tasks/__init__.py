@@ -1,0 +1,1 @@
+"""The benchmark's tasks, each with its reference and its artifacts."""

@@ -1,0 +1,1 @@
+"""Gaussian mixtures: the tasks on which everything is known in closed form."""
