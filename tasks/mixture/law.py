@@ -28,8 +28,8 @@ class GaussianMixture:
         self.mean = self.weights @ self.means
         centred = self.means - self.mean
         d = self.means.shape[1]
-        self.within_variance = float(self.weights @ self.stds**2)
-        self.covariance = centred.T @ (self.weights[:, None] * centred) + self.within_variance * np.eye(d)
+        within = float(self.weights @ self.stds**2)
+        self.covariance = centred.T @ (self.weights[:, None] * centred) + within * np.eye(d)
 
     def sample(self, n: int, seed: int) -> Array:
         """Returns n exact draws, shape (n, d)."""
