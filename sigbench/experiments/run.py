@@ -194,9 +194,11 @@ def sample_batch(cell: Cell, repeat: int, first: int, count: int) -> Tensor:
     expected = (x.shape, x.dtype, x.device.type)
     brownian = FreshBrownian(path, first, count, max_order=MAX_ORDER)
     taken = 0
-    with torch.inference_mode():
+    with torch.no_grad():
         for state in cell.sampler.walk(problem, x, cell.grid, brownian):
             x, taken = state, taken + 1
+            if taken > steps:
+                break  # it may never end
     if not isinstance(x, Tensor):
         raise BrokenContract(f"{cell.sampler_spec} yielded a {type(x).__name__}, not a tensor.")
     if (x.shape, x.dtype, x.device.type) != expected:
@@ -205,7 +207,8 @@ def sample_batch(cell: Cell, repeat: int, first: int, count: int) -> Tensor:
             f"expected {tuple(expected[0])} in {expected[1]} on {expected[2]}."
         )
     if taken != steps:
-        raise BrokenContract(f"{cell.sampler_spec} yielded {taken} states on a grid of {steps} steps.")
+        count = f"more than {steps}" if taken > steps else taken
+        raise BrokenContract(f"{cell.sampler_spec} yielded {count} states on a grid of {steps} steps.")
     return x
 
 

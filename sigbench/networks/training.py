@@ -22,8 +22,8 @@ from sigbench.errors import BadInput
 class TrainingPlan:
     """How long and how fast: iterations, peak learning rates, warm-up, gradient clipping and averaging.
 
-    The learning rates of Adam and of Muon rise linearly over `warmup` iterations and fall by a cosine to a thousandth of their
-    peaks; the average forgets at `averaging`, faster at the beginning.
+    The learning rates of Adam and of Muon rise linearly over `warmup` iterations and fall by a cosine to a
+    thousandth of their peaks; the average forgets at `averaging`, faster at the beginning.
     """
 
     iterations: int

@@ -63,7 +63,7 @@ class SigDEG(Sampler):
             )
 
     def walk(self, problem: SDEProblem, x: Tensor, grid: Grid, brownian: BrownianDriver) -> Iterator[Tensor]:
-        rows = self._generator.coefficients(grid).to(x.device)
+        rows = self._generator.coefficients(grid, x.dtype).to(x.device)
         for step, row in zip(grid, rows.split(1), strict=True):
             signature = brownian.signature(step, self.signature_order)
             x = self._call(x, signature, row)
