@@ -207,8 +207,8 @@ def sample_batch(cell: Cell, repeat: int, first: int, count: int) -> Tensor:
             f"expected {tuple(expected[0])} in {expected[1]} on {expected[2]}."
         )
     if taken != steps:
-        count = f"more than {steps}" if taken > steps else taken
-        raise BrokenContract(f"{cell.sampler_spec} yielded {count} states on a grid of {steps} steps.")
+        found = f"more than {steps}" if taken > steps else taken
+        raise BrokenContract(f"{cell.sampler_spec} yielded {found} states on a grid of {steps} steps.")
     return x
 
 
