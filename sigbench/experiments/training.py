@@ -12,6 +12,7 @@ from sigbench.errors import BadInput
 from sigbench.metrics.metric import KnownModes, Truth
 from sigbench.networks.artifacts import Manifest, save_artifact
 from sigbench.records.provenance import git_commit, package_versions
+from sigbench.records.store import make_folder
 from sigbench.registry import make_sampler, make_task
 from sigbench.sde.problem import ReverseDiffusion
 from sigbench.sde.signature import check_order
@@ -54,6 +55,9 @@ def train_student(
     if task.teacher is None:
         raise BadInput(f"the task {task.name!r} has no teacher to distil.")
     check_order(choices.order)
+    for name, value, least in (("--width", choices.width, 1), ("--depth", choices.depth, 0)):
+        if value < least:
+            raise BadInput(f"{name} must be at least {least}, got {value}.")
     problem = task.problem(torch.device("cpu"), torch.float32)
     if not isinstance(problem, ReverseDiffusion):
         raise BadInput(f"a student needs a reverse diffusion, and the task {task.name!r} is none.")
@@ -63,6 +67,7 @@ def train_student(
     config = _config(task, problem, choices)
     teacher = make_sampler(task.teacher.sampler)
     teacher.prepare(task, problem, torch.float32)
+    make_folder(folder, "the artifact folder")
     result = distill(
         problem, teacher, config, plan, checkpoint=folder / "checkpoint.pt",
         identity={"task": task.name, "task_version": task.version},

@@ -32,7 +32,7 @@ def run_tables(records: Sequence[Record], width: int) -> list[Table]:
 
 def _frame() -> Table:
     table = Table(pad_edge=False, show_edge=False, header_style="bold")
-    table.add_column("sampler", no_wrap=False, max_width=26)
+    table.add_column("sampler", overflow="fold", max_width=26)
     table.add_column("steps", justify="right")
     return table
 
@@ -104,7 +104,11 @@ def _floor_text(metric: MetricRecord) -> Text:
 
 
 def _pm(value: float, high: float | None) -> str:
-    return f"{value:.4f} ±{high - value:.4f}" if high is not None else f"{value:.4f} ±?"
+    return f"{_short(value)} ±{_short(high - value)}" if high is not None else f"{_short(value)} ±?"
+
+
+def _short(value: float) -> str:
+    return f"{value:.4f}" if abs(value) < 1e4 else f"{value:.1e}"
 
 
 def _cost_table(records: Sequence[Record]) -> Table:
