@@ -65,6 +65,7 @@ def train_student(
     for steps in plan.steps:
         problem.grid(plan.grid, steps)
     config = _config(task, problem, choices)
+    commit = git_commit()  # of the code that runs, which may not be the one at the end of a long training
     teacher = make_sampler(task.teacher.sampler)
     teacher.prepare(task, problem, torch.float32)
     make_folder(folder, "the artifact folder")
@@ -80,7 +81,7 @@ def train_student(
         sha256="",
         config=config.as_json(),
         command=command,
-        commit=git_commit(),
+        commit=commit,
         created=datetime.now(UTC).isoformat(timespec="seconds"),
         data=result.data,
         cost=result.cost,
