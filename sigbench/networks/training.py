@@ -6,8 +6,11 @@ square weights of hidden layers, Adam everything else.
 
 import math
 import os
+import signal
+import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -105,28 +108,51 @@ def train(
             os.replace(temporary, checkpoint)
 
     try:
-        while iteration < plan.iterations:
-            set_rates(optimizers, plan, iteration)
-            loss = loss_at(iteration)
-            module.zero_grad(set_to_none=True)
-            loss.backward()
-            nn.utils.clip_grad_norm_(module.parameters(), plan.clip)
-            for optimizer in optimizers:
-                optimizer.step()
-            iteration += 1
-            forget = min(plan.averaging, iteration / (iteration + 10))
-            for name, tensor in module.state_dict().items():
-                average[name].lerp_(tensor.detach(), 1 - forget)
-            report(iteration, float(loss.detach()))
-            if time.monotonic() - saved > plan.checkpoint_every_s:
-                save()
-                saved = time.monotonic()
+        with _whole_iterations() as interrupted:
+            while iteration < plan.iterations:
+                set_rates(optimizers, plan, iteration)
+                loss = loss_at(iteration)
+                module.zero_grad(set_to_none=True)
+                loss.backward()
+                nn.utils.clip_grad_norm_(module.parameters(), plan.clip)
+                for optimizer in optimizers:
+                    optimizer.step()
+                iteration += 1
+                forget = min(plan.averaging, iteration / (iteration + 10))
+                for name, tensor in module.state_dict().items():
+                    average[name].lerp_(tensor.detach(), 1 - forget)
+                report(iteration, float(loss.detach()))
+                if time.monotonic() - saved > plan.checkpoint_every_s:
+                    save()
+                    saved = time.monotonic()
+                if interrupted():
+                    raise KeyboardInterrupt
     except KeyboardInterrupt:
         save()
         raise
     if checkpoint is not None:
         checkpoint.unlink(missing_ok=True)
     return average, spent + time.monotonic() - started
+
+
+@contextmanager
+def _whole_iterations() -> Iterator[Callable[[], bool]]:
+    """Holds Ctrl-C back, so that it cuts no update in half; yields the question whether it was pressed."""
+    pressed = False
+
+    def note(number: int, frame: object) -> None:
+        nonlocal pressed
+        pressed = True
+
+    ours = signal.getsignal(signal.SIGINT) not in (None, signal.SIG_IGN)
+    if not ours or threading.current_thread() is not threading.main_thread():
+        yield lambda: False
+        return
+    before = signal.signal(signal.SIGINT, note)
+    try:
+        yield lambda: pressed
+    finally:
+        signal.signal(signal.SIGINT, before)
 
 
 def _read(checkpoint: Path, identity: dict[str, Any]) -> dict[str, Any]:

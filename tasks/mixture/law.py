@@ -4,7 +4,7 @@ A component N(m, v·I) becomes N(α·m, (α²v + σ²)·I) in x_t = α·x₀ + �
 mixture again, and its score is closed-form.
 """
 
-from functools import lru_cache
+from math import prod
 
 import numpy as np
 import torch
@@ -15,6 +15,8 @@ from torch import Tensor
 from sigbench.sde.schedule import Schedule
 
 Array = NDArray[np.float64]
+
+_TIMES_KEPT = 1024
 
 
 class GaussianMixture:
@@ -88,23 +90,34 @@ class MixtureScore:
 
     def __init__(self, mixture: GaussianMixture, schedule: Schedule, device: torch.device, dtype: torch.dtype) -> None:
         self._mixture, self._schedule = mixture, schedule
-        self._device, self._dtype = device, dtype
-        self._constants = lru_cache(maxsize=1024)(self._compute_constants)
+        modes, self._d = mixture.means.shape
+        # The constants of each time are rows of one table: small tensors that live on between large ones that
+        # come and go would fragment the heap, and memory would grow with the number of steps.
+        self._shapes = ((modes,), (self._d + 1, modes), (modes, self._d + 1))
+        self._table = torch.empty(_TIMES_KEPT, sum(prod(s) for s in self._shapes), dtype=dtype, device=device)
+        self._row_of: dict[float, int] = {}
 
-    def _compute_constants(self, t: float) -> tuple[Tensor, Tensor, Tensor]:
+    def _constants(self, t: float) -> tuple[Tensor, Tensor, Tensor]:
+        if t not in self._row_of:
+            if len(self._row_of) == _TIMES_KEPT:
+                self._row_of.clear()
+            self._row_of[t] = len(self._row_of)
+            self._table[self._row_of[t]] = torch.from_numpy(self._compute_constants(t)).to(self._table)
+        offset, logits_of, score_of = self._table[self._row_of[t]].split([prod(s) for s in self._shapes])
+        return offset, logits_of.view(self._shapes[1]), score_of.view(self._shapes[2])
+
+    def _compute_constants(self, t: float) -> Array:
         law = self._mixture.noised(self._schedule, t)
         precision = 1.0 / law.stds**2
         pull = law.means * precision[:, None]
-        d = law.means.shape[1]
-        offset = np.log(law.weights) + 0.5 * d * np.log(precision) - 0.5 * (law.means * pull).sum(1)
+        offset = np.log(law.weights) + 0.5 * self._d * np.log(precision) - 0.5 * (law.means * pull).sum(1)
         logits_of = np.concatenate([-0.5 * precision[None, :], pull.T])
         score_of = np.concatenate([precision[:, None], pull], axis=1)
-        as_tensor = [torch.as_tensor(a, dtype=self._dtype, device=self._device) for a in (offset, logits_of, score_of)]
-        return as_tensor[0], as_tensor[1], as_tensor[2]
+        return np.concatenate([offset, logits_of.ravel(), score_of.ravel()])
 
     def __call__(self, t: float, x: Tensor) -> Tensor:
         offset, logits_of, score_of = self._constants(t)
-        squared = x.square() if x.shape[1] == 1 else x.square().sum(1, keepdim=True)
+        squared = x.square() if self._d == 1 else x.square().sum(1, keepdim=True)
         weights = torch.softmax(torch.addmm(offset, torch.cat([squared, x], 1), logits_of), dim=1)
         terms = weights @ score_of
         return torch.addcmul(terms[:, 1:], terms[:, :1], x, value=-1)

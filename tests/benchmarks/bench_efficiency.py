@@ -22,9 +22,8 @@ def main() -> None:
     for record in measure(plan_cells(settings, samplers, [20])):
         timing = record["timing"]
         assert timing is not None
-        table.add_row(
-            record["sampler"], str(record["nfe"]), f"{timing['efficiency']:.2f}", f"{timing['sample_s']['value'] * 1e9:.0f}"
-        )  # fmt: skip
+        cost = timing["sample_s"]["value"] * 1e9
+        table.add_row(record["sampler"], str(record["nfe"]), f"{timing['efficiency']:.2f}", f"{cost:.0f}")
     Console().print(table)
 
 

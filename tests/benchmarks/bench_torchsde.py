@@ -59,7 +59,7 @@ def suite(cell: Cell, count: int) -> Callable[[], object]:
 
 def main() -> None:
     """Prints the median time of a batch and the ratios to euler-maruyama."""
-    table = Table("batch", "euler-maruyama", "torchsde-euler", "sdeint", "ratio (suite)", "ratio (sdeint)")
+    table = Table("batch", "ours", "torchsde-euler", "sdeint", "torchsde-euler / ours", "sdeint / ours")
     table.title = f"gmm, {STEPS} uniform steps, median milliseconds a batch"
     for count, rounds in ((256, 60), (10_000, 25)):
         settings = Settings("gmm", samples=count, batch=count, grid="uniform", device="cpu")
