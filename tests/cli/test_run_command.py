@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from conftest import SMALL, Command, interrupt_when
+from commandline import SMALL, Command, interrupt_when
 from rich.cells import cell_len
 
 from sigbench.experiments.cell import Settings, plan_cells

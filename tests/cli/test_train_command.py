@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from conftest import SMALL, Command, Outcome, interrupt_when
+from commandline import SMALL, Command, Outcome, interrupt_when
 
 TRAIN = ("train", "--task", "gmm", "--steps", "2-3", "--order", "3", "--width", "16", "--depth", "1")
 
