@@ -122,6 +122,20 @@ def test_teacher_and_own_step_counts(sigbench: Command) -> None:
     ]  # fmt: skip
 
 
+def test_a_cell_named_twice_is_measured_once(sigbench: Command) -> None:
+    done = sigbench(*SCORE, "--sampler", "ddim,heun,ddim,ddim@3", "--json")
+    assert [(r["sampler"], r["steps"]) for r in done.records()] == [("ddim", 3), ("heun", 3)]
+
+
+@pytest.mark.parametrize("dtype", ["float32", "float64", "bfloat16"])
+def test_dtypes(sigbench: Command, student: Path, dtype: str) -> None:
+    command = (*SCORE, "--sampler", f"ddim,sigdeg:artifact={student}", "--dtype", dtype, "--json")
+    done = sigbench(*command)
+    assert done.code == 0
+    assert [r["provenance"]["dtype"] for r in done.records()] == [dtype, dtype]
+    assert len({r["metrics"]["w1"]["value"] for r in done.records()}) == 2
+
+
 def test_a_users_grid(sigbench: Command) -> None:
     done = sigbench("run", "--task", "gmm", "--sampler", "ddim", "--grid", "1,0.4,0.1,0.001", *SMALL, "--json")
     (record,) = done.records()

@@ -98,7 +98,7 @@ def test_at_floor(better: Better, low: float, high: float, at_floor: bool) -> No
 def test_without_intervals_nothing_is_at_the_floor(better: Better, missing: int) -> None:
     ends: list[float | None] = [1.0, 2.0, 1.0, 2.0]
     ends[missing] = ends[missing + 1] = None
-    assert not with_ends(*ends, better=better).at_floor
+    assert not with_ends(ends[0], ends[1], ends[2], ends[3], better).at_floor
 
 
 @pytest.mark.parametrize(
@@ -124,8 +124,9 @@ def test_unknown_intervals_overlap_everything() -> None:
 
 
 def test_a_tie_is_an_overlap_or_a_shared_floor() -> None:
-    floor = (0.9, 1.1)
-    far, near, at_floor, also = (with_ends(*ends, *floor) for ends in ((5, 6), (5.5, 7), (0.9, 1.0), (1.05, 1.2)))
+    far, near, at_floor, also = (
+        with_ends(low, high, 0.9, 1.1) for low, high in ((5.0, 6.0), (5.5, 7.0), (0.9, 1.0), (1.05, 1.2))
+    )
     assert tied(far, near)
     assert not tied(far, at_floor)
     assert not overlaps(at_floor, also)
@@ -147,8 +148,8 @@ def test_ties_where_zero_is_best(own: tuple[float, float], best: tuple[float, fl
     one, other = with_ends(*own, *floor, better="zero"), with_ends(*best, *floor, better="zero")
     assert tied(one, other) is tie
     assert tied(other, one) is tie
-    mirrored = (with_ends(-ends[1], -ends[0], *floor, better="zero") for ends in (own, best))
-    assert tied(*mirrored) is tie
+    mirrored, mirrored_best = (with_ends(-ends[1], -ends[0], *floor, better="zero") for ends in (own, best))
+    assert tied(mirrored, mirrored_best) is tie
 
 
 @pytest.mark.parametrize("better", ["lower", "higher", "zero"])
