@@ -7,6 +7,8 @@ from hypothesis import strategies as st
 from scipy import stats
 
 from sigbench.metrics.estimate import (
+    DISTANCE_TAILS,
+    EQUAL_TAILS,
     Better,
     Estimate,
     badness,
@@ -28,15 +30,20 @@ def with_ends(
 
 
 @PROPERTY
-@given(values=st.lists(NUMBERS, min_size=2, max_size=20), level=st.sampled_from([0.5, 0.9, 0.95, 0.99]))
-def test_mean_interval_is_that_of_scipy(values: list[float], level: float) -> None:
-    found = mean_interval(values, level)
+@given(
+    values=st.lists(NUMBERS, min_size=2, max_size=20),
+    below=st.sampled_from([0.01, 0.025, 0.04]),
+    above=st.sampled_from([0.01, 0.025, 0.04]),
+)
+def test_mean_interval_is_that_of_scipy(values: list[float], below: float, above: float) -> None:
+    found = mean_interval(values, (below, above))
     assert found.value == pytest.approx(np.mean(values))
     spread = stats.sem(values)
     if spread == 0:
         assert found.low == found.high == pytest.approx(values[0])
     else:
-        low, high = stats.t.interval(level, len(values) - 1, loc=np.mean(values), scale=spread)
+        low = stats.t.interval(1 - 2 * below, len(values) - 1, loc=np.mean(values), scale=spread)[0]
+        high = stats.t.interval(1 - 2 * above, len(values) - 1, loc=np.mean(values), scale=spread)[1]
         size = max(map(abs, values))
         assert found.low == pytest.approx(low, abs=1e-9 * size)
         assert found.high == pytest.approx(high, abs=1e-9 * size)
@@ -70,6 +77,14 @@ def test_estimate_joins_values_and_floor() -> None:
     assert (found.value, found.low, found.high) == (value.value, value.low, value.high)
     assert (found.floor, found.floor_low, found.floor_high) == (floor.value, floor.low, floor.high)
     assert (found.n, found.better, found.method) == (7, "higher", "how")
+
+
+def test_tails_add_up_and_distances_reach_further_up() -> None:
+    assert sum(EQUAL_TAILS) == pytest.approx(sum(DISTANCE_TAILS)) == pytest.approx(0.05)
+    found = estimate([0.3, 0.4, 0.5], [0.1, 0.2, 0.1], n=7, better="lower", method="how")
+    assert found.low is not None
+    assert found.high is not None
+    assert found.high - found.value > found.value - found.low > 0
 
 
 @pytest.mark.parametrize(
