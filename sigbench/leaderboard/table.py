@@ -102,12 +102,17 @@ def _value_text(record: Record, rivals: Sequence[Record], name: str) -> Text:
 def _interval(value: float, low: float | None, high: float | None) -> str:
     digits = 4 if abs(value) < 1 else 3
     if low is None or high is None:
-        return f"{value:.{digits}f} [?]"
-    return f"{value:.{digits}f} [{_short(low, digits)}, {_short(high, digits)}]"
+        return f"{_number(value, digits)} [?]"
+    return f"{_number(value, digits)} [{_short(low, digits)}, {_short(high, digits)}]"
 
 
 def _short(value: float, digits: int) -> str:
-    return f"{value:.{digits}f}".replace("0.", ".", 1) if abs(value) < 1 else f"{value:.{digits}f}"
+    text = _number(value, digits)
+    return text.replace("0.", ".", 1) if abs(value) < 1 else text
+
+
+def _number(value: float, digits: int) -> str:
+    return f"{value:.{digits}f}" if abs(value) < 1e4 else f"{value:.1e}"
 
 
 def _cost_table(records: Sequence[Record]) -> Table:

@@ -88,16 +88,11 @@ def estimate(values: Sequence[float], floors: Sequence[float], *, n: int, better
     """Returns the Estimate of a metric from its values and its floor's values, one a repeat."""
     tails = DISTANCE_TAILS if better == "lower" else EQUAL_TAILS
     value, floor = mean_interval(values, tails), mean_interval(floors, tails)
+    lows = [
+        max(0.0, low) if better == "lower" and low is not None else low for low in (value.low, floor.low)
+    ]  # a distance's expectation is not negative
     return Estimate(
-        value.value,
-        value.low,
-        value.high,
-        floor.value,
-        floor.low,
-        floor.high,
-        n=n,
-        better=better,
-        method=method,
+        value.value, lows[0], value.high, floor.value, lows[1], floor.high, n=n, better=better, method=method
     )
 
 
