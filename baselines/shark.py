@@ -17,6 +17,7 @@ class ShARK(Sampler):
     name = "shark"
     citation = "Foster, dos Reis & Strange 2023, arXiv 2210.17543, eq. 6.1"
     family = "sde"
+    additive_only = True
     strong_order = 1.5
     signature_order = 2
     nfe_per_step = 2

@@ -17,6 +17,7 @@ class SRA1(Sampler):
     name = "sra1"
     citation = "Rößler 2010, SIAM J. Numer. Anal. 48, table 6.3"
     family = "sde"
+    additive_only = True
     strong_order = 1.5
     signature_order = 2
     nfe_per_step = 2

@@ -120,6 +120,7 @@ class TorchsdeHeun(_TorchsdeSampler):
     """torchsde's Stratonovich–Heun."""
 
     name, method, sde_type = "torchsde-heun", "heun", "stratonovich"
+    additive_only = True
     strong_order, strong_order_general = 1.0, 1.0
     nfe_per_step = 2
 
@@ -128,6 +129,7 @@ class TorchsdeMidpoint(_TorchsdeSampler):
     """torchsde's Stratonovich midpoint rule."""
 
     name, method, sde_type = "torchsde-midpoint", "midpoint", "stratonovich"
+    additive_only = True
     strong_order, strong_order_general = 1.0, 1.0
     nfe_per_step = 2
 
@@ -136,6 +138,7 @@ class TorchsdeReversibleHeun(_TorchsdeSampler):
     """torchsde's reversible Heun; one call a step and one more at the start."""
 
     name, method, sde_type = "torchsde-reversible-heun", "reversible_heun", "stratonovich"
+    additive_only = True
     citation = "Kidger et al. 2021, arXiv 2105.13493, by torchsde"
     strong_order, strong_order_general = 1.0, 0.5
     # Its product with additive noise is a batch of d × d matrices; with diagonal noise it is elementwise.

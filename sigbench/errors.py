@@ -16,12 +16,6 @@ class BadInput(SigbenchError):
     exit_code = 2
 
 
-class NothingMeasured(SigbenchError):
-    """The command ended without a single measurement."""
-
-    exit_code = 4
-
-
 class BudgetExceeded(SigbenchError):
     """A sampler asked for more network calls than its budget allows."""
 

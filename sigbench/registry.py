@@ -79,10 +79,12 @@ def make_sampler(spec: str) -> Sampler:
     return _make(cls, spec, arguments)
 
 
-def source_hash(spec: str) -> str | None:
-    """Returns the SHA-256 of the file in a spec `FILE.py:CLASS…`, None for the name of a registered plug-in."""
-    path, is_file, _ = spec.partition(".py:")
-    return hashlib.sha256(Path(f"{path}.py").read_bytes()).hexdigest() if is_file else None
+def source_hash(plug_in: type[Any]) -> str | None:
+    """Returns the SHA-256 of the file that a plug-in's class is written in, None where there is none."""
+    try:
+        return hashlib.sha256(Path(inspect.getfile(plug_in)).read_bytes()).hexdigest()
+    except (OSError, TypeError):
+        return None
 
 
 def split_spec(spec: str) -> tuple[str, dict[str, str]]:

@@ -21,17 +21,19 @@ class Sampler(ABC):
     """A sampler. The class attributes are its facts; conformance tests hold it to them.
 
     `needs` says what it asks of a problem: "drift" (any SDE) or "denoiser" (a reverse diffusion, whose
-    `denoiser` and `schedule` it then uses). `strong_order` and `strong_order_general` are the orders of
-    strong convergence for additive and for diagonal noise (None: none is claimed); for the "ode" family
-    `strong_order` is the order of the flow. `signature_order` is the number of moments that it reads of each
-    step (0: it draws no noise), `nfe_per_step` the network calls of a step. Options of a sampler are the
-    keyword arguments of its constructor.
+    `denoiser` and `schedule` it then uses), and `additive_only` that its scheme is for additive noise.
+    `strong_order` and `strong_order_general` are the orders of strong convergence for additive and for
+    diagonal noise (None: none is claimed); for the "ode" family `strong_order` is the order of the flow.
+    `signature_order` is the number of moments that it reads of each step (0: it draws no noise),
+    `nfe_per_step` the network calls of a step. Options of a sampler are the keyword arguments of its
+    constructor.
     """
 
     name: ClassVar[str]
     citation: ClassVar[str]
     family: ClassVar[Family]
     needs: ClassVar[Needs] = "drift"
+    additive_only: ClassVar[bool] = False
     strong_order: ClassVar[float | None] = None
     strong_order_general: ClassVar[float | None] = None
     signature_order: int = 1

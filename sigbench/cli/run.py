@@ -27,8 +27,8 @@ def run(
             "FILE.py:CLASS for yours, or 'teacher' for the task's slow sampler."
         ),
     ],
-    steps: Annotated[str, typer.Option(help="Step counts, separated by commas [default: the task's].")] = "",
-    samples: Annotated[int | None, typer.Option(help="Samples in a repeat [default: the task's].")] = None,
+    steps: Annotated[str, typer.Option(help="Step counts, separated by commas (default: the task's).")] = "",
+    samples: Annotated[int | None, typer.Option(help="Samples in a repeat (default: the task's).")] = None,
     repeats: Annotated[int, typer.Option(help="Independent repeats; intervals come from their spread.")] = 5,
     seed: Annotated[int, typer.Option(help="Seed of all noise; samplers share their noise under one seed.")] = 0,
     nfe: Annotated[int | None, typer.Option(help="Budget: refuse more network calls a sample than this.")] = None,
@@ -36,10 +36,10 @@ def run(
         str | None,
         typer.Option(
             help="Time grid of all samplers: uniform, quadratic, cosine, karras, log-snr, or a list of diffusion "
-            "times such as 1,0.5,0.1,0.001 [default: the task's]."
+            "times such as 1,0.5,0.1,0.001 (default: the task's)."
         ),
     ] = None,
-    batch: Annotated[int | None, typer.Option(help="Samples integrated at once [default: the task's].")] = None,
+    batch: Annotated[int | None, typer.Option(help="Samples integrated at once (default: the task's).")] = None,
     device: Annotated[str, typer.Option(help="auto, cpu or cuda.")] = "auto",
     dtype: Annotated[
         str, typer.Option(help="float32, float64, or bfloat16 (networks only; states stay float32).")
@@ -80,7 +80,8 @@ def run(
         make_folder(save_samples, "the folder for samples")
 
     records: list[Record] = []
-    kept = {cell.key: found for cell in cells if resume and (found := records_at.read(cell.key)) is not None}
+    found = {cell.key: records_at.read(cell.key) for cell in cells} if resume else {}
+    kept = {key: record for key, record in found.items() if record is not None and record["status"] != "failed"}
     todo = [cell for cell in cells if cell.key not in kept]
     try:
         with _Progress(todo) if sys.stderr.isatty() else nullcontext() as bar:
@@ -98,11 +99,12 @@ def run(
                     bar.finished()
                 _report(record, as_json=json)
     except KeyboardInterrupt:
-        say(f"interrupted: {len(records)} of {len(cells)} cells are finished and kept in {store}; --resume goes on.")
+        kept_in = f" and kept in {store}; --resume goes on" if records else ""
+        say(f"interrupted: {len(records)} of {len(cells)} cells are finished{kept_in}.")
         raise typer.Exit(3 if records else 4) from None
     if not json:
         _print_tables(records)
-        say(f"{len(records)} records are in {store}.")
+        say(f"{len(records)} record{'s' if len(records) > 1 else ''} written to {store}.")
     if plot is not None:
         from sigbench.leaderboard.charts import quality_chart, save_chart
 
@@ -146,11 +148,13 @@ def _save(folder: Path, cell: "Cell", samples: "Tensor") -> None:
     import numpy as np
 
     from sigbench.leaderboard.charts import save_chart
+    from sigbench.records.store import replacing
 
     label = re.sub(r"[^A-Za-z0-9.=_-]+", "_", cell.sampler_spec).strip("_.")
     stem = folder / f"{cell.task.name}-{label}-{cell.grid.steps}"
     array = samples.numpy()
-    np.save(stem.with_name(stem.name + ".npy"), array)
+    with replacing(stem.with_name(stem.name + ".npy")) as temporary:
+        np.save(temporary, array)
     picture = cell.task.picture(array.astype(np.float64), f"{cell.sampler_spec}, {cell.grid.steps} steps")
     if picture is not None:
         save_chart(picture, stem.with_name(stem.name + ".png"))

@@ -16,12 +16,12 @@ if TYPE_CHECKING:
 def train(
     task: Annotated[str, typer.Option(help="The task; see `sigbench list tasks`.")],
     what: Annotated[str, typer.Option(help="What to train; so far only the student.")] = "student",
-    out: Annotated[Path | None, typer.Option(help="Folder for weights and manifest [default: ./TASK-WHAT].")] = None,
+    out: Annotated[Path | None, typer.Option(help="Folder for weights and manifest (default: ./TASK-WHAT).")] = None,
     order: Annotated[int, typer.Option(help="Signature order that the student reads.")] = 4,
-    grid: Annotated[str | None, typer.Option(help="Time grid of the student [default: the task's].")] = None,
+    grid: Annotated[str | None, typer.Option(help="Time grid of the student (default: the task's).")] = None,
     steps: Annotated[str, typer.Option(help="Step counts to serve: FIRST-LAST or a list.")] = "2-20",
     loss: Annotated[str, typer.Option(help="local, global or both.")] = "local",
-    iterations: Annotated[int | None, typer.Option(help="Training iterations [default: the plan's].")] = None,
+    iterations: Annotated[int | None, typer.Option(help="Training iterations (default: the plan's).")] = None,
     width: Annotated[int, typer.Option(help="Width of the student's layers.")] = 128,
     depth: Annotated[int, typer.Option(help="Number of the student's hidden layers.")] = 3,
     seed: Annotated[int, typer.Option(help="Seed of weights, paths and minibatches.")] = 0,
@@ -75,10 +75,14 @@ def _without_folder(arguments: list[str]) -> list[str]:
 
 
 def _step_range(text: str) -> tuple[int, ...]:
+    from sigbench.sde.grid import check_steps
+
     first, dash, last = text.partition("-")
     if dash and first.strip():
         ends = split_ints(f"{first},{last}", "--steps")
         if len(ends) == 2:
+            for end in ends:
+                check_steps(end)
             return tuple(range(ends[0], ends[1] + 1))
     return tuple(split_ints(text, "--steps"))
 

@@ -41,6 +41,7 @@ class Cell:
     settings: Settings
     task: Task
     sampler_spec: str
+    label: str
     sampler: Sampler
     problem: SDEProblem
     grid: Grid
@@ -56,7 +57,6 @@ class Cell:
 
     def determinants(self) -> dict[str, Any]:
         """Returns everything that determines what the cell measures."""
-        sources = [found for spec in (self.settings.task, self.sampler_spec) if (found := source_hash(spec))]
         return {
             "sigbench": __version__,
             "task": self.task.name,
@@ -71,7 +71,7 @@ class Cell:
             "device": self.device.type,
             "dtype": self.settings.dtype,
             "artifacts": self.sampler.artifact_hashes(),
-            **({"sources": sources} if sources else {}),
+            "sources": [source_hash(type(plug_in)) for plug_in in (self.task, self.sampler)],
         }
 
     @property
@@ -110,10 +110,11 @@ def plan_cells(settings: Settings, samplers: Sequence[str], steps: Sequence[int]
     _check_settings(settings)
     if not samplers:
         raise BadInput("name at least one sampler.")
-    cells: dict[tuple[str, int], Cell] = {}
+    cells: dict[tuple[str, str, int, str], Cell] = {}
     for spec in samplers:
-        for spec_here, count, grid_name in _expand(spec, steps, task, settings):
-            cells.setdefault((spec_here, count), _plan_cell(settings, task, spec_here, count, grid_name))
+        for variant in _expand(spec, steps, task, settings):
+            if variant not in cells:
+                cells[variant] = _plan_cell(settings, task, *variant)
     return list(cells.values())
 
 
@@ -129,24 +130,26 @@ def _check_settings(settings: Settings) -> None:
             raise BadInput(f"{name} must be {bound}, got {value}.")
 
 
-def _expand(spec: str, steps: Sequence[int], task: Task, settings: Settings) -> list[tuple[str, int, str]]:
+def _expand(spec: str, steps: Sequence[int], task: Task, settings: Settings) -> list[tuple[str, str, int, str]]:
+    """The (label, spec, steps, grid) of the cells that a sampler spec stands for."""
     name, at, own = spec.rpartition("@")
     grid = settings.grid or task.default_grid
     if at:
         try:
-            return [(name, int(own), grid)]
+            return [(name, name, int(own), grid)]
         except ValueError:
             raise BadInput(f"{own!r} in {spec!r} is not a number of steps.") from None
     if spec == "teacher":
         if task.teacher is None:
             raise BadInput(f"the task {task.name!r} has no teacher.")
-        return [(task.teacher.sampler, task.teacher.steps, settings.grid or task.teacher.grid)]
+        teacher = task.teacher
+        return [(f"teacher ({teacher.sampler})", teacher.sampler, teacher.steps, settings.grid or teacher.grid)]
     if settings.grid is not None and settings.grid not in FAMILIES and "," in settings.grid and not steps:
-        return [(spec, settings.grid.count(","), grid)]
-    return [(spec, count, grid) for count in steps or task.default_steps]
+        return [(spec, spec, settings.grid.count(","), grid)]
+    return [(spec, spec, count, grid) for count in steps or task.default_steps]
 
 
-def _plan_cell(settings: Settings, task: Task, spec: str, steps: int, grid_name: str) -> Cell:
+def _plan_cell(settings: Settings, task: Task, label: str, spec: str, steps: int, grid_name: str) -> Cell:
     check_steps(steps)
     device, dtype = pick_device(settings.device), pick_dtype(settings.dtype)
     state_dtype = torch.float32 if dtype == torch.bfloat16 else dtype
@@ -154,6 +157,8 @@ def _plan_cell(settings: Settings, task: Task, spec: str, steps: int, grid_name:
     problem = task.problem(device, state_dtype)
     if sampler.needs == "denoiser" and not isinstance(problem, ReverseDiffusion):
         raise BadInput(f"{spec} needs a denoiser, and the task {task.name!r} has none.")
+    if sampler.additive_only and problem.noise_type != "additive":
+        raise BadInput(f"{spec} is for additive noise, and that of the task {task.name!r} is {problem.noise_type}.")
     grid = problem.grid(grid_name, steps)
     sampler.prepare(task, problem, dtype)
     sampler.check(grid)
@@ -162,6 +167,7 @@ def _plan_cell(settings: Settings, task: Task, spec: str, steps: int, grid_name:
         settings=settings,
         task=task,
         sampler_spec=spec,
+        label=label,
         sampler=sampler,
         problem=problem,
         grid=grid,

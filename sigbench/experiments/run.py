@@ -1,8 +1,9 @@
 """Measuring cells: the same noise for every sampler, then metrics, timing and a record."""
 
+import traceback
 from collections.abc import Callable, Iterable, Iterator
-from contextlib import nullcontext
 from dataclasses import asdict, dataclass
+from pathlib import Path
 from statistics import median
 from time import perf_counter
 from typing import Any
@@ -94,8 +95,8 @@ def _measure_cell(
     try:
         draws, efficiency, memory = _sample_repeats(cell, progress)
         nfe = draws[0].nfe
-        if on_samples is not None:
-            on_samples(cell, cell.task.to_data(draws[0].samples))
+        if any(draw.nfe != nfe for draw in draws):
+            raise BrokenContract(f"{cell.sampler_spec} made different numbers of calls in equal repeats.")
         arrays = [draw.samples.double().flatten(1).numpy() for draw in draws]
         metrics = _metric_records(arrays, reality)
         timing = _timing_record(cell, draws, efficiency, memory)
@@ -106,13 +107,15 @@ def _measure_cell(
     except SigbenchError as problem:
         status, error = "failed", str(problem)
     except Exception as problem:
-        status, error = "failed", f"{type(problem).__name__}: {problem}"
+        frame = traceback.extract_tb(problem.__traceback__)[-1]
+        where = f"{Path(frame.filename).name}, line {frame.lineno}, in {frame.name}"
+        status, error = "failed", f"{type(problem).__name__}: {problem} ({where})"
     record: Record = {
         "schema": SCHEMA,
         "key": cell.key,
         "task": cell.task.name,
         "task_version": cell.task.version,
-        "sampler": cell.sampler_spec,
+        "sampler": cell.label,
         "family": cell.sampler.family,
         "steps": cell.grid.steps,
         "nfe": nfe,
@@ -129,20 +132,22 @@ def _measure_cell(
     }
     if error is not None:
         record["error"] = error
+    elif on_samples is not None:
+        on_samples(cell, cell.task.to_data(draws[0].samples))
     return record
 
 
 def _sample_repeats(cell: Cell, progress: Progress) -> tuple[list[Draw], float | None, float | None]:
-    """Draws every repeat; returns the draws, the efficiency and the peak memory of the first repeat."""
+    """Draws every repeat; returns the draws, the efficiency and the peak memory of a batch."""
     repeats = cell.settings.repeats
-    sample_batch(cell, 0, 0, min(cell.batch, cell.samples))  # warm-up, not counted
     draws: list[Draw] = []
     efficiencies: list[float] = []
     memory = PeakMemory(cell.device)
+    with memory:
+        sample_batch(cell, 0, 0, min(cell.batch, cell.samples))  # the warm-up, not timed
     for repeat in range(repeats):
         progress(repeat, repeats)
-        with memory if repeat == 0 else nullcontext():
-            draws.append(draw_samples(cell, repeat))
+        draws.append(draw_samples(cell, repeat))
         if draws[-1].nfe:
             efficiencies.append(draws[-1].nfe * _call_seconds(cell, draws[-1].nfe) / draws[-1].batch_seconds)
     progress(repeats, repeats)
@@ -229,7 +234,11 @@ def _metric_records(draws: list[Samples], reality: Reality) -> dict[str, MetricR
     """Returns the record of each metric; raises Diverged where the samples are finite but a metric is not."""
     with np.errstate(over="ignore", invalid="ignore"):
         records = {metric.name: _metric_record(metric, draws, reality) for metric in reality.metrics}
-    lost = [name for name, record in records.items() if not np.isfinite([record["value"], record["high"] or 0.0]).all()]
+    lost = [
+        name
+        for name, record in records.items()
+        if not all(np.isfinite(number) for number in record.values() if isinstance(number, float))
+    ]
     if lost:
         raise Diverged(f"the samples are so large that {', '.join(lost)} cannot be computed.")
     return records

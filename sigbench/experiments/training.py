@@ -69,8 +69,9 @@ def train_student(
     teacher = make_sampler(task.teacher.sampler)
     teacher.prepare(task, problem, torch.float32)
     make_folder(folder, "the artifact folder")
+    checkpoint = folder / "checkpoint.pt"
     result = distill(
-        problem, teacher, config, plan, checkpoint=folder / "checkpoint.pt",
+        problem, teacher, config, plan, checkpoint=checkpoint,
         identity={"task": task.name, "task_version": task.version},
         report=lambda iteration, loss: report(iteration, plan.training.iterations, loss),
     )  # fmt: skip
@@ -87,7 +88,9 @@ def train_student(
         cost=result.cost,
         packages=package_versions(),
     )
-    return save_artifact(folder, result.weights, manifest)
+    saved = save_artifact(folder, result.weights, manifest)
+    checkpoint.unlink(missing_ok=True)
+    return saved
 
 
 def _plan(task: Task, choices: StudentChoices) -> DistillPlan:

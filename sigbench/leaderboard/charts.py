@@ -16,13 +16,16 @@ def quality_chart(records: Sequence[Record], metric: str) -> alt.TopLevelMixin:
     rows: list[dict[str, Any]] = [
         {
             "sampler": r["sampler"], "NFE": r["nfe"], "value": m["value"],
-            "low": max(m["low"], 1e-12) if m["low"] is not None else m["value"],
+            "low": m["low"] if m["low"] is not None else m["value"],
             "high": m["high"] if m["high"] is not None else m["value"], "floor": m["floor"],
         }
         for r in records if r["status"] == "ok" and (m := r["metrics"].get(metric)) is not None
     ]  # fmt: skip
     if not rows:
         raise BadInput(f"no record holds the metric {metric!r}.")
+    least = 0.5 * min(min(row["value"], row["floor"]) for row in rows if min(row["value"], row["floor"]) > 0)
+    for row in rows:
+        row["low"] = max(row["low"], least)  # an interval may reach 0, which a log axis cannot show
     names = list(dict.fromkeys(row["sampler"] for row in rows))
     calls = sorted({row["NFE"] for row in rows})
     x = alt.X(

@@ -12,7 +12,7 @@ from sigbench.records.record import MetricRecord, Record
 
 BEST, TIE, FLOOR = "★", "≈", "="
 LEGEND = (
-    f"{BEST} best at this number of steps   {TIE} tied with the best: the 95 % intervals overlap   "
+    f"{BEST} best among those with as many network calls   {TIE} tied with the best: the 95 % intervals overlap   "
     f"{FLOOR} at the floor: cannot be told from the truth at this n"
 )
 FLOOR_ROW = "floor (the truth)"
@@ -53,9 +53,9 @@ def _column(records: Sequence[Record], name: str) -> list[Text]:
     first = next(r["metrics"][name] for r in records if name in r["metrics"])
     floor = Text(_interval(first["floor"], first["floor_low"], first["floor_high"]) + "   ", style="dim")
     cells = [floor]
-    for _, group in groupby(records, key=lambda r: r["steps"]):
-        rivals = list(group)
-        cells += [_value_text(r, rivals, name) if r["metrics"] else Text("–") for r in rivals]
+    for record in records:
+        rivals = [r for r in records if r["nfe"] == record["nfe"]]
+        cells.append(_value_text(record, rivals, name) if record["metrics"] else Text("–"))
     return cells
 
 
@@ -112,7 +112,8 @@ def _short(value: float, digits: int) -> str:
 
 
 def _number(value: float, digits: int) -> str:
-    return f"{value:.{digits}f}" if abs(value) < 1e4 else f"{value:.1e}"
+    text = f"{value:.{digits}f}" if abs(value) < 1e4 else f"{value:.1e}"
+    return text if float(text) else f"{0:.{digits}f}"  # no minus zero
 
 
 def _cost_table(records: Sequence[Record]) -> Table:
@@ -138,7 +139,9 @@ def _cost_table(records: Sequence[Record]) -> Table:
 
 
 def _time_text(value: float, low: float | None, high: float | None) -> str:
-    scale, unit = next(((s, u) for s, u in ((1.0, "s"), (1e3, "ms"), (1e6, "µs")) if value * s >= 1), (1e9, "ns"))
+    scale, unit = next(
+        ((s, u) for s, u in ((1.0, "s"), (1e3, "ms"), (1e6, "µs")) if (high or value) * s >= 1), (1e9, "ns")
+    )
     spread = "" if low is None or high is None else f" ({low * scale:.3g}–{high * scale:.3g})"
     return f"{value * scale:.3g}{spread} {unit}"
 

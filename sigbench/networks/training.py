@@ -130,8 +130,7 @@ def train(
     except KeyboardInterrupt:
         save()
         raise
-    if checkpoint is not None:
-        checkpoint.unlink(missing_ok=True)
+    save()  # the caller removes the checkpoint when it has the result in safety
     return average, spent + time.monotonic() - started
 
 

@@ -4,6 +4,7 @@ import json
 import os
 import tempfile
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import cast
 
@@ -22,6 +23,25 @@ def make_folder(folder: Path, what: str) -> Path:
     return folder
 
 
+@contextmanager
+def replacing(file: Path) -> Iterator[Path]:
+    """Yields a temporary file beside `file` that takes its place when all went well, and is gone otherwise.
+
+    Raises BadInput where it cannot be written.
+    """
+    handle, name = tempfile.mkstemp(dir=file.parent, prefix=".writing-", suffix=file.suffix)
+    os.close(handle)
+    temporary = Path(name)
+    try:
+        yield temporary
+        temporary.chmod(0o644)
+        os.replace(temporary, file)
+    except OSError as error:
+        raise BadInput(f"{file} cannot be written: {error.strerror or error}.") from error
+    finally:
+        temporary.unlink(missing_ok=True)
+
+
 class Store:
     """Records in a folder, named by their keys; writing is atomic, so a reader never sees half a record.
 
@@ -38,18 +58,13 @@ class Store:
     def write(self, record: Record) -> Path:
         """Writes a record, replacing one of the same key; returns its file."""
         text = json.dumps(record, allow_nan=False, indent=1) + "\n"
-        handle, temporary = tempfile.mkstemp(dir=self.folder, prefix=".writing-", suffix=".json")
         try:
-            with os.fdopen(handle, "w") as file:
+            with replacing(self.path_of(record["key"])) as temporary, temporary.open("w") as file:
                 file.write(text)
                 file.flush()
                 os.fsync(file.fileno())
-            os.replace(temporary, self.path_of(record["key"]))
-        except BaseException as error:
-            Path(temporary).unlink(missing_ok=True)
-            if isinstance(error, OSError):
-                raise BadInput(f"the store {self.folder} cannot be written: {error.strerror}.") from error
-            raise
+        except BadInput as error:
+            raise BadInput(f"the store {self.folder} cannot be written: {error}") from error
         return self.path_of(record["key"])
 
     def read(self, key: str) -> Record | None:

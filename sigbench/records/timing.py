@@ -1,5 +1,7 @@
 """Timing and memory, measured the same way for every sampler."""
 
+import ctypes
+import gc
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -38,6 +40,7 @@ class PeakMemory:
         self.mb: float | None = None
 
     def __enter__(self) -> "PeakMemory":
+        _return_free_memory()
         if self._device.type == "cuda":
             torch.cuda.reset_peak_memory_stats(self._device)
             self._before = torch.cuda.memory_allocated(self._device) / 2**20
@@ -59,6 +62,14 @@ class PeakMemory:
         else:
             peak = _resident_mb("VmHWM")
         self.mb = round(max(0.0, peak - self._before), 1)
+
+
+def _return_free_memory() -> None:
+    """Gives the C allocator's free memory back, which would else hide what is needed anew; glibc only."""
+    gc.collect()
+    trim = getattr(ctypes.CDLL(None), "malloc_trim", None)
+    if trim is not None:
+        trim(0)
 
 
 def _resident_mb(field: str) -> float:

@@ -102,7 +102,7 @@ class Denoiser:
 
     def predict(self, target: Prediction, t: float, x: Tensor) -> Tensor:
         """Returns the network's output at (t, x) as `target`, shape of `x`; one call."""
-        output = self._network(t, x)
+        output = self._network(t, x).to(x.dtype)  # a bfloat16 network does not take the state down with it
         if target == self.prediction:
             return output
         a, b = self._coefficients(target, t)

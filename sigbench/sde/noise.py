@@ -13,6 +13,8 @@ import math
 import torch
 from torch import Tensor
 
+from sigbench.errors import BadInput
+
 _LANE = 16  # torch fills normals in lanes of 16; a multiple of it makes a shorter draw a prefix of a longer one
 _BLOCK_NUMBERS = 4096
 _MASK = 0xFFFFFFFF
@@ -37,7 +39,8 @@ class NoiseStream:
 
     `shape` is the shape of one sample, `positions` an upper bound on the positions that will be asked for;
     streams of at most 2³² (blocks × positions) states never repeat one, since the generator (MT19937) is
-    seeded by a bijection of their counter.
+    seeded by a bijection of their counter. Only the low 32 bits of `seed` count, and streams are stretches of one
+    long sequence of states: two of S streams with N states each overlap with probability below S²·N/2³².
     """
 
     def __init__(
@@ -60,6 +63,8 @@ class NoiseStream:
         if not 0 <= position < self._positions:
             raise IndexError(f"position {position} lies outside the stream's {self._positions}")
         size, block = self._size, self._block
+        if ((first + count) // block + 1) * self._positions > _MASK:
+            raise BadInput(f"{first + count} samples at {self._positions} positions are more than one stream holds.")
         out = torch.empty(count * size + _LANE, dtype=self.dtype)
         filled = 0
         while filled < count:

@@ -19,7 +19,7 @@ from sigbench.errors import BadInput, unknown_name
 from sigbench.networks.training import Report, TrainingPlan, train
 from sigbench.sampler import Sampler
 from sigbench.sde.noise import seed_of
-from sigbench.sde.problem import SDEProblem
+from sigbench.sde.problem import ReverseDiffusion, SDEProblem
 from sigbench.sigdeg.generator import Generator, GeneratorConfig
 from sigbench.sigdeg.trajectories import Trajectories, draw_trajectories
 
@@ -139,7 +139,7 @@ def distill(
 ) -> Distilled:
     """Trains a generator on the teacher's trajectories of `problem`; see `sigbench.networks.training.train`."""
     torch.manual_seed(plan.seed)
-    generator = Generator(config)
+    generator = Generator(config, problem.schedule if isinstance(problem, ReverseDiffusion) else None)
     distillation = Distillation(problem, teacher, generator, plan)
     plan_facts = {k: v for k, v in asdict(plan).items() if k != "training"}
     weights, seconds = train(

@@ -54,16 +54,17 @@ class GeneratorConfig:
 class Generator(nn.Module):
     """N_θ for vector data of shape (d,): maps a batch of states and signatures over one coarse step.
 
+    `schedule` is the problem's own, by default the one that the configuration names, with its usual parameters.
     Everything that depends on the step alone is a row of `coefficients`, computed once a grid in float64.
     """
 
     mean: Tensor
 
-    def __init__(self, config: GeneratorConfig) -> None:
+    def __init__(self, config: GeneratorConfig, schedule: Schedule | None = None) -> None:
         super().__init__()
         self.config = config
         check_order(config.order)
-        self.schedule: Schedule = schedule_named(config.schedule)
+        self.schedule = schedule or schedule_named(config.schedule)
         d, m = prod(config.shape), config.order
         self.embed = FourierFeatures((1.0, 2.0, 4.0, 8.0))
         self.network = ResidualMLP(3 * d + m * d + 2 * 9, d, config.width, config.depth)

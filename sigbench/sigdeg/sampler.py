@@ -11,7 +11,7 @@ from sigbench.networks.artifacts import Manifest, load_artifact
 from sigbench.sampler import Sampler
 from sigbench.sde.brownian import BrownianDriver
 from sigbench.sde.grid import Grid
-from sigbench.sde.problem import SDEProblem
+from sigbench.sde.problem import ReverseDiffusion, SDEProblem
 from sigbench.sigdeg.generator import Generator, GeneratorConfig
 from sigbench.task import Task
 
@@ -24,6 +24,7 @@ class SigDEG(Sampler):
     name = "sigdeg"
     citation = "arXiv 2508.16939"
     family = "student"
+    needs = "denoiser"
     signature_order = 2
 
     def __init__(self, artifact: str = "") -> None:
@@ -43,7 +44,8 @@ class SigDEG(Sampler):
                 f"not a {KIND} of {task.name} version {task.version}."
             )
         try:
-            generator = Generator(GeneratorConfig.from_json(manifest.config))
+            assert isinstance(problem, ReverseDiffusion)
+            generator = Generator(GeneratorConfig.from_json(manifest.config), problem.schedule)
             generator.load_state_dict(weights)
             self._trained = str(manifest.data["grid"]), tuple(map(int, manifest.data["steps"]))
             self._seconds = float(manifest.cost["training_s"])

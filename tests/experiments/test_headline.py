@@ -1,0 +1,28 @@
+"""The shipped students hold what the README says of them."""
+
+import pytest
+
+from sigbench.experiments.cell import Settings, plan_cells
+from sigbench.experiments.run import measure
+
+
+@pytest.mark.slow
+def test_sigdeg_on_gmm_at_five_steps() -> None:
+    """10⁵ samples, 5 repeats; the teacher's interval and the student's overlap for one seed in twenty at worst."""
+    cells = plan_cells(Settings("gmm", samples=100_000), ["sigdeg", "euler-maruyama", "ddim", "teacher"], [5])
+    student, euler, ddim, teacher = (record["metrics"]["w1"] for record in measure(cells))
+    assert student["high"] is not None
+    assert teacher["high"] is not None
+    assert student["high"] <= 0.02
+    assert 10 * student["value"] <= min(euler["value"], ddim["value"])
+    assert student["low"] <= teacher["high"]
+    assert teacher["low"] <= student["high"]
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("steps", [5, 10])
+def test_sigdeg_on_gmm2d_loses_no_mode(steps: int) -> None:
+    student, ddim = measure(plan_cells(Settings("gmm2d"), ["sigdeg", "ddim"], [steps]))
+    assert student["metrics"]["mode-tv"]["at_floor"]
+    assert student["metrics"]["sliced-w2"]["at_floor"]
+    assert not ddim["metrics"]["mode-tv"]["at_floor"]
