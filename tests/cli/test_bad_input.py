@@ -148,7 +148,7 @@ def test_a_sampler_file_that_cannot_be_used(sigbench: Command, tmp_path: Path, s
 
 def test_a_sampler_that_needs_a_denoiser_where_there_is_none(sigbench: Command, tmp_path: Path) -> None:
     shutil.copy(PLUGINS, tmp_path / "plugins.py")
-    for sampler in ("ddim", "heun"):
+    for sampler in ("ddim", "heun", "sigdeg"):
         done = sigbench("run", "--task", "plugins.py:Growth", "--sampler", f"euler-maruyama,{sampler}")
         assert done.sentence() == f"{sampler} needs a denoiser, and the task 'growth' has none."
         assert done.code == 2
@@ -157,7 +157,8 @@ def test_a_sampler_that_needs_a_denoiser_where_there_is_none(sigbench: Command, 
 def test_a_task_without_students_and_named_grids(sigbench: Command, tmp_path: Path) -> None:
     shutil.copy(PLUGINS, tmp_path / "plugins.py")
     growth = ("--task", "plugins.py:Growth")
-    assert "comes with no Sig-DEG student" in sigbench("run", *growth, "--sampler", "sigdeg").sentence()
+    untrained = sigbench("run", "--task", "plugins.py:Untrained", "--sampler", "sigdeg")
+    assert "comes with no Sig-DEG student" in untrained.sentence()
     assert "has no teacher" in sigbench("run", *growth, "--sampler", "teacher").sentence()
     assert "has no teacher" in sigbench("train", *growth).sentence()
     assert "only named grid" in sigbench("run", *growth, "--sampler", "milstein", "--grid", "karras").sentence()

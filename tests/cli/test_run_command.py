@@ -110,15 +110,15 @@ def test_the_best_is_marked_and_the_floor_is_shown(sigbench: Command) -> None:
     assert "★ best" in done.out
     first_table = done.out.split("\n\n")[1].splitlines()
     rows = {line.split("│")[0].strip(): line for line in first_table if "│" in line}
-    assert {"floor (the truth)", "euler-maruyama", "ddim"} <= rows.keys()
-    assert "=" in rows["euler-maruyama"]
+    assert {"floor (the truth)", "teacher (euler-maruyama)", "ddim"} <= rows.keys()
+    assert "=" in rows["teacher (euler-maruyama)"]
     assert "=" not in rows["ddim"]
 
 
 def test_teacher_and_own_step_counts(sigbench: Command) -> None:
     done = sigbench(*SCORE, "--sampler", "teacher,ddim@7,ddim:eta=0.5", "--json")
     assert [(r["sampler"], r["steps"]) for r in done.records()] == [
-        ("euler-maruyama", 300), ("ddim", 7), ("ddim:eta=0.5", 3),
+        ("teacher (euler-maruyama)", 300), ("ddim", 7), ("ddim:eta=0.5", 3),
     ]  # fmt: skip
 
 

@@ -14,6 +14,7 @@ from sigbench.sampler import Sampler
 from sigbench.sde.denoiser import CallCounter
 from sigbench.sde.problem import SDEProblem
 from sigbench.task import Task
+from sigbench_tasks.mixture.task import GMM
 
 
 class Good(Sampler):
@@ -191,3 +192,12 @@ class Growth(Task):
 
     def metrics(self) -> tuple:
         return MeanError(), VarianceError()
+
+
+class Untrained(GMM):
+    """A reverse diffusion without a student."""
+
+    name = "untrained"
+
+    def artifacts(self) -> dict[str, Path]:
+        return {}
