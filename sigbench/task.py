@@ -1,10 +1,10 @@
 """The task's contract: a problem to integrate, the truth to compare with, and the metrics that judge."""
 
 from abc import ABC, abstractmethod
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar, Protocol
 
 if TYPE_CHECKING:
     import altair as alt
@@ -24,6 +24,27 @@ class Teacher:
     sampler: str
     steps: int
     grid: str
+
+
+@dataclass(frozen=True, slots=True)
+class Trained:
+    """What a training gives: weights, what rebuilds the module, what it was trained on, and what that cost."""
+
+    kind: str
+    weights: "dict[str, Tensor]"
+    config: dict[str, Any]
+    data: dict[str, Any]
+    cost: dict[str, Any]
+
+
+class Recipe(Protocol):
+    """How one of a task's own networks is trained."""
+
+    iterations: int
+
+    def train(self, checkpoint: Path, report: Callable[[int, float], None]) -> Trained:
+        """Trains from nothing, or goes on from `checkpoint`; `report(iteration, loss)` hears of every iteration."""
+        ...
 
 
 class Task(ABC):
@@ -57,6 +78,10 @@ class Task(ABC):
 
     def artifacts(self) -> Mapping[str, Path]:
         """Returns the folders of the trained artifacts that come with the task, by the sampler's name."""
+        return {}
+
+    def recipes(self) -> Mapping[str, Recipe]:
+        """Returns how the task's own networks are trained, by their names; the student is no concern of the task."""
         return {}
 
     def to_data(self, samples: "Tensor") -> "Tensor":

@@ -1,7 +1,7 @@
 """The training loop: Muon and Adam, warm-up and cosine decay, averaged weights, checkpoints and resuming.
 
 What to minimise is the caller's; this file knows nothing of diffusion. Muon (Jordan et al. 2024) takes the
-square weights of hidden layers, Adam everything else.
+weights of hidden layers that are matrices, convolutions flattened among them, Adam everything else.
 """
 
 import math
@@ -9,11 +9,11 @@ import os
 import signal
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol, runtime_checkable
 
 import torch
 from torch import Tensor, nn
@@ -46,14 +46,29 @@ class TrainingPlan:
 Report = Callable[[int, float], None]
 
 
+@runtime_checkable
+class NamesItsMatrices(Protocol):
+    """A module that says which of its parameters are weights of hidden layers in the form of matrices (out, in)."""
+
+    def matrices(self) -> Iterable[nn.Parameter]:
+        """Returns these parameters."""
+        ...
+
+
 def make_optimizers(module: nn.Module, plan: TrainingPlan) -> list[torch.optim.Optimizer]:
-    """Returns Adam for all parameters but the square matrices, and Muon for these where there are any."""
-    square = [p for p in module.parameters() if p.ndim == 2 and p.shape[0] == p.shape[1]]
-    theirs = {id(p) for p in square}
+    """Returns Muon for the module's matrices where there are any, and Adam for all other parameters.
+
+    The matrices are what the module's own `matrices()` names, else its square ones.
+    """
+    if isinstance(module, NamesItsMatrices):
+        matrices = list(module.matrices())
+    else:
+        matrices = [p for p in module.parameters() if p.ndim == 2 and p.shape[0] == p.shape[1]]
+    theirs = {id(p) for p in matrices}
     rest = [p for p in module.parameters() if id(p) not in theirs]
     optimizers: list[torch.optim.Optimizer] = [torch.optim.Adam(rest, lr=plan.learning_rate)] if rest else []
-    if square:
-        optimizers.append(torch.optim.Muon(square, lr=plan.muon_rate, weight_decay=0.0))
+    if matrices:
+        optimizers.append(torch.optim.Muon(matrices, lr=plan.muon_rate, weight_decay=0.0))
     return optimizers
 
 

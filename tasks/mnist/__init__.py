@@ -1,0 +1,1 @@
+"""MNIST: images of handwritten digits, with a teacher, and scores on the features of a frozen classifier."""
