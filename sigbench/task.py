@@ -11,6 +11,7 @@ if TYPE_CHECKING:
     import numpy as np
     import torch
     from numpy.typing import NDArray
+    from PIL.Image import Image
     from torch import Tensor
 
     from sigbench.metrics.metric import Metric, Truth
@@ -40,10 +41,17 @@ class Trained:
 class Recipe(Protocol):
     """How one of a task's own networks is trained."""
 
-    iterations: int
+    @property
+    def iterations(self) -> int:
+        """The number of minibatches."""
+        ...
 
     def train(self, checkpoint: Path, report: Callable[[int, float], None]) -> Trained:
         """Trains from nothing, or goes on from `checkpoint`; `report(iteration, loss)` hears of every iteration."""
+        ...
+
+    def finish(self, folder: Path) -> None:
+        """Adds what else belongs into the artifact's folder, once its weights and manifest lie there."""
         ...
 
 
@@ -66,7 +74,10 @@ class Task(ABC):
 
     @abstractmethod
     def problem(self, device: "torch.device", dtype: "torch.dtype") -> "SDEProblem":
-        """Returns a new problem, with a call counter of its own, on `device` in `dtype`."""
+        """Returns a new problem, with a call counter of its own, on `device`, its networks in `dtype`.
+
+        States are float32 where `dtype` is bfloat16, which is for networks only, and in `dtype` otherwise.
+        """
 
     @abstractmethod
     def truth(self) -> "Truth":
@@ -84,10 +95,36 @@ class Task(ABC):
         """Returns how the task's own networks are trained, by their names; the student is no concern of the task."""
         return {}
 
+    def networks(self) -> Mapping[str, Path]:
+        """Returns the folders of the task's own trained networks, by their names."""
+        return {}
+
+    def artifact_hashes(self) -> Mapping[str, str]:
+        """Returns the hashes of the task's own networks, by their names."""
+        return {}
+
+    def observe(self, samples: "Tensor") -> Any:
+        """Returns what the metrics read of samples (n, *shape), sliceable: by default float64 of shape (n, d).
+
+        It is called once for each repeat, so that what is costly (a classifier's features) is shared by all metrics.
+        """
+        return samples.double().flatten(1).cpu().numpy()
+
+    def observe_truth(self, n: int, seed: int) -> Any:
+        """Returns what the metrics read of n independent exact draws, a function of `seed` alone."""
+        return self.truth().sample(n, seed)
+
     def to_data(self, samples: "Tensor") -> "Tensor":
         """Returns samples in data units, as they are saved; by default as they are."""
         return samples
 
-    def picture(self, samples: "NDArray[np.float64]", title: str) -> "alt.TopLevelMixin | None":
+    def picture(self, samples: "NDArray[np.float64]", title: str) -> "alt.TopLevelMixin | Image | None":
         """Returns a picture of samples in data units, None where the task has none."""
+        return None
+
+    def strip(self, rows: "Sequence[tuple[str, NDArray[np.float64]]]", title: str) -> "Image | None":
+        """Returns a picture of named rows of samples in data units, None where the task has none.
+
+        Samples at the same place in their rows come from one initial state and one Brownian path.
+        """
         return None

@@ -17,6 +17,8 @@ if TYPE_CHECKING:
     from sigbench.experiments.cell import Cell
     from sigbench.records.record import Record
 
+_STRIP_COLUMNS = 12
+
 
 def run(
     task: Annotated[str, typer.Option(help="The task; see `sigbench list tasks`.")],
@@ -49,7 +51,7 @@ def run(
     ),
     resume: Annotated[bool, typer.Option("--resume", help="Take finished cells from the store.")] = False,
     save_samples: Annotated[
-        Path | None, typer.Option(help="Folder for the first repeat's samples (.npy) and their picture.")
+        Path | None, typer.Option(help="Folder for the first repeat's samples (.npy) and their pictures.")
     ] = None,
     plot: Annotated[Path | None, typer.Option(help="File (.png, .svg) for the step-vs-quality chart.")] = None,
     json: Annotated[bool, typer.Option("--json", help="Print one JSON record a line, and no table.")] = False,
@@ -105,6 +107,9 @@ def run(
     if not json:
         _print_tables(records)
         say(f"{len(records)} record{'s' if len(records) > 1 else ''} written to {store}.")
+    if save_samples is not None:
+        good_keys = {record["key"] for record in records if record["status"] == "ok"}
+        _save_strip(save_samples, [cell for cell in cells if cell.key in good_keys])
     if plot is not None:
         from sigbench.leaderboard.charts import quality_chart, save_chart
 
@@ -147,7 +152,7 @@ def _print_tables(records: "list[Record]") -> None:
 def _save(folder: Path, cell: "Cell", samples: "Tensor") -> None:
     import numpy as np
 
-    from sigbench.leaderboard.charts import save_chart
+    from sigbench.leaderboard.charts import save_picture
     from sigbench.records.store import replacing
 
     label = re.sub(r"[^A-Za-z0-9.=_-]+", "_", cell.sampler_spec).strip("_.")
@@ -157,7 +162,22 @@ def _save(folder: Path, cell: "Cell", samples: "Tensor") -> None:
         np.save(temporary, array)
     picture = cell.task.picture(array.astype(np.float64), f"{cell.sampler_spec}, {cell.grid.steps} steps")
     if picture is not None:
-        save_chart(picture, stem.with_name(stem.name + ".png"))
+        save_picture(picture, stem.with_name(stem.name + ".png"))
+
+
+def _save_strip(folder: Path, cells: "list[Cell]") -> None:
+    """Saves the same noise under all samplers side by side, where the task has such a picture."""
+    from sigbench.experiments.strip import draw_strip
+    from sigbench.leaderboard.charts import save_picture
+    from sigbench.task import Task
+
+    if not cells or type(cells[0].task).strip is Task.strip:
+        return
+    names = [f"{cell.label}, {cell.grid.steps}" for cell in cells]
+    rows = [(name, x.double().numpy()) for name, x in zip(names, draw_strip(cells, _STRIP_COLUMNS), strict=True)]
+    picture = cells[0].task.strip(rows, "one initial state and one Brownian path a column; sampler, steps")
+    if picture is not None:
+        save_picture(picture, folder / f"{cells[0].task.name}-strip.png")
 
 
 class _Progress:

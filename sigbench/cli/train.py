@@ -1,4 +1,4 @@
-"""`sigbench train`: train a task's student again from nothing."""
+"""`sigbench train`: train a task's student, or its teacher or classifier, again from nothing."""
 
 import shlex
 import sys
@@ -15,7 +15,9 @@ if TYPE_CHECKING:
 
 def train(
     task: Annotated[str, typer.Option(help="The task; see `sigbench list tasks`.")],
-    what: Annotated[str, typer.Option(help="What to train; so far only the student.")] = "student",
+    what: Annotated[
+        str, typer.Option(help="The student, or a network of the task's own, such as teacher or classifier.")
+    ] = "student",
     out: Annotated[Path | None, typer.Option(help="Folder for weights and manifest (default: ./TASK-WHAT).")] = None,
     order: Annotated[int, typer.Option(help="Signature order that the student reads.")] = 4,
     grid: Annotated[str | None, typer.Option(help="Time grid of the student (default: the task's).")] = None,
@@ -27,7 +29,9 @@ def train(
     seed: Annotated[int, typer.Option(help="Seed of weights, paths and minibatches.")] = 0,
     overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace an artifact in --out.")] = False,
 ) -> None:
-    """Train a student from nothing, with a progress bar; a checkpoint lets an interrupted training go on.
+    """Train a network from nothing, with a progress bar; a checkpoint lets an interrupted training go on.
+
+    A task's own networks are trained by the task's recipe, and the options of students do not touch them.
 
     The result is an artifact: weights and a manifest that names the command, the commit, the data and the
     cost. Use it with `sigbench run --sampler sigdeg:artifact=FOLDER`.
@@ -35,12 +39,11 @@ def train(
     \b
     sigbench train --task gmm
     sigbench train --task gmm --order 2 --grid uniform --out order2
+    sigbench train --task mnist --what classifier
     """
-    from sigbench.errors import BadInput, unknown_name
-    from sigbench.experiments.training import StudentChoices, train_student
+    from sigbench.errors import BadInput
+    from sigbench.experiments.training import StudentChoices, train_network, train_student
 
-    if what != "student":
-        raise unknown_name("thing to train", what, ["student"])
     folder = out or Path(f"{task}-{what}")
     if (folder / "manifest.json").exists() and not overwrite:
         raise BadInput(f"there is an artifact in {folder} already: choose another --out, or --overwrite.")
@@ -51,7 +54,10 @@ def train(
     command = shlex.join(["sigbench", *_without_folder(sys.argv[1:])])
     bar = _Bar() if sys.stderr.isatty() else None
     try:
-        manifest = train_student(task, choices, folder, command=command, report=bar or _quiet)
+        if what == "student":
+            manifest = train_student(task, choices, folder, command=command, report=bar or _quiet)
+        else:
+            manifest = train_network(task, what, folder, command=command, report=bar or _quiet)
     except KeyboardInterrupt:
         print(
             f"sigbench: interrupted: the checkpoint is in {folder}; the same command goes on from it.",

@@ -55,6 +55,10 @@ class Cell:
         """The dtype of the integrated state: bfloat16 is for networks only, states then are float32."""
         return torch.float32 if self.network_dtype == torch.bfloat16 else self.network_dtype
 
+    def artifact_hashes(self) -> dict[str, str]:
+        """Returns the hashes of all networks that have a part in the cell, the task's own and the sampler's."""
+        return {**self.task.artifact_hashes(), **self.sampler.artifact_hashes()}
+
     def determinants(self) -> dict[str, Any]:
         """Returns everything that determines what the cell measures."""
         return {
@@ -70,7 +74,7 @@ class Cell:
             "batch": self.batch,
             "device": self.device.type,
             "dtype": self.settings.dtype,
-            "artifacts": self.sampler.artifact_hashes(),
+            "artifacts": self.artifact_hashes(),
             "sources": [source_hash(type(plug_in)) for plug_in in (self.task, self.sampler)],
         }
 
@@ -152,9 +156,8 @@ def _expand(spec: str, steps: Sequence[int], task: Task, settings: Settings) -> 
 def _plan_cell(settings: Settings, task: Task, label: str, spec: str, steps: int, grid_name: str) -> Cell:
     check_steps(steps)
     device, dtype = pick_device(settings.device), pick_dtype(settings.dtype)
-    state_dtype = torch.float32 if dtype == torch.bfloat16 else dtype
     sampler = make_sampler(spec)
-    problem = task.problem(device, state_dtype)
+    problem = task.problem(device, dtype)
     if sampler.needs == "denoiser" and not isinstance(problem, ReverseDiffusion):
         raise BadInput(f"{spec} needs a denoiser, and the task {task.name!r} has none.")
     if sampler.additive_only and problem.noise_type != "additive":
@@ -163,6 +166,8 @@ def _plan_cell(settings: Settings, task: Task, label: str, spec: str, steps: int
     sampler.prepare(task, problem, dtype)
     sampler.check(grid)
     problem.counter.budget = settings.nfe
+    for metric in task.metrics():
+        metric.sample_size(settings.samples or task.default_samples)
     return Cell(
         settings=settings,
         task=task,

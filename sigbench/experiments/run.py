@@ -44,15 +44,17 @@ class Reality:
     """The truth's side of a comparison: one reference a repeat, and the floors, shared by all samplers."""
 
     def __init__(self, cell: Cell) -> None:
-        self.truth, self.metrics = cell.task.truth(), cell.task.metrics()
+        self.task, self.metrics = cell.task, cell.task.metrics()
+        truth = cell.task.truth()
         axes: dict[str, str | int] = {"task": cell.task.name, "seed": cell.settings.seed}
         repeats = range(cell.settings.repeats)
-        self.references = [Reference(self.truth, seed_of(**axes, purpose="reference", repeat=r)) for r in repeats]
+        self.references = [Reference(truth, seed_of(**axes, purpose="reference", repeat=r)) for r in repeats]
         self._floor_seeds = [seed_of(**axes, purpose="floor", repeat=r) for r in repeats]
         self._floors: dict[tuple[str, int], list[float]] = {}
+        self._draws: dict[int, list[Any]] = {}
 
-    def values(self, metric: Metric, draws: list[Samples]) -> list[float]:
-        """Returns the metric of each repeat's samples."""
+    def values(self, metric: Metric, draws: list[Any]) -> list[float]:
+        """Returns the metric of each repeat's samples, as the task observes them."""
         n = metric.sample_size(len(draws[0]))
         return [metric(draw[:n], ref) for draw, ref in zip(draws, self.references, strict=True)]
 
@@ -60,8 +62,9 @@ class Reality:
         """Returns the metric of independent exact draws, a repeat each, at the metric's size for n samples."""
         size = metric.sample_size(n)
         if (metric.name, size) not in self._floors:
-            draws = [self.truth.sample(size, seed) for seed in self._floor_seeds]
-            self._floors[metric.name, size] = self.values(metric, draws)
+            if size not in self._draws:
+                self._draws[size] = [self.task.observe_truth(size, seed) for seed in self._floor_seeds]
+            self._floors[metric.name, size] = self.values(metric, self._draws[size])
         return self._floors[metric.name, size]
 
 
@@ -97,8 +100,7 @@ def _measure_cell(
         nfe = draws[0].nfe
         if any(draw.nfe != nfe for draw in draws):
             raise BrokenContract(f"{cell.sampler_spec} made different numbers of calls in equal repeats.")
-        arrays = [draw.samples.double().flatten(1).numpy() for draw in draws]
-        metrics = _metric_records(arrays, reality)
+        metrics = _metric_records([cell.task.observe(draw.samples) for draw in draws], reality)
         timing = _timing_record(cell, draws, efficiency, memory)
     except Diverged as problem:
         status, error = "diverged", str(problem)
@@ -128,7 +130,7 @@ def _measure_cell(
         "status": status,
         "metrics": metrics,
         "timing": timing,
-        "provenance": provenance(cell.device, cell.network_dtype, cell.sampler.artifact_hashes()),
+        "provenance": provenance(cell.device, cell.network_dtype, cell.artifact_hashes()),
     }
     if error is not None:
         record["error"] = error
@@ -230,7 +232,7 @@ def sample_batch(cell: Cell, repeat: int, first: int, count: int) -> Tensor:
     return x
 
 
-def _metric_records(draws: list[Samples], reality: Reality) -> dict[str, MetricRecord]:
+def _metric_records(draws: list[Any], reality: Reality) -> dict[str, MetricRecord]:
     """Returns the record of each metric; raises Diverged where the samples are finite but a metric is not."""
     with np.errstate(over="ignore", invalid="ignore"):
         records = {metric.name: _metric_record(metric, draws, reality) for metric in reality.metrics}
@@ -244,7 +246,7 @@ def _metric_records(draws: list[Samples], reality: Reality) -> dict[str, MetricR
     return records
 
 
-def _metric_record(metric: Metric, draws: list[Samples], reality: Reality) -> MetricRecord:
+def _metric_record(metric: Metric, draws: list[Any], reality: Reality) -> MetricRecord:
     n = len(draws[0])
     result = estimate(
         reality.values(metric, draws), reality.floors(metric, n),

@@ -1,4 +1,4 @@
-"""Training a task's Sig-DEG student and writing its artifact."""
+"""Training a task's Sig-DEG student, or one of the task's own networks, and writing the artifact."""
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from sigbench.errors import BadInput
+from sigbench.errors import BadInput, unknown_name
 from sigbench.metrics.metric import KnownModes, Truth
 from sigbench.networks.artifacts import Manifest, save_artifact
 from sigbench.records.provenance import git_commit, package_versions
@@ -91,6 +91,52 @@ def train_student(
     saved = save_artifact(folder, result.weights, manifest)
     checkpoint.unlink(missing_ok=True)
     return saved
+
+
+def train_network(
+    task_name: str,
+    what: str,
+    folder: Path,
+    *,
+    command: str,
+    report: Report = lambda i, n, loss: None,
+) -> Manifest:
+    """Trains the network `what` of a task by the task's own recipe into `folder`; returns its manifest.
+
+    An interrupted training leaves a checkpoint there and goes on from it. Raises BadInput for a name that the task
+    has no recipe for.
+    """
+    task = make_task(task_name)
+    recipes = task.recipes()
+    if what not in recipes:
+        raise unknown_name(f"thing to train of the task {task.name}", what, trainable(task))
+    recipe = recipes[what]
+    commit = git_commit()
+    make_folder(folder, "the artifact folder")
+    checkpoint = folder / "checkpoint.pt"
+    trained = recipe.train(checkpoint, lambda iteration, loss: report(iteration, recipe.iterations, loss))
+    manifest = Manifest(
+        kind=trained.kind,
+        task=task.name,
+        task_version=task.version,
+        sha256="",
+        config=trained.config,
+        command=command,
+        commit=commit,
+        created=datetime.now(UTC).isoformat(timespec="seconds"),
+        data=trained.data,
+        cost=trained.cost,
+        packages=package_versions(),
+    )
+    saved = save_artifact(folder, trained.weights, manifest)
+    recipe.finish(folder)
+    checkpoint.unlink(missing_ok=True)
+    return saved
+
+
+def trainable(task: Task) -> list[str]:
+    """Returns what can be trained of a task: its own networks, and a student where there is a teacher."""
+    return [*task.recipes(), *(["student"] if task.teacher is not None else [])]
 
 
 def _plan(task: Task, choices: StudentChoices) -> DistillPlan:

@@ -6,6 +6,7 @@ from typing import Any, Literal
 
 import altair as alt
 import vl_convert
+from PIL.Image import Image
 
 from sigbench.errors import BadInput
 from sigbench.records.record import Record
@@ -73,3 +74,15 @@ def save_chart(chart: alt.TopLevelMixin, file: Path) -> None:
             file.write_text(vl_convert.vegalite_to_svg(spec))
     except OSError as error:
         raise BadInput(f"the picture {file} cannot be written: {error.strerror}.") from error
+
+
+def save_picture(picture: alt.TopLevelMixin | Image, file: Path) -> None:
+    """Writes a chart, or an image as PNG; raises BadInput where it cannot."""
+    if not isinstance(picture, Image):
+        save_chart(picture, file)
+        return
+    check_picture(file)
+    try:
+        picture.save(file, optimize=True)
+    except (OSError, ValueError) as error:
+        raise BadInput(f"the picture {file} cannot be written: {error}.") from error

@@ -1,7 +1,7 @@
 """The metric's contract, and the reference that metrics compare samples with."""
 
 from abc import ABC, abstractmethod
-from typing import ClassVar, Protocol, runtime_checkable
+from typing import Any, ClassVar, Protocol, runtime_checkable
 
 import numpy as np
 from numpy.typing import NDArray
@@ -80,8 +80,9 @@ class Reference:
 
 
 class Metric(ABC):
-    """A number for samples of shape (n, d) against a reference.
+    """A number for samples against a reference.
 
+    Samples are what the task's `observe` returns: float64 of shape (n, d) unless the task says otherwise.
     `max_samples` bounds the samples that it reads (the first ones), None meaning all.
     """
 
@@ -92,9 +93,9 @@ class Metric(ABC):
     max_samples: int | None = None
 
     @abstractmethod
-    def __call__(self, samples: Array, reference: Reference) -> float:
-        """Returns the metric of `samples`, float64 of shape (n, d)."""
+    def __call__(self, samples: Any, reference: Reference) -> float:
+        """Returns the metric of `samples`."""
 
     def sample_size(self, n: int) -> int:
-        """Returns how many of n samples the metric reads."""
+        """Returns how many of n samples the metric reads; raises BadInput where n are too few for it."""
         return n if self.max_samples is None else min(n, self.max_samples)

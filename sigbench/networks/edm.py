@@ -5,13 +5,19 @@ x_t = α·x₀ + σ_t·ε is served through y = x_t/α and σ = σ_t/α.
 """
 
 from dataclasses import asdict, dataclass, field
+from pathlib import Path
 from typing import Any
 
 import torch
 from torch import Tensor, nn
 
+from sigbench.errors import BadInput
+from sigbench.networks.artifacts import load_artifact
 from sigbench.networks.backbones import FourierFeatures
 from sigbench.networks.unet import Dense, UNet, UNetConfig
+from sigbench.sde.schedule import Schedule
+
+KIND = "edm-denoiser"
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,3 +84,46 @@ class EDMDenoiser(nn.Module):
     def matrices(self) -> list[nn.Parameter]:
         """Returns the weights that an optimiser for matrices should take."""
         return self.unet.matrices()
+
+
+class ScheduledDenoiser:
+    """An EDM denoiser as the network of a diffusion with a schedule: (t, x) to the expected clean sample.
+
+    `label` is one class for all samples, or a tensor of one class each; None stands for no class at all. The network
+    computes in `compute`, in which its weights are kept too.
+    """
+
+    def __init__(
+        self, module: EDMDenoiser, schedule: Schedule, compute: torch.dtype, label: int | Tensor | None = None
+    ) -> None:
+        self._module, self._schedule, self._compute = module, schedule, compute
+        device = next(module.parameters()).device
+        chosen = module.config.classes if label is None else label
+        self._labels = torch.as_tensor(chosen, device=device).reshape(-1)
+
+    def __call__(self, t: float, x: Tensor) -> Tensor:
+        alpha, sigma = float(self._schedule.alpha(t)), float(self._schedule.sigma(t))
+        level = torch.full((1,), sigma / alpha, dtype=x.dtype, device=x.device)
+        estimate: Tensor = self._module(x / alpha, level, self._labels, self._compute)
+        return estimate
+
+
+def load_denoiser(folder: Path, schedule: Schedule, device: torch.device, compute: torch.dtype) -> EDMDenoiser:
+    """Returns the denoiser of an artifact, frozen, its weights in `compute`.
+
+    Raises BadInput where it is missing, corrupt, no denoiser, or trained under another schedule.
+    """
+    weights, manifest = load_artifact(folder)
+    if manifest.kind != KIND:
+        raise BadInput(f"the artifact {folder} is a {manifest.kind}, not an {KIND}.")
+    if manifest.data.get("schedule") != schedule.name:
+        raise BadInput(
+            f"the artifact {folder} was trained under {manifest.data.get('schedule')!r}, not {schedule.name!r}."
+        )
+    try:
+        module = EDMDenoiser(EDMConfig.from_json(manifest.config))
+        module.load_state_dict(weights)
+    except (RuntimeError, TypeError, KeyError, ValueError) as error:
+        reason = str(error).partition("\n")[0].rstrip(":.")
+        raise BadInput(f"the artifact {folder} does not fit its manifest: {reason}.") from error
+    return module.eval().requires_grad_(False).to(device=device, dtype=compute)

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
+import torch
 
 from sigbench.metrics.discrepancy import MMD, KolmogorovSmirnov
 from sigbench.metrics.metric import Metric
@@ -19,7 +20,6 @@ from sigbench_tasks.mixture.law import GaussianMixture, LineMixture, MixtureScor
 
 if TYPE_CHECKING:
     import altair as alt
-    import torch
     from numpy.typing import NDArray
 
 ARTIFACTS = Path(__file__).parent / "artifacts"
@@ -36,9 +36,10 @@ class _MixtureTask(Task):
     def truth(self) -> GaussianMixture:
         return self.law()
 
-    def problem(self, device: "torch.device", dtype: "torch.dtype") -> ReverseDiffusion:
+    def problem(self, device: torch.device, dtype: torch.dtype) -> ReverseDiffusion:
         schedule = VPLinear()
-        score = MixtureScore(self.law(), schedule, device, dtype)
+        # There is no network here that bfloat16 could be for: the score is computed in the state's own dtype.
+        score = MixtureScore(self.law(), schedule, device, torch.float32 if dtype == torch.bfloat16 else dtype)
         return ReverseDiffusion(schedule, Denoiser(score, "score", schedule), self.shape, device)
 
     def artifacts(self) -> Mapping[str, Path]:
@@ -65,7 +66,7 @@ class GMM(_MixtureTask):
             stds=np.array([0.3, 0.2, 0.4]),
         )
 
-    def to_data(self, samples: "torch.Tensor") -> "torch.Tensor":
+    def to_data(self, samples: torch.Tensor) -> torch.Tensor:
         return samples[:, 0]
 
     def picture(self, samples: "NDArray[np.float64]", title: str) -> "alt.TopLevelMixin":

@@ -10,15 +10,12 @@ from numpy.typing import NDArray
 from scipy.special import ndtri
 from torch import Tensor
 
-from sigbench.networks.edm import EDMConfig, EDMDenoiser
+from sigbench.networks.edm import KIND, EDMConfig, EDMDenoiser
 from sigbench.networks.training import TrainingPlan, train
 from sigbench.sde.schedule import Schedule, VPLinear
 from sigbench.task import Trained
 from sigbench_tasks.mnist import idx
 from sigbench_tasks.mnist.pixels import standardised
-
-
-KIND = "edm-denoiser"
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,10 +96,13 @@ class TeacherRecipe:
         )  # fmt: skip
         data = {
             "images": "the 60,000 training images", "images_seen": self.iterations * self.noise.batch,
-            **asdict(self.noise), **asdict(self.plan),
+            "schedule": VPLinear.name, **asdict(self.noise), **asdict(self.plan),
         }  # fmt: skip
         cost = {
             "training_s": seconds, "iterations": self.iterations, "device": "cpu", "threads": torch.get_num_threads(),
             "network_dtype": "bfloat16",
         }  # fmt: skip
         return Trained(KIND, weights, self.config.as_json(), data, cost)
+
+    def finish(self, folder: Path) -> None:
+        """Adds nothing."""

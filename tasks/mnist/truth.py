@@ -1,0 +1,61 @@
+"""The truth of MNIST: training images as the reference, test images as an independent draw of the same law."""
+
+from collections.abc import Callable
+from functools import lru_cache
+from pathlib import Path
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from sigbench.errors import BadInput
+from sigbench.metrics.images import ImageSample
+from sigbench_tasks.mnist import idx
+from sigbench_tasks.mnist.classifier import CLASSES, features_of, load_classifier
+from sigbench_tasks.mnist.pixels import standardised
+from sigbench_tasks.mnist.statistics import load_statistics
+
+TEST_IMAGES = 10_000
+
+
+class MNISTTruth:
+    """Real digits under the classifier in `folder`; it satisfies `sigbench.metrics.images.ImageTruth`."""
+
+    def __init__(self, folder: Path) -> None:
+        self._classifier, self.extractor = load_classifier(folder)
+        self._statistics = load_statistics(folder, self.extractor)
+        self.feature_mean, self.feature_covariance = self._statistics.mean, self._statistics.covariance
+        self.class_weights = np.bincount(idx.labels("train"), minlength=CLASSES) / len(idx.labels("train"))
+        self.real: Callable[[int, int], ImageSample] = lru_cache(maxsize=16)(self._real)
+
+    def sample(self, n: int, seed: int) -> NDArray[np.float64]:
+        """Returns n different test images as states, shape (n, 784); raises BadInput above their number."""
+        chosen = idx.images("test")[self._test_choice(n, seed)]
+        return standardised(chosen).double().flatten(1).numpy()
+
+    def held_out(self, n: int, seed: int) -> ImageSample:
+        """Returns the images of `sample` as metrics see them, from the stored features."""
+        choice = self._test_choice(n, seed)
+        return self._with_logits(idx.images("test")[choice], self._statistics.test_features[choice])
+
+    def seen(self, pixels: NDArray[np.uint8]) -> ImageSample:
+        """Returns images (n, 28, 28) as metrics see them."""
+        features = features_of(self._classifier, standardised(pixels.copy()))
+        return self._with_logits(pixels, features.double().numpy())
+
+    def _real(self, n: int, seed: int) -> ImageSample:
+        """Returns n different training images as metrics see them."""
+        images = idx.images("train")
+        if n > len(images):
+            raise BadInput(f"there are {len(images)} training images, and {n} were asked for.")
+        return self.seen(images[np.random.default_rng(seed).choice(len(images), n, replace=False)])
+
+    def _test_choice(self, n: int, seed: int) -> NDArray[np.int64]:
+        if n > TEST_IMAGES:
+            raise BadInput(f"there are {TEST_IMAGES} test images, and {n} were asked for.")
+        return np.random.default_rng(seed).choice(TEST_IMAGES, n, replace=False)
+
+    def _with_logits(self, pixels: NDArray[np.uint8], features: NDArray[np.float64]) -> ImageSample:
+        with torch.no_grad():
+            logits = self._classifier.head(torch.from_numpy(features)).numpy()
+        return ImageSample(pixels, features, logits)
