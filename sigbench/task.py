@@ -50,6 +50,10 @@ class Recipe(Protocol):
         """Trains from nothing, or goes on from `checkpoint`; `report(iteration, loss)` hears of every iteration."""
         ...
 
+    def shortened(self, iterations: int) -> "Recipe":
+        """Returns the recipe with another number of minibatches."""
+        ...
+
     def finish(self, folder: Path) -> None:
         """Adds what else belongs into the artifact's folder, once its weights and manifest lie there."""
         ...
@@ -103,10 +107,11 @@ class Task(ABC):
         """Returns the hashes of the task's own networks, by their names."""
         return {}
 
-    def observe(self, samples: "Tensor") -> Any:
+    def observe(self, samples: "Tensor", labels: "Tensor | None") -> Any:
         """Returns what the metrics read of samples (n, *shape), sliceable: by default float64 of shape (n, d).
 
-        It is called once for each repeat, so that what is costly (a classifier's features) is shared by all metrics.
+        `labels` (n,) are the classes that the samples were asked to be of, None where there are none. It is called
+        once for each repeat, so that what is costly (a classifier's features) is shared by all metrics.
         """
         return samples.double().flatten(1).cpu().numpy()
 
@@ -118,8 +123,10 @@ class Task(ABC):
         """Returns samples in data units, as they are saved; by default as they are."""
         return samples
 
-    def picture(self, samples: "NDArray[np.float64]", title: str) -> "alt.TopLevelMixin | Image | None":
-        """Returns a picture of samples in data units, None where the task has none."""
+    def picture(
+        self, samples: "NDArray[np.float64]", title: str, labels: "NDArray[np.int64] | None" = None
+    ) -> "alt.TopLevelMixin | Image | None":
+        """Returns a picture of samples in data units, None where the task has none; `labels` are their classes."""
         return None
 
     def strip(self, rows: "Sequence[tuple[str, NDArray[np.float64]]]", title: str) -> "Image | None":

@@ -1,11 +1,15 @@
 """`sigbench doctor`: whether this installation is fit to measure."""
 
 import json as json_module
-from typing import Annotated, Any
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from sigbench.cli.printing import TableConsole
+
+if TYPE_CHECKING:
+    from sigbench.task import Task
 
 
 def doctor(json: Annotated[bool, typer.Option("--json", help="Print one JSON object.")] = False) -> None:
@@ -42,7 +46,7 @@ def _report() -> dict[str, Any]:
                 plugins.append({"kind": kind, "name": name, "problem": str(error)})
     broken = {p["name"] for p in plugins if p["kind"] == "task" and p["problem"]}
     for name in task_names():
-        for sampler, folder in () if name in broken else make_task(name).artifacts().items():
+        for sampler, folder in () if name in broken else _artifacts_of(make_task(name)).items():
             entry = {"task": name, "sampler": sampler, "sha256": None, "problem": None}
             try:
                 entry["sha256"] = load_artifact(folder)[1].sha256
@@ -62,6 +66,11 @@ def _report() -> dict[str, Any]:
         "plugins": plugins,
         "artifacts": artifacts,
     }
+
+
+def _artifacts_of(task: "Task") -> dict[str, Path]:
+    """The folders of all weights that come with a task, by the names of samplers and of its own networks."""
+    return {**task.artifacts(), **task.networks()}
 
 
 def _print(report: dict[str, Any]) -> None:

@@ -152,6 +152,7 @@ def _print_tables(records: "list[Record]") -> None:
 def _save(folder: Path, cell: "Cell", samples: "Tensor") -> None:
     import numpy as np
 
+    from sigbench.experiments.run import labels_of
     from sigbench.leaderboard.charts import save_picture
     from sigbench.records.store import replacing
 
@@ -160,7 +161,11 @@ def _save(folder: Path, cell: "Cell", samples: "Tensor") -> None:
     array = samples.numpy()
     with replacing(stem.with_name(stem.name + ".npy")) as temporary:
         np.save(temporary, array)
-    picture = cell.task.picture(array.astype(np.float64), f"{cell.sampler_spec}, {cell.grid.steps} steps")
+    labels = labels_of(cell, 0, 0, len(samples))
+    picture = cell.task.picture(
+        array.astype(np.float64), f"{cell.sampler_spec}, {cell.grid.steps} steps",
+        None if labels is None else labels.cpu().numpy(),
+    )  # fmt: skip
     if picture is not None:
         save_picture(picture, stem.with_name(stem.name + ".png"))
 

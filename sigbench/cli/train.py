@@ -31,7 +31,7 @@ def train(
 ) -> None:
     """Train a network from nothing, with a progress bar; a checkpoint lets an interrupted training go on.
 
-    A task's own networks are trained by the task's recipe, and the options of students do not touch them.
+    A task's own networks are trained by the task's recipe, of which only --iterations can be changed.
 
     The result is an artifact: weights and a manifest that names the command, the commit, the data and the
     cost. Use it with `sigbench run --sampler sigdeg:artifact=FOLDER`.
@@ -57,7 +57,7 @@ def train(
         if what == "student":
             manifest = train_student(task, choices, folder, command=command, report=bar or _quiet)
         else:
-            manifest = train_network(task, what, folder, command=command, report=bar or _quiet)
+            manifest = train_network(task, what, folder, command=command, iterations=iterations, report=bar or _quiet)
     except KeyboardInterrupt:
         print(
             f"sigbench: interrupted: the checkpoint is in {folder}; the same command goes on from it.",

@@ -35,6 +35,7 @@ class Draw:
     """The samples of one repeat, with what it took to make them."""
 
     samples: Tensor
+    labels: Tensor | None
     seconds: float
     batch_seconds: float
     nfe: int
@@ -100,7 +101,7 @@ def _measure_cell(
         nfe = draws[0].nfe
         if any(draw.nfe != nfe for draw in draws):
             raise BrokenContract(f"{cell.sampler_spec} made different numbers of calls in equal repeats.")
-        metrics = _metric_records([cell.task.observe(draw.samples) for draw in draws], reality)
+        metrics = _metric_records([cell.task.observe(draw.samples, draw.labels) for draw in draws], reality)
         timing = _timing_record(cell, draws, efficiency, memory)
     except Diverged as problem:
         status, error = "diverged", str(problem)
@@ -177,6 +178,7 @@ def draw_samples(cell: Cell, repeat: int) -> Draw:
     Raises Diverged where a sample is not finite and BrokenContract for a wrong shape, dtype or call count.
     """
     out = torch.empty(cell.samples, *cell.task.shape, dtype=cell.state_dtype)
+    labels = labels_of(cell, repeat, 0, cell.samples)
     seconds: list[float] = []
     calls: set[int] = set()
     starts = range(0, cell.samples, cell.batch)
@@ -195,7 +197,30 @@ def draw_samples(cell: Cell, repeat: int) -> Draw:
         bad = int((~torch.isfinite(out.flatten(1))).any(1).sum())
         raise Diverged(f"{bad} of {cell.samples} samples are not finite.")
     full = seconds[1:] if len(seconds) > 1 and cell.samples % cell.batch else seconds
-    return Draw(out, sum(seconds), median(full), calls.pop())
+    return Draw(out, None if labels is None else labels.cpu(), sum(seconds), median(full), calls.pop())
+
+
+def start_batch(cell: Cell, repeat: int, first: int, count: int) -> Tensor:
+    """Returns the initial states of samples first … first+count−1 of a repeat, and chooses their classes if any.
+
+    Both depend on (task, seed, repeat) and the sample alone.
+    """
+    start = NoiseStream(
+        seed_of(**_axes(cell, repeat), purpose="initial"), cell.task.shape, positions=1, dtype=cell.state_dtype,
+        device=cell.device,
+    )  # fmt: skip
+    labels_of(cell, repeat, first, count)
+    return cell.problem.initial(start.normal(first, count, 0))
+
+
+def labels_of(cell: Cell, repeat: int, first: int, count: int) -> Tensor | None:
+    """Chooses and returns the classes of samples first … first+count−1 of a repeat, None where there are none."""
+    choice = NoiseStream(seed_of(**_axes(cell, repeat), purpose="class"), (1,), positions=1, device=cell.device)
+    return cell.problem.condition(choice.normal(first, count, 0)[:, 0])
+
+
+def _axes(cell: Cell, repeat: int) -> dict[str, str | int]:
+    return {"task": cell.task.name, "seed": cell.settings.seed, "repeat": repeat}
 
 
 def sample_batch(cell: Cell, repeat: int, first: int, count: int) -> Tensor:
@@ -206,11 +231,9 @@ def sample_batch(cell: Cell, repeat: int, first: int, count: int) -> Tensor:
     """
     problem, steps = cell.problem, cell.grid.steps
     problem.counter.reset()
-    axes: dict[str, str | int] = {"task": cell.task.name, "seed": cell.settings.seed, "repeat": repeat}
-    shared: dict[str, Any] = {"shape": cell.task.shape, "dtype": cell.state_dtype, "device": cell.device}
-    start = NoiseStream(seed_of(**axes, purpose="initial"), positions=1, **shared)
-    path = NoiseStream(seed_of(**axes, purpose="brownian", steps=steps), positions=steps * MAX_ORDER, **shared)
-    x = problem.initial(start.normal(first, count, 0))
+    x = start_batch(cell, repeat, first, count)
+    seed = seed_of(**_axes(cell, repeat), purpose="brownian", steps=steps)
+    path = NoiseStream(seed, cell.task.shape, positions=steps * MAX_ORDER, dtype=cell.state_dtype, device=cell.device)
     expected = (x.shape, x.dtype, x.device.type)
     brownian = FreshBrownian(path, first, count, max_order=MAX_ORDER)
     taken = 0

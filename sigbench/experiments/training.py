@@ -99,6 +99,7 @@ def train_network(
     folder: Path,
     *,
     command: str,
+    iterations: int | None = None,
     report: Report = lambda i, n, loss: None,
 ) -> Manifest:
     """Trains the network `what` of a task by the task's own recipe into `folder`; returns its manifest.
@@ -110,7 +111,7 @@ def train_network(
     recipes = task.recipes()
     if what not in recipes:
         raise unknown_name(f"thing to train of the task {task.name}", what, trainable(task))
-    recipe = recipes[what]
+    recipe = recipes[what] if iterations is None else recipes[what].shortened(_at_least_one(iterations))
     commit = git_commit()
     make_folder(folder, "the artifact folder")
     checkpoint = folder / "checkpoint.pt"
@@ -143,9 +144,7 @@ def _plan(task: Task, choices: StudentChoices) -> DistillPlan:
     assert task.teacher is not None
     training = DistillPlan().training
     if choices.iterations is not None:
-        if choices.iterations < 1:
-            raise BadInput(f"--iterations must be at least 1, got {choices.iterations}.")
-        training = replace(training, iterations=choices.iterations)
+        training = replace(training, iterations=_at_least_one(choices.iterations))
     return DistillPlan(
         steps=choices.steps,
         grid=choices.grid or task.default_grid,
@@ -154,6 +153,12 @@ def _plan(task: Task, choices: StudentChoices) -> DistillPlan:
         seed=choices.seed,
         training=training,
     )
+
+
+def _at_least_one(iterations: int) -> int:
+    if iterations < 1:
+        raise BadInput(f"--iterations must be at least 1, got {iterations}.")
+    return iterations
 
 
 def _config(task: Task, problem: ReverseDiffusion, choices: StudentChoices) -> GeneratorConfig:

@@ -27,12 +27,14 @@ _CHUNK = 2_000
 class ImageSample:
     """Quantised images with what the classifier says of them.
 
-    `pixels` is uint8 of shape (n, H, W), `features` (n, f) and `logits` (n, classes) are float64.
+    `pixels` is uint8 of shape (n, H, W), `features` (n, f) and `logits` (n, classes) are float64, and `labels` (n,)
+    are the classes that the images should be of, None where they were asked for none.
     """
 
     pixels: NDArray[np.uint8]
     features: Array
     logits: Array
+    labels: NDArray[np.int64] | None = None
 
     def __len__(self) -> int:
         return len(self.pixels)
@@ -40,20 +42,24 @@ class ImageSample:
     def __getitem__(self, part: slice) -> "ImageSample":
         if part.indices(len(self)) == (0, len(self), 1):
             return self  # one object, so that what is computed of it once is found again
-        return ImageSample(self.pixels[part], self.features[part], self.logits[part])
+        labels = None if self.labels is None else self.labels[part]
+        return ImageSample(self.pixels[part], self.features[part], self.logits[part], labels)
 
 
 class ImageTruth(Protocol):
     """Real images: the statistics of all of them, and as many as a metric compares with.
 
     `extractor` is the SHA-256 of the feature network's weights; `feature_mean` (f,), `feature_covariance` (f, f)
-    and `class_weights` (classes,) belong to all reference images.
+    and `class_weights` (classes,) belong to all reference images, `class_means` (classes, f) and
+    `class_covariances` (classes, f, f) to those of each class.
     """
 
     extractor: str
     feature_mean: Array
     feature_covariance: Array
     class_weights: Array
+    class_means: Array
+    class_covariances: Array
 
     def sample(self, n: int, seed: int) -> Array:
         """Returns n real images that are none of the reference, in state units, flat."""
@@ -89,14 +95,14 @@ class ImageMetric(Metric):
         return self.truth_of(reference).real(len(samples), reference.seed)
 
 
-def frechet_distance(features: Array, truth: ImageTruth) -> float:
-    """Returns the squared Fréchet distance between Gaussians fitted to features (n, f) and to the truth's.
+def frechet_distance(features: Array, mean: Array, covariance: Array) -> float:
+    """Returns the squared Fréchet distance between a Gaussian fitted to features (n, f) and N(mean, covariance).
 
     Heusel et al. 2017, eq. 6, by torch-fidelity; biased by about 1/n.
     """
     fid = torch_fidelity().metric_fid
     own = fid.fid_features_to_statistics(torch.from_numpy(features))
-    real = {"mu": truth.feature_mean, "sigma": truth.feature_covariance}
+    real = {"mu": mean, "sigma": covariance}
     return float(fid.fid_statistics_to_metric(own, real, verbose=False)[fid.KEY_METRIC_FID])
 
 
@@ -107,7 +113,8 @@ class FCD(ImageMetric):
     how = "torch-fidelity Fréchet distance of uint8 images' features to those of all training images"
 
     def __call__(self, samples: ImageSample, reference: Reference) -> float:
-        return frechet_distance(samples.features, self.truth_of(reference))
+        truth = self.truth_of(reference)
+        return frechet_distance(samples.features, truth.feature_mean, truth.feature_covariance)
 
 
 class ExtrapolatedFCD(ImageMetric):
@@ -127,7 +134,7 @@ class ExtrapolatedFCD(ImageMetric):
         for parts in (1, 2, 3, 4):
             for block in np.array_split(samples.features, parts):
                 inverse.append(1.0 / len(block))
-                distances.append(frechet_distance(block, truth))
+                distances.append(frechet_distance(block, truth.feature_mean, truth.feature_covariance))
         return float(np.polynomial.Polynomial.fit(inverse, distances, 1)(0.0))
 
 
@@ -244,7 +251,49 @@ class ClassTV(ImageMetric):
         return float(0.5 * np.abs(shares - weights).sum())
 
 
-def image_metrics(extractor: str, most: int) -> tuple[ImageMetric, ...]:
-    """Returns all scores under a feature network's hash, FCD first, each reading at most `most` samples."""
-    kinds = (FCD, ExtrapolatedFCD, InceptionScore, KID, Precision, Recall, Density, Coverage, PixelSlicedW2, ClassTV)
-    return tuple(kind(extractor, most) for kind in kinds)
+class LabelAccuracy(ImageMetric):
+    """The share of samples that the classifier takes for what they were asked to be."""
+
+    name, title, better = "label-accuracy", "label acc", "higher"
+    how = "share of samples whose largest logit is their label"
+
+    def __call__(self, samples: ImageSample, reference: Reference) -> float:
+        assert samples.labels is not None
+        return float((samples.logits.argmax(1) == samples.labels).mean())
+
+
+class IntraClassFCD(ImageMetric):
+    """The mean over classes of the Fréchet distance between a class's samples and the class's training images.
+
+    Every class counts alike. With few samples a class most of it is floor.
+    """
+
+    name, title = "fcd-intra", "intra FCD"
+    how = "mean over labels of the torch-fidelity Fréchet distance within the label, against all training images of it"
+
+    def __call__(self, samples: ImageSample, reference: Reference) -> float:
+        assert samples.labels is not None
+        truth = self.truth_of(reference)
+        distances = []
+        for label, (mean, covariance) in enumerate(zip(truth.class_means, truth.class_covariances, strict=True)):
+            own = samples.features[samples.labels == label]
+            if len(own) < 2:
+                raise BadInput(
+                    f"{self.name} needs at least 2 samples of every class, and class {label} has {len(own)}."
+                )
+            distances.append(frechet_distance(own, mean, covariance))
+        return float(np.mean(distances))
+
+
+UNCONDITIONAL = (
+    FCD, ExtrapolatedFCD, InceptionScore, KID, Precision, Recall, Density, Coverage, PixelSlicedW2, ClassTV,
+)  # fmt: skip
+CONDITIONAL = (LabelAccuracy, IntraClassFCD)
+
+
+def image_metrics(extractor: str, most: int, *, conditional: bool) -> tuple[ImageMetric, ...]:
+    """Returns all scores under a feature network's hash, FCD first, each reading at most `most` samples.
+
+    `conditional` adds those that need samples with labels.
+    """
+    return tuple(kind(extractor, most) for kind in (*UNCONDITIONAL, *(CONDITIONAL if conditional else ())))

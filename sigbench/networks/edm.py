@@ -15,6 +15,7 @@ from sigbench.errors import BadInput
 from sigbench.networks.artifacts import load_artifact
 from sigbench.networks.backbones import FourierFeatures
 from sigbench.networks.unet import Dense, UNet, UNetConfig
+from sigbench.sde.problem import Classes
 from sigbench.sde.schedule import Schedule
 
 KIND = "edm-denoiser"
@@ -89,23 +90,28 @@ class EDMDenoiser(nn.Module):
 class ScheduledDenoiser:
     """An EDM denoiser as the network of a diffusion with a schedule: (t, x) to the expected clean sample.
 
-    `label` is one class for all samples, or a tensor of one class each; None stands for no class at all. The network
-    computes in `compute`, in which its weights are kept too.
+    It reads the labels of the batch at hand from `classes`; where there are none it denoises towards no class at all.
+    The network computes in `compute`, in which its weights are kept too.
     """
 
     def __init__(
-        self, module: EDMDenoiser, schedule: Schedule, compute: torch.dtype, label: int | Tensor | None = None
+        self, module: EDMDenoiser, schedule: Schedule, compute: torch.dtype, classes: Classes | None = None
     ) -> None:
-        self._module, self._schedule, self._compute = module, schedule, compute
-        device = next(module.parameters()).device
-        chosen = module.config.classes if label is None else label
-        self._labels = torch.as_tensor(chosen, device=device).reshape(-1)
+        self._module, self._schedule, self._compute, self._classes = module, schedule, compute, classes
 
     def __call__(self, t: float, x: Tensor) -> Tensor:
         alpha, sigma = float(self._schedule.alpha(t)), float(self._schedule.sigma(t))
         level = torch.full((1,), sigma / alpha, dtype=x.dtype, device=x.device)
-        estimate: Tensor = self._module(x / alpha, level, self._labels, self._compute)
+        estimate: Tensor = self._module(x / alpha, level, self._labels(x), self._compute)
         return estimate
+
+    def _labels(self, x: Tensor) -> Tensor:
+        labels = None if self._classes is None else self._classes.labels
+        if labels is None:
+            return torch.full((1,), self._module.config.classes, device=x.device)
+        if len(labels) != len(x):
+            raise ValueError(f"the batch has {len(x)} samples, and labels were chosen for {len(labels)}")
+        return labels
 
 
 def load_denoiser(folder: Path, schedule: Schedule, device: torch.device, compute: torch.dtype) -> EDMDenoiser:

@@ -2,6 +2,7 @@
 
 import math
 from abc import ABC, abstractmethod
+from collections.abc import Sequence
 from functools import lru_cache
 from typing import Literal
 
@@ -14,6 +15,24 @@ from sigbench.sde.grid import Grid, diffusion_grid, uniform_grid
 from sigbench.sde.schedule import Schedule
 
 NoiseType = Literal["additive", "diagonal"]
+
+
+class Classes:
+    """The classes that samples of a batch belong to, drawn by their weights: what a conditional network reads.
+
+    `labels` are those of the batch at hand, int64 of shape (n,); None where none were drawn, which stands for no class.
+    """
+
+    def __init__(self, weights: Sequence[float]) -> None:
+        self._edges = torch.tensor(weights, dtype=torch.float64).cumsum(0)
+        self._edges /= self._edges[-1].clone()
+        self.labels: Tensor | None = None
+
+    def draw(self, normals: Tensor) -> Tensor:
+        """Makes and returns the labels of a batch from one standard normal number each, shape (n,)."""
+        levels = torch.special.ndtr(normals.double())
+        self.labels = torch.searchsorted(self._edges.to(normals.device), levels).clamp_(max=len(self._edges) - 1)
+        return self.labels
 
 
 class SDEProblem(ABC):
@@ -40,6 +59,13 @@ class SDEProblem(ABC):
     @abstractmethod
     def initial(self, normals: Tensor) -> Tensor:
         """Returns X₀ from standard normal numbers of shape (n, *shape)."""
+
+    def condition(self, normals: Tensor) -> Tensor | None:
+        """Chooses the classes of the coming batch from one standard normal number a sample, shape (n,).
+
+        Returns their labels, shape (n,); None, as here, where samples have no classes.
+        """
+        return None
 
     def milstein_correction(self, s: float, x: Tensor) -> Tensor | float:
         """Returns g·∂g/∂x at (s, x), by forward-mode differentiation; exactly 0.0 for additive noise."""
@@ -69,13 +95,22 @@ class ReverseDiffusion(SDEProblem):
     """The reverse-time equation of a diffusion model, from noise at s = 0 to data at s = horizon.
 
     With t = t_start − s: dY = [−f(t)·Y + g(t)²·∇log p_t(Y)] ds + g(t) dW (Anderson 1982; Song et al. 2021,
-    eq. 6), and the probability flow has half the score and no noise (eq. 13). The noise is additive.
+    eq. 6), and the probability flow has half the score and no noise (eq. 13). The noise is additive. Where there
+    are `classes`, the denoiser's network reads the labels of the batch from them, and so may a student.
     """
 
     noise_type: NoiseType = "additive"
 
-    def __init__(self, schedule: Schedule, denoiser: Denoiser, shape: tuple[int, ...], device: torch.device) -> None:
+    def __init__(
+        self,
+        schedule: Schedule,
+        denoiser: Denoiser,
+        shape: tuple[int, ...],
+        device: torch.device,
+        classes: Classes | None = None,
+    ) -> None:
         self.schedule, self.denoiser, self.shape, self.device = schedule, denoiser, shape, device
+        self.classes = classes
         self.horizon = schedule.horizon
         self.counter = denoiser.counter
         self._coefficients = lru_cache(maxsize=4096)(self._compute_coefficients)
@@ -104,6 +139,9 @@ class ReverseDiffusion(SDEProblem):
 
     def initial(self, normals: Tensor) -> Tensor:
         return normals * self.schedule.prior_std
+
+    def condition(self, normals: Tensor) -> Tensor | None:
+        return None if self.classes is None else self.classes.draw(normals)
 
     def grid(self, name: str, steps: int) -> Grid:
         return diffusion_grid(name, steps, self.schedule)

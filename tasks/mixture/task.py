@@ -69,7 +69,9 @@ class GMM(_MixtureTask):
     def to_data(self, samples: torch.Tensor) -> torch.Tensor:
         return samples[:, 0]
 
-    def picture(self, samples: "NDArray[np.float64]", title: str) -> "alt.TopLevelMixin":
+    def picture(
+        self, samples: "NDArray[np.float64]", title: str, labels: "NDArray[np.int64] | None" = None
+    ) -> "alt.TopLevelMixin":
         from sigbench_tasks.mixture.pictures import line_density_chart
 
         x = np.linspace(-3.5, 4.2, 1000)
@@ -100,7 +102,9 @@ class GMM2D(_MixtureTask):
         means = np.stack(np.meshgrid(axis, axis), axis=-1).reshape(-1, 2)
         return GaussianMixture(np.full(25, 1 / 25), means, np.full(25, 0.15))
 
-    def picture(self, samples: "NDArray[np.float64]", title: str) -> "alt.TopLevelMixin":
+    def picture(
+        self, samples: "NDArray[np.float64]", title: str, labels: "NDArray[np.int64] | None" = None
+    ) -> "alt.TopLevelMixin":
         from sigbench_tasks.mixture.pictures import plane_scatter_chart
 
         return plane_scatter_chart(samples, self.law().means, title)

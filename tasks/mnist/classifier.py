@@ -40,6 +40,13 @@ class Classifier(nn.Module):
         logits: Tensor = self.head(self.features(states))
         return logits
 
+    @torch.no_grad()
+    def scale_features(self, factor: float) -> None:
+        """Multiplies the features by a positive factor, and lets the logits be what they were."""
+        self.embed.weight.mul_(factor)
+        self.embed.bias.mul_(factor)
+        self.head.weight.div_(factor)
+
     def matrices(self) -> list[nn.Parameter]:
         """Returns the weights that an optimiser for matrices should take."""
         hidden = [*self.first[1:].parameters(), *self.second.parameters(), self.embed.weight]

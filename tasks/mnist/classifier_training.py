@@ -1,7 +1,7 @@
 """The classifier's training: cross-entropy on shifted training images, and the statistics that follow from it."""
 
 from collections.abc import Callable
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 
 import numpy as np
@@ -15,6 +15,8 @@ from sigbench_tasks.mnist import idx
 from sigbench_tasks.mnist.classifier import CLASSES, FEATURES, KIND, Classifier, features_of, load_classifier
 from sigbench_tasks.mnist.pixels import SIDE, standardised
 from sigbench_tasks.mnist.statistics import compute_statistics, save_statistics
+
+_FOR_SCALE = 10_000
 
 
 def accuracy(module: Classifier, split: idx.Split) -> float:
@@ -70,6 +72,9 @@ class ClassifierRecipe:
             module, loss_at, self.plan, checkpoint=checkpoint, report=report, identity={"network": KIND, **choices}
         )
         module.load_state_dict(weights)
+        # The features' scale is an accident of training, and the kernel of KID takes them to be about 1.
+        features = features_of(module, standardised(images[:_FOR_SCALE]))
+        module.scale_features(float(features.square().mean().rsqrt()))
         data = {
             "images": "the 60,000 training images", **choices, **asdict(self.plan),
             "test_accuracy": accuracy(module, "test"),
@@ -78,7 +83,11 @@ class ClassifierRecipe:
             "training_s": seconds, "iterations": self.iterations, "device": "cpu", "threads": torch.get_num_threads(),
             "network_dtype": "bfloat16",
         }  # fmt: skip
-        return Trained(KIND, weights, {"features": FEATURES, "classes": CLASSES}, data, cost)
+        return Trained(KIND, module.state_dict(), {"features": FEATURES, "classes": CLASSES}, data, cost)
+
+    def shortened(self, iterations: int) -> "ClassifierRecipe":
+        """Returns the recipe with another number of minibatches."""
+        return replace(self, plan=replace(self.plan, iterations=iterations))
 
     def finish(self, folder: Path) -> None:
         """Adds the reference statistics under the new classifier."""

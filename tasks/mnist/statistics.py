@@ -7,11 +7,12 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 from safetensors import SafetensorError, safe_open
-from safetensors.torch import save_file
+from safetensors.torch import save
 
 from sigbench.errors import BadInput
+from sigbench.records.store import replacing
 from sigbench_tasks.mnist import idx
-from sigbench_tasks.mnist.classifier import Classifier, features_of
+from sigbench_tasks.mnist.classifier import CLASSES, Classifier, features_of
 from sigbench_tasks.mnist.pixels import standardised
 
 STATISTICS = "statistics.safetensors"
@@ -19,16 +20,19 @@ STATISTICS = "statistics.safetensors"
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Statistics:
-    """Mean (128,) and covariance (128, 128) of the training images' features, and the test images' features.
+    """Means and covariances of the training images' features, and the test images' features.
 
-    The moments are float64. The test features, shape (10000, 128), are stored in float16, whose rounding is a
-    two-thousandth of a feature, and serve as the truth's own draw. `classifier` is the SHA-256 of the weights
-    that made them.
+    `mean` (128,) and `covariance` (128, 128), float64, are over all images; `class_means` (10, 128) and
+    `class_covariances` (10, 128, 128), stored in float32, are over those of a digit. The test features, shape
+    (10000, 128), are stored in float16, whose rounding is a two-thousandth of a feature, and serve as the truth's own
+    draw. `classifier` is the SHA-256 of the weights that made them.
     """
 
     classifier: str
     mean: NDArray[np.float64]
     covariance: NDArray[np.float64]
+    class_means: NDArray[np.float64]
+    class_covariances: NDArray[np.float64]
     test_features: NDArray[np.float64]
 
 
@@ -38,7 +42,15 @@ def compute_statistics(module: Classifier, classifier: str) -> Statistics:
         features_of(module, standardised(images.copy())).double().numpy()
         for images in (idx.images("train"), idx.images("test"))
     )
-    return Statistics(classifier, train.mean(0), np.cov(train, rowvar=False), test)
+    of_digits = [train[idx.labels("train") == digit] for digit in range(CLASSES)]
+    return Statistics(
+        classifier=classifier,
+        mean=train.mean(0),
+        covariance=np.cov(train, rowvar=False),
+        class_means=np.stack([features.mean(0) for features in of_digits]),
+        class_covariances=np.stack([np.cov(features, rowvar=False) for features in of_digits]),
+        test_features=test,
+    )
 
 
 def save_statistics(folder: Path, statistics: Statistics) -> None:
@@ -46,9 +58,12 @@ def save_statistics(folder: Path, statistics: Statistics) -> None:
     tensors = {
         "mean": torch.from_numpy(statistics.mean),
         "covariance": torch.from_numpy(statistics.covariance),
+        "class_means": torch.from_numpy(statistics.class_means).float(),
+        "class_covariances": torch.from_numpy(statistics.class_covariances).float(),
         "test_features": torch.from_numpy(statistics.test_features).half(),
     }
-    save_file(tensors, folder / STATISTICS, metadata={"classifier": statistics.classifier})
+    with replacing(folder / STATISTICS) as temporary:
+        temporary.write_bytes(save(tensors, metadata={"classifier": statistics.classifier}))
 
 
 def load_statistics(folder: Path, classifier: str) -> Statistics:
@@ -59,7 +74,7 @@ def load_statistics(folder: Path, classifier: str) -> Statistics:
     try:
         with safe_open(file, framework="pt") as opened:
             found = (opened.metadata() or {}).get("classifier", "none")
-            mean, covariance, test = (opened.get_tensor(k).double() for k in ("mean", "covariance", "test_features"))
+            arrays = {name: opened.get_tensor(name).double().numpy() for name in opened.keys()}  # noqa: SIM118
     except (SafetensorError, OSError) as error:
         raise BadInput(f"the reference statistics {file} cannot be read: {error}.") from error
     if found != classifier:
@@ -67,4 +82,4 @@ def load_statistics(folder: Path, classifier: str) -> Statistics:
             f"the reference statistics {file} are those of the classifier {found[:12]}…, and this one is "
             f"{classifier[:12]}…: features of two classifiers cannot be compared."
         )
-    return Statistics(classifier, mean.numpy(), covariance.numpy(), test.numpy())
+    return Statistics(classifier, **arrays)

@@ -1,7 +1,7 @@
 """The teacher's training: denoising under the EDM noise distribution, a tenth of the labels dropped."""
 
 from collections.abc import Callable
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 
 import numpy as np
@@ -103,6 +103,10 @@ class TeacherRecipe:
             "network_dtype": "bfloat16",
         }  # fmt: skip
         return Trained(KIND, weights, self.config.as_json(), data, cost)
+
+    def shortened(self, iterations: int) -> "TeacherRecipe":
+        """Returns the recipe with another number of minibatches."""
+        return replace(self, plan=replace(self.plan, iterations=iterations))
 
     def finish(self, folder: Path) -> None:
         """Adds nothing."""

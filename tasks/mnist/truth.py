@@ -25,6 +25,7 @@ class MNISTTruth:
         self._classifier, self.extractor = load_classifier(folder)
         self._statistics = load_statistics(folder, self.extractor)
         self.feature_mean, self.feature_covariance = self._statistics.mean, self._statistics.covariance
+        self.class_means, self.class_covariances = self._statistics.class_means, self._statistics.class_covariances
         self.class_weights = np.bincount(idx.labels("train"), minlength=CLASSES) / len(idx.labels("train"))
         self.real: Callable[[int, int], ImageSample] = lru_cache(maxsize=16)(self._real)
 
@@ -36,12 +37,13 @@ class MNISTTruth:
     def held_out(self, n: int, seed: int) -> ImageSample:
         """Returns the images of `sample` as metrics see them, from the stored features."""
         choice = self._test_choice(n, seed)
-        return self._with_logits(idx.images("test")[choice], self._statistics.test_features[choice])
+        labels = idx.labels("test")[choice].astype(np.int64)
+        return self._with_logits(idx.images("test")[choice], self._statistics.test_features[choice], labels)
 
-    def seen(self, pixels: NDArray[np.uint8]) -> ImageSample:
-        """Returns images (n, 28, 28) as metrics see them."""
+    def seen(self, pixels: NDArray[np.uint8], labels: NDArray[np.int64] | None = None) -> ImageSample:
+        """Returns images (n, 28, 28) as metrics see them, with the classes (n,) that they should be of."""
         features = features_of(self._classifier, standardised(pixels.copy()))
-        return self._with_logits(pixels, features.double().numpy())
+        return self._with_logits(pixels, features.double().numpy(), labels)
 
     def _real(self, n: int, seed: int) -> ImageSample:
         """Returns n different training images as metrics see them."""
@@ -55,7 +57,9 @@ class MNISTTruth:
             raise BadInput(f"there are {TEST_IMAGES} test images, and {n} were asked for.")
         return np.random.default_rng(seed).choice(TEST_IMAGES, n, replace=False)
 
-    def _with_logits(self, pixels: NDArray[np.uint8], features: NDArray[np.float64]) -> ImageSample:
+    def _with_logits(
+        self, pixels: NDArray[np.uint8], features: NDArray[np.float64], labels: NDArray[np.int64] | None
+    ) -> ImageSample:
         with torch.no_grad():
             logits = self._classifier.head(torch.from_numpy(features)).numpy()
-        return ImageSample(pixels, features, logits)
+        return ImageSample(pixels, features, logits, labels)

@@ -1,7 +1,7 @@
 """What the conformance tests share: cells of every registered pair, and drivers that watch a sampler."""
 
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import pytest
 import torch
@@ -19,7 +19,10 @@ from sigbench.sde.signature import MAX_ORDER, PartialSignature
 
 # Pairs (task, sampler) that refuse to be planned, with the words of their reason. A pair that refuses and is not
 # here fails, and so does one that is here and does not refuse.
-REFUSALS: dict[tuple[str, str], str] = {}
+REFUSALS: dict[tuple[str, str], str] = {("mnist", "sigdeg"): "comes with no Sig-DEG student"}
+
+# The samples that a test draws of a task whose network is costly; 256 of every other. Enough for two blocks of noise.
+SAMPLES = {"mnist": 8}
 
 # Calls that a sampler makes once a walk, beside its calls a step. Only what its docstring says belongs here.
 CALLS_AT_THE_START = {"torchsde-reversible-heun": 1}
@@ -34,14 +37,28 @@ def every_pair(function: object) -> pytest.MarkDecorator:
     return pytest.mark.parametrize(("task", "sampler"), RUNNABLE, ids=ids)(function)  # type: ignore[arg-type]
 
 
+def runnable(task: str) -> list[str]:
+    """Returns the samplers that run on a task."""
+    return [sampler for name, sampler in RUNNABLE if name == task]
+
+
+def size(task: str) -> int:
+    """Returns how many samples a test draws of a task."""
+    return SAMPLES.get(task, 256)
+
+
 def plan(task: str, sampler: str, steps: int = 5, **settings: object) -> Cell:
-    """Returns the cell of a pair; a pair that cannot be planned fails the test with its reason."""
+    """Returns the cell of a pair; a pair that cannot be planned fails the test with its reason.
+
+    It is planned for 256 samples, which every metric can read, and then holds `size(task)` unless `samples` is given.
+    """
+    samples = settings.pop("samples", size(task))
     chosen = {"samples": 256, "repeats": 1, "device": "cpu", **settings}
     try:
         (cell,) = plan_cells(Settings(task, **chosen), [sampler], [steps])  # type: ignore[arg-type]
     except BadInput as reason:
         pytest.fail(f"{sampler} cannot run on {task}, and REFUSALS does not say so: {reason}")
-    return cell
+    return replace(cell, samples=samples)  # type: ignore[arg-type]
 
 
 @dataclass

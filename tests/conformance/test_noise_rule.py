@@ -7,13 +7,13 @@ watershed of two modes does not blow a rounding up to something one can see.
 
 import pytest
 import torch
-from harness import Witness, every_pair, plan
+from harness import Witness, every_pair, plan, runnable, size
 from torch import Tensor
 
 from sigbench.experiments import run
 from sigbench.experiments.cell import Settings, plan_cells
 from sigbench.experiments.run import draw_samples, measure, sample_batch
-from sigbench.registry import sampler_names, task_names
+from sigbench.registry import task_names
 from sigbench.sde.brownian import FreshBrownian
 from sigbench.sde.grid import Step
 from sigbench.sde.signature import PartialSignature
@@ -25,9 +25,11 @@ TOLERANCE = {"float32": 2e-3, "float64": 1e-9}
 @pytest.mark.parametrize("dtype", sorted(TOLERANCE))
 @every_pair
 def test_samples_do_not_depend_on_the_batch_size(task: str, sampler: str, dtype: str) -> None:
-    """Batches of 256, 100 and 37, the last one short."""
+    """One batch, and batches of about two fifths and a seventh, the last one short."""
+    n = size(task)
     whole, *others = (
-        draw_samples(plan(task, sampler, dtype=dtype, batch=batch), 0).samples for batch in (256, 100, 37)
+        draw_samples(plan(task, sampler, dtype=dtype, batch=batch), 0).samples
+        for batch in (n, n * 100 // 256, n * 37 // 256)
     )
     for other in others:
         gap = (whole - other).abs()
@@ -37,20 +39,22 @@ def test_samples_do_not_depend_on_the_batch_size(task: str, sampler: str, dtype:
 
 @every_pair
 def test_the_same_batch_size_gives_the_same_bits(task: str, sampler: str) -> None:
-    first, again = (draw_samples(plan(task, sampler, batch=100), 0).samples for _ in range(2))
+    first, again = (draw_samples(plan(task, sampler, batch=size(task) * 100 // 256), 0).samples for _ in range(2))
     assert torch.equal(first, again)
 
 
 @every_pair
 def test_more_samples_begin_with_the_same_ones(task: str, sampler: str) -> None:
-    few, many = (draw_samples(plan(task, sampler, samples=n, batch=64), 0).samples for n in (128, 192))
-    assert torch.equal(many[:128], few)
+    batch = size(task) // 4
+    few, many = (draw_samples(plan(task, sampler, samples=n * batch, batch=batch), 0).samples for n in (2, 3))
+    assert torch.equal(many[: 2 * batch], few)
 
 
 @every_pair
 def test_a_later_batch_can_be_drawn_alone(task: str, sampler: str) -> None:
-    cell = plan(task, sampler, batch=64)
-    assert torch.equal(sample_batch(cell, 0, 128, 64), draw_samples(cell, 0).samples[128:192])
+    batch = size(task) // 4
+    cell = plan(task, sampler, batch=batch)
+    assert torch.equal(sample_batch(cell, 0, 2 * batch, batch), draw_samples(cell, 0).samples[2 * batch : 3 * batch])
 
 
 @every_pair
@@ -75,7 +79,7 @@ def drawn_by_measure(task: str, samplers: list[str], steps: list[int]) -> dict[t
 
 @pytest.mark.parametrize("task", task_names())
 def test_cells_do_not_depend_on_their_order_or_on_each_other(task: str) -> None:
-    names = sampler_names()
+    names = runnable(task)
     together = drawn_by_measure(task, names, [2, 5])
     backwards = drawn_by_measure(task, names[::-1], [5, 2])
     assert together.keys() == backwards.keys()
@@ -89,15 +93,15 @@ def test_cells_do_not_depend_on_their_order_or_on_each_other(task: str) -> None:
 def test_all_samplers_start_at_the_same_states(task: str) -> None:
     """One x_T for all samplers and step counts; another repeat has another."""
     starts = []
-    for sampler in sampler_names():
+    for sampler in runnable(task):
         for steps in (2, 5):
             cell = plan(task, sampler, steps)
             witness = Witness(cell.sampler)
             object.__setattr__(cell, "sampler", witness)
-            sample_batch(cell, 0, 0, 64)
-            sample_batch(cell, 1, 0, 64)
+            sample_batch(cell, 0, 0, size(task) // 4)
+            sample_batch(cell, 1, 0, size(task) // 4)
             starts.append(witness.seen)
-    assert len(starts) == 2 * len(sampler_names())
+    assert len(starts) == 2 * len(runnable(task))
     for first, second in starts:
         assert torch.equal(first, starts[0][0])
         assert torch.equal(second, starts[0][1])
@@ -116,6 +120,6 @@ def test_all_samplers_walk_the_same_brownian_path(task: str, monkeypatch: pytest
             return found
 
     monkeypatch.setattr(run, "FreshBrownian", Listening)
-    for sampler in sampler_names():
-        sample_batch(plan(task, sampler), 0, 0, 64)
+    for sampler in runnable(task):
+        sample_batch(plan(task, sampler), 0, 0, size(task) // 4)
     assert sorted(increments) == [0, 1, 2, 3, 4]

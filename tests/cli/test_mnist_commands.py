@@ -1,0 +1,92 @@
+"""The task `mnist` from the command line: a table's worth of scores, pictures, and refusals in one sentence."""
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+from commandline import Command
+from PIL import Image
+
+MNIST = ("run", "--task", "mnist", "--device", "cpu", "--batch", "60")
+
+
+def test_scores_samples_and_pictures(sigbench: Command, tmp_path: Path) -> None:
+    done = sigbench(
+        *MNIST, "--sampler", "ddim,euler-maruyama", "--steps", "2", "--samples", "120", "--repeats", "2",
+        "--save-samples", "out", "--json",
+    )  # fmt: skip
+    assert done.code == 0, done.err
+    ddim, euler = done.records()
+    for record in (ddim, euler):
+        assert set(record["metrics"]) == {
+            "fcd", "fcd-inf", "is", "kid", "precision", "recall", "density", "coverage", "sliced-w2", "class-tv",
+        }  # fmt: skip
+        for metric in record["metrics"].values():
+            assert metric["low"] <= metric["value"] <= metric["high"]
+            assert metric["n"] == 120
+        assert record["metrics"]["fcd"]["value"] > 2 * record["metrics"]["fcd"]["floor"]
+        assert record["nfe"] == 2
+        hashes = record["provenance"]["artifacts"]
+        assert set(hashes) == {"teacher", "classifier"}
+        assert hashes["classifier"][:12] in record["metrics"]["fcd"]["method"]
+    assert {file.name for file in (tmp_path / "out").iterdir()} == {
+        "mnist-ddim-2.npy", "mnist-ddim-2.png", "mnist-euler-maruyama-2.npy", "mnist-euler-maruyama-2.png",
+        "mnist-strip.png",
+    }  # fmt: skip
+    samples = np.load(tmp_path / "out" / "mnist-ddim-2.npy")
+    assert (samples.shape, samples.dtype) == ((120, 28, 28), np.uint8)
+    for name in ("mnist-ddim-2.png", "mnist-strip.png"):
+        picture = Image.open(tmp_path / "out" / name)
+        assert picture.size > (300, 100)
+        assert picture.mode == "L"
+
+
+def test_fewer_samples_than_the_subsets_of_kid(sigbench: Command) -> None:
+    refused = sigbench(*MNIST, "--sampler", "ddim", "--steps", "2", "--samples", "99")
+    assert refused.code == 2
+    assert refused.sentence() == "kid needs at least 100 samples, got 99."
+
+
+def test_a_student_that_does_not_exist_yet(sigbench: Command) -> None:
+    refused = sigbench(*MNIST, "--sampler", "sigdeg", "--steps", "5")
+    assert refused.code == 2
+    assert "comes with no Sig-DEG student" in refused.sentence()
+
+
+def test_what_can_be_trained_is_listed(sigbench: Command) -> None:
+    refused = sigbench("train", "--task", "mnist", "--what", "clasifier")
+    assert refused.code == 2
+    assert "did you mean 'classifier'" in refused.sentence()
+    assert "classifier, student, teacher" in sigbench("train", "--task", "mnist", "--what", "x").sentence()
+
+
+def test_iterations_of_a_network_must_be_positive(sigbench: Command) -> None:
+    refused = sigbench("train", "--task", "mnist", "--what", "teacher", "--iterations", "0")
+    assert refused.code == 2
+    assert "--iterations must be at least 1, got 0" in refused.sentence()
+
+
+def test_a_short_teacher_is_an_artifact_and_is_not_overwritten(sigbench: Command, tmp_path: Path) -> None:
+    train = ("train", "--task", "mnist", "--what", "teacher", "--iterations", "1", "--out", "out")
+    done = sigbench(*train)
+    assert done.code == 0, done.err
+    assert sorted(file.name for file in (tmp_path / "out").iterdir()) == ["manifest.json", "weights.safetensors"]
+    manifest = json.loads((tmp_path / "out" / "manifest.json").read_text())
+    assert (manifest["kind"], manifest["task"]) == ("edm-denoiser", "mnist")
+    assert manifest["data"]["images_seen"] == 128
+    assert manifest["command"] == "sigbench train --task mnist --what teacher --iterations 1"
+    assert "there is an artifact in out already" in sigbench(*train).sentence()
+
+
+@pytest.mark.slow
+def test_a_short_classifier_brings_its_statistics(sigbench: Command, tmp_path: Path) -> None:
+    from sigbench_tasks.mnist.truth import MNISTTruth
+
+    done = sigbench("train", "--task", "mnist", "--what", "classifier", "--iterations", "1", "--out", "out")
+    assert done.code == 0, done.err
+    assert sorted(file.name for file in (tmp_path / "out").iterdir()) == [
+        "manifest.json", "statistics.safetensors", "weights.safetensors",
+    ]  # fmt: skip
+    truth = MNISTTruth(tmp_path / "out")
+    assert truth.extractor == json.loads((tmp_path / "out" / "manifest.json").read_text())["sha256"]

@@ -1,0 +1,89 @@
+"""The truth: draws of real images, statistics that belong to their classifier, and a refusal where they do not."""
+
+import shutil
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from sigbench.errors import BadInput
+from sigbench.networks.artifacts import load_artifact, save_artifact
+from sigbench_tasks.mnist import idx
+from sigbench_tasks.mnist.classifier import load_classifier
+from sigbench_tasks.mnist.pixels import quantised
+from sigbench_tasks.mnist.statistics import STATISTICS, compute_statistics, load_statistics
+from sigbench_tasks.mnist.task import ARTIFACTS
+from sigbench_tasks.mnist.truth import MNISTTruth
+
+FOLDER = ARTIFACTS / "classifier"
+
+
+@pytest.fixture(scope="module")
+def truth() -> MNISTTruth:
+    return MNISTTruth(FOLDER)
+
+
+def test_samples_are_test_images(truth: MNISTTruth) -> None:
+    import torch
+
+    states = truth.sample(50, 1)
+    pixels = quantised(torch.from_numpy(states).view(-1, 1, 28, 28)).numpy()
+    test = {image.tobytes() for image in idx.images("test")}
+    assert all(image.tobytes() in test for image in pixels)
+    assert len({image.tobytes() for image in pixels}) == 50
+    assert np.array_equal(pixels, truth.held_out(50, 1).pixels)
+
+
+def test_the_reference_is_of_training_images(truth: MNISTTruth) -> None:
+    real = truth.real(50, 1)
+    train = {image.tobytes() for image in idx.images("train")}
+    assert all(image.tobytes() in train for image in real.pixels)
+    assert truth.real(50, 1) is real
+    assert not np.array_equal(truth.real(50, 2).pixels, real.pixels)
+
+
+def test_stored_features_are_what_the_classifier_says_here(truth: MNISTTruth) -> None:
+    stored = truth.held_out(1000, 3)
+    computed = truth.seen(stored.pixels)
+    assert np.allclose(stored.features, computed.features, rtol=1e-3, atol=1e-3)
+    assert np.allclose(stored.logits, computed.logits, atol=0.05)
+    assert (stored.logits.argmax(1) == computed.logits.argmax(1)).mean() > 0.998
+
+
+@pytest.mark.slow
+def test_stored_moments_are_those_of_all_training_images(truth: MNISTTruth) -> None:
+    found = compute_statistics(*load_classifier(FOLDER))
+    assert np.allclose(found.mean, truth.feature_mean, atol=1e-5)
+    assert np.allclose(found.covariance, truth.feature_covariance, atol=1e-4)
+
+
+def test_class_weights_are_the_labels(truth: MNISTTruth) -> None:
+    assert truth.class_weights.sum() == pytest.approx(1.0)
+    assert truth.class_weights[1] == pytest.approx(6742 / 60_000)
+
+
+def test_no_more_than_there_are(truth: MNISTTruth) -> None:
+    with pytest.raises(BadInput, match="there are 10000 test images, and 10001 were asked for"):
+        truth.sample(10_001, 0)
+    with pytest.raises(BadInput, match="there are 60000 training images"):
+        truth.real(60_001, 0)
+
+
+def test_statistics_of_another_classifier_are_refused(tmp_path: Path) -> None:
+    """The same network with one weight moved: the statistics are no longer its own."""
+    weights, manifest = load_artifact(FOLDER)
+    weights["head.bias"] += 1e-3
+    changed = save_artifact(tmp_path, weights, manifest)
+    shutil.copy(FOLDER / STATISTICS, tmp_path / STATISTICS)
+    with pytest.raises(BadInput, match="features of two classifiers cannot be compared") as caught:
+        MNISTTruth(tmp_path)
+    assert changed.sha256[:12] in str(caught.value)
+    assert manifest.sha256[:12] in str(caught.value)
+
+
+def test_missing_and_corrupt_statistics(tmp_path: Path) -> None:
+    with pytest.raises(BadInput, match="are missing"):
+        load_statistics(tmp_path, "0" * 64)
+    (tmp_path / STATISTICS).write_bytes((FOLDER / STATISTICS).read_bytes()[:1000])
+    with pytest.raises(BadInput, match="cannot be read"):
+        load_statistics(tmp_path, "0" * 64)
