@@ -21,6 +21,7 @@ def test_scores_samples_and_pictures(sigbench: Command, tmp_path: Path) -> None:
     for record in (ddim, euler):
         assert set(record["metrics"]) == {
             "fcd", "fcd-inf", "is", "kid", "precision", "recall", "density", "coverage", "sliced-w2", "class-tv",
+            "label-accuracy", "fcd-intra",
         }  # fmt: skip
         for metric in record["metrics"].values():
             assert metric["low"] <= metric["value"] <= metric["high"]

@@ -1,5 +1,7 @@
 """Scores of images, on features whose scores are known: Gaussians, copies, and classes that are missing."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from numpy.typing import NDArray
@@ -16,6 +18,8 @@ from sigbench.metrics.images import (
     ImageMetric,
     ImageSample,
     InceptionScore,
+    IntraClassFCD,
+    LabelAccuracy,
     PixelSlicedW2,
     Precision,
     Recall,
@@ -34,7 +38,12 @@ def drawn(n: int, seed: int, shift: float = 0.0, scale: float = 1.0) -> ImageSam
     logits = np.full((n, CLASSES), -50.0)
     logits[np.arange(n), np.arange(n) % CLASSES] = 50.0
     features = shift + scale * rng.standard_normal((n, DIMENSION))
-    return ImageSample(rng.integers(0, 256, (n, 4, 4), dtype=np.uint8), features, logits)
+    return ImageSample(rng.integers(0, 256, (n, 4, 4), dtype=np.uint8), features, logits, np.arange(n) % CLASSES)
+
+
+def part(samples: ImageSample, chosen: NDArray[np.bool_]) -> ImageSample:
+    assert samples.labels is not None
+    return ImageSample(samples.pixels[chosen], samples.features[chosen], samples.logits[chosen], samples.labels[chosen])
 
 
 class Gaussians:
@@ -44,6 +53,8 @@ class Gaussians:
     feature_mean = np.zeros(DIMENSION)
     feature_covariance = np.eye(DIMENSION)
     class_weights = np.full(CLASSES, 1 / CLASSES)
+    class_means = np.zeros((CLASSES, DIMENSION))
+    class_covariances = np.tile(np.eye(DIMENSION), (CLASSES, 1, 1))
 
     def sample(self, n: int, seed: int) -> NDArray[np.float64]:
         return drawn(n, seed).pixels.reshape(n, -1).astype(float)
@@ -66,7 +77,7 @@ def score(kind: type[ImageMetric], samples: ImageSample, reference: Reference) -
 
 def test_frechet_distance_of_gaussians_in_closed_form() -> None:
     """‖Δμ‖² + d·(s − 1)² for isotropic Gaussians, up to sampling."""
-    found = frechet_distance(drawn(200_000, 0, shift=0.5, scale=1.5).features, Gaussians())
+    found = frechet_distance(drawn(200_000, 0, shift=0.5, scale=1.5).features, np.zeros(DIMENSION), np.eye(DIMENSION))
     assert found == pytest.approx(DIMENSION * (0.25 + 0.25), rel=0.02)
 
 
@@ -91,16 +102,38 @@ def test_inception_score_counts_the_classes(reference: Reference) -> None:
     whole = drawn(400, 0)
     assert score(InceptionScore, whole, reference) == pytest.approx(CLASSES, rel=1e-6)
     half = whole.logits.argmax(1) < 2
-    some = ImageSample(whole.pixels[half], whole.features[half], whole.logits[half])
-    assert score(InceptionScore, some, reference) == pytest.approx(2, rel=1e-6)
+    assert score(InceptionScore, part(whole, half), reference) == pytest.approx(2, rel=1e-6)
 
 
 def test_class_tv_is_the_share_that_is_missing(reference: Reference) -> None:
     whole = drawn(400, 0)
     assert score(ClassTV, whole, reference) == pytest.approx(0.0, abs=1e-12)
     kept = whole.logits.argmax(1) != 0
-    some = ImageSample(whole.pixels[kept], whole.features[kept], whole.logits[kept])
-    assert score(ClassTV, some, reference) == pytest.approx(1 / CLASSES)
+    assert score(ClassTV, part(whole, kept), reference) == pytest.approx(1 / CLASSES)
+
+
+def test_label_accuracy(reference: Reference) -> None:
+    samples = drawn(400, 0)
+    assert samples.labels is not None
+    assert score(LabelAccuracy, samples, reference) == 1.0
+    swapped = replace(samples, labels=np.where(np.arange(400) < 100, samples.labels + 1, samples.labels))
+    assert score(LabelAccuracy, swapped, reference) == 0.75
+
+
+def test_intra_class_distance_sees_what_the_whole_does_not(reference: Reference) -> None:
+    """Classes moved against each other; over all of them the mean stays, and the variance hardly grows."""
+    samples = drawn(8000, 0)
+    assert samples.labels is not None
+    moved = replace(samples, features=samples.features + np.where(samples.labels % 2, 0.2, -0.2)[:, None])
+    assert score(IntraClassFCD, moved, reference) == pytest.approx(0.04 * DIMENSION, rel=0.15)
+    assert score(FCD, moved, reference) < 0.2 * score(IntraClassFCD, moved, reference)
+
+
+def test_a_class_without_samples(reference: Reference) -> None:
+    samples = drawn(400, 0)
+    assert samples.labels is not None
+    with pytest.raises(BadInput, match="fcd-intra needs at least 2 samples of every class, and class 2 has 0"):
+        score(IntraClassFCD, part(samples, samples.labels != 2), reference)
 
 
 def test_kid_is_unbiased_and_sees_a_shift(reference: Reference) -> None:
@@ -122,7 +155,7 @@ def test_manifold_scores_of_the_truth_of_copies_and_of_strangers(reference: Refe
 
 def test_pixels_of_the_same_law_are_near(reference: Reference) -> None:
     samples = drawn(500, 0)
-    dark = ImageSample(samples.pixels // 2, samples.features, samples.logits)
+    dark = replace(samples, pixels=samples.pixels // 2)
     assert score(PixelSlicedW2, samples, reference) < 0.1 * score(PixelSlicedW2, dark, reference)
 
 
@@ -134,10 +167,12 @@ def test_too_few_samples_for_kid() -> None:
 
 
 def test_every_metric_names_its_extractor() -> None:
-    metrics = image_metrics(HASH, 10_000)
+    metrics = image_metrics(HASH, 10_000, conditional=True)
     assert [metric.name for metric in metrics] == [
         "fcd", "fcd-inf", "is", "kid", "precision", "recall", "density", "coverage", "sliced-w2", "class-tv",
+        "label-accuracy", "fcd-intra",
     ]  # fmt: skip
+    assert len(image_metrics(HASH, 10_000, conditional=False)) == len(metrics) - 2
     assert all(HASH[:12] in metric.method for metric in metrics)
 
 

@@ -11,6 +11,7 @@ from sigbench.networks.artifacts import Manifest, save_artifact
 from sigbench.networks.edm import KIND, EDMConfig, EDMDenoiser, ScheduledDenoiser, load_denoiser
 from sigbench.networks.unet import UNetConfig
 from sigbench.sde.denoiser import Denoiser
+from sigbench.sde.problem import Classes
 from sigbench.sde.schedule import VPCosine, VPLinear
 
 TINY = EDMConfig(classes=3, sigma_data=0.7, unet=UNetConfig(fine=8, coarse=16, condition=12))
@@ -59,7 +60,7 @@ def test_a_schedule_reads_it_through_sigma_over_alpha(module: EDMDenoiser) -> No
     schedule, t, x = VPLinear(), 0.4, torch.randn(5, 1, 8, 8)
     alpha, sigma = float(schedule.alpha(t)), float(schedule.sigma(t))
     labels = torch.tensor([0, 1, 2, 3, 3])
-    network = ScheduledDenoiser(module, schedule, torch.float32, labels)
+    network = ScheduledDenoiser(module, schedule, torch.float32, chosen(labels))
     expected = module(x / alpha, torch.full((5,), sigma / alpha), labels)
     assert torch.allclose(network(t, x), expected, atol=1e-5)
     score = Denoiser(network, "x0", schedule).score(t, x)
@@ -67,16 +68,26 @@ def test_a_schedule_reads_it_through_sigma_over_alpha(module: EDMDenoiser) -> No
 
 
 def test_labels(module: EDMDenoiser) -> None:
-    """No label is the label after the last; one label serves all samples; classes differ."""
+    """No label is the label after the last; each sample has its own; classes differ."""
     stir(module)
     schedule, x = VPLinear(), torch.randn(3, 1, 8, 8)
 
-    def at(label: Any) -> torch.Tensor:
-        return ScheduledDenoiser(module, schedule, torch.float32, label)(0.3, x)
+    def at(*labels: int) -> torch.Tensor:
+        return ScheduledDenoiser(module, schedule, torch.float32, chosen(torch.tensor(labels)))(0.3, x)
 
-    assert torch.equal(at(None), at(3))
-    assert torch.allclose(at(1), at(torch.tensor([1, 1, 1])), atol=1e-6)
-    assert not torch.allclose(at(1), at(2), atol=1e-4)
+    unlabelled = [ScheduledDenoiser(module, schedule, torch.float32, classes) for classes in (None, Classes([1.0]))]
+    for network in unlabelled:
+        assert torch.allclose(network(0.3, x), at(3, 3, 3), atol=1e-6)
+    assert not torch.allclose(at(1, 1, 1), at(2, 2, 2), atol=1e-4)
+    assert torch.allclose(at(1, 2, 0)[1], at(2, 2, 2)[1], atol=1e-6)
+    with pytest.raises(ValueError, match="3 samples, and labels were chosen for 2"):
+        at(1, 2)
+
+
+def chosen(labels: torch.Tensor) -> Classes:
+    classes = Classes([1.0, 1.0, 1.0])
+    classes.labels = labels
+    return classes
 
 
 @pytest.mark.parametrize("dtype", [torch.float32, torch.float64, torch.bfloat16])

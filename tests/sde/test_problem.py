@@ -11,7 +11,8 @@ from torch import Tensor
 
 from sigbench.errors import BadInput, BudgetExceeded
 from sigbench.sde.denoiser import CallCounter, Denoiser
-from sigbench.sde.problem import ReverseDiffusion, SDEProblem
+from sigbench.sde.noise import NoiseStream
+from sigbench.sde.problem import Classes, ReverseDiffusion, SDEProblem
 from sigbench.sde.schedule import SCHEDULES, Schedule, VPLinear, schedule_named
 
 PROPERTY = settings(deadline=None, derandomize=True, database=None)
@@ -162,3 +163,23 @@ def test_a_problem_counts_its_own_networks() -> None:
         problem.drift(0.0, torch.ones(1, 2))
     with pytest.raises(BudgetExceeded):
         problem.drift(0.0, torch.ones(1, 2))
+
+
+def test_classes_are_drawn_by_their_weights() -> None:
+    classes = Classes([1.0, 0.0, 3.0])
+    labels = classes.draw(NoiseStream(3, (1,), positions=1).normal(0, 40_000, 0)[:, 0])
+    shares = torch.bincount(labels, minlength=3) / 40_000
+    torch.testing.assert_close(shares, torch.tensor([0.25, 0.0, 0.75]), atol=0.01, rtol=0)
+    assert classes.labels is labels
+
+
+def test_the_ends_of_the_normal_law_are_classes_too() -> None:
+    assert Classes([1.0, 1.0]).draw(torch.tensor([-40.0, 40.0])).tolist() == [0, 1]
+
+
+def test_a_problem_without_classes_draws_none() -> None:
+    plain = gaussian_diffusion(VPLinear())
+    assert plain.condition(torch.randn(3)) is None
+    classes = Classes([1.0, 1.0])
+    with_classes = ReverseDiffusion(plain.schedule, plain.denoiser, (1,), CPU, classes)
+    assert with_classes.condition(torch.tensor([-1.0, 1.0])) is classes.labels

@@ -39,6 +39,16 @@ def test_features_and_logits() -> None:
     assert torch.allclose(module(states), module.head(features), atol=1e-6)
 
 
+def test_scaling_features_leaves_the_logits() -> None:
+    torch.manual_seed(0)
+    module = Classifier()
+    states = torch.randn(7, 1, 28, 28)
+    features, logits = module.features(states), module(states)
+    module.scale_features(0.25)
+    assert torch.allclose(module.features(states), 0.25 * features, atol=1e-6)
+    assert torch.allclose(module(states), logits, atol=1e-5)
+
+
 def test_batches_do_not_matter_to_features() -> None:
     torch.manual_seed(0)
     module = Classifier()

@@ -55,6 +55,27 @@ def test_stored_moments_are_those_of_all_training_images(truth: MNISTTruth) -> N
     found = compute_statistics(*load_classifier(FOLDER))
     assert np.allclose(found.mean, truth.feature_mean, atol=1e-5)
     assert np.allclose(found.covariance, truth.feature_covariance, atol=1e-4)
+    assert np.allclose(found.class_means, truth.class_means, atol=1e-4)
+    assert np.allclose(found.class_covariances, truth.class_covariances, atol=1e-4)
+
+
+def test_the_moments_of_the_classes_make_those_of_all(truth: MNISTTruth) -> None:
+    assert np.allclose(truth.class_weights @ truth.class_means, truth.feature_mean, atol=1e-4)
+    between = truth.class_means - truth.feature_mean
+    total = np.einsum("k,kij->ij", truth.class_weights, truth.class_covariances)
+    total += np.einsum("k,ki,kj->ij", truth.class_weights, between, between)
+    assert np.allclose(total, truth.feature_covariance, atol=2e-3)
+
+
+def test_the_features_have_unit_scale(truth: MNISTTruth) -> None:
+    square = np.trace(truth.feature_covariance) / 128 + np.mean(truth.feature_mean**2)
+    assert square == pytest.approx(1.0, rel=0.05)
+
+
+def test_held_out_images_come_with_their_labels(truth: MNISTTruth) -> None:
+    held = truth.held_out(2000, 0)
+    assert held.labels is not None
+    assert (held.logits.argmax(1) == held.labels).mean() > 0.98
 
 
 def test_class_weights_are_the_labels(truth: MNISTTruth) -> None:

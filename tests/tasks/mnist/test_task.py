@@ -1,0 +1,100 @@
+"""The task: labels that belong to samples, networks that are what they say, and data units."""
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+import torch
+
+from sigbench.experiments.cell import Cell, Settings, plan_cells
+from sigbench.experiments.run import draw_samples, labels_of, sample_batch
+from sigbench.networks.artifacts import read_manifest
+from sigbench.registry import make_task
+from sigbench.sde.problem import ReverseDiffusion
+from sigbench_tasks.mnist import idx
+from sigbench_tasks.mnist.pixels import standardised
+
+CPU = torch.device("cpu")
+
+
+def cell_of(samples: int, seed: int = 0) -> Cell:
+    (cell,) = plan_cells(Settings("mnist", samples=256, repeats=1, seed=seed, device="cpu"), ["ddim"], [2])
+    return replace(cell, samples=samples)
+
+
+def labels(cell: Cell, repeat: int, first: int, count: int) -> torch.Tensor:
+    found = labels_of(cell, repeat, first, count)
+    assert found is not None
+    return found
+
+
+def test_labels_have_the_shares_of_the_training_images() -> None:
+    drawn = labels(cell_of(8), 0, 0, 60_000)
+    shares = np.bincount(drawn.numpy(), minlength=10) / 60_000
+    assert np.abs(shares - np.bincount(idx.labels("train")) / 60_000).max() < 0.005
+
+
+def test_a_label_belongs_to_the_sample() -> None:
+    """Whatever the batch; another repeat and another seed have others."""
+    cell = cell_of(8)
+    whole = labels(cell, 0, 0, 300)
+    assert torch.equal(labels(cell, 0, 200, 50), whole[200:250])
+    assert (labels(cell, 1, 0, 300) == whole).float().mean() < 0.3
+    assert (labels(cell_of(8, seed=1), 0, 0, 300) == whole).float().mean() < 0.3
+
+
+def test_samples_are_drawn_under_the_labels_that_they_come_with() -> None:
+    cell = cell_of(8)
+    draw = draw_samples(replace(cell, batch=3), 0)
+    assert draw.labels is not None
+    assert torch.equal(draw.labels, labels(cell, 0, 0, 8))
+    assert isinstance(cell.problem, ReverseDiffusion)
+    assert cell.problem.classes is not None
+    sample_batch(cell, 0, 3, 3)
+    assert torch.equal(cell.problem.classes.labels, draw.labels[3:6])  # type: ignore[arg-type]
+
+
+def test_the_networks_are_this_tasks_own() -> None:
+    task = make_task("mnist")
+    assert set(task.networks()) == set(task.recipes()) == {"classifier", "teacher"}
+    for name, folder in task.networks().items():
+        manifest = read_manifest(folder)
+        assert (manifest.task, manifest.task_version) == (task.name, task.version)
+        assert manifest.command == f"sigbench train --task mnist --what {name}"
+        assert task.artifact_hashes()[name] == manifest.sha256
+        for file in folder.iterdir():
+            assert file.stat().st_size < 16 * 2**20
+
+
+def test_the_teacher_denoises_test_images() -> None:
+    """At σ/α = 1 the mean squared error of a useful denoiser is a small part of the data's variance, which is 1."""
+    problem = make_task("mnist").problem(CPU, torch.float32)
+    assert isinstance(problem, ReverseDiffusion)
+    t = float(problem.schedule.time_of_log_snr(0.0))
+    clean = standardised(idx.images("test")[:64].copy())
+    noise = torch.randn(clean.shape, generator=torch.Generator().manual_seed(0))
+    x = float(problem.schedule.alpha(t)) * clean + float(problem.schedule.sigma(t)) * noise
+    with torch.no_grad():
+        assert float((problem.denoiser.x0(t, x) - clean).square().mean()) < 0.06
+
+
+@pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16])
+def test_the_label_decides_the_digit(dtype: torch.dtype) -> None:
+    """From pure noise the denoiser's mean looks like the digit that was asked for, to the classifier too."""
+    task = make_task("mnist")
+    problem = task.problem(CPU, dtype)
+    assert isinstance(problem, ReverseDiffusion)
+    assert problem.classes is not None
+    problem.classes.labels = torch.arange(10)
+    with torch.no_grad():
+        means = problem.denoiser.x0(1.0, torch.randn(10, 1, 28, 28, generator=torch.Generator().manual_seed(0)))
+    seen = task.observe(means, problem.classes.labels)
+    assert (seen.logits.argmax(1) == np.arange(10)).mean() >= 0.8
+
+
+def test_data_units_are_bytes() -> None:
+    task = make_task("mnist")
+    pixels = idx.images("test")[:5]
+    found = task.to_data(standardised(pixels.copy()))
+    assert found.dtype == torch.uint8
+    assert np.array_equal(found.numpy(), pixels)
