@@ -82,4 +82,7 @@ def load_statistics(folder: Path, classifier: str) -> Statistics:
             f"the reference statistics {file} are those of the classifier {found[:12]}…, and this one is "
             f"{classifier[:12]}…: features of two classifiers cannot be compared."
         )
-    return Statistics(classifier, **arrays)
+    try:
+        return Statistics(classifier, **arrays)
+    except TypeError as error:
+        raise BadInput(f"the reference statistics {file} do not hold what they should: {error}.") from error

@@ -5,6 +5,8 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import torch
+from safetensors.torch import save_file
 
 from sigbench.errors import BadInput
 from sigbench.networks.artifacts import load_artifact, save_artifact
@@ -24,8 +26,6 @@ def truth() -> MNISTTruth:
 
 
 def test_samples_are_test_images(truth: MNISTTruth) -> None:
-    import torch
-
     states = truth.sample(50, 1)
     pixels = quantised(torch.from_numpy(states).view(-1, 1, 28, 28)).numpy()
     test = {image.tobytes() for image in idx.images("test")}
@@ -104,6 +104,9 @@ def test_statistics_of_another_classifier_are_refused(tmp_path: Path) -> None:
 
 def test_missing_and_corrupt_statistics(tmp_path: Path) -> None:
     with pytest.raises(BadInput, match="are missing"):
+        load_statistics(tmp_path, "0" * 64)
+    save_file({"mean": torch.zeros(128)}, tmp_path / STATISTICS, metadata={"classifier": "0" * 64})
+    with pytest.raises(BadInput, match="do not hold what they should"):
         load_statistics(tmp_path, "0" * 64)
     (tmp_path / STATISTICS).write_bytes((FOLDER / STATISTICS).read_bytes()[:1000])
     with pytest.raises(BadInput, match="cannot be read"):
