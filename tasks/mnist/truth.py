@@ -19,7 +19,11 @@ TEST_IMAGES = 10_000
 
 
 class MNISTTruth:
-    """Real digits under the classifier in `folder`; it satisfies `sigbench.metrics.images.ImageTruth`."""
+    """Real digits under the classifier in `folder`; it satisfies `sigbench.metrics.images.ImageTruth`.
+
+    Its draws are subsets of the 10,000 test images, so floors of several repeats share images: their intervals do not
+    hold what another test set would change, and at n = 10,000 all repeats of FCD's floor are one.
+    """
 
     def __init__(self, folder: Path) -> None:
         self._classifier, self.extractor = load_classifier(folder)
