@@ -18,6 +18,7 @@ class ShARK(Sampler):
     citation = "Foster, dos Reis & Strange 2023, arXiv 2210.17543, eq. 6.1"
     family = "sde"
     strong_order = 1.5
+    weak_order = 2.0
     signature_order = 2
     nfe_per_step = 2
 

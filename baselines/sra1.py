@@ -18,6 +18,7 @@ class SRA1(Sampler):
     citation = "Rößler 2010, SIAM J. Numer. Anal. 48, table 6.3"
     family = "sde"
     strong_order = 1.5
+    weak_order = 2.0
     signature_order = 2
     nfe_per_step = 2
 

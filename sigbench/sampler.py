@@ -15,6 +15,7 @@ if TYPE_CHECKING:
 
 Family = Literal["sde", "ode", "student"]
 Needs = Literal["drift", "denoiser"]
+Calculus = Literal["ito", "stratonovich"]
 
 
 class Sampler(ABC):
@@ -22,8 +23,10 @@ class Sampler(ABC):
 
     `needs` says what it asks of a problem: "drift" (any SDE) or "denoiser" (a reverse diffusion, whose
     `denoiser` and `schedule` it then uses). `strong_order` and `strong_order_general` are the orders of
-    strong convergence for additive and for diagonal noise (None: none is claimed); for the "ode" family
-    `strong_order` is the order of the flow. `signature_order` is the number of moments that it reads of each
+    strong convergence for additive and for diagonal noise (None: none is claimed), `weak_order` and
+    `weak_order_general` those of weak convergence; for the "ode" family `strong_order` is the order of the
+    flow. `calculus` says which drift of a problem it integrates, `problem.drift` or
+    `problem.stratonovich_drift`. `signature_order` is the number of moments that it reads of each
     step (0: it draws no noise), `nfe_per_step` the network calls of a step. Options of a sampler are the
     keyword arguments of its constructor.
     """
@@ -34,6 +37,9 @@ class Sampler(ABC):
     needs: ClassVar[Needs] = "drift"
     strong_order: ClassVar[float | None] = None
     strong_order_general: ClassVar[float | None] = None
+    weak_order: ClassVar[float | None] = None
+    weak_order_general: ClassVar[float | None] = None
+    calculus: ClassVar[Calculus] = "ito"
     signature_order: int = 1
     nfe_per_step: ClassVar[int] = 1
 

@@ -26,6 +26,7 @@ class GaussianMixture:
     def __init__(self, weights: Array, means: Array, stds: Array) -> None:
         self.weights, self.means, self.stds = (np.asarray(a, dtype=np.float64) for a in (weights, means, stds))
         self.mean = self.weights @ self.means
+        self.mode = self.means[int(np.argmax(self.weights))]
         centred = self.means - self.mean
         d = self.means.shape[1]
         self.within_variance = float(self.weights @ self.stds**2)
@@ -99,8 +100,10 @@ class MixtureScore:
         offset = np.log(law.weights) + 0.5 * d * np.log(precision) - 0.5 * (law.means * pull).sum(1)
         logits_of = np.concatenate([-0.5 * precision[None, :], pull.T])
         score_of = np.concatenate([precision[:, None], pull], axis=1)
-        as_tensor = [torch.as_tensor(a, dtype=self._dtype, device=self._device) for a in (offset, logits_of, score_of)]
-        return as_tensor[0], as_tensor[1], as_tensor[2]
+        # Inside torch.func.jvp a new tensor would belong to that derivative, and the cache would keep it too long.
+        with torch._C._DisableFuncTorch():
+            made = [torch.as_tensor(a, dtype=self._dtype, device=self._device) for a in (offset, logits_of, score_of)]
+        return made[0], made[1], made[2]
 
     def __call__(self, t: float, x: Tensor) -> Tensor:
         offset, logits_of, score_of = self._constants(t)
