@@ -133,12 +133,12 @@ class TorchsdeHeun(_TorchsdeSampler):
 
 
 class TorchsdeMidpoint(_TorchsdeSampler):
-    """torchsde's Stratonovich midpoint rule."""
+    """torchsde's Stratonovich midpoint rule; it halves the noise's curvature term, so its weak order stays 1."""
 
     name, method = "torchsde-midpoint", "midpoint"
     calculus: ClassVar[Calculus] = "stratonovich"
     strong_order, strong_order_general = 1.0, 1.0
-    weak_order, weak_order_general = 2.0, 1.0
+    weak_order, weak_order_general = 1.0, 1.0
     nfe_per_step = 2
 
 
