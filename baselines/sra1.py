@@ -29,6 +29,6 @@ class SRA1(Sampler):
             w, u = signature.increment, signature.time_integral
             g, g_end = additive_diffusion(problem, step, x)
             k1 = problem.drift(s, x)
-            k2 = problem.drift(s + 0.75 * h, x + (0.75 * h) * k1 + (1.5 * g / h) * u)
+            k2 = problem.drift(s + 0.75 * h, x + (0.75 * h) * k1 + (1.5 * g_end / h) * u)
             x = x + h * (k1 / 3 + 2 / 3 * k2) + g * w + (g_end - g) * (w - u / h)
             yield x

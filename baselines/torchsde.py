@@ -112,14 +112,14 @@ class TorchsdeMilstein(_TorchsdeSampler):
 
 
 class TorchsdeSRK(_TorchsdeSampler):
-    """torchsde's stochastic Runge–Kutta: SRA1 on additive noise."""
+    """torchsde's stochastic Runge–Kutta: SRA1 on additive noise, whose first stage it computes twice."""
 
     name, method = "torchsde-srk", "srk"
     citation = "Rößler 2010, by torchsde (Li et al. 2020)"
     strong_order, strong_order_general = 1.5, 1.5
     weak_order = 2.0
     signature_order = 2
-    nfe_per_step = 2
+    nfe_per_step = 3
 
 
 class TorchsdeHeun(_TorchsdeSampler):

@@ -1,5 +1,6 @@
 """How plug-ins are found: entry points of any installed package, or a class in a file."""
 
+import hashlib
 import importlib.metadata
 import importlib.util
 import inspect
@@ -59,7 +60,7 @@ def sampler_class(name: str) -> type[Sampler]:
 
 def make_task(name: str) -> Task:
     """Returns the task called `name`."""
-    return task_class(name)()
+    return _make(task_class(name), name, {})
 
 
 def make_sampler(spec: str) -> Sampler:
@@ -75,7 +76,13 @@ def make_sampler(spec: str) -> Sampler:
         if key not in accepted or key == "self":
             raise unknown_name(f"option of {name}", key, set(accepted) - {"self", "args", "kwargs"})
         arguments[key] = _parse(text, accepted[key].annotation, f"{name}:{key}")
-    return cls(**arguments)
+    return _make(cls, spec, arguments)
+
+
+def source_hash(spec: str) -> str | None:
+    """Returns the SHA-256 of the file in a spec `FILE.py:CLASS…`, None for the name of a registered plug-in."""
+    path, is_file, _ = spec.partition(".py:")
+    return hashlib.sha256(Path(f"{path}.py").read_bytes()).hexdigest() if is_file else None
 
 
 def split_spec(spec: str) -> tuple[str, dict[str, str]]:
@@ -106,9 +113,29 @@ def _parse(text: str, annotation: Any, where: str) -> Any:
 
 def _load(point: importlib.metadata.EntryPoint) -> Any:
     try:
-        return point.load()
+        found = point.load()
     except (ImportError, AttributeError) as error:
         raise BadInput(f"the plug-in {point.name!r} ({point.value}) cannot be loaded: {error}.") from error
+    return _complete(found, f"the plug-in {point.name!r}", Task if point.group == TASKS else Sampler)
+
+
+def _make(cls: type[Any], spec: str, arguments: Mapping[str, Any]) -> Any:
+    try:
+        return cls(**arguments)
+    except BadInput:
+        raise
+    except Exception as error:
+        raise BadInput(f"{spec} cannot be made: {type(error).__name__}: {error}.") from error
+
+
+def _complete(cls: type[Any], where: str, base: type[Any]) -> type[Any]:
+    """Returns `cls` where it defines and declares all that `base` asks for; raises BadInput otherwise."""
+    if inspect.isabstract(cls):
+        raise BadInput(f"{where} does not define {', '.join(sorted(cls.__abstractmethods__))}.")
+    missing = [fact for fact in inspect.get_annotations(base) if not hasattr(cls, fact)]
+    if missing:
+        raise BadInput(f"{where} does not declare {', '.join(missing)}.")
+    return cls
 
 
 def _class_in_file(spec: str, base: type[Any]) -> Any:
@@ -124,13 +151,10 @@ def _class_in_file(spec: str, base: type[Any]) -> Any:
     sys.modules[module_name] = module
     try:
         module_spec.loader.exec_module(module)
-    except Exception as error:
+    except (Exception, SystemExit) as error:
         raise BadInput(f"{path} cannot be imported: {type(error).__name__}: {error}.") from error
     found = getattr(module, name, None)
     candidates = [k for k, v in vars(module).items() if inspect.isclass(v) and issubclass(v, base) and v is not base]
     if not (inspect.isclass(found) and issubclass(found, base)):
         raise unknown_name(f"{base.__name__.lower()} class in {path}", name, candidates)
-    if inspect.isabstract(found):
-        missing = ", ".join(sorted(getattr(found, "__abstractmethods__", ())))
-        raise BadInput(f"{name} in {path} does not define {missing}.")
-    return found
+    return _complete(found, f"{name} in {path}", base)

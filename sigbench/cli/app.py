@@ -6,9 +6,8 @@ measured.
 
 import os
 import sys
-from typing import Annotated
+from typing import Annotated, Any
 
-import click
 import typer
 
 from sigbench import __version__
@@ -46,25 +45,36 @@ def _options(
     pass
 
 
+# typer carries a copy of click, or depends on it, by its version; what it exports leads to the right classes.
+_UsageError: Any = typer.BadParameter.__base__
+
+
 def main() -> None:
     """Runs the command line and leaves with the exit code that its outcome has."""
+    code = 0
     try:
-        code = app(standalone_mode=False)
+        # Not app(): that turns Ctrl-C and a closed pipe into exit codes of its own.
+        with typer.main.get_command(app).make_context("sigbench", sys.argv[1:]) as context:
+            context.command.invoke(context)
         sys.stdout.flush()
+    except typer.Exit as end:
+        code = end.exit_code
     except SigbenchError as error:
         _say(str(error))
         code = error.exit_code
-    except click.ClickException as error:
-        error.show()
+    except _UsageError as error:
+        message = error.format_message()
+        if message:
+            _say(message)
         code = 2
-    except (KeyboardInterrupt, click.Abort):
+    except (KeyboardInterrupt, typer.Abort):
         _say("interrupted; nothing was left half-written.")
         code = 3
     except BrokenPipeError:
         # The reader went away (`| head`): leave quietly, and keep the interpreter from flushing again.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         code = 0
-    sys.exit(code if isinstance(code, int) else 0)
+    sys.exit(code)
 
 
 def _say(message: str) -> None:

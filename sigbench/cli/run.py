@@ -65,7 +65,7 @@ def run(
     from sigbench.experiments.cell import Settings, plan_cells
     from sigbench.experiments.run import measure
     from sigbench.leaderboard.charts import check_picture
-    from sigbench.records.store import Store
+    from sigbench.records.store import Store, make_folder
 
     settings = Settings(
         task=task, samples=samples, repeats=repeats, seed=seed, nfe=nfe, grid=grid, batch=batch,
@@ -76,7 +76,7 @@ def run(
     cells = plan_cells(settings, split_names(sampler), split_ints(steps, "--steps"))
     records_at = Store(store)
     if save_samples is not None:
-        save_samples.mkdir(parents=True, exist_ok=True)
+        make_folder(save_samples, "the folder for samples")
 
     records: list[Record] = []
     kept = {cell.key: found for cell in cells if resume and (found := records_at.read(cell.key)) is not None}

@@ -48,7 +48,7 @@ def train(
         order=order, grid=grid, steps=_step_range(steps), loss=loss, iterations=iterations,
         width=width, depth=depth, seed=seed,
     )  # fmt: skip
-    command = shlex.join(["sigbench", *sys.argv[1:]])
+    command = shlex.join(["sigbench", *_without_folder(sys.argv[1:])])
     bar = _Bar() if sys.stderr.isatty() else None
     try:
         manifest = train_student(task, choices, folder, command=command, report=bar or _quiet)
@@ -62,6 +62,16 @@ def train(
         if bar is not None:
             bar.close()
     print(f"{folder}: trained in {manifest.cost['training_s']:.0f} s, SHA-256 {manifest.sha256[:16]}…")
+
+
+def _without_folder(arguments: list[str]) -> list[str]:
+    """The arguments that matter to the result: where it is written does not."""
+    kept, skip = [], False
+    for argument in arguments:
+        if not skip and argument not in ("--out", "--overwrite") and not argument.startswith("--out="):
+            kept.append(argument)
+        skip = argument == "--out"
+    return kept
 
 
 def _step_range(text: str) -> tuple[int, ...]:

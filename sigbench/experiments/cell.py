@@ -9,7 +9,7 @@ import torch
 from sigbench import __version__
 from sigbench.errors import BadInput, unknown_name
 from sigbench.records.record import key_of
-from sigbench.registry import make_sampler, make_task
+from sigbench.registry import make_sampler, make_task, source_hash
 from sigbench.sampler import Sampler
 from sigbench.sde.grid import FAMILIES, Grid, check_steps
 from sigbench.sde.problem import ReverseDiffusion, SDEProblem
@@ -56,6 +56,7 @@ class Cell:
 
     def determinants(self) -> dict[str, Any]:
         """Returns everything that determines what the cell measures."""
+        sources = [found for spec in (self.settings.task, self.sampler_spec) if (found := source_hash(spec))]
         return {
             "sigbench": __version__,
             "task": self.task.name,
@@ -70,6 +71,7 @@ class Cell:
             "device": self.device.type,
             "dtype": self.settings.dtype,
             "artifacts": self.sampler.artifact_hashes(),
+            **({"sources": sources} if sources else {}),
         }
 
     @property

@@ -96,7 +96,7 @@ def _measure_cell(
         if on_samples is not None:
             on_samples(cell, cell.task.to_data(draws[0].samples))
         arrays = [draw.samples.double().flatten(1).numpy() for draw in draws]
-        metrics = {metric.name: _metric_record(metric, arrays, reality) for metric in reality.metrics}
+        metrics = _metric_records(arrays, reality)
         timing = _timing_record(cell, draws, efficiency, memory)
     except Diverged as problem:
         status, error = "diverged", str(problem)
@@ -171,9 +171,7 @@ def draw_samples(cell: Cell, repeat: int) -> Draw:
         raise BrokenContract(f"{cell.sampler_spec} made {min(calls)} to {max(calls)} calls for equal batches.")
     if not torch.isfinite(out).all():
         bad = int((~torch.isfinite(out.flatten(1))).any(1).sum())
-        raise Diverged(
-            f"{cell.sampler_spec} at {cell.grid.steps} steps: {bad} of {cell.samples} samples are not finite."
-        )
+        raise Diverged(f"{bad} of {cell.samples} samples are not finite.")
     full = seconds[1:] if len(seconds) > 1 and cell.samples % cell.batch else seconds
     return Draw(out, sum(seconds), median(full), calls.pop())
 
@@ -194,9 +192,11 @@ def sample_batch(cell: Cell, repeat: int, first: int, count: int) -> Tensor:
     expected = (x.shape, x.dtype, x.device.type)
     brownian = FreshBrownian(path, first, count, max_order=MAX_ORDER)
     taken = 0
-    with torch.inference_mode():
+    with torch.no_grad():
         for state in cell.sampler.walk(problem, x, cell.grid, brownian):
             x, taken = state, taken + 1
+            if taken > steps:
+                break  # it may never end
     if not isinstance(x, Tensor):
         raise BrokenContract(f"{cell.sampler_spec} yielded a {type(x).__name__}, not a tensor.")
     if (x.shape, x.dtype, x.device.type) != expected:
@@ -205,8 +205,19 @@ def sample_batch(cell: Cell, repeat: int, first: int, count: int) -> Tensor:
             f"expected {tuple(expected[0])} in {expected[1]} on {expected[2]}."
         )
     if taken != steps:
-        raise BrokenContract(f"{cell.sampler_spec} yielded {taken} states on a grid of {steps} steps.")
+        found = f"more than {steps}" if taken > steps else taken
+        raise BrokenContract(f"{cell.sampler_spec} yielded {found} states on a grid of {steps} steps.")
     return x
+
+
+def _metric_records(draws: list[Samples], reality: Reality) -> dict[str, MetricRecord]:
+    """Returns the record of each metric; raises Diverged where the samples are finite but a metric is not."""
+    with np.errstate(over="ignore", invalid="ignore"):
+        records = {metric.name: _metric_record(metric, draws, reality) for metric in reality.metrics}
+    lost = [name for name, record in records.items() if not np.isfinite([record["value"], record["high"] or 0.0]).all()]
+    if lost:
+        raise Diverged(f"the samples are so large that {', '.join(lost)} cannot be computed.")
+    return records
 
 
 def _metric_record(metric: Metric, draws: list[Samples], reality: Reality) -> MetricRecord:

@@ -9,10 +9,10 @@ import numpy as np
 import torch
 
 from sigbench.errors import BadInput
-from sigbench.metrics.metric import Truth
+from sigbench.metrics.metric import KnownModes, Truth
 from sigbench.networks.artifacts import Manifest, save_artifact
-from sigbench.networks.training import TrainingPlan
 from sigbench.records.provenance import git_commit, package_versions
+from sigbench.records.store import make_folder
 from sigbench.registry import make_sampler, make_task
 from sigbench.sde.problem import ReverseDiffusion
 from sigbench.sde.signature import check_order
@@ -55,6 +55,9 @@ def train_student(
     if task.teacher is None:
         raise BadInput(f"the task {task.name!r} has no teacher to distil.")
     check_order(choices.order)
+    for name, value, least in (("--width", choices.width, 1), ("--depth", choices.depth, 0)):
+        if value < least:
+            raise BadInput(f"{name} must be at least {least}, got {value}.")
     problem = task.problem(torch.device("cpu"), torch.float32)
     if not isinstance(problem, ReverseDiffusion):
         raise BadInput(f"a student needs a reverse diffusion, and the task {task.name!r} is none.")
@@ -62,8 +65,10 @@ def train_student(
     for steps in plan.steps:
         problem.grid(plan.grid, steps)
     config = _config(task, problem, choices)
+    commit = git_commit()  # of the code that runs, which may not be the one at the end of a long training
     teacher = make_sampler(task.teacher.sampler)
     teacher.prepare(task, problem, torch.float32)
+    make_folder(folder, "the artifact folder")
     result = distill(
         problem, teacher, config, plan, checkpoint=folder / "checkpoint.pt",
         identity={"task": task.name, "task_version": task.version},
@@ -76,7 +81,7 @@ def train_student(
         sha256="",
         config=config.as_json(),
         command=command,
-        commit=git_commit(),
+        commit=commit,
         created=datetime.now(UTC).isoformat(timespec="seconds"),
         data=result.data,
         cost=result.cost,
@@ -87,7 +92,7 @@ def train_student(
 
 def _plan(task: Task, choices: StudentChoices) -> DistillPlan:
     assert task.teacher is not None
-    training = TrainingPlan(iterations=12_000)
+    training = DistillPlan().training
     if choices.iterations is not None:
         if choices.iterations < 1:
             raise BadInput(f"--iterations must be at least 1, got {choices.iterations}.")
@@ -111,13 +116,12 @@ def _config(task: Task, problem: ReverseDiffusion, choices: StudentChoices) -> G
 
 
 def _data_moments(truth: Truth, n: int = 20_000) -> tuple[tuple[float, ...], float, float]:
-    """Mean, overall standard deviation and a within-cluster scale of the training data, from exact draws.
+    """Mean, overall standard deviation and the standard deviation within a cluster of the training data.
 
-    The scale is the root mean squared distance to the nearest neighbours, per coordinate, among 1,000 draws
-    of which each looks at its 50 nearest.
+    The first two come from exact draws; the last from the modes where the truth knows them, else it is the
+    overall one.
     """
     data = truth.sample(n, seed=0)
-    few = data[:1000]
-    squared = ((few[:, None, :] - few) ** 2).mean(-1)
-    near = np.sort(squared, axis=1)[:, 1:51].mean()
-    return tuple(data.mean(0).tolist()), float(data.std(0).mean()), float(np.sqrt(near))
+    overall = float(data.std(0).mean())
+    local = float(np.sqrt(truth.weights @ truth.stds**2)) if isinstance(truth, KnownModes) else overall
+    return tuple(data.mean(0).tolist()), overall, local

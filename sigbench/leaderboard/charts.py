@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import altair as alt
 import vl_convert
@@ -24,31 +24,30 @@ def quality_chart(records: Sequence[Record], metric: str) -> alt.TopLevelMixin:
     if not rows:
         raise BadInput(f"no record holds the metric {metric!r}.")
     names = list(dict.fromkeys(row["sampler"] for row in rows))
-    base = alt.Chart(alt.Data(values=rows)).encode(
-        x=alt.X("NFE:Q", scale=alt.Scale(type="log"), title="network calls a sample (NFE)", axis=_calls(rows)),
-        color=alt.Color("sampler:N", sort=names, title=None, legend=alt.Legend(orient="top", columns=4)),
+    calls = sorted({row["NFE"] for row in rows})
+    x = alt.X(
+        "NFE:Q",
+        scale=alt.Scale(type="log", domain=[calls[0] / 1.15, calls[-1] * 1.15], nice=False),
+        title="network calls a sample (NFE)",
+        axis=alt.Axis(values=calls, format="d", grid=False, labelOverlap=True),
     )
-    y = alt.Y("value:Q", scale=alt.Scale(type="log"), title=f"{metric} (95 % interval)")
-    lines = base.mark_line(strokeWidth=2).encode(y=y)
-    points = base.mark_point(filled=True, size=50, opacity=1).encode(
-        y=y, shape=alt.Shape("sampler:N", sort=names, title=None)
-    )
+    legend = alt.Legend(orient="right", title=None, symbolStrokeWidth=2)
+    color = alt.Color("sampler:N", legend=legend, scale=alt.Scale(domain=names, scheme=_scheme(len(names))))
+    shape = alt.Shape("sampler:N", legend=legend, scale=alt.Scale(domain=names))
+    y = alt.Y("value:Q", scale=alt.Scale(type="log", nice=False, padding=8), title=f"{metric} (95 % interval)")
+    base = alt.Chart(alt.Data(values=rows)).encode(x=x, color=color)
+    lines = base.mark_line(strokeWidth=1.5, opacity=0.7).encode(y=y)
+    points = base.mark_point(filled=True, size=55, opacity=1).encode(y=y, shape=shape)
     bars = base.mark_rule(strokeWidth=1.5).encode(y="low:Q", y2="high:Q")
-    floor_rows = [
-        {
-            "floor": rows[0]["floor"],
-            "NFE": max(row["NFE"] for row in rows),
-            "label": "floor: the truth itself",
-        }
-    ]
+    floor_rows = [{"floor": rows[0]["floor"], "NFE": calls[0], "label": "floor: exact draws of the truth"}]
     floor = alt.Chart(alt.Data(values=floor_rows)).encode(y="floor:Q")
-    rule = floor.mark_rule(strokeDash=[6, 4], color="#777777")
-    label = floor.mark_text(align="right", baseline="bottom", dy=-3, color="#777777").encode(x="NFE:Q", text="label:N")
-    return alt.layer(rule, label, bars, lines, points).properties(width=560, height=320)
+    rule = floor.mark_rule(strokeDash=[6, 4], color="#666666")
+    label = floor.mark_text(align="left", baseline="bottom", dy=-3, color="#666666").encode(x=x, text="label:N")
+    return alt.layer(rule, label, lines, bars, points).properties(width=560, height=340)
 
 
-def _calls(rows: Sequence[dict[str, Any]]) -> alt.Axis:
-    return alt.Axis(values=sorted({row["NFE"] for row in rows}), format="d", grid=False, labelOverlap=True)
+def _scheme(count: int) -> Literal["tableau10", "tableau20"]:
+    return "tableau10" if count <= 10 else "tableau20"
 
 
 def check_picture(file: Path) -> None:

@@ -1,12 +1,13 @@
 """Records as terminal tables: as many as the width needs, each with the floor in its first row."""
 
 from collections.abc import Sequence
+from dataclasses import fields
 from itertools import groupby
 
 from rich.table import Table
 from rich.text import Text
 
-from sigbench.metrics.estimate import Better, badness
+from sigbench.metrics.estimate import Estimate, badness, tied
 from sigbench.records.record import MetricRecord, Record
 
 BEST, TIE, FLOOR = "★", "≈", "="
@@ -32,7 +33,7 @@ def run_tables(records: Sequence[Record], width: int) -> list[Table]:
 
 def _frame() -> Table:
     table = Table(pad_edge=False, show_edge=False, header_style="bold")
-    table.add_column("sampler", no_wrap=False, max_width=26)
+    table.add_column("sampler", overflow="fold", max_width=26)
     table.add_column("steps", justify="right")
     return table
 
@@ -60,36 +61,19 @@ def _metric_table(records: Sequence[Record], names: Sequence[str]) -> Table:
 
 def marks(record: Record, rivals: Sequence[Record], name: str) -> str:
     """Returns the marks of a metric: best or tied among `rivals` (those that succeeded), and at the floor."""
-    own = record["metrics"][name]
-    better: Better = own["better"]  # type: ignore[assignment]
-    alive = [r["metrics"][name] for r in rivals if r["status"] == "ok"]
-    best = min(alive, key=lambda m: badness(m["value"], better))
-    mark = FLOOR if own["at_floor"] else ""
+    own = _estimate(record["metrics"][name])
+    alive = [_estimate(r["metrics"][name]) for r in rivals if r["status"] == "ok"]
+    best = min(alive, key=lambda e: badness(e.value, e.better))
+    mark = FLOOR if own.at_floor else ""
     if len(alive) < 2:
         return mark
-    if own is best:
+    if own == best:
         return BEST + mark
-    return (TIE if _tied(own, best, better) else "") + mark
+    return (TIE if tied(own, best) else "") + mark
 
 
-def _tied(own: MetricRecord, best: MetricRecord, better: Better) -> bool:
-    """Whether the intervals overlap; for "zero" the distances to zero are compared."""
-    if own["low"] is None or own["high"] is None or best["low"] is None or best["high"] is None:
-        return True
-    if own["at_floor"] and best["at_floor"]:
-        return True
-    ours, theirs = (_distances(m, better) for m in (own, best))
-    return ours[0] <= theirs[1] and theirs[0] <= ours[1]
-
-
-def _distances(metric: MetricRecord, better: Better) -> tuple[float, float]:
-    low, high = metric["low"], metric["high"]
-    assert low is not None
-    assert high is not None
-    if better != "zero":
-        return low, high
-    ends = sorted((abs(low), abs(high)))
-    return (0.0 if low <= 0 <= high else ends[0]), ends[1]
+def _estimate(metric: MetricRecord) -> Estimate:
+    return Estimate(**{field.name: metric[field.name] for field in fields(Estimate)})  # type: ignore[literal-required]
 
 
 def _value_text(record: Record, rivals: Sequence[Record], name: str) -> Text:
@@ -104,7 +88,11 @@ def _floor_text(metric: MetricRecord) -> Text:
 
 
 def _pm(value: float, high: float | None) -> str:
-    return f"{value:.4f} ±{high - value:.4f}" if high is not None else f"{value:.4f} ±?"
+    return f"{_short(value)} ±{_short(high - value)}" if high is not None else f"{_short(value)} ±?"
+
+
+def _short(value: float) -> str:
+    return f"{value:.4f}" if abs(value) < 1e4 else f"{value:.1e}"
 
 
 def _cost_table(records: Sequence[Record]) -> Table:

@@ -2,7 +2,7 @@
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal
 
 import numpy as np
@@ -103,3 +103,22 @@ def overlaps(a: Estimate, b: Estimate) -> bool:
         return True
     low_a, high_a, low_b, high_b = (math.nan if end is None else end for end in ends)
     return low_a <= high_b and low_b <= high_a
+
+
+def tied(own: Estimate, best: Estimate) -> bool:
+    """Returns whether `own` ties with the best: their intervals overlap, or both are at the floor.
+
+    Where "zero" is best, the distances to zero are compared.
+    """
+    if own.at_floor and best.at_floor:
+        return True
+    if own.better == "zero":
+        return overlaps(_distance_to_zero(own), _distance_to_zero(best))
+    return overlaps(own, best)
+
+
+def _distance_to_zero(estimate: Estimate) -> Estimate:
+    if estimate.low is None or estimate.high is None:
+        return estimate
+    near, far = sorted((abs(estimate.low), abs(estimate.high)))
+    return replace(estimate, low=0.0 if estimate.low <= 0.0 <= estimate.high else near, high=far)

@@ -39,11 +39,12 @@ class KnownMoments(Protocol):
     covariance: Array
 
 
+@runtime_checkable
 class KnownModes(Protocol):
-    """A mixture: weights (K,), the average variance within a mode, and posterior mode probabilities."""
+    """A mixture: weights (K,), standard deviations (K,) of the modes, and posterior mode probabilities."""
 
     weights: Array
-    within_variance: float
+    stds: Array
 
     def responsibilities(self, x: Array) -> Array:
         """Returns the posterior probability of each mode at `x` of shape (n, d), shape (n, K)."""

@@ -55,8 +55,11 @@ def save_artifact(folder: Path, weights: dict[str, Tensor], manifest: Manifest) 
             (MANIFEST, (json.dumps(asdict(complete), indent=2) + "\n").encode()),
         ):
             temporary = folder / f".{name}.writing"
-            temporary.write_bytes(content)
-            os.replace(temporary, folder / name)
+            try:
+                temporary.write_bytes(content)
+                os.replace(temporary, folder / name)
+            finally:
+                temporary.unlink(missing_ok=True)
     except OSError as error:
         raise BadInput(f"the artifact folder {folder} cannot be written: {error.strerror}.") from error
     return complete
@@ -85,7 +88,7 @@ def load_artifact(folder: Path) -> tuple[dict[str, Tensor], Manifest]:
     if found != manifest.sha256:
         raise BadInput(
             f"the weights {file} are corrupt or were swapped: their SHA-256 is {found[:16]}…, "
-            f"the manifest says {manifest.sha256[:16]}…."
+            f"the manifest says {str(manifest.sha256)[:16]}…."
         )
     try:
         return load(blob), manifest

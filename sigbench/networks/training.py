@@ -1,12 +1,16 @@
-"""The training loop: warm-up and cosine decay, averaged weights, checkpoints and resuming.
+"""The training loop: Muon and Adam, warm-up and cosine decay, averaged weights, checkpoints and resuming.
 
-What to minimise is the caller's; this file knows nothing of diffusion.
+What to minimise is the caller's; this file knows nothing of diffusion. Muon (Jordan et al. 2024) takes the
+square weights of hidden layers, Adam everything else.
 """
 
 import math
 import os
+import signal
+import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -19,26 +23,47 @@ from sigbench.errors import BadInput
 
 @dataclass(frozen=True, slots=True)
 class TrainingPlan:
-    """How long and how fast: iterations, peak learning rate, warm-up, gradient clipping and averaging.
+    """How long and how fast: iterations, peak learning rates, warm-up, gradient clipping and averaging.
 
-    The learning rate rises linearly over `warmup` iterations and falls by a cosine to a thousandth of its
-    peak; the average forgets at `averaging`, faster at the beginning.
+    The learning rates of Adam and of Muon rise linearly over `warmup` iterations and fall by a cosine to a
+    thousandth of their peaks; the average forgets at `averaging`, faster at the beginning.
     """
 
     iterations: int
     learning_rate: float = 3e-3
+    muon_rate: float = 9e-3
     warmup: int = 200
     clip: float = 1.0
     averaging: float = 0.999
     checkpoint_every_s: float = 60.0
 
-    def rate_at(self, iteration: int) -> float:
-        """Returns the learning rate of an iteration."""
+    def decay_at(self, iteration: int) -> float:
+        """Returns the factor of the peak learning rates at an iteration."""
         decay = 0.5 * (1 + math.cos(math.pi * iteration / self.iterations))
-        return self.learning_rate * min(1.0, (iteration + 1) / self.warmup) * max(decay, 1e-3)
+        return min(1.0, (iteration + 1) / self.warmup) * max(decay, 1e-3)
 
 
 Report = Callable[[int, float], None]
+
+
+def make_optimizers(module: nn.Module, plan: TrainingPlan) -> list[torch.optim.Optimizer]:
+    """Returns Adam for all parameters but the square matrices, and Muon for these where there are any."""
+    square = [p for p in module.parameters() if p.ndim == 2 and p.shape[0] == p.shape[1]]
+    theirs = {id(p) for p in square}
+    rest = [p for p in module.parameters() if id(p) not in theirs]
+    optimizers: list[torch.optim.Optimizer] = [torch.optim.Adam(rest, lr=plan.learning_rate)] if rest else []
+    if square:
+        optimizers.append(torch.optim.Muon(square, lr=plan.muon_rate, weight_decay=0.0))
+    return optimizers
+
+
+def set_rates(optimizers: list[torch.optim.Optimizer], plan: TrainingPlan, iteration: int) -> None:
+    """Sets the learning rates of an iteration."""
+    decay = plan.decay_at(iteration)
+    for optimizer in optimizers:
+        peak = plan.muon_rate if isinstance(optimizer, torch.optim.Muon) else plan.learning_rate
+        for group in optimizer.param_groups:
+            group["lr"] = peak * decay
 
 
 def train(
@@ -56,14 +81,15 @@ def train(
     Ctrl-C, and goes on from it when it exists; seconds include those of earlier sessions. Raises BadInput
     where the checkpoint belongs to another plan or `identity`, or cannot be read.
     """
-    optimizer = torch.optim.Adam(module.parameters(), lr=plan.learning_rate)
+    optimizers = make_optimizers(module, plan)
     average = {name: tensor.detach().clone() for name, tensor in module.state_dict().items()}
     run_identity = {**identity, **asdict(plan)}
     first, spent = 0, 0.0
     if checkpoint is not None and checkpoint.exists():
         state = _read(checkpoint, run_identity)
         module.load_state_dict(state["module"])
-        optimizer.load_state_dict(state["optimizer"])
+        for optimizer, saved_state in zip(optimizers, state["optimizers"], strict=True):
+            optimizer.load_state_dict(saved_state)
         average, first, spent = state["average"], state["iteration"], state["seconds"]
 
     started = saved = time.monotonic()
@@ -73,7 +99,7 @@ def train(
         if checkpoint is not None:
             state = {
                 "identity": run_identity, "iteration": iteration, "module": module.state_dict(),
-                "optimizer": optimizer.state_dict(), "average": average,
+                "optimizers": [optimizer.state_dict() for optimizer in optimizers], "average": average,
                 "seconds": spent + time.monotonic() - started,
             }  # fmt: skip
             checkpoint.parent.mkdir(parents=True, exist_ok=True)
@@ -82,28 +108,51 @@ def train(
             os.replace(temporary, checkpoint)
 
     try:
-        while iteration < plan.iterations:
-            for group in optimizer.param_groups:
-                group["lr"] = plan.rate_at(iteration)
-            loss = loss_at(iteration)
-            optimizer.zero_grad(set_to_none=True)
-            loss.backward()
-            nn.utils.clip_grad_norm_(module.parameters(), plan.clip)
-            optimizer.step()
-            iteration += 1
-            forget = min(plan.averaging, iteration / (iteration + 10))
-            for name, tensor in module.state_dict().items():
-                average[name].lerp_(tensor.detach(), 1 - forget)
-            report(iteration, float(loss.detach()))
-            if time.monotonic() - saved > plan.checkpoint_every_s:
-                save()
-                saved = time.monotonic()
+        with _whole_iterations() as interrupted:
+            while iteration < plan.iterations:
+                set_rates(optimizers, plan, iteration)
+                loss = loss_at(iteration)
+                module.zero_grad(set_to_none=True)
+                loss.backward()
+                nn.utils.clip_grad_norm_(module.parameters(), plan.clip)
+                for optimizer in optimizers:
+                    optimizer.step()
+                iteration += 1
+                forget = min(plan.averaging, iteration / (iteration + 10))
+                for name, tensor in module.state_dict().items():
+                    average[name].lerp_(tensor.detach(), 1 - forget)
+                report(iteration, float(loss.detach()))
+                if time.monotonic() - saved > plan.checkpoint_every_s:
+                    save()
+                    saved = time.monotonic()
+                if interrupted():
+                    raise KeyboardInterrupt
     except KeyboardInterrupt:
         save()
         raise
     if checkpoint is not None:
         checkpoint.unlink(missing_ok=True)
     return average, spent + time.monotonic() - started
+
+
+@contextmanager
+def _whole_iterations() -> Iterator[Callable[[], bool]]:
+    """Holds Ctrl-C back, so that it cuts no update in half; yields the question whether it was pressed."""
+    pressed = False
+
+    def note(number: int, frame: object) -> None:
+        nonlocal pressed
+        pressed = True
+
+    ours = signal.getsignal(signal.SIGINT) not in (None, signal.SIG_IGN)
+    if not ours or threading.current_thread() is not threading.main_thread():
+        yield lambda: False
+        return
+    before = signal.signal(signal.SIGINT, note)
+    try:
+        yield lambda: pressed
+    finally:
+        signal.signal(signal.SIGINT, before)
 
 
 def _read(checkpoint: Path, identity: dict[str, Any]) -> dict[str, Any]:

@@ -11,6 +11,17 @@ from sigbench.errors import BadInput
 from sigbench.records.record import SCHEMA, Record
 
 
+def make_folder(folder: Path, what: str) -> Path:
+    """Returns `folder`, made where there was none; raises BadInput, naming `what`, where it cannot be written to."""
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryFile(dir=folder):
+            pass
+    except OSError as error:
+        raise BadInput(f"{what} {folder} cannot be written: {error.strerror or error}.") from error
+    return folder
+
+
 class Store:
     """Records in a folder, named by their keys; writing is atomic, so a reader never sees half a record.
 
@@ -18,13 +29,7 @@ class Store:
     """
 
     def __init__(self, folder: Path) -> None:
-        self.folder = folder
-        try:
-            folder.mkdir(parents=True, exist_ok=True)
-            with tempfile.TemporaryFile(dir=folder):
-                pass
-        except OSError as error:
-            raise BadInput(f"the store {folder} cannot be written: {error.strerror or error}.") from error
+        self.folder = make_folder(folder, "the store")
 
     def path_of(self, key: str) -> Path:
         """Returns the file of a record."""

@@ -1,6 +1,8 @@
 """Problems: what a sampler integrates."""
 
+import math
 from abc import ABC, abstractmethod
+from functools import lru_cache
 from typing import Literal
 
 import torch
@@ -94,26 +96,29 @@ class ReverseDiffusion(SDEProblem):
         self.schedule, self.denoiser, self.shape, self.device = schedule, denoiser, shape, device
         self.horizon = schedule.horizon
         self.counter = denoiser.counter
+        self._coefficients = lru_cache(maxsize=4096)(self._compute_coefficients)
+
+    def _compute_coefficients(self, s: float) -> tuple[float, float, float]:
+        """The forward drift rate f, g² and g at s."""
+        t = self.time(s)
+        squared = float(self.schedule.diffusion_squared(t))
+        return float(self.schedule.drift_rate(t)), squared, math.sqrt(squared)
 
     def time(self, s: float) -> float:
         """Returns the diffusion time t of s."""
         return self.schedule.t_start - s
 
     def drift(self, s: float, x: Tensor) -> Tensor:
-        t = self.time(s)
-        score = self.denoiser.score(t, x)
-        squared = float(self.schedule.diffusion_squared(t))
-        return score.mul(squared).add_(x, alpha=-float(self.schedule.drift_rate(t)))
+        rate, squared, _ = self._coefficients(s)
+        return self.denoiser.score(self.time(s), x).mul(squared).add_(x, alpha=-rate)
 
     def diffusion(self, s: float, x: Tensor) -> float:
-        return float(self.schedule.diffusion(self.time(s)))
+        return self._coefficients(s)[2]
 
     def probability_flow(self, s: float, x: Tensor) -> Tensor:
         """Returns the drift of the probability-flow ODE at (s, x), shape of `x`."""
-        t = self.time(s)
-        score = self.denoiser.score(t, x)
-        squared = float(self.schedule.diffusion_squared(t))
-        return score.mul(0.5 * squared).add_(x, alpha=-float(self.schedule.drift_rate(t)))
+        rate, squared, _ = self._coefficients(s)
+        return self.denoiser.score(self.time(s), x).mul(0.5 * squared).add_(x, alpha=-rate)
 
     def initial(self, normals: Tensor) -> Tensor:
         return normals * self.schedule.prior_std

@@ -78,8 +78,7 @@ class PartialSignature:
 
         ξ_k pairs the path with the k-th orthonormal Legendre polynomial on the interval, up to its sign.
         """
-        scaled = [moment * self.h ** -(k + 0.5) for k, moment in enumerate(self.moments)]
-        return _combine(whitening_factor(self.order), scaled)
+        return _combine(_unscaled_inverse(self.order, self.h), self.moments)
 
     def then(self, later: "PartialSignature") -> "PartialSignature":
         """Returns the signature over this interval followed by the adjacent `later` one (Chen's identity).
@@ -107,16 +106,33 @@ def signature_of_normals(normals: Sequence[Tensor], h: float) -> PartialSignatur
     `normals` are m independent standard normal tensors of one shape; the first r moments depend on the first
     r of them only, so that samplers of different order see one path.
     """
-    factor = moment_factor(len(normals))
-    scale = h ** (np.arange(len(normals)) + 0.5)
-    return PartialSignature(h, _combine(factor * scale[:, None], normals))
+    return PartialSignature(h, _combine(_scaled_factor(len(normals), h), normals))
 
 
-def _combine(lower: NDArray[np.float64], tensors: Sequence[Tensor]) -> tuple[Tensor, ...]:
+Rows = tuple[tuple[float, ...], ...]
+
+
+@lru_cache(maxsize=4096)
+def _scaled_factor(order: int, h: float) -> Rows:
+    scale = h ** (np.arange(order) + 0.5)
+    return _rows(moment_factor(order) * scale[:, None])
+
+
+@lru_cache(maxsize=4096)
+def _unscaled_inverse(order: int, h: float) -> Rows:
+    scale = h ** -(np.arange(order) + 0.5)
+    return _rows(whitening_factor(order) * scale)
+
+
+def _rows(lower: NDArray[np.float64]) -> Rows:
+    return tuple(tuple(row[: k + 1].tolist()) for k, row in enumerate(lower))
+
+
+def _combine(lower: Rows, tensors: Sequence[Tensor]) -> tuple[Tensor, ...]:
     rows = []
-    for k in range(len(tensors)):
-        total = tensors[0] * float(lower[k, 0])
-        for j in range(1, k + 1):
-            total = total.add(tensors[j], alpha=float(lower[k, j]))
+    for first, *others in lower:
+        total = tensors[0] * first
+        for tensor, factor in zip(tensors[1:], others, strict=False):
+            total.add_(tensor, alpha=factor)
         rows.append(total)
     return tuple(rows)

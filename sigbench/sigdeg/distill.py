@@ -40,11 +40,11 @@ class DistillPlan:
     teacher_steps: int = 300
     loss: Loss = "local"
     global_weight: float = 0.1
-    batch: int = 16_384
+    batch: int = 4_096
     pool: int = 20_000
-    refresh: int = 50
+    refresh: int = 400
     seed: int = 0
-    training: TrainingPlan = field(default_factory=lambda: TrainingPlan(iterations=12_000))
+    training: TrainingPlan = field(default_factory=lambda: TrainingPlan(iterations=15_000))
 
     def __post_init__(self) -> None:
         if self.loss not in get_args(Loss):

@@ -7,6 +7,7 @@ rest. ξ are the whitened moments of the signature; B = α′·(1 − e^{−2Δ�
 step gives to the denoised sample, so that a short step learns a small correction.
 """
 
+from collections.abc import Iterable
 from dataclasses import asdict, dataclass
 from functools import lru_cache
 from math import prod
@@ -17,7 +18,7 @@ import torch
 from torch import Tensor, nn
 
 from sigbench.networks.backbones import FourierFeatures, ResidualMLP
-from sigbench.sde.grid import Grid, Step
+from sigbench.sde.grid import Step
 from sigbench.sde.schedule import Schedule, schedule_named
 from sigbench.sde.signature import PartialSignature, check_order
 from sigbench.sigdeg.linear_step import linear_step
@@ -84,9 +85,9 @@ class Generator(nn.Module):
             log_snr / 5.0, log_snr_next / 5.0, *wide.loadings.tolist(), *narrow.loadings.tolist(),
         )  # fmt: skip
 
-    def coefficients(self, steps: Grid | tuple[Step, ...]) -> Tensor:
-        """Returns a row for each step, shape (steps, 8 + 2·order), float32 on the host."""
-        return torch.tensor([self._row(step.start, step.end) for step in steps], dtype=torch.float32)
+    def coefficients(self, steps: Iterable[Step], dtype: torch.dtype = torch.float32) -> Tensor:
+        """Returns a row for each step, shape (steps, 8 + 2·order), on the host."""
+        return torch.tensor([self._row(step.start, step.end) for step in steps], dtype=dtype)
 
     def forward(self, x: Tensor, whitened: Tensor, rows: Tensor) -> Tensor:
         """Returns the states after a step.

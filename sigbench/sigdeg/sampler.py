@@ -45,16 +45,18 @@ class SigDEG(Sampler):
         try:
             generator = Generator(GeneratorConfig.from_json(manifest.config))
             generator.load_state_dict(weights)
-        except (RuntimeError, TypeError, KeyError) as error:
-            raise BadInput(f"the artifact {folder} does not fit its manifest: {error}.") from error
+            self._trained = str(manifest.data["grid"]), tuple(map(int, manifest.data["steps"]))
+            self._seconds = float(manifest.cost["training_s"])
+        except (RuntimeError, TypeError, KeyError, ValueError) as error:
+            reason = str(error).partition("\n")[0].rstrip(":.")
+            raise BadInput(f"the artifact {folder} does not fit its manifest: {reason}.") from error
         self._manifest, self.signature_order = manifest, generator.config.order
         self._generator = generator.eval().requires_grad_(False).to(device=problem.device, dtype=dtype)
         self._call = problem.counted(self._generator.step)
 
     def check(self, grid: Grid) -> None:
         """Raises BadInput for a grid or a number of steps that the student was not trained for."""
-        assert self._manifest is not None
-        trained, steps = self._manifest.data["grid"], self._manifest.data["steps"]
+        trained, steps = self._trained
         if grid.name != trained:
             raise BadInput(f"this Sig-DEG student was trained on the grid {trained!r}, not on {grid.name!r}.")
         if grid.steps not in steps:
@@ -63,7 +65,7 @@ class SigDEG(Sampler):
             )
 
     def walk(self, problem: SDEProblem, x: Tensor, grid: Grid, brownian: BrownianDriver) -> Iterator[Tensor]:
-        rows = self._generator.coefficients(grid).to(x.device)
+        rows = self._generator.coefficients(grid, x.dtype).to(x.device)
         for step, row in zip(grid, rows.split(1), strict=True):
             signature = brownian.signature(step, self.signature_order)
             x = self._call(x, signature, row)
@@ -73,4 +75,4 @@ class SigDEG(Sampler):
         return {} if self._manifest is None else {self.name: self._manifest.sha256}
 
     def training_seconds(self) -> float | None:
-        return None if self._manifest is None else float(self._manifest.cost["training_s"])
+        return None if self._manifest is None else self._seconds

@@ -4,7 +4,7 @@ A component N(m, v·I) becomes N(α·m, (α²v + σ²)·I) in x_t = α·x₀ + �
 mixture again, and its score is closed-form.
 """
 
-from functools import lru_cache
+from math import prod
 
 import numpy as np
 import torch
@@ -15,6 +15,8 @@ from torch import Tensor
 from sigbench.sde.schedule import Schedule
 
 Array = NDArray[np.float64]
+
+_TIMES_KEPT = 1024
 
 
 class GaussianMixture:
@@ -29,8 +31,8 @@ class GaussianMixture:
         self.mode = self.means[int(np.argmax(self.weights))]
         centred = self.means - self.mean
         d = self.means.shape[1]
-        self.within_variance = float(self.weights @ self.stds**2)
-        self.covariance = centred.T @ (self.weights[:, None] * centred) + self.within_variance * np.eye(d)
+        within = float(self.weights @ self.stds**2)
+        self.covariance = centred.T @ (self.weights[:, None] * centred) + within * np.eye(d)
 
     def sample(self, n: int, seed: int) -> Array:
         """Returns n exact draws, shape (n, d)."""
@@ -90,24 +92,36 @@ class MixtureScore:
 
     def __init__(self, mixture: GaussianMixture, schedule: Schedule, device: torch.device, dtype: torch.dtype) -> None:
         self._mixture, self._schedule = mixture, schedule
-        self._device, self._dtype = device, dtype
-        self._constants = lru_cache(maxsize=1024)(self._compute_constants)
+        modes, self._d = mixture.means.shape
+        # The constants of each time are rows of one table: small tensors that live on between large ones that
+        # come and go would fragment the heap, and memory would grow with the number of steps.
+        self._shapes = ((modes, 1), (modes, 1), (modes, self._d), (self._d + 1, modes))
+        self._table = torch.empty(_TIMES_KEPT, sum(prod(s) for s in self._shapes), dtype=dtype, device=device)
+        self._row_of: dict[float, int] = {}
 
-    def _compute_constants(self, t: float) -> tuple[Tensor, ...]:
+    def _constants(self, t: float) -> tuple[Tensor, ...]:
+        if t not in self._row_of:
+            if len(self._row_of) == _TIMES_KEPT:
+                self._row_of.clear()
+            self._row_of[t] = len(self._row_of)
+            # Inside torch.func.jvp a new tensor would belong to that derivative, and the table would keep it.
+            with torch._C._DisableFuncTorch():
+                self._table[self._row_of[t]] = torch.from_numpy(self._compute_constants(t)).to(self._table)
+        parts = self._table[self._row_of[t]].split([prod(s) for s in self._shapes])
+        return tuple(part.view(shape) for part, shape in zip(parts, self._shapes, strict=True))
+
+    def _compute_constants(self, t: float) -> Array:
         law = self._mixture.noised(self._schedule, t)
         precision = 1.0 / law.stds**2
         pull = law.means * precision[:, None]
-        d = law.means.shape[1]
-        offset = np.log(law.weights) + 0.5 * d * np.log(precision) - 0.5 * (law.means * pull).sum(1)
-        arrays = (offset[:, None], -0.5 * precision[:, None], pull, np.concatenate([precision[None, :], pull.T]))
-        # Inside torch.func.jvp a new tensor would belong to that derivative, and the cache would keep it too long.
-        with torch._C._DisableFuncTorch():
-            return tuple(torch.as_tensor(a, dtype=self._dtype, device=self._device) for a in arrays)
+        offset = np.log(law.weights) + 0.5 * self._d * np.log(precision) - 0.5 * (law.means * pull).sum(1)
+        score_of = np.concatenate([precision[None, :], pull.T])
+        return np.concatenate([offset, -0.5 * precision, pull.ravel(), score_of.ravel()])
 
     def __call__(self, t: float, x: Tensor) -> Tensor:
         offset, curvature, pull, score_of = self._constants(t)
         y = x.T
-        if len(y) == 1:
+        if self._d == 1:
             logits = torch.addcmul(pull, curvature, y).mul_(y).add_(offset)
         else:
             squared = y.square().sum(0, keepdim=True)

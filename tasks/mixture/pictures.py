@@ -41,7 +41,10 @@ def plane_scatter_chart(samples: NDArray[np.float64], centres: NDArray[np.float6
     scatter = (
         alt.Chart(alt.Data(values=points))
         .mark_circle(size=6, opacity=0.4, color="#4c78a8")
-        .encode(x=alt.X("x:Q", title="x₁ (data units)"), y=alt.Y("y:Q", title="x₂ (data units)"))
+        .encode(
+            x=alt.X("x:Q", title="first coordinate (data units)"),
+            y=alt.Y("y:Q", title="second coordinate (data units)"),
+        )
     )
     modes = (
         alt.Chart(alt.Data(values=crosses))

@@ -1,0 +1,223 @@
+"""Every bad input: one sentence on stderr, nothing on stdout, exit code 2, no traceback, no record."""
+
+import json
+import shutil
+from pathlib import Path
+
+import pytest
+from conftest import SMALL, Command
+
+PLUGINS = Path(__file__).parent / "user_plugins.py"
+SCORE = ("run", "--task", "gmm")
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        (("run", "--task", "gmn", "--sampler", "ddim"), "unknown task 'gmn': did you mean 'gmm'"),
+        ((*SCORE, "--sampler", "eular-maruyama"), "unknown sampler 'eular-maruyama': did you mean 'euler-maruyama'"),
+        ((*SCORE, "--sampler", "ddim,shrak"), "unknown sampler 'shrak': did you mean 'shark'"),
+        ((*SCORE, "--sampler", "zzzzzzz"), "unknown sampler 'zzzzzzz': valid are ddim, ddpm, "),
+        ((*SCORE, "--sampler", ""), "name at least one sampler"),
+        ((*SCORE, "--sampler", "ddim:etta=1"), "unknown option of ddim 'etta': did you mean 'eta'"),
+        ((*SCORE, "--sampler", "ddim:eta=much"), "ddim:eta takes float, got 'much'"),
+        ((*SCORE, "--sampler", "ddim:eta=2"), "eta lies between 0 and 1, got 2"),
+        ((*SCORE, "--sampler", "ddim:eta=nan"), "eta lies between 0 and 1, got nan"),
+        ((*SCORE, "--sampler", "ddim:eta"), "'eta' in 'ddim:eta' is not option=value"),
+        ((*SCORE, "--sampler", "heun:eta=1"), "unknown option of heun 'eta'"),
+        ((*SCORE, "--sampler", "ddim@x"), "'x' in 'ddim@x' is not a number of steps"),
+        ((*SCORE, "--sampler", "ddim", "--steps", "0"), "steps must lie between 1 and 100000, got 0"),
+        ((*SCORE, "--sampler", "ddim", "--steps", "-1"), "steps must lie between 1 and 100000, got -1"),
+        ((*SCORE, "--sampler", "ddim", "--steps", "10000000"), "steps must lie between 1 and 100000, got 10000000"),
+        ((*SCORE, "--sampler", "ddim@0"), "steps must lie between 1 and 100000, got 0"),
+        ((*SCORE, "--sampler", "ddim", "--steps", "5,ten"), "--steps takes whole numbers, such as 5,10,20; 'ten'"),
+        ((*SCORE, "--sampler", "ddim", "--steps", "5.5"), "'5.5' is none"),
+        ((*SCORE, "--sampler", "ddim", "--grid", "quadratik"), "unknown grid 'quadratik': did you mean 'quadratic'"),
+        ((*SCORE, "--sampler", "ddim", "--grid", "1,0.2,0.5,0.001"), "is not strictly decreasing"),
+        ((*SCORE, "--sampler", "ddim", "--grid", "1,0.5,0.5,0.001"), "is not strictly decreasing"),
+        ((*SCORE, "--sampler", "ddim", "--grid", "0.9,0.5,0.001"), "must run from t=1 to t=0.001"),
+        ((*SCORE, "--sampler", "ddim", "--grid", "1,nan,0.001"), "times must be finite"),
+        ((*SCORE, "--sampler", "ddim", "--grid", "1,0.5,0.001", "--steps", "5"), "make 2 steps, not 5"),
+        ((*SCORE, "--sampler", "ddim", "--samples", "1"), "--samples must be between 2 and 10000000, got 1"),
+        ((*SCORE, "--sampler", "ddim", "--samples", "-5"), "--samples must be between 2 and 10000000, got -5"),
+        ((*SCORE, "--sampler", "ddim", "--samples", "100000000"), "got 100000000"),
+        ((*SCORE, "--sampler", "ddim", "--samples", "many"), "valid integer"),
+        ((*SCORE, "--sampler", "ddim", "--repeats", "0"), "--repeats must be between 1 and 1000, got 0"),
+        ((*SCORE, "--sampler", "ddim", "--nfe", "0"), "--nfe must be at least 1, got 0"),
+        ((*SCORE, "--sampler", "ddim", "--batch", "0"), "--batch must be between 1 and 10000000, got 0"),
+        ((*SCORE, "--sampler", "ddim", "--device", "gpu"), "unknown device 'gpu'"),
+        ((*SCORE, "--sampler", "ddim", "--device", "cpux"), "unknown device 'cpux': did you mean 'cpu'"),
+        ((*SCORE, "--sampler", "ddim", "--dtype", "float46"), "unknown dtype 'float46': did you mean 'float64'"),
+        ((*SCORE, "--sampler", "sigdeg", "--steps", "40"), "was trained for 2 to 20 steps, not for 40"),
+        ((*SCORE, "--sampler", "sigdeg", "--grid", "uniform"), "was trained on the grid"),
+        ((*SCORE, "--sampler", "sigdeg:artifact=nowhere"), "there is no artifact in nowhere"),
+        ((*SCORE, "--sampler", "ddim", "--plot", "chart.jpg"), "saved as .png or .svg, not as 'chart.jpg'"),
+        ((*SCORE, "--sampler", "ddim", "--plot", "nowhere/chart.png"), "there is no folder nowhere"),
+        ((*SCORE, "--samplr", "ddim"), "No such option: --samplr"),
+        (SCORE, "Missing option '--sampler'"),
+        (("run", "--sampler", "ddim"), "Missing option '--task'"),
+        (("runn",), "No such command 'runn'. Did you mean 'run'"),
+        (("list", "sampler"), "'samplers'"),
+        (("train", "--task", "gmn"), "unknown task 'gmn': did you mean 'gmm'"),
+        (("train", "--task", "gmm", "--what", "studnet"), "did you mean 'student'"),
+        (("train", "--task", "gmm", "--order", "0"), "signature order must lie between 1 and 8, got 0"),
+        (("train", "--task", "gmm", "--order", "9"), "signature order must lie between 1 and 8, got 9"),
+        (("train", "--task", "gmm", "--steps", "0-3"), "step"),
+        (("train", "--task", "gmm", "--steps", "5-3"), "step"),
+        (("train", "--task", "gmm", "--steps", "a-b"), "--steps takes whole numbers"),
+        (("train", "--task", "gmm", "--grid", "karas"), "unknown grid 'karas': did you mean 'karras'"),
+        (("train", "--task", "gmm", "--loss", "globall"), "unknown loss 'globall': did you mean 'global'"),
+        (("train", "--task", "gmm", "--iterations", "0"), "--iterations must be at least 1, got 0"),
+        (("train", "--task", "gmm", "--width", "0"), "--width"),
+        (("train", "--task", "gmm", "--depth", "-1"), "--depth"),
+    ],
+    ids=lambda value: " ".join(value[-2:]) if isinstance(value, tuple) else "",
+)  # fmt: skip
+def test_one_sentence_and_exit_code_2(
+    sigbench: Command, tmp_path: Path, arguments: tuple[str, ...], words: str
+) -> None:
+    done = sigbench(*arguments)
+    assert words in done.sentence()
+    assert done.code == 2
+    assert not list(tmp_path.rglob("*.json"))
+
+
+def test_no_command_shows_the_help(sigbench: Command) -> None:
+    done = sigbench()
+    assert done.code == 2
+    assert "Usage: sigbench" in done.out
+    assert "Traceback" not in done.err
+
+
+@pytest.mark.skipif("__import__('torch').cuda.is_available()", reason="there is a CUDA device here")
+def test_cuda_where_there_is_none(sigbench: Command) -> None:
+    done = sigbench(*SCORE, "--sampler", "ddim", "--device", "cuda")
+    assert "there is no CUDA device here" in done.sentence()
+    assert done.code == 2
+
+
+@pytest.mark.parametrize("option", ["--store", "--save-samples"])
+def test_a_folder_that_cannot_be_made(sigbench: Command, tmp_path: Path, option: str) -> None:
+    (tmp_path / "file").write_text("in the way")
+    done = sigbench(*SCORE, "--sampler", "ddim", option, "file/folder")
+    assert "file/folder cannot be written" in done.sentence()
+    assert done.code == 2
+
+
+def test_a_store_that_is_a_file(sigbench: Command, tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("in the way")
+    done = sigbench(*SCORE, "--sampler", "ddim", "--store", "file")
+    assert "the store file cannot be written" in done.sentence()
+    assert done.code == 2
+    assert (tmp_path / "file").read_text() == "in the way"
+
+
+def test_train_refuses_a_folder_that_cannot_be_made_before_it_trains(sigbench: Command, tmp_path: Path) -> None:
+    """Ten million iterations: the refusal must come first."""
+    (tmp_path / "file").write_text("in the way")
+    done = sigbench("train", "--task", "gmm", "--out", "file/folder", "--iterations", "10000000")
+    assert "file/folder cannot be written" in done.sentence()
+    assert done.code == 2
+
+
+@pytest.mark.parametrize(
+    ("spec", "words"),
+    [
+        ("missing.py:Good", "there is no file 'missing.py'"),
+        ("plugins.py", "names a file but no class"),
+        ("plugins.py:Goood", "did you mean 'Good'"),
+        ("plugins.py:Abstract", "does not define walk"),
+        ("plugins.py:Growth", "unknown sampler class in plugins.py 'Growth'"),
+        ("plugins.py:Factless", "does not declare"),
+        ("plugins.py:Demanding", "strength"),
+        ("plugins.py:Fragile", "no luck today"),
+        ("syntax.py:Good", "syntax.py cannot be imported: SyntaxError"),
+        ("raises.py:Good", "raises.py cannot be imported: ZeroDivisionError"),
+        ("leaves.py:Good", "leaves.py cannot be imported: SystemExit"),
+    ],
+)
+def test_a_sampler_file_that_cannot_be_used(sigbench: Command, tmp_path: Path, spec: str, words: str) -> None:
+    shutil.copy(PLUGINS, tmp_path / "plugins.py")
+    (tmp_path / "syntax.py").write_text("class Good(:\n")
+    (tmp_path / "raises.py").write_text("1 / 0\n")
+    (tmp_path / "leaves.py").write_text("raise SystemExit(0)\n")
+    done = sigbench(*SCORE, "--sampler", spec, *SMALL)
+    assert words in done.sentence()
+    assert done.code == 2
+
+
+def test_a_sampler_that_needs_a_denoiser_where_there_is_none(sigbench: Command, tmp_path: Path) -> None:
+    shutil.copy(PLUGINS, tmp_path / "plugins.py")
+    for sampler in ("ddim", "heun"):
+        done = sigbench("run", "--task", "plugins.py:Growth", "--sampler", f"euler-maruyama,{sampler}")
+        assert done.sentence() == f"{sampler} needs a denoiser, and the task 'growth' has none."
+        assert done.code == 2
+
+
+def test_a_task_without_students_and_named_grids(sigbench: Command, tmp_path: Path) -> None:
+    shutil.copy(PLUGINS, tmp_path / "plugins.py")
+    growth = ("--task", "plugins.py:Growth")
+    assert "comes with no Sig-DEG student" in sigbench("run", *growth, "--sampler", "sigdeg").sentence()
+    assert "has no teacher" in sigbench("run", *growth, "--sampler", "teacher").sentence()
+    assert "has no teacher" in sigbench("train", *growth).sentence()
+    assert "only named grid" in sigbench("run", *growth, "--sampler", "milstein", "--grid", "karras").sentence()
+    assert "unknown task class" in sigbench("run", "--task", "plugins.py:Grwth", "--sampler", "milstein").sentence()
+
+
+class TestArtifacts:
+    """Weights that are not what their manifest says are refused by their hash."""
+
+    @pytest.fixture
+    def copy(self, student: Path, tmp_path: Path) -> Path:
+        return Path(shutil.copytree(student, tmp_path / "copy"))
+
+    def refused(self, sigbench: Command, steps: str = "2") -> str:
+        done = sigbench(*SCORE, "--sampler", "sigdeg:artifact=copy", "--steps", steps, *SMALL)
+        assert done.code == 2
+        return done.sentence()
+
+    def test_truncated_weights(self, sigbench: Command, copy: Path) -> None:
+        weights = copy / "weights.safetensors"
+        weights.write_bytes(weights.read_bytes()[:-100])
+        declared = json.loads((copy / "manifest.json").read_text())["sha256"]
+        sentence = self.refused(sigbench)
+        assert "copy/weights.safetensors are corrupt or were swapped" in sentence
+        assert declared[:16] in sentence
+
+    def test_one_flipped_bit(self, sigbench: Command, copy: Path) -> None:
+        blob = bytearray((copy / "weights.safetensors").read_bytes())
+        blob[-1] ^= 1
+        (copy / "weights.safetensors").write_bytes(blob)
+        assert "their SHA-256 is" in self.refused(sigbench)
+
+    def test_weights_gone(self, sigbench: Command, copy: Path) -> None:
+        (copy / "weights.safetensors").unlink()
+        assert "cannot be read: No such file" in self.refused(sigbench)
+
+    def test_manifest_gone(self, sigbench: Command, copy: Path) -> None:
+        (copy / "manifest.json").unlink()
+        assert "manifest.json is missing" in self.refused(sigbench)
+
+    @pytest.mark.parametrize("text", ["", "{", "[]", "null", '{"kind": "sigdeg-student"}', "\x00\xff"])
+    def test_manifest_corrupt(self, sigbench: Command, copy: Path, text: str) -> None:
+        (copy / "manifest.json").write_text(text)
+        assert "copy/manifest.json is corrupt" in self.refused(sigbench)
+
+    @pytest.mark.parametrize("field", ["data", "config", "cost"])
+    def test_manifest_with_an_empty_part(self, sigbench: Command, copy: Path, field: str) -> None:
+        manifest = json.loads((copy / "manifest.json").read_text())
+        (copy / "manifest.json").write_text(json.dumps({**manifest, field: {}}))
+        assert "copy" in self.refused(sigbench)
+
+    def test_another_networks_weights(self, sigbench: Command, copy: Path) -> None:
+        manifest = json.loads((copy / "manifest.json").read_text())
+        manifest["config"]["width"] = 7
+        (copy / "manifest.json").write_text(json.dumps(manifest))
+        assert "does not fit its manifest" in self.refused(sigbench)
+
+    def test_another_tasks_student(self, sigbench: Command, copy: Path) -> None:
+        done = sigbench("run", "--task", "gmm2d", "--sampler", "sigdeg:artifact=copy", "--steps", "2")
+        assert "is a sigdeg-student of gmm version 1, not a sigdeg-student of gmm2d" in done.sentence()
+
+    def test_steps_that_it_was_not_trained_for(self, sigbench: Command, copy: Path) -> None:
+        assert "was trained for 2 to 3 steps, not for 5" in self.refused(sigbench, "5")

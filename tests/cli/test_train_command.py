@@ -1,0 +1,100 @@
+"""`sigbench train`: an artifact that can be used, kept from harm, and gone on with after Ctrl-C."""
+
+import json
+import os
+import pty
+import re
+import subprocess
+from collections.abc import Callable
+from contextlib import suppress
+from pathlib import Path
+from typing import Any
+
+import pytest
+from conftest import SMALL, Command, Outcome, interrupt_when
+
+TRAIN = ("train", "--task", "gmm", "--steps", "2-3", "--order", "3", "--width", "16", "--depth", "1")
+
+
+def manifest_of(folder: Path) -> dict[str, Any]:
+    found: dict[str, Any] = json.loads((folder / "manifest.json").read_text())
+    return found
+
+
+@pytest.fixture
+def trained(sigbench: Command) -> Outcome:
+    return sigbench(*TRAIN, "--iterations", "30", "--out", "out")
+
+
+def test_train_leaves_an_artifact_with_its_history(trained: Outcome, tmp_path: Path) -> None:
+    assert trained.code == 0
+    assert trained.err == ""
+    assert sorted(file.name for file in (tmp_path / "out").iterdir()) == ["manifest.json", "weights.safetensors"]
+    manifest = manifest_of(tmp_path / "out")
+    assert manifest["sha256"][:16] in trained.out
+    assert (manifest["kind"], manifest["task"], manifest["task_version"]) == ("sigdeg-student", "gmm", 1)
+    assert manifest["command"].startswith("sigbench train --task gmm --steps 2-3 --order 3")
+    assert manifest["config"]["order"] == 3
+    assert manifest["data"]["steps"] == [2, 3]
+    assert manifest["data"]["teacher"] == "euler-maruyama"
+    assert manifest["cost"]["iterations"] == 30
+    assert manifest["cost"]["training_s"] > 0
+
+
+def test_the_artifact_is_a_sampler(trained: Outcome, sigbench: Command, tmp_path: Path) -> None:
+    done = sigbench("run", "--task", "gmm", "--sampler", "sigdeg:artifact=out", "--steps", "2,3", *SMALL, "--json")
+    assert done.code == 0, done.err
+    for record, steps in zip(done.records(), (2, 3), strict=True):
+        assert (record["family"], record["nfe"]) == ("student", steps)
+        assert record["provenance"]["artifacts"] == {"sigdeg": manifest_of(tmp_path / "out")["sha256"]}
+        assert record["timing"]["training_s"] > 0
+    assert "was trained for 2 to 3 steps" in sigbench(
+        "run", "--task", "gmm", "--sampler", "sigdeg:artifact=out", "--steps", "4"
+    ).sentence()  # fmt: skip
+
+
+def test_an_artifact_is_not_overwritten_unasked(trained: Outcome, sigbench: Command, tmp_path: Path) -> None:
+    before = manifest_of(tmp_path / "out")
+    refused = sigbench(*TRAIN, "--iterations", "1", "--out", "out")
+    assert refused.code == 2
+    assert "there is an artifact in out already" in refused.sentence()
+    assert manifest_of(tmp_path / "out") == before
+    assert sigbench(*TRAIN, "--iterations", "1", "--out", "out", "--overwrite").code == 0
+    assert manifest_of(tmp_path / "out")["sha256"] != before["sha256"]
+
+
+def test_ctrl_c_and_the_same_command_again(
+    spawn: Callable[..., subprocess.Popen[str]], sigbench: Command, tmp_path: Path
+) -> None:
+    """An interrupted training ends where an uninterrupted one does: the same weights, bit for bit."""
+    command = (*TRAIN, "--iterations", "150")
+    master, slave = pty.openpty()
+    process = spawn(*command, "--out", "halves", stderr=slave)
+    os.close(slave)
+    os.set_blocking(master, False)
+    seen = bytearray()
+
+    def bar_moves() -> bool:
+        with suppress(BlockingIOError):
+            seen.extend(os.read(master, 65536))
+        return re.search(rb"[1-9]\d*/150", seen) is not None
+
+    done = interrupt_when(process, bar_moves)
+    os.set_blocking(master, True)
+    with suppress(OSError):  # raised at the end, which is closed
+        while chunk := os.read(master, 65536):
+            seen.extend(chunk)
+    os.close(master)
+    assert done.code == 3
+    assert b"interrupted: the checkpoint is in halves" in seen
+    assert b"Traceback" not in seen
+    assert [file.name for file in (tmp_path / "halves").iterdir()] == ["checkpoint.pt"]
+
+    other = sigbench(*TRAIN, "--iterations", "151", "--out", "halves")
+    assert other.code == 2
+    assert "belongs to another training (iterations differ)" in other.sentence()
+
+    assert sigbench(*command, "--out", "halves").code == 0
+    assert sigbench(*command, "--out", "whole").code == 0
+    assert sorted(file.name for file in (tmp_path / "halves").iterdir()) == ["manifest.json", "weights.safetensors"]
+    assert manifest_of(tmp_path / "halves")["sha256"] == manifest_of(tmp_path / "whole")["sha256"]

@@ -1,0 +1,121 @@
+"""Noise belongs to the sample, not to the batch, the cell or the sampler.
+
+At one batch size the same seed gives the same bits; across batch sizes matrix products are summed in another
+order, and samples agree within float tolerance. That tolerance is checked in float64, where a path at the
+watershed of two modes does not blow a rounding up to something one can see.
+"""
+
+import pytest
+import torch
+from harness import Witness, every_pair, plan
+from torch import Tensor
+
+from sigbench.experiments import run
+from sigbench.experiments.cell import Settings, plan_cells
+from sigbench.experiments.run import draw_samples, measure, sample_batch
+from sigbench.registry import sampler_names, task_names
+from sigbench.sde.brownian import FreshBrownian
+from sigbench.sde.grid import Step
+from sigbench.sde.signature import PartialSignature
+
+# Students compute in the dtype of their weights; float64 runs cast weights and state alike.
+TOLERANCE = {"float32": 2e-3, "float64": 1e-9}
+
+
+@pytest.mark.parametrize("dtype", sorted(TOLERANCE))
+@every_pair
+def test_samples_do_not_depend_on_the_batch_size(task: str, sampler: str, dtype: str) -> None:
+    """Batches of 256, 100 and 37, the last one short."""
+    whole, *others = (
+        draw_samples(plan(task, sampler, dtype=dtype, batch=batch), 0).samples for batch in (256, 100, 37)
+    )
+    for other in others:
+        gap = (whole - other).abs()
+        assert gap.max() < TOLERANCE[dtype]
+        assert gap.median() < TOLERANCE[dtype] / 100
+
+
+@every_pair
+def test_the_same_batch_size_gives_the_same_bits(task: str, sampler: str) -> None:
+    first, again = (draw_samples(plan(task, sampler, batch=100), 0).samples for _ in range(2))
+    assert torch.equal(first, again)
+
+
+@every_pair
+def test_more_samples_begin_with_the_same_ones(task: str, sampler: str) -> None:
+    few, many = (draw_samples(plan(task, sampler, samples=n, batch=64), 0).samples for n in (128, 192))
+    assert torch.equal(many[:128], few)
+
+
+@every_pair
+def test_a_later_batch_can_be_drawn_alone(task: str, sampler: str) -> None:
+    cell = plan(task, sampler, batch=64)
+    assert torch.equal(sample_batch(cell, 0, 128, 64), draw_samples(cell, 0).samples[128:192])
+
+
+@every_pair
+def test_seed_and_repeat_change_the_samples(task: str, sampler: str) -> None:
+    cell = plan(task, sampler)
+    first, second = (draw_samples(cell, repeat).samples for repeat in (0, 1))
+    other = draw_samples(plan(task, sampler, seed=1), 0).samples
+    for a, b in ((first, second), (first, other), (second, other)):
+        assert (a != b).float().mean() > 0.99
+
+
+def drawn_by_measure(task: str, samplers: list[str], steps: list[int]) -> dict[tuple[str, int], Tensor]:
+    """Returns the samples of every cell of a whole measurement, in the order given."""
+    settings = Settings(task, samples=128, repeats=1, device="cpu")
+    out: dict[tuple[str, int], Tensor] = {}
+    records = measure(
+        plan_cells(settings, samplers, steps), on_samples=lambda c, x: out.update({(c.sampler_spec, c.grid.steps): x})
+    )
+    assert [record["status"] for record in records] == ["ok"] * (len(samplers) * len(steps))
+    return out
+
+
+@pytest.mark.parametrize("task", task_names())
+def test_cells_do_not_depend_on_their_order_or_on_each_other(task: str) -> None:
+    names = sampler_names()
+    together = drawn_by_measure(task, names, [2, 5])
+    backwards = drawn_by_measure(task, names[::-1], [5, 2])
+    assert together.keys() == backwards.keys()
+    for key, samples in together.items():
+        assert torch.equal(samples, backwards[key]), key
+    for name in names[::4]:
+        assert torch.equal(drawn_by_measure(task, [name], [5])[name, 5], together[name, 5])
+
+
+@pytest.mark.parametrize("task", task_names())
+def test_all_samplers_start_at_the_same_states(task: str) -> None:
+    """One x_T for all samplers and step counts; another repeat has another."""
+    starts = []
+    for sampler in sampler_names():
+        for steps in (2, 5):
+            cell = plan(task, sampler, steps)
+            witness = Witness(cell.sampler)
+            object.__setattr__(cell, "sampler", witness)
+            sample_batch(cell, 0, 0, 64)
+            sample_batch(cell, 1, 0, 64)
+            starts.append(witness.seen)
+    assert len(starts) == 2 * len(sampler_names())
+    for first, second in starts:
+        assert torch.equal(first, starts[0][0])
+        assert torch.equal(second, starts[0][1])
+    assert not torch.equal(starts[0][0], starts[0][1])
+
+
+@pytest.mark.parametrize("task", task_names())
+def test_all_samplers_walk_the_same_brownian_path(task: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """At one number of steps every sampler sees the same ΔW, whatever order of signature it reads."""
+    increments: dict[int, Tensor] = {}
+
+    class Listening(FreshBrownian):
+        def signature(self, step: Step, order: int = 1) -> PartialSignature:
+            found = super().signature(step, order)
+            assert torch.equal(increments.setdefault(step.index, found.increment), found.increment)
+            return found
+
+    monkeypatch.setattr(run, "FreshBrownian", Listening)
+    for sampler in sampler_names():
+        sample_batch(plan(task, sampler), 0, 0, 64)
+    assert sorted(increments) == [0, 1, 2, 3, 4]

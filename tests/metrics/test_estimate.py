@@ -1,0 +1,156 @@
+"""Intervals, floors, and what may be said about them."""
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from scipy import stats
+
+from sigbench.metrics.estimate import (
+    Better,
+    Estimate,
+    badness,
+    estimate,
+    mean_interval,
+    median_interval,
+    overlaps,
+    tied,
+)
+
+PROPERTY = settings(deadline=None, derandomize=True, database=None)
+NUMBERS = st.floats(-1e6, 1e6)
+
+
+def with_ends(
+    low: float | None, high: float | None, floor_low: float | None, floor_high: float | None, better: Better = "lower"
+) -> Estimate:
+    return Estimate(0.0, low, high, 0.0, floor_low, floor_high, n=10, better=better, method="by hand")
+
+
+@PROPERTY
+@given(values=st.lists(NUMBERS, min_size=2, max_size=20), level=st.sampled_from([0.5, 0.9, 0.95, 0.99]))
+def test_mean_interval_is_that_of_scipy(values: list[float], level: float) -> None:
+    found = mean_interval(values, level)
+    assert found.value == pytest.approx(np.mean(values))
+    spread = stats.sem(values)
+    if spread == 0:
+        assert found.low == found.high == pytest.approx(values[0])
+    else:
+        low, high = stats.t.interval(level, len(values) - 1, loc=np.mean(values), scale=spread)
+        size = max(map(abs, values))
+        assert found.low == pytest.approx(low, abs=1e-9 * size)
+        assert found.high == pytest.approx(high, abs=1e-9 * size)
+
+
+def test_mean_interval_by_hand() -> None:
+    found = mean_interval([1.0, 2.0, 3.0, 4.0, 5.0])
+    half = 2.7764451 * np.sqrt(2.5 / 5)  # the 97.5 % point of t with 4 degrees of freedom
+    assert (found.value, found.low, found.high) == pytest.approx((3.0, 3 - half, 3 + half))
+
+
+def test_one_value_has_no_interval() -> None:
+    assert (mean_interval([2.0]).value, mean_interval([2.0]).low, mean_interval([2.0]).high) == (2.0, None, None)
+    assert (median_interval([2.0]).value, median_interval([2.0]).low, median_interval([2.0]).high) == (2.0, None, None)
+
+
+def test_no_value_is_an_error() -> None:
+    with pytest.raises(ValueError, match="at least one value"):
+        mean_interval([])
+
+
+def test_median_interval_spans_the_values() -> None:
+    found = median_interval([5.0, 1.0, 2.0, 9.0])
+    assert (found.value, found.low, found.high) == (3.5, 1.0, 9.0)
+
+
+def test_estimate_joins_values_and_floor() -> None:
+    values, floors = [0.3, 0.4, 0.5], [0.1, 0.2, 0.1]
+    found = estimate(values, floors, n=7, better="higher", method="how")
+    value, floor = mean_interval(values), mean_interval(floors)
+    assert (found.value, found.low, found.high) == (value.value, value.low, value.high)
+    assert (found.floor, found.floor_low, found.floor_high) == (floor.value, floor.low, floor.high)
+    assert (found.n, found.better, found.method) == (7, "higher", "how")
+
+
+@pytest.mark.parametrize(
+    ("better", "low", "high", "at_floor"),
+    [  # the floor's interval is [1, 2]
+        ("lower", 2.1, 3.0, False),
+        ("lower", 2.0, 3.0, True),
+        ("lower", 1.2, 1.4, True),
+        ("lower", 0.1, 0.5, True),
+        ("higher", 0.1, 0.9, False),
+        ("higher", 0.1, 1.0, True),
+        ("higher", 2.5, 3.0, True),
+        ("zero", 2.1, 3.0, False),
+        ("zero", 0.1, 0.9, False),
+        ("zero", 0.1, 1.0, True),
+        ("zero", 2.0, 3.0, True),
+        ("zero", 0.1, 3.0, True),
+    ],
+)
+def test_at_floor(better: Better, low: float, high: float, at_floor: bool) -> None:
+    assert with_ends(low, high, 1.0, 2.0, better).at_floor is at_floor
+
+
+@pytest.mark.parametrize("better", ["lower", "higher", "zero"])
+@pytest.mark.parametrize("missing", [0, 2])
+def test_without_intervals_nothing_is_at_the_floor(better: Better, missing: int) -> None:
+    ends: list[float | None] = [1.0, 2.0, 1.0, 2.0]
+    ends[missing] = ends[missing + 1] = None
+    assert not with_ends(*ends, better=better).at_floor
+
+
+@pytest.mark.parametrize(
+    ("better", "best_first"), [("lower", [-1.0, 0.5, 2.0]), ("higher", [2.0, 0.5, -1.0]), ("zero", [0.5, -1.0, 2.0])]
+)
+def test_badness_ranks(better: Better, best_first: list[float]) -> None:
+    assert sorted([2.0, -1.0, 0.5], key=lambda value: badness(value, better)) == best_first
+
+
+@pytest.mark.parametrize(
+    ("low", "high", "shared"),
+    [(0.0, 0.9, False), (0.0, 1.0, True), (1.2, 1.3, True), (2.0, 3.0, True), (2.1, 3, False)],
+)
+def test_overlap_with_one_to_two(low: float, high: float, shared: bool) -> None:
+    one, other = with_ends(1.0, 2.0, 0.0, 0.0), with_ends(low, high, 0.0, 0.0)
+    assert overlaps(one, other) is shared
+    assert overlaps(other, one) is shared
+
+
+def test_unknown_intervals_overlap_everything() -> None:
+    assert overlaps(with_ends(None, None, None, None), with_ends(5.0, 6.0, 0.0, 0.0))
+    assert overlaps(with_ends(5.0, 6.0, 0.0, 0.0), with_ends(None, None, None, None))
+
+
+def test_a_tie_is_an_overlap_or_a_shared_floor() -> None:
+    floor = (0.9, 1.1)
+    far, near, at_floor, also = (with_ends(*ends, *floor) for ends in ((5, 6), (5.5, 7), (0.9, 1.0), (1.05, 1.2)))
+    assert tied(far, near)
+    assert not tied(far, at_floor)
+    assert not overlaps(at_floor, also)
+    assert tied(at_floor, also)
+
+
+@pytest.mark.parametrize(
+    ("own", "best", "tie"),
+    [
+        ((-0.4, -0.3), (0.31, 0.35), True),  # the same distance, on the other side of zero
+        ((-0.4, -0.3), (0.1, 0.2), False),
+        ((0.3, 0.4), (-0.2, -0.1), False),
+        ((-0.3, 0.1), (0.2, 0.4), True),  # [0, 0.3] against [0.2, 0.4]
+        ((-0.3, 0.1), (0.31, 0.4), False),
+    ],
+)
+def test_ties_where_zero_is_best(own: tuple[float, float], best: tuple[float, float], tie: bool) -> None:
+    floor = (-0.01, 0.01)
+    one, other = with_ends(*own, *floor, better="zero"), with_ends(*best, *floor, better="zero")
+    assert tied(one, other) is tie
+    assert tied(other, one) is tie
+    mirrored = (with_ends(-ends[1], -ends[0], *floor, better="zero") for ends in (own, best))
+    assert tied(*mirrored) is tie
+
+
+@pytest.mark.parametrize("better", ["lower", "higher", "zero"])
+def test_without_intervals_everything_ties(better: Better) -> None:
+    assert tied(with_ends(None, None, None, None, better), with_ends(5.0, 6.0, 0.0, 0.0, better))

@@ -1,0 +1,124 @@
+"""The denoiser: conversions between predictions, and the counter of network calls."""
+
+from itertools import product
+from typing import get_args
+
+import pytest
+import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from torch import Tensor
+
+from sigbench.errors import BadInput, BudgetExceeded
+from sigbench.sde.denoiser import CallCounter, Denoiser, Prediction, conversion
+from sigbench.sde.schedule import SCHEDULES, VPLinear, schedule_named
+
+PROPERTY = settings(deadline=None, derandomize=True, database=None)
+PREDICTIONS: tuple[Prediction, ...] = get_args(Prediction)
+PAIRS = list(product(PREDICTIONS, PREDICTIONS))
+COEFFICIENTS = st.floats(0.05, 2.0)
+
+
+@pytest.mark.parametrize(("source", "target"), PAIRS)
+@PROPERTY
+@given(alpha=COEFFICIENTS, sigma=COEFFICIENTS)
+def test_there_and_back(source: Prediction, target: Prediction, alpha: float, sigma: float) -> None:
+    a, b = conversion(source, target, alpha, sigma)
+    c, d = conversion(target, source, alpha, sigma)
+    assert c + d * a == pytest.approx(0.0, abs=1e-9)
+    assert d * b == pytest.approx(1.0, rel=1e-12)
+
+
+@pytest.mark.parametrize(("source", "target"), PAIRS)
+@pytest.mark.parametrize("name", sorted(SCHEDULES))
+@PROPERTY
+@given(fraction=st.floats(0.0, 1.0), seed=st.integers(0, 1000))
+def test_predictions_mean_what_they_say(
+    name: str, source: Prediction, target: Prediction, fraction: float, seed: int
+) -> None:
+    schedule = schedule_named(name)
+    t = schedule.t_end + fraction * (schedule.t_start - schedule.t_end)
+    alpha, sigma = float(schedule.alpha(t)), float(schedule.sigma(t))
+    generator = torch.Generator().manual_seed(seed)
+    x0, eps = torch.randn(2, 5, 3, dtype=torch.float64, generator=generator)
+    x = alpha * x0 + sigma * eps
+    truth = {"x0": x0, "eps": eps, "v": alpha * eps - sigma * x0, "score": -eps / sigma}
+    before = x.clone(), truth[source].clone()
+    denoiser = Denoiser(lambda t, x: truth[source], source, schedule)
+    found = getattr(denoiser, target)(t, x)
+    scale = max(float(value.abs().max()) for value in (*truth.values(), x))
+    torch.testing.assert_close(found, truth[target], rtol=0, atol=1e-12 * scale**2)
+    assert torch.equal(x, before[0])
+    assert torch.equal(truth[source], before[1])
+
+
+def double(t: float, x: Tensor) -> Tensor:
+    return 2.0 * x + t
+
+
+def test_the_network_gets_time_and_state() -> None:
+    x = torch.ones(3, 1)
+    assert torch.equal(Denoiser(double, "x0", VPLinear()).x0(0.25, x), torch.full((3, 1), 2.25))
+
+
+def test_calls_are_counted() -> None:
+    counter = CallCounter()
+    denoiser = Denoiser(double, "eps", VPLinear(), counter)
+    assert denoiser.counter is counter
+    for predict in (denoiser.eps, denoiser.x0, denoiser.v, denoiser.score):
+        predict(0.5, torch.ones(100, 2))
+    assert counter.calls == 4
+    guided = counter.wrap(double, cost=2)
+    guided(0.5, torch.ones(1))
+    assert counter.calls == 6
+    counter.reset()
+    assert counter.calls == 0
+    assert counter.replay() is None
+
+
+def test_each_denoiser_counts_for_itself() -> None:
+    one, other = (Denoiser(double, "eps", VPLinear()) for _ in range(2))
+    one.eps(0.5, torch.ones(1))
+    assert (one.counter.calls, other.counter.calls) == (1, 0)
+
+
+@pytest.mark.parametrize(("budget", "cost", "allowed"), [(3, 1, 3), (4, 2, 2), (5, 2, 2), (0, 1, 0)])
+def test_budget_is_enforced(budget: int, cost: int, allowed: int) -> None:
+    seen: list[float] = []
+
+    def network(t: float, x: Tensor) -> Tensor:
+        seen.append(t)
+        return x
+
+    counter = CallCounter(budget)
+    counted = counter.wrap(network, cost)
+    for _ in range(allowed):
+        counted(0.5, torch.ones(1))
+    with pytest.raises(BudgetExceeded, match=f"budget of {budget} calls"):
+        counted(0.5, torch.ones(1))
+    assert len(seen) == allowed
+    assert counter.calls == allowed * cost
+
+
+def test_replay_repeats_the_last_call_uncounted() -> None:
+    counter = CallCounter(budget=1)
+    assert counter.replay() is None
+    denoiser = Denoiser(double, "x0", VPLinear(), counter)
+    output = denoiser.x0(0.5, torch.arange(3.0))
+    for _ in range(3):
+        replayed = counter.replay()
+        assert replayed is not None
+        assert torch.equal(replayed, output)
+    assert counter.calls == 1
+
+
+def test_unknown_prediction() -> None:
+    with pytest.raises(BadInput, match="unknown prediction 'epsilon': did you mean 'eps'"):
+        Denoiser(double, "epsilon", VPLinear())  # type: ignore[arg-type]
+
+
+def test_no_noise_no_conversion() -> None:
+    denoiser = Denoiser(double, "x0", VPLinear())
+    with pytest.raises(BadInput, match="at t=0 there is no noise, so 'x0' has no 'eps'"):
+        denoiser.eps(0.0, torch.ones(1))
+    assert denoiser.x0(0.0, torch.ones(1)).item() == 2.0

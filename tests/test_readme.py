@@ -1,0 +1,77 @@
+"""Every command and every program of the README runs as it is written."""
+
+import os
+import re
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parent.parent
+README = (ROOT / "README.md").read_text()
+BLOCKS = re.findall(r"^```bash\n(.*?)^```$", README, flags=re.M | re.S)
+PROGRAMS = re.findall(r"^```python\n(# (\S+\.py)\n.*?)^```$", README, flags=re.M | re.S)
+INSTALL = re.compile(r"pip install -c constraints\.txt \S+( '\S+')?( && )?")
+
+
+def without_install(block: str) -> str:
+    """The block's commands for an environment in which sigbench is installed and whose tests are running."""
+    commands = [INSTALL.sub("", line) for line in block.splitlines()]
+    return "\n".join(line for line in commands if line and not line.startswith(("pytest", "-e")))
+
+
+RUNNABLE = [commands for block in BLOCKS if (commands := without_install(block))]
+
+
+@pytest.fixture(scope="module")
+def workshop(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("readme")
+    for text, name in PROGRAMS:
+        (folder / name).write_text(text)
+    (folder / "leaderboard").symlink_to(ROOT / "leaderboard")
+    return folder
+
+
+def run_bash(script: str, folder: Path, scripts: Path) -> subprocess.CompletedProcess[str]:
+    environment = {**os.environ, "PATH": f"{scripts}{os.pathsep}{os.environ['PATH']}", "COLUMNS": "80"}
+    return subprocess.run(
+        ["bash", "-euo", "pipefail", "-c", script], cwd=folder, env=environment, capture_output=True, text=True
+    )
+
+
+def test_the_readme_holds_what_is_tested() -> None:
+    assert len(RUNNABLE) >= 4
+    assert {name for _, name in PROGRAMS} == {"mine.py", "mytask.py"}
+    assert sum(block.startswith("pip install") for block in BLOCKS) >= 2
+
+
+@pytest.mark.parametrize(
+    "script",
+    [pytest.param(s, marks=pytest.mark.slow if "sigbench train" in s else ()) for s in RUNNABLE],
+    ids=lambda s: s.splitlines()[0][:60],
+)
+def test_commands_run_as_written(script: str, workshop: Path) -> None:
+    done = run_bash(script, workshop, Path(sys.executable).parent)
+    assert done.returncode == 0, done.stderr[-2000:]
+    assert "Traceback" not in done.stderr
+
+
+def test_the_sampler_is_as_short_as_promised() -> None:
+    program = next(text for text, name in PROGRAMS if name == "mine.py")
+    assert len(program.strip().splitlines()) <= 25
+
+
+@pytest.mark.slow
+def test_first_command_on_a_fresh_machine(tmp_path: Path) -> None:
+    """A fresh copy, a fresh environment, and the README's first block pasted as it stands."""
+    listed = subprocess.run(["git", "ls-files", "-z"], cwd=ROOT, capture_output=True, text=True, check=True).stdout
+    for name in filter(None, listed.split("\0")):
+        target = tmp_path / "checkout" / name
+        target.parent.mkdir(parents=True, exist_ok=True)
+        shutil.copy(ROOT / name, target)
+    subprocess.run([sys.executable, "-m", "venv", str(tmp_path / "fresh")], check=True)
+    done = run_bash(BLOCKS[0], tmp_path / "checkout", tmp_path / "fresh" / "bin")
+    assert done.returncode == 0, done.stderr[-2000:]
+    assert "sigdeg" in done.stdout
