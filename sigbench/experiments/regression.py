@@ -196,11 +196,11 @@ def estimate_order(
         order, half = fit.slope, fit.half_width
         low, high = order - half, order + half
         verdict, advice = _judge(fit, expected, paths)
+    allowance = quantile * spread + reference
+    bottom = np.maximum(error - np.where(np.isfinite(error), allowance, 0.0), 0.0)
     levels = tuple(
         LevelError(
-            n, float(h[i]), float(error[i]), float(spread[i]),
-            max(0.0, float(error[i] - quantile * spread[i] - reference[i])),
-            float(error[i] + quantile * spread[i] + reference[i]),
+            n, float(h[i]), float(error[i]), float(spread[i]), float(bottom[i]), float(error[i] + allowance[i]),
             not reasons[i], reasons[i],
         )
         for i, n in enumerate(steps)
