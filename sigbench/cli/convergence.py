@@ -22,7 +22,7 @@ def convergence(
     sampler: Annotated[
         str, typer.Option(help="Samplers, separated by commas [default: every one that has an order here].")
     ] = "",
-    paths: Annotated[int, typer.Option(help="Brownian paths that all samplers share.")] = 32_000,
+    paths: Annotated[int, typer.Option(help="Brownian paths that all samplers share.")] = 64_000,
     levels: Annotated[int, typer.Option(help="Dyadic levels of step sizes, at least 3.")] = 6,
     coarsest: Annotated[int, typer.Option(help="Steps of the coarsest level; each further one doubles them.")] = 16,
     grid: Annotated[str, typer.Option(help="Family of time grids; students keep their own.")] = "uniform",
@@ -105,6 +105,7 @@ def _print(settings: "ConvergenceSettings", study: "Study", results: "list[Sampl
             console.print()
             console.print(_level_table(title, pick, rows))
     console.print()
+    console.print("An order in brackets is the declared one; + says faster than declared.")
     console.print("A level in brackets does not count: n noise, r reference, b pre-asymptotic bend, d diverged.")
     for result in results:
         for what, order in (("strong", result.strong), ("weak", result.weak)):
@@ -125,16 +126,18 @@ def _order_table(results: "list[SamplerConvergence]") -> Any:
     from rich.table import Table
 
     table = Table(pad_edge=False, show_edge=False, header_style="bold")
-    table.add_column("sampler", max_width=24)
-    for header in ("strong", "decl.", "weak", "decl."):
+    table.add_column("sampler", max_width=14, overflow="fold")
+    for header in ("strong", "", "weak", ""):
         table.add_column(header, justify="right", no_wrap=True)
-    table.add_column("strong/weak verdict", max_width=24)
+    table.add_column("strong verdict", no_wrap=True)
+    table.add_column("weak verdict", no_wrap=True)
     for result in results:
         table.add_row(
             result.sampler,
             _order_text(result.strong), _declared(result.strong),
             _order_text(result.weak), _declared(result.weak),
-            f"{_verdict(result.strong)} / {_verdict(result.weak)}",
+            _verdict(result.strong),
+            _verdict(result.weak),
         )  # fmt: skip
     return table
 
@@ -144,7 +147,7 @@ def _order_text(order: "OrderEstimate") -> str:
 
 
 def _declared(order: "OrderEstimate") -> str:
-    return "–" if order.expected is None else f"{order.expected:g}"
+    return "–" if order.expected is None else f"({order.expected:g})"
 
 
 def _verdict(order: "OrderEstimate") -> str:
@@ -161,18 +164,18 @@ def _level_table(title: str, pick: str, results: "list[SamplerConvergence]") -> 
         title=f"{title}: error at each number of steps", title_justify="left", title_style="bold",
         pad_edge=False, show_edge=False, header_style="bold", padding=(0, 0), collapse_padding=True,
     )  # fmt: skip
-    table.add_column("sampler", max_width=18, overflow="fold")
-    table.add_column("NFE", justify="right", no_wrap=True)
+    table.add_column("sampler", max_width=12, overflow="fold")
+    table.add_column("NFE/step", justify="right", no_wrap=True)
     orders: list[OrderEstimate] = [getattr(result, pick) for result in results]
     for level in orders[0].levels:
         table.add_column(str(level.steps), justify="right", no_wrap=True)
     for result, order in zip(results, orders, strict=True):
-        finest = f"{result.nfe[0]}–{result.nfe[-1]}"
+        per_step = f"{result.nfe[-1] / result.strong.levels[-1].steps:.3g}"
         cells = [
             _short(level.error) if level.used else f"({_short(level.error)}{level.reason[:1]})"
             for level in order.levels
         ]
-        table.add_row(result.sampler, finest, *cells)
+        table.add_row(result.sampler, per_step, *cells)
     return table
 
 

@@ -43,7 +43,7 @@ class ConvergenceSettings:
 
     task: str
     samplers: tuple[str, ...] = ()
-    paths: int = 32_000
+    paths: int = 64_000
     levels: int = 6
     coarsest: int = 16
     grid: str = "uniform"
@@ -241,7 +241,7 @@ def _plan_sde(
     problem.grid(grid, levels[-1])
     if problem.exact_order(problem.horizon / levels[-1]) is not None:
         first, second = levels[-1], levels[-2]
-        keys = (f"exact@{first}", f"exact@{second}")
+        keys = (f"reference:exact@{first}", f"reference:exact@{second}")
         references = dict.fromkeys(specs, keys[0])
         tracks = [
             Track(keys[0], _exact, first, None),
@@ -259,7 +259,7 @@ def _plan_sde(
             f"schemes declare strong order {REFERENCE_ORDER:g} for {problem.noise_type} noise."
         )
     fine = levels[-1] * 2**FINER
-    main, other = (f"{scheme}@{fine}" for scheme in schemes[:2])
+    main, other = (f"reference:{scheme}@{fine}" for scheme in schemes[:2])
     references = {spec: other if split_spec(spec)[0] == schemes[0] else main for spec in specs}
     kind = {
         main: f"{schemes[0]} at {fine} steps, checked by {schemes[1]}",
@@ -281,7 +281,7 @@ def _plan_ode(
     levels, grid = _level_steps(settings), _grid_name(settings)
     fine = levels[-1] * 2**FINER
     problem.grid(grid, levels[-1])
-    main, other = f"flow@{fine}", f"flow@{fine // 2}"
+    main, other = f"reference:flow@{fine}", f"reference:flow@{fine // 2}"
     references = dict.fromkeys(specs, main)
     tracks = [Track(main, _flow, fine, None), Track(other, _flow, fine // 2, main)]
     return Plan(
@@ -304,7 +304,7 @@ def _plan_students(
     fine = levels[-1]
     while fine < task.teacher.steps:
         fine *= 2
-    key = f"teacher@{fine}"
+    key = f"reference:teacher@{fine}"
     references = dict.fromkeys(specs, key)
     tracks = [
         Track(key, _registered(task.teacher.sampler), fine, None),

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from pathlib import Path
+from statistics import median
 from typing import Any
 
 import altair as alt
@@ -16,10 +17,12 @@ def convergence_chart(results: Sequence[dict[str, Any]]) -> alt.TopLevelMixin:
     """Returns strong and weak error side by side from the JSON objects of a study, samplers in their order.
 
     Filled points count for the order, hollow ones do not. Dashed lines are the Monte Carlo floor (of the
-    noisiest sampler at each level) and the error of the reference (the largest of those in use).
+    median sampler at each level) and the error of the reference (the largest of those in use).
     """
     names = [result["sampler"] for result in results]
-    return alt.hconcat(*(_panel(results, names, kind, title) for kind, title in KINDS)).resolve_scale(color="shared")
+    return alt.hconcat(*(_panel(results, names, kind, title) for kind, title in KINDS)).resolve_scale(
+        color="shared", shape="shared"
+    )
 
 
 def save_convergence_chart(results: Sequence[dict[str, Any]], file: Path) -> list[Path]:
@@ -37,10 +40,11 @@ def _panel(results: Sequence[dict[str, Any]], names: Sequence[str], kind: str, t
     y = alt.Y("error:Q", scale=alt.Scale(type="log"), title=title, axis=alt.Axis(format=".0e"))
     colour = alt.Color("sampler:N", sort=list(names), title=None, legend=alt.Legend(orient="top", columns=5))
     base = alt.Chart(alt.Data(values=points)).encode(x=x, color=colour)
+    shape = alt.Shape("sampler:N", sort=list(names), title=None)  # there are more samplers than colours
     lines = base.mark_line(strokeWidth=1.2).encode(y=y)
     bars = base.mark_rule(strokeWidth=1).encode(y="low:Q", y2="high:Q")
-    used = base.transform_filter("datum.used").mark_point(filled=True, size=40, opacity=1).encode(y=y)
-    unused = base.transform_filter("!datum.used").mark_point(filled=False, size=40, opacity=1).encode(y=y)
+    used = base.transform_filter("datum.used").mark_point(filled=True, size=40, opacity=1).encode(y=y, shape=shape)
+    unused = base.transform_filter("!datum.used").mark_point(filled=False, size=40, opacity=1).encode(y=y, shape=shape)
     floors = (
         alt.Chart(alt.Data(values=_floors(results, kind)))
         .mark_line(color="#555555", strokeWidth=1.5)
@@ -70,11 +74,12 @@ def _points(results: Sequence[dict[str, Any]], kind: str) -> list[dict[str, Any]
 
 def _floors(results: Sequence[dict[str, Any]], kind: str) -> list[dict[str, Any]]:
     key = {"strong": "error", "weak": "weak_error"}[kind]
-    noise: dict[float, float] = {}
+    noise: dict[float, list[float]] = {}
     for result in results:
         for level in result[kind]["levels"]:
-            noise[level["h"]] = max(noise.get(level["h"], 0.0), 3.0 * level["standard_error"])
-    rows = [{"h": h, "error": value, "floor": MONTE_CARLO} for h, value in sorted(noise.items()) if value > 0]
+            noise.setdefault(level["h"], []).append(3.0 * level["standard_error"])
+    middle = {h: float(median(values)) for h, values in sorted(noise.items())}
+    rows = [{"h": h, "error": value, "floor": MONTE_CARLO} for h, value in middle.items() if value > 0]
     own = max((result["reference"][key] for result in results), default=0.0)
     if own > 0:
         rows += [{"h": h, "error": own, "floor": REFERENCE} for h in (min(noise), max(noise))]

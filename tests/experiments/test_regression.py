@@ -43,19 +43,19 @@ def simulate(
 
 def test_an_exact_power_law_gives_its_exponent() -> None:
     h = 0.5 ** np.arange(5)
-    for bend in (False, True):
-        slope = fit_slope(h, np.log(3 * h**1.5), np.full(5, 0.1), bend=bend)
+    for bend in (None, 1, 2):
+        slope = fit_slope(h, np.log(3 * h**1.5), np.full(5, 0.1), bend)
         assert slope.value == pytest.approx(1.5, abs=1e-10)
     curved = np.log(3 * h**1.5) + 0.3 * h
-    assert fit_slope(h, curved, np.full(5, 0.1), bend=True).value == pytest.approx(1.5, abs=1e-10)
-    assert fit_slope(h, curved, np.full(5, 0.1), bend=False).value > 1.53
+    assert fit_slope(h, curved, np.full(5, 0.1), 1).value == pytest.approx(1.5, abs=1e-10)
+    assert fit_slope(h, curved, np.full(5, 0.1), None).value > 1.53
 
 
 def test_a_noisy_level_weighs_little() -> None:
     h = 0.5 ** np.arange(4)
     wrong = np.log(h) + np.array([0.0, 0.0, 0.0, 1.0])
-    trusted = fit_slope(h, wrong, np.array([0.01, 0.01, 0.01, 0.01]), bend=False)
-    doubted = fit_slope(h, wrong, np.array([0.01, 0.01, 0.01, 10.0]), bend=False)
+    trusted = fit_slope(h, wrong, np.array([0.01, 0.01, 0.01, 0.01]), None)
+    doubted = fit_slope(h, wrong, np.array([0.01, 0.01, 0.01, 10.0]), None)
     assert abs(doubted.value - 1.0) < 1e-3 < abs(trusted.value - 1.0)
 
 
