@@ -117,9 +117,10 @@ def _second(problem: SDEProblem, s: float, x: Tensor, direction: Tensor) -> tupl
     problem.counter.charge(_SECOND_ORDER_STREAMS - 1)
 
     def first(y: Tensor) -> tuple[Tensor, Tensor]:
-        return torch.func.jvp(lambda z: problem.drift(s, z), (y,), (direction,))
+        value, slope = torch.func.jvp(lambda z: problem.drift(s, z), (y,), (direction,))[:2]
+        return value, slope
 
-    (f, slope), (_, curvature) = torch.func.jvp(first, (x,), (direction,))
+    (f, slope), (_, curvature) = torch.func.jvp(first, (x,), (direction,))[:2]
     return f, slope, curvature
 
 

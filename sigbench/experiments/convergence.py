@@ -395,8 +395,11 @@ def _reference_info(study: Study, plan: Plan, key: str, sums: Sums, weights: Arr
         functions = TestFunctions(truth, prod(study.task.shape))
         means = sums.values[key][:, : len(FUNCTIONS)] / sums.errors[plan.checks[key]][:, :1]
         for k, name in enumerate(FUNCTIONS):
-            exact = truth.expectation(lambda x, k=k: functions(torch.from_numpy(x))[:, k].numpy())
+
+            def phi(x: Array, k: int = k) -> Array:
+                return np.asarray(functions(torch.from_numpy(x))[:, k].numpy())
+
             spread = float(np.std(means[:, k], ddof=1)) / math.sqrt(BLOCKS)
-            expectations[name] = (float(means[:, k].mean()) - exact) / spread
+            expectations[name] = (float(means[:, k].mean()) - truth.expectation(phi)) / spread
     weak_error = float(np.sqrt((weak**2).mean()))
     return ReferenceInfo(plan.kind[key], steps, check.absolute, check.rms, weak_error, expectations)
