@@ -17,6 +17,9 @@ if TYPE_CHECKING:
     from sigbench.experiments.regression import OrderEstimate
 
 
+PARTS = {"strong (mean absolute)": "strong", "strong (RMS)": "strong_rms", "weak": "weak"}
+
+
 def convergence(
     task: Annotated[str, typer.Option(help="The task; see `sigbench list tasks`.")],
     sampler: Annotated[
@@ -99,7 +102,7 @@ def _print(settings: "ConvergenceSettings", study: "Study", results: "list[Sampl
     )
     console.print()
     console.print(_order_table(results))
-    for title, pick in (("strong (mean absolute)", "strong"), ("strong (RMS)", "strong_rms"), ("weak", "weak")):
+    for title, pick in PARTS.items():
         for steps in dict.fromkeys(tuple(level.steps for level in r.strong.levels) for r in results):
             rows = [r for r in results if tuple(level.steps for level in r.strong.levels) == steps]
             console.print()
@@ -123,22 +126,19 @@ def _print(settings: "ConvergenceSettings", study: "Study", results: "list[Sampl
 
 
 def _order_table(results: "list[SamplerConvergence]") -> Any:
+    """Orders with their 95 % intervals, the declared ones in brackets, and the verdicts."""
     from rich.table import Table
 
-    table = Table(pad_edge=False, show_edge=False, header_style="bold")
-    table.add_column("sampler", max_width=14, overflow="fold")
-    for header in ("strong", "", "weak", ""):
-        table.add_column(header, justify="right", no_wrap=True)
-    table.add_column("strong verdict", no_wrap=True)
-    table.add_column("weak verdict", no_wrap=True)
+    table = Table(pad_edge=False, show_edge=False, header_style="bold", padding=(0, 0), collapse_padding=True)
+    table.add_column("sampler", no_wrap=True, max_width=25, overflow="ellipsis")
+    for title in ("strong", "weak"):
+        table.add_column(title, justify="right", no_wrap=True)
+        table.add_column("verdict", no_wrap=True)
     for result in results:
-        table.add_row(
-            result.sampler,
-            _order_text(result.strong), _declared(result.strong),
-            _order_text(result.weak), _declared(result.weak),
-            _verdict(result.strong),
-            _verdict(result.weak),
-        )  # fmt: skip
+        cells = []
+        for order in (result.strong, result.weak):
+            cells += [f"{_order_text(order)} {_declared(order):<5}", _verdict(order)]
+        table.add_row(result.sampler, *cells)
     return table
 
 
@@ -164,7 +164,7 @@ def _level_table(title: str, pick: str, results: "list[SamplerConvergence]") -> 
         title=f"{title}: error at each number of steps", title_justify="left", title_style="bold",
         pad_edge=False, show_edge=False, header_style="bold", padding=(0, 0), collapse_padding=True,
     )  # fmt: skip
-    table.add_column("sampler", max_width=12, overflow="fold")
+    table.add_column("sampler", max_width=13, overflow="fold")
     table.add_column("NFE/step", justify="right", no_wrap=True)
     orders: list[OrderEstimate] = [getattr(result, pick) for result in results]
     for level in orders[0].levels:

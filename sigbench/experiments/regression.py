@@ -230,7 +230,7 @@ def _judge(fit: Fit, expected: float | None, paths: int) -> tuple[Verdict, str]:
             factor = max((half / RESOLUTION) ** 2, STRICT**2)
             return "not-resolved", f"about {_round_up(paths * factor)} paths would resolve it"
         return "not-resolved", "finer levels would resolve it: the slope still bends"
-    if fit.slope - half > expected:
+    if fit.slope - STRICT * half > expected:
         return "agrees", "faster than declared: an order is a bound, and this problem does not reach it"
     return "agrees", ""
 

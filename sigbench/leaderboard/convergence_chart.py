@@ -20,8 +20,8 @@ def convergence_chart(results: Sequence[dict[str, Any]]) -> alt.TopLevelMixin:
     median sampler at each level) and the error of the reference (the largest of those in use).
     """
     names = [result["sampler"] for result in results]
-    panels = [_panel(results, names, kind, title) for kind, title in KINDS]
-    return alt.hconcat(*panels).resolve_scale(color="shared", shape="shared")
+    strong, weak = (_panel(results, names, kind, title) for kind, title in KINDS)
+    return alt.hconcat(strong, weak).resolve_scale(color="shared", shape="shared")
 
 
 def save_convergence_chart(results: Sequence[dict[str, Any]], file: Path) -> list[Path]:
@@ -33,7 +33,7 @@ def save_convergence_chart(results: Sequence[dict[str, Any]], file: Path) -> lis
     return files
 
 
-def _panel(results: Sequence[dict[str, Any]], names: Sequence[str], kind: str, title: str) -> alt.TopLevelMixin:
+def _panel(results: Sequence[dict[str, Any]], names: Sequence[str], kind: str, title: str) -> alt.LayerChart:
     points = _points(results, kind)
     x = alt.X("h:Q", scale=alt.Scale(type="log"), title="mean step size h", axis=alt.Axis(grid=False, format="~g"))
     y = alt.Y("error:Q", scale=alt.Scale(type="log"), title=title, axis=alt.Axis(format=".0e"))
@@ -55,7 +55,8 @@ def _panel(results: Sequence[dict[str, Any]], names: Sequence[str], kind: str, t
             ),
         )
     )  # fmt: skip
-    return alt.layer(floors, bars, lines, unused, used).properties(width=380, height=340)
+    chart: alt.LayerChart = alt.LayerChart(layer=[floors, bars, lines, unused, used])
+    return chart.properties(width=380, height=340)
 
 
 def _points(results: Sequence[dict[str, Any]], kind: str) -> list[dict[str, Any]]:
