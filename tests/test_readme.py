@@ -49,7 +49,10 @@ def test_the_readme_holds_what_is_tested() -> None:
 
 @pytest.mark.parametrize(
     "script",
-    [pytest.param(s, marks=pytest.mark.slow if "sigbench train" in s else ()) for s in RUNNABLE],
+    [
+        pytest.param(s, marks=pytest.mark.slow if re.search("sigbench train|--samples 100000", s) else ())
+        for s in RUNNABLE
+    ],
     ids=lambda s: s.splitlines()[0][:60],
 )
 def test_commands_run_as_written(script: str, workshop: Path) -> None:

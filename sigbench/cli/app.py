@@ -12,6 +12,7 @@ import typer
 
 from sigbench import __version__
 from sigbench.cli import convergence, doctor, listing, run, train
+from sigbench.cli.printing import say
 from sigbench.errors import SigbenchError
 
 app = typer.Typer(
@@ -60,22 +61,18 @@ def main() -> None:
     except typer.Exit as end:
         code = end.exit_code
     except SigbenchError as error:
-        _say(str(error))
+        say(str(error))
         code = error.exit_code
     except _UsageError as error:
         message = error.format_message()
         if message:
-            _say(message)
+            say(message)
         code = 2
     except (KeyboardInterrupt, typer.Abort):
-        _say("interrupted; nothing was left half-written.")
+        say("interrupted; nothing was left half-written.")
         code = 3
     except BrokenPipeError:
         # The reader went away (`| head`): leave quietly, and keep the interpreter from flushing again.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         code = 0
     sys.exit(code)
-
-
-def _say(message: str) -> None:
-    print(f"sigbench: {message}", file=sys.stderr)

@@ -5,6 +5,8 @@ from typing import Annotated, Any
 
 import typer
 
+from sigbench.cli.printing import TableConsole
+
 
 def doctor(json: Annotated[bool, typer.Option("--json", help="Print one JSON object.")] = False) -> None:
     """Show versions, device, plug-ins and artifacts, and check that the artifacts' hashes hold.
@@ -62,10 +64,9 @@ def _report() -> dict[str, Any]:
 
 
 def _print(report: dict[str, Any]) -> None:
-    from rich.console import Console
     from rich.table import Table
 
-    console = Console(highlight=False)
+    console = TableConsole(highlight=False)
     table = Table(show_header=False, pad_edge=False, show_edge=False, box=None)
     table.add_column(style="bold", no_wrap=True)
     table.add_column(overflow="fold")

@@ -6,6 +6,8 @@ from typing import Annotated, Any
 
 import typer
 
+from sigbench.cli.printing import TableConsole
+
 
 class What(StrEnum):
     """The kinds of things that can be listed."""
@@ -26,9 +28,8 @@ def list_(
             for entry in entries:
                 print(json_module.dumps({"kind": kind.value.removesuffix("s"), **entry}))
         return
-    from rich.console import Console
 
-    console = Console()
+    console = TableConsole()
     for kind, entries in rows.items():
         console.print(_table(kind.value, entries))
         console.print()

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from sigbench.cli.parsing import split_ints, split_names
+from sigbench.cli.printing import TableConsole, say
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -97,11 +98,11 @@ def run(
                     bar.finished()
                 _report(record, as_json=json)
     except KeyboardInterrupt:
-        _say(f"interrupted: {len(records)} of {len(cells)} cells are finished and kept in {store}; --resume goes on.")
+        say(f"interrupted: {len(records)} of {len(cells)} cells are finished and kept in {store}; --resume goes on.")
         raise typer.Exit(3 if records else 4) from None
     if not json:
         _print_tables(records)
-        _say(f"{len(records)} records are in {store}.")
+        say(f"{len(records)} records are in {store}.")
     if plot is not None:
         from sigbench.leaderboard.charts import quality_chart, save_chart
 
@@ -114,7 +115,7 @@ def run(
 
 def _report(record: "Record", *, as_json: bool) -> None:
     if record["status"] != "ok":
-        _say(f"{record['sampler']} at {record['steps']} steps {record['status']}: {record.get('error', '')}")
+        say(f"{record['sampler']} at {record['steps']} steps {record['status']}: {record.get('error', '')}")
     if as_json:
         from sigbench.records.record import to_json
 
@@ -122,11 +123,9 @@ def _report(record: "Record", *, as_json: bool) -> None:
 
 
 def _print_tables(records: "list[Record]") -> None:
-    from rich.console import Console
-
     from sigbench.leaderboard.table import LEGEND, break_even_lines, run_tables
 
-    console = Console()
+    console = TableConsole()
     first = records[0]
     console.print(
         f"[bold]{first['task']}[/bold] · {first['samples']} samples × {first['repeats']} repeats · "
@@ -191,7 +190,3 @@ class _Progress:
         """Counts a finished cell."""
         self._index += 1
         self._progress.update(self._bar, completed=self._index)
-
-
-def _say(message: str) -> None:
-    print(f"sigbench: {message}", file=sys.stderr)

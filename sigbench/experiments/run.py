@@ -18,13 +18,14 @@ from sigbench.metrics.estimate import estimate, median_interval
 from sigbench.metrics.metric import Metric, Reference
 from sigbench.records.provenance import provenance
 from sigbench.records.record import SCHEMA, MetricRecord, Record, Status, TimingRecord
-from sigbench.records.timing import PeakMemory, median_seconds, synchronize
+from sigbench.records.timing import PeakMemory, seconds_of, synchronize
 from sigbench.sde.brownian import FreshBrownian
 from sigbench.sde.noise import NoiseStream, seed_of
 from sigbench.sde.signature import MAX_ORDER
 
 Samples = NDArray[np.float64]
 Progress = Callable[[int, int], None]
+_MOST_REPLAYS = 50
 FINAL_STEP = "none: samples are taken at the last time of the grid"
 
 
@@ -142,11 +143,25 @@ def _sample_repeats(cell: Cell, progress: Progress) -> tuple[list[Draw], float |
         progress(repeat, repeats)
         with memory if repeat == 0 else nullcontext():
             draws.append(draw_samples(cell, repeat))
-        if cell.problem.counter.replay() is not None:
-            call = median_seconds(cell.problem.counter.replay, cell.device)
-            efficiencies.append(draws[-1].nfe * call / draws[-1].batch_seconds)
+        if draws[-1].nfe:
+            efficiencies.append(draws[-1].nfe * _call_seconds(cell, draws[-1].nfe) / draws[-1].batch_seconds)
     progress(repeats, repeats)
     return draws, median(efficiencies) if efficiencies else None, memory.mb
+
+
+def _call_seconds(cell: Cell, nfe: int) -> float:
+    """The seconds of a bare network call on the last batch, over as many calls in a row as a batch makes.
+
+    So both sides of the efficiency are about as long, and a busy machine slows them alike.
+    """
+    calls = min(nfe, _MOST_REPLAYS)
+
+    def replay() -> None:
+        for _ in range(calls):
+            cell.problem.counter.replay()
+
+    with torch.no_grad():
+        return seconds_of(replay, cell.device) / calls
 
 
 def draw_samples(cell: Cell, repeat: int) -> Draw:

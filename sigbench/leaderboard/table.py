@@ -1,6 +1,6 @@
 """Records as terminal tables: as many as the width needs, each with the floor in its first row."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import fields
 from itertools import groupby
 
@@ -15,47 +15,63 @@ LEGEND = (
     f"{BEST} best at this number of steps   {TIE} tied with the best: the 95 % intervals overlap   "
     f"{FLOOR} at the floor: cannot be told from the truth at this n"
 )
-_NAME, _STEPS, _CELL = 17, 5, 17
+FLOOR_ROW = "floor (the truth)"
+_NAME = 26
 
 
 def run_tables(records: Sequence[Record], width: int) -> list[Table]:
     """Returns the tables of one comparison, packed to `width` columns.
 
-    Rows are samplers grouped by steps, columns metrics as value ± half of the 95 % interval; the last table
-    holds NFE, time, efficiency and memory.
+    Rows are samplers grouped by steps, columns metrics as value [95 % interval]; the last table holds NFE,
+    time, efficiency and memory.
     """
     ordered = sorted(records, key=lambda r: r["steps"])
     names = list(dict.fromkeys(name for r in ordered for name in r["metrics"]))
-    fit = max(1, (width - _NAME - _STEPS - 6) // (_CELL + 3))
-    tables = [_metric_table(ordered, names[i : i + fit]) for i in range(0, len(names), fit)]
-    return [*tables, _cost_table(ordered)]
+    columns = {name: _column(ordered, name) for name in names}
+    left = width - max([len(FLOOR_ROW), *(min(len(r["sampler"]), _NAME) for r in ordered)]) - 3 - len("steps")
+    tables: list[list[str]] = [[]]
+    room = left
+    for name in names or [""]:
+        needed = 3 + max((len(cell) for cell in columns.get(name, [])), default=0)
+        if tables[-1] and needed > room:
+            tables.append([])
+            room = left
+        tables[-1].append(name)
+        room -= needed
+    return [*(_metric_table(ordered, group, columns) for group in tables), _cost_table(ordered)]
 
 
 def _frame() -> Table:
     table = Table(pad_edge=False, show_edge=False, header_style="bold")
-    table.add_column("sampler", overflow="fold", max_width=26)
+    table.add_column("sampler", overflow="fold", max_width=_NAME)
     table.add_column("steps", justify="right")
     return table
 
 
-def _metric_table(records: Sequence[Record], names: Sequence[str]) -> Table:
-    table = _frame()
-    for name in names:
-        table.add_column(name, justify="right", no_wrap=True)
-    with_metrics = [r for r in records if r["metrics"]]
-    if with_metrics:
-        floors = [_floor_text(with_metrics[0]["metrics"][name]) for name in names]
-        table.add_row(Text("floor (the truth)", style="dim"), "", *floors, end_section=True)
+def _column(records: Sequence[Record], name: str) -> list[Text]:
+    """The floor's cell and every record's."""
+    first = next(r["metrics"][name] for r in records if name in r["metrics"])
+    floor = Text(_interval(first["floor"], first["floor_low"], first["floor_high"]) + "   ", style="dim")
+    cells = [floor]
     for _, group in groupby(records, key=lambda r: r["steps"]):
-        rows = list(group)
-        for index, record in enumerate(rows):
-            last = index == len(rows) - 1
-            if record["status"] != "ok":
-                blanks = [Text(record["status"], style="red")] + [Text("–")] * (len(names) - 1)
-                table.add_row(record["sampler"], str(record["steps"]), *blanks, end_section=last)
-                continue
-            cells = [_value_text(record, rows, name) for name in names]
-            table.add_row(record["sampler"], str(record["steps"]), *cells, end_section=last)
+        rivals = list(group)
+        cells += [_value_text(r, rivals, name) if r["metrics"] else Text("–") for r in rivals]
+    return cells
+
+
+def _metric_table(records: Sequence[Record], names: Sequence[str], columns: Mapping[str, list[Text]]) -> Table:
+    table = _frame()
+    known = [name for name in names if name in columns]
+    for name in known or ["outcome"]:
+        table.add_column(name, justify="right", no_wrap=True)
+    if known:
+        table.add_row(Text(FLOOR_ROW, style="dim"), "", *(columns[name][0] for name in known), end_section=True)
+    for index, record in enumerate(records):
+        last = index + 1 == len(records) or records[index + 1]["steps"] != record["steps"]
+        cells = [columns[name][index + 1] for name in known]
+        if record["status"] != "ok":
+            cells[:1] = [Text(record["status"], style="red")]
+        table.add_row(record["sampler"], str(record["steps"]), *cells, end_section=last)
     return table
 
 
@@ -80,19 +96,23 @@ def _value_text(record: Record, rivals: Sequence[Record], name: str) -> Text:
     metric = record["metrics"][name]
     mark = marks(record, rivals, name)
     style = "bold green" if BEST in mark else "green" if TIE in mark else ""
-    return Text(f"{_pm(metric['value'], metric['high'])} {mark:<2}", style=style)
+    return Text(f"{_interval(metric['value'], metric['low'], metric['high'])} {mark:<2}", style=style)
 
 
-def _floor_text(metric: MetricRecord) -> Text:
-    return Text(f"{_pm(metric['floor'], metric['floor_high'])}   ", style="dim")
+def _interval(value: float, low: float | None, high: float | None) -> str:
+    digits = 4 if abs(value) < 1 else 3
+    if low is None or high is None:
+        return f"{_number(value, digits)} [?]"
+    return f"{_number(value, digits)} [{_short(low, digits)}, {_short(high, digits)}]"
 
 
-def _pm(value: float, high: float | None) -> str:
-    return f"{_short(value)} ±{_short(high - value)}" if high is not None else f"{_short(value)} ±?"
+def _short(value: float, digits: int) -> str:
+    text = _number(value, digits)
+    return text.replace("0.", ".", 1) if abs(value) < 1 else text
 
 
-def _short(value: float) -> str:
-    return f"{value:.4f}" if abs(value) < 1e4 else f"{value:.1e}"
+def _number(value: float, digits: int) -> str:
+    return f"{value:.{digits}f}" if abs(value) < 1e4 else f"{value:.1e}"
 
 
 def _cost_table(records: Sequence[Record]) -> Table:

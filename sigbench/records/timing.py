@@ -3,7 +3,6 @@
 import time
 from collections.abc import Callable
 from pathlib import Path
-from statistics import median
 from types import TracebackType
 
 import torch
@@ -24,12 +23,6 @@ def seconds_of(action: Callable[[], object], device: torch.device) -> float:
     action()
     synchronize(device)
     return time.perf_counter() - start
-
-
-def median_seconds(action: Callable[[], object], device: torch.device, repeats: int = 7) -> float:
-    """Returns the median wall-clock seconds of `repeats` runs, after one that is not counted."""
-    action()
-    return median(seconds_of(action, device) for _ in range(repeats))
 
 
 class PeakMemory:

@@ -42,7 +42,9 @@ class GaussianMixture:
 
     def log_joint(self, x: Array) -> Array:
         """Returns log(weight_k · density_k(x)) for x of shape (n, d), shape (n, K)."""
-        squared = ((x[:, None, :] - self.means) ** 2).sum(-1)
+        squared = np.zeros((len(x), len(self.weights)))
+        for values, means in zip(x.T, self.means.T, strict=True):  # an (n, K, d) array would be large and slow
+            squared += (values[:, None] - means) ** 2
         norm = np.log(self.weights) - 0.5 * x.shape[1] * np.log(2 * np.pi * self.stds**2)
         return norm - 0.5 * squared / self.stds**2
 
@@ -53,7 +55,10 @@ class GaussianMixture:
     def responsibilities(self, x: Array) -> Array:
         """Returns the posterior probability of each component, shape (n, K)."""
         joint = self.log_joint(x)
-        return np.exp(joint - logsumexp(joint, axis=1, keepdims=True))
+        joint -= joint.max(1, keepdims=True)
+        np.exp(joint, out=joint)
+        joint /= joint.sum(1, keepdims=True)
+        return joint
 
     def noised(self, schedule: Schedule, t: float) -> "GaussianMixture":
         """Returns the marginal law of x_t."""
@@ -107,7 +112,10 @@ class MixtureScore:
             # Inside torch.func.jvp a new tensor would belong to that derivative, and the table would keep it.
             with torch._C._DisableFuncTorch():
                 self._table[self._row_of[t]] = torch.from_numpy(self._compute_constants(t)).to(self._table)
-        parts = self._table[self._row_of[t]].split([prod(s) for s in self._shapes])
+        row = self._table[self._row_of[t]]
+        if torch.is_grad_enabled():
+            row = row.clone()  # a graph must not see the table change when the next time is written
+        parts = row.split([prod(s) for s in self._shapes])
         return tuple(part.view(shape) for part, shape in zip(parts, self._shapes, strict=True))
 
     def _compute_constants(self, t: float) -> Array:

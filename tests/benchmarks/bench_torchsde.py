@@ -57,19 +57,31 @@ def suite(cell: Cell, count: int) -> Callable[[], object]:
     return lambda: sample_batch(cell, 0, 0, count)
 
 
+def bare_calls(cell: Cell) -> Callable[[], object]:
+    """Returns a run of the network calls alone that the cell's last batch made."""
+    counter = cell.problem.counter
+    return lambda: [counter.replay() for _ in range(STEPS)]
+
+
 def main() -> None:
-    """Prints the median time of a batch and the ratios to euler-maruyama."""
-    table = Table("batch", "ours", "torchsde-euler", "sdeint", "torchsde-euler / ours", "sdeint / ours")
-    table.title = f"gmm, {STEPS} uniform steps, median milliseconds a batch"
-    for count, rounds in ((256, 60), (10_000, 25)):
+    """Prints median times of a batch, their ratios to euler-maruyama, and the same beyond the network's own time."""
+    names = ("euler-maruyama", "torchsde-euler", "sdeint")
+    table = Table("batch", "run", "ms", "ratio", "ms beyond the network", "ratio")
+    table.title = f"gmm, {STEPS} uniform steps, medians of a batch"
+    for count, rounds in ((256, 100), (10_000, 30)):
         settings = Settings("gmm", samples=count, batch=count, grid="uniform", device="cpu")
         ours, theirs = plan_cells(settings, ["euler-maruyama", "torchsde-euler"], [STEPS])
-        runs = [suite(ours, count), suite(theirs, count), plain_torchsde(ours, count)]
+        runs = [suite(ours, count), suite(theirs, count), plain_torchsde(ours, count), bare_calls(theirs)]
         for run in runs:
             run()
         seconds = [[seconds_of(run, CPU) for run in runs] for _ in range(rounds)]
-        a, b, c = (median(column) for column in zip(*seconds, strict=True))
-        table.add_row(str(count), f"{a * 1e3:.2f}", f"{b * 1e3:.2f}", f"{c * 1e3:.2f}", f"{b / a:.1f}", f"{c / a:.1f}")
+        *medians, bare = (median(column) * 1e3 for column in zip(*seconds, strict=True))
+        for name, ms in zip(names, medians, strict=True):
+            beyond, least = ms - bare, medians[0] - bare
+            table.add_row(
+                f"{count:,}", name, f"{ms:.2f}", f"{ms / medians[0]:.1f}", f"{beyond:.2f}",
+                f"{beyond / least:.1f}" if least > 0.02 * bare else "–", end_section=name == names[-1],
+            )  # fmt: skip
     Console().print(table)
 
 

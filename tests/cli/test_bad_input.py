@@ -5,7 +5,7 @@ import shutil
 from pathlib import Path
 
 import pytest
-from conftest import SMALL, Command
+from commandline import SMALL, Command
 
 PLUGINS = Path(__file__).parent / "user_plugins.py"
 SCORE = ("run", "--task", "gmm")

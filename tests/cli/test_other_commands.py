@@ -8,7 +8,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from conftest import Command
+from commandline import Command
 from rich.cells import cell_len
 
 import sigbench as package

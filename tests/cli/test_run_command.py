@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from conftest import SMALL, Command, interrupt_when
+from commandline import SMALL, Command, interrupt_when
 from rich.cells import cell_len
 
 from sigbench.experiments.cell import Settings, plan_cells
@@ -74,7 +74,7 @@ def test_one_repeat_has_no_interval(sigbench: Command) -> None:
     done = sigbench(*SCORE, "--sampler", "ddim", "--repeats", "1", "--json")
     (record,) = done.records()
     assert {(m["low"], m["high"], m["at_floor"]) for m in record["metrics"].values()} == {(None, None, False)}
-    assert "±?" in sigbench(*SCORE, "--sampler", "ddim", "--repeats", "1").out
+    assert "[?]" in sigbench(*SCORE, "--sampler", "ddim", "--repeats", "1").out
 
 
 def test_the_same_command_gives_the_same_numbers(sigbench: Command) -> None:
@@ -120,6 +120,20 @@ def test_teacher_and_own_step_counts(sigbench: Command) -> None:
     assert [(r["sampler"], r["steps"]) for r in done.records()] == [
         ("euler-maruyama", 300), ("ddim", 7), ("ddim:eta=0.5", 3),
     ]  # fmt: skip
+
+
+def test_a_cell_named_twice_is_measured_once(sigbench: Command) -> None:
+    done = sigbench(*SCORE, "--sampler", "ddim,heun,ddim,ddim@3", "--json")
+    assert [(r["sampler"], r["steps"]) for r in done.records()] == [("ddim", 3), ("heun", 3)]
+
+
+@pytest.mark.parametrize("dtype", ["float32", "float64", "bfloat16"])
+def test_dtypes(sigbench: Command, student: Path, dtype: str) -> None:
+    command = (*SCORE, "--sampler", f"ddim,sigdeg:artifact={student}", "--dtype", dtype, "--json")
+    done = sigbench(*command)
+    assert done.code == 0
+    assert [r["provenance"]["dtype"] for r in done.records()] == [dtype, dtype]
+    assert len({r["metrics"]["w1"]["value"] for r in done.records()}) == 2
 
 
 def test_a_users_grid(sigbench: Command) -> None:

@@ -4,6 +4,7 @@ import json
 import os
 import pty
 import re
+import signal
 import subprocess
 from collections.abc import Callable
 from contextlib import suppress
@@ -11,7 +12,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from conftest import SMALL, Command, Outcome, interrupt_when
+import torch
+from commandline import SMALL, Command, Outcome, interrupt_when
 
 TRAIN = ("train", "--task", "gmm", "--steps", "2-3", "--order", "3", "--width", "16", "--depth", "1")
 
@@ -66,7 +68,7 @@ def test_an_artifact_is_not_overwritten_unasked(trained: Outcome, sigbench: Comm
 def test_ctrl_c_and_the_same_command_again(
     spawn: Callable[..., subprocess.Popen[str]], sigbench: Command, tmp_path: Path
 ) -> None:
-    """An interrupted training ends where an uninterrupted one does: the same weights, bit for bit."""
+    """Exit 3 and a checkpoint, which belongs to this command alone; the artifact comes with the second try."""
     command = (*TRAIN, "--iterations", "150")
     master, slave = pty.openpty()
     process = spawn(*command, "--out", "halves", stderr=slave)
@@ -95,6 +97,30 @@ def test_ctrl_c_and_the_same_command_again(
     assert "belongs to another training (iterations differ)" in other.sentence()
 
     assert sigbench(*command, "--out", "halves").code == 0
-    assert sigbench(*command, "--out", "whole").code == 0
     assert sorted(file.name for file in (tmp_path / "halves").iterdir()) == ["manifest.json", "weights.safetensors"]
+
+
+def test_ctrl_c_cuts_no_update_in_half(sigbench: Command, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Pressed between two optimizers of one update: the weights in the end are those of an uninterrupted training."""
+    command = (*TRAIN, "--iterations", "20")
+    untouched, steps = torch.optim.Adam.step, 0
+
+    def step(self: torch.optim.Adam, *arguments: Any) -> Any:
+        nonlocal steps
+        steps += 1
+        done = untouched(self, *arguments)
+        if steps == 7:
+            signal.raise_signal(signal.SIGINT)
+        return done
+
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    try:
+        with monkeypatch.context() as patch:
+            patch.setattr(torch.optim.Adam, "step", step)
+            assert sigbench(*command, "--out", "halves").code == 3
+    finally:
+        signal.signal(signal.SIGINT, before)
+    assert steps == 7
+    assert sigbench(*command, "--out", "halves").code == 0
+    assert sigbench(*command, "--out", "whole").code == 0
     assert manifest_of(tmp_path / "halves")["sha256"] == manifest_of(tmp_path / "whole")["sha256"]

@@ -46,15 +46,17 @@ def plan(task: str, sampler: str, steps: int = 5, **settings: object) -> Cell:
 
 @dataclass
 class Watch:
-    """Passes another driver's signatures on, and remembers who asked for what; may blank the last moment."""
+    """Passes another driver's signatures on, and remembers what was asked and given; may blank a moment."""
 
     driver: BrownianDriver
     blank: int | None = None
     asked: list[tuple[int, int]] = field(default_factory=list)
+    given: list[tuple[Tensor, Tensor]] = field(default_factory=list)
 
     def signature(self, step: Step, order: int = 1) -> PartialSignature:
         self.asked.append((step.index, order))
         found = self.driver.signature(step, order)
+        self.given += [(moment, moment.clone()) for moment in found.moments]
         if self.blank is None or self.blank >= order:
             return found
         moments = list(found.moments)

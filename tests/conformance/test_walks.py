@@ -62,16 +62,18 @@ def test_states_have_the_shape_of_the_start(task: str, sampler: str) -> None:
 
 @every_pair
 def test_nothing_is_changed_behind(task: str, sampler: str) -> None:
-    """The start and every state stay as they were handed over, and no two of them share memory."""
+    """The start, every state and every signature stay as they were handed over; no two states share memory."""
     cell = plan(task, sampler, 7)
+    watch = Watch(driver_of(cell, 33))
     x = start_of(cell, 33)
     kept, clones = [x], [x.clone()]
     cell.problem.counter.reset()
     with torch.no_grad():
-        for state in cell.sampler.walk(cell.problem, x, cell.grid, driver_of(cell, 33)):
+        for state in cell.sampler.walk(cell.problem, x, cell.grid, watch):
             kept.append(state)
             clones.append(state.clone())
     assert all(torch.equal(now, then) for now, then in zip(kept, clones, strict=True))
+    assert all(torch.equal(now, then) for now, then in watch.given)
     assert len({state.data_ptr() for state in kept}) == len(kept)
 
 

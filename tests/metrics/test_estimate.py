@@ -7,6 +7,8 @@ from hypothesis import strategies as st
 from scipy import stats
 
 from sigbench.metrics.estimate import (
+    DISTANCE_TAILS,
+    EQUAL_TAILS,
     Better,
     Estimate,
     badness,
@@ -28,15 +30,20 @@ def with_ends(
 
 
 @PROPERTY
-@given(values=st.lists(NUMBERS, min_size=2, max_size=20), level=st.sampled_from([0.5, 0.9, 0.95, 0.99]))
-def test_mean_interval_is_that_of_scipy(values: list[float], level: float) -> None:
-    found = mean_interval(values, level)
+@given(
+    values=st.lists(NUMBERS, min_size=2, max_size=20),
+    below=st.sampled_from([0.01, 0.025, 0.04]),
+    above=st.sampled_from([0.01, 0.025, 0.04]),
+)
+def test_mean_interval_is_that_of_scipy(values: list[float], below: float, above: float) -> None:
+    found = mean_interval(values, (below, above))
     assert found.value == pytest.approx(np.mean(values))
     spread = stats.sem(values)
     if spread == 0:
         assert found.low == found.high == pytest.approx(values[0])
     else:
-        low, high = stats.t.interval(level, len(values) - 1, loc=np.mean(values), scale=spread)
+        low = stats.t.interval(1 - 2 * below, len(values) - 1, loc=np.mean(values), scale=spread)[0]
+        high = stats.t.interval(1 - 2 * above, len(values) - 1, loc=np.mean(values), scale=spread)[1]
         size = max(map(abs, values))
         assert found.low == pytest.approx(low, abs=1e-9 * size)
         assert found.high == pytest.approx(high, abs=1e-9 * size)
@@ -72,6 +79,14 @@ def test_estimate_joins_values_and_floor() -> None:
     assert (found.n, found.better, found.method) == (7, "higher", "how")
 
 
+def test_tails_add_up_and_distances_reach_further_up() -> None:
+    assert sum(EQUAL_TAILS) == pytest.approx(sum(DISTANCE_TAILS)) == pytest.approx(0.05)
+    found = estimate([0.3, 0.4, 0.5], [0.1, 0.2, 0.1], n=7, better="lower", method="how")
+    assert found.low is not None
+    assert found.high is not None
+    assert found.high - found.value > found.value - found.low > 0
+
+
 @pytest.mark.parametrize(
     ("better", "low", "high", "at_floor"),
     [  # the floor's interval is [1, 2]
@@ -98,7 +113,7 @@ def test_at_floor(better: Better, low: float, high: float, at_floor: bool) -> No
 def test_without_intervals_nothing_is_at_the_floor(better: Better, missing: int) -> None:
     ends: list[float | None] = [1.0, 2.0, 1.0, 2.0]
     ends[missing] = ends[missing + 1] = None
-    assert not with_ends(*ends, better=better).at_floor
+    assert not with_ends(ends[0], ends[1], ends[2], ends[3], better).at_floor
 
 
 @pytest.mark.parametrize(
@@ -124,8 +139,9 @@ def test_unknown_intervals_overlap_everything() -> None:
 
 
 def test_a_tie_is_an_overlap_or_a_shared_floor() -> None:
-    floor = (0.9, 1.1)
-    far, near, at_floor, also = (with_ends(*ends, *floor) for ends in ((5, 6), (5.5, 7), (0.9, 1.0), (1.05, 1.2)))
+    far, near, at_floor, also = (
+        with_ends(low, high, 0.9, 1.1) for low, high in ((5.0, 6.0), (5.5, 7.0), (0.9, 1.0), (1.05, 1.2))
+    )
     assert tied(far, near)
     assert not tied(far, at_floor)
     assert not overlaps(at_floor, also)
@@ -147,8 +163,8 @@ def test_ties_where_zero_is_best(own: tuple[float, float], best: tuple[float, fl
     one, other = with_ends(*own, *floor, better="zero"), with_ends(*best, *floor, better="zero")
     assert tied(one, other) is tie
     assert tied(other, one) is tie
-    mirrored = (with_ends(-ends[1], -ends[0], *floor, better="zero") for ends in (own, best))
-    assert tied(*mirrored) is tie
+    mirrored, mirrored_best = (with_ends(-ends[1], -ends[0], *floor, better="zero") for ends in (own, best))
+    assert tied(mirrored, mirrored_best) is tie
 
 
 @pytest.mark.parametrize("better", ["lower", "higher", "zero"])

@@ -7,7 +7,7 @@ import pytest
 import torch
 
 from sigbench.records import timing
-from sigbench.records.timing import PeakMemory, median_seconds, seconds_of, synchronize
+from sigbench.records.timing import PeakMemory, seconds_of, synchronize
 
 CPU = torch.device("cpu")
 
@@ -15,19 +15,6 @@ CPU = torch.device("cpu")
 def test_seconds_are_wall_clock_seconds() -> None:
     assert 0.05 <= seconds_of(lambda: time.sleep(0.05), CPU) < 5.0
     assert 0.0 <= seconds_of(lambda: None, CPU) < 1.0
-
-
-@pytest.mark.parametrize("repeats", [1, 4])
-def test_median_leaves_out_the_first_run(monkeypatch: pytest.MonkeyPatch, repeats: int) -> None:
-    durations = iter([100.0, 3.0, 1.0, 5.0, 2.0])
-    now = [0.0]
-
-    def action() -> None:
-        now[0] += next(durations)
-
-    monkeypatch.setattr(timing.time, "perf_counter", lambda: now[0])
-    assert median_seconds(action, CPU, repeats) == {1: 3.0, 4: 2.5}[repeats]
-    assert len(list(durations)) == 4 - repeats
 
 
 def test_peak_memory_sees_an_allocation() -> None:

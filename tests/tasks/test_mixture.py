@@ -1,6 +1,7 @@
 """The mixture tasks: everything that is said to be known in closed form."""
 
 import math
+from collections.abc import Callable
 
 import numpy as np
 import pytest
@@ -96,6 +97,35 @@ def test_score_under_every_schedule(name: str) -> None:
     density = log_density(LINE, float(schedule.alpha(t)), float(schedule.sigma(t)), x)
     (exact,) = torch.autograd.grad(density.sum(), x)
     torch.testing.assert_close(MixtureScore(LINE, schedule, CPU, torch.float64)(t, x.detach()), exact)
+
+
+@LAWS
+def test_gradients_flow_through_several_times(law: GaussianMixture) -> None:
+    """A rollout can be differentiated, though the score remembers each new time that it meets."""
+    schedule = VPLinear()
+    score = MixtureScore(law, schedule, CPU, torch.float64)
+    x = torch.from_numpy(law.sample(50, 0)).requires_grad_()
+    y, exact = x, x
+    for t in (0.9, 0.5, 0.2):
+        y = y + 0.1 * score(t, y)
+        density = log_density(law, float(schedule.alpha(t)), float(schedule.sigma(t)), exact)
+        exact = exact + 0.1 * torch.autograd.grad(density.sum(), exact, create_graph=True)[0]
+    found, expected = (torch.autograd.grad(end.square().sum(), x)[0] for end in (y, exact))
+    torch.testing.assert_close(found, expected)
+
+
+@pytest.mark.parametrize("mode", [torch.no_grad, torch.inference_mode])
+def test_score_at_more_times_than_it_remembers(mode: Callable[[], torch.no_grad]) -> None:
+    times = np.linspace(0.01, 0.99, 2500).tolist()
+    x = torch.from_numpy(LINE.sample(3, 0))
+    score = MixtureScore(LINE, VPLinear(), CPU, torch.float64)
+    with mode():
+        found = [score(t, x).clone() for t in times]
+        again = [score(t, x).clone() for t in times[::-1]]
+    for t, one, other in zip(times, found, again[::-1], strict=True):
+        assert torch.equal(one, other)
+        if t in times[::500]:
+            torch.testing.assert_close(one, MixtureScore(LINE, VPLinear(), CPU, torch.float64)(t, x))
 
 
 @LAWS
