@@ -4,14 +4,13 @@ from collections.abc import Iterator
 
 from torch import Tensor
 
-from sigbench.sampler import Sampler
 from sigbench.sde.brownian import BrownianDriver
 from sigbench.sde.grid import Grid
 from sigbench.sde.problem import SDEProblem
-from sigbench_baselines.additive import additive_diffusion
+from sigbench_baselines.additive import AdditiveScheme, additive_diffusion
 
 
-class SEA(Sampler):
+class SEA(AdditiveScheme):
     """SEA: Euler with the drift taken at the step's mean noise, x + g·(½ΔW + H); strong order 1, one call a step.
 
     The shift removes the largest random part of Euler's error, so that the order stays and the constant falls.

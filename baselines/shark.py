@@ -4,14 +4,13 @@ from collections.abc import Iterator
 
 from torch import Tensor
 
-from sigbench.sampler import Sampler
 from sigbench.sde.brownian import BrownianDriver
 from sigbench.sde.grid import Grid
 from sigbench.sde.problem import SDEProblem
-from sigbench_baselines.additive import additive_diffusion
+from sigbench_baselines.additive import AdditiveScheme, additive_diffusion
 
 
-class ShARK(Sampler):
+class ShARK(AdditiveScheme):
     """ShARK: strong order 3/2 on additive noise with two calls a step, reading ΔW and the space-time area H."""
 
     name = "shark"

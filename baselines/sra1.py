@@ -4,14 +4,13 @@ from collections.abc import Iterator
 
 from torch import Tensor
 
-from sigbench.sampler import Sampler
 from sigbench.sde.brownian import BrownianDriver
 from sigbench.sde.grid import Grid
 from sigbench.sde.problem import SDEProblem
-from sigbench_baselines.additive import additive_diffusion
+from sigbench_baselines.additive import AdditiveScheme, additive_diffusion
 
 
-class SRA1(Sampler):
+class SRA1(AdditiveScheme):
     """SRA1: strong order 3/2 on additive noise with two calls a step, reading ΔW and ∫(W − W_a) du."""
 
     name = "sra1"

@@ -8,13 +8,12 @@ import torch
 from torch import Tensor
 
 from sigbench.errors import BadInput
-from sigbench.sampler import Sampler
 from sigbench.sde.brownian import BrownianDriver
 from sigbench.sde.grid import Grid
 from sigbench.sde.problem import SDEProblem
 from sigbench.sde.signature import MAX_ORDER, PartialSignature
 from sigbench.task import Task
-from sigbench_baselines.additive import additive_diffusion
+from sigbench_baselines.additive import AdditiveScheme, additive_diffusion
 
 _SECOND_ORDER_STREAMS = 4  # value, two first derivatives and the second one pass through the network together
 _FIRST_ORDER_STREAMS = 2
@@ -28,7 +27,7 @@ class _Derivatives(NamedTuple):
     along: Callable[[Tensor], Tensor]
 
 
-class Taylor15(Sampler):
+class Taylor15(AdditiveScheme):
     """Itô–Taylor 1.5: x + hf + gΔW + g(∂f)M₁ + g′(hΔW − M₁) + ½h²(∂ₛf + (∂f)f + ½g²Δf), additive noise.
 
     Derivatives in x are forward-mode. The Laplacian is exact up to `exact_dimensions` coordinates, one pass of
@@ -58,8 +57,12 @@ class Taylor15(Sampler):
         return 2 if prod(problem.shape) <= self.exact_dimensions else 2 + self.probes
 
     def prepare(self, task: Task, problem: SDEProblem, dtype: torch.dtype) -> None:
-        """Declares how many moments it reads in the problem's dimension."""
+        """Declares the moments and calls that the problem's dimension takes; raises BadInput for other noise."""
+        super().prepare(task, problem, dtype)
         self.signature_order = self._order(problem)
+        dimension, exact = prod(problem.shape), prod(problem.shape) <= self.exact_dimensions
+        passes = dimension if exact else self.probes
+        self.nfe_per_step = passes * _SECOND_ORDER_STREAMS + (0 if exact else _FIRST_ORDER_STREAMS) + 1
 
     def walk(self, problem: SDEProblem, x: Tensor, grid: Grid, brownian: BrownianDriver) -> Iterator[Tensor]:
         for step in grid:

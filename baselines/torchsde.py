@@ -15,6 +15,7 @@ from sigbench.sampler import Calculus, Sampler
 from sigbench.sde.brownian import BrownianDriver
 from sigbench.sde.grid import Grid, Step
 from sigbench.sde.problem import SDEProblem
+from sigbench.task import Task
 
 
 class BrownianAdapter:
@@ -112,7 +113,10 @@ class TorchsdeMilstein(_TorchsdeSampler):
 
 
 class TorchsdeSRK(_TorchsdeSampler):
-    """torchsde's stochastic Runge–Kutta: SRA1 on additive noise, whose first stage it computes twice."""
+    """torchsde's stochastic Runge–Kutta: SRA1 on additive noise, whose first stage it computes twice.
+
+    On diagonal noise it is SRID2 with ten drift calls a step, since every stage computes the earlier ones again.
+    """
 
     name, method = "torchsde-srk", "srk"
     citation = "Rößler 2010, by torchsde (Li et al. 2020)"
@@ -120,6 +124,10 @@ class TorchsdeSRK(_TorchsdeSampler):
     weak_order = 2.0
     signature_order = 2
     nfe_per_step = 3
+
+    def prepare(self, task: Task, problem: SDEProblem, dtype: torch.dtype) -> None:
+        """Declares the calls that the problem's noise takes."""
+        self.nfe_per_step = 3 if problem.noise_type == "additive" else 10
 
 
 class TorchsdeHeun(_TorchsdeSampler):

@@ -27,7 +27,8 @@ class Sampler(ABC):
     `weak_order_general` those of weak convergence; for the "ode" family `strong_order` is the order of the
     flow. `calculus` says which drift of a problem it integrates, `problem.drift` or
     `problem.stratonovich_drift`. `signature_order` is the number of moments that it reads of each
-    step (0: it draws no noise), `nfe_per_step` the network calls of a step. Options of a sampler are the
+    step (0: it draws no noise), `nfe_per_step` the network calls of a step; both may depend
+    on the problem, once `prepare` has seen it. Options of a sampler are the
     keyword arguments of its constructor.
     """
 
@@ -41,7 +42,7 @@ class Sampler(ABC):
     weak_order_general: ClassVar[float | None] = None
     calculus: ClassVar[Calculus] = "ito"
     signature_order: int = 1
-    nfe_per_step: ClassVar[int] = 1
+    nfe_per_step: int = 1
 
     @abstractmethod
     def walk(self, problem: "SDEProblem", x: "Tensor", grid: "Grid", brownian: "BrownianDriver") -> "Iterator[Tensor]":

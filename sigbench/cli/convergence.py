@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from sigbench.cli.parsing import split_names
+from sigbench.cli.printing import say
 
 if TYPE_CHECKING:
     from sigbench.experiments.convergence import SamplerConvergence
@@ -62,7 +63,7 @@ def convergence(
     )  # fmt: skip
     study = plan_study(settings)
     for out in study.left_out:
-        _say(f"left out: {out.sampler} {out.reason}.")
+        say(f"left out: {out.sampler} {out.reason}.")
     results: list[SamplerConvergence] = []
     try:
         with _Progress() if sys.stderr.isatty() else nullcontext() as bar:
@@ -71,7 +72,7 @@ def convergence(
                 if json:
                     print(json_module.dumps(result.as_json()), flush=True)
     except KeyboardInterrupt:
-        _say(f"interrupted: {len(results)} samplers are finished.")
+        say(f"interrupted: {len(results)} samplers are finished.")
         raise typer.Exit(3 if results else 4) from None
     if not json:
         _print(settings, study, results)
@@ -79,7 +80,7 @@ def convergence(
         from sigbench.leaderboard.convergence_chart import save_convergence_chart
 
         for file in save_convergence_chart([result.as_json() for result in results], plot):
-            _say(f"the chart is in {file}.")
+            say(f"the chart is in {file}.")
     raise typer.Exit(_exit_code(results))
 
 
@@ -92,9 +93,9 @@ def _exit_code(results: "list[SamplerConvergence]") -> int:
 
 
 def _print(settings: "ConvergenceSettings", study: "Study", results: "list[SamplerConvergence]") -> None:
-    from rich.console import Console
+    from sigbench.cli.printing import TableConsole
 
-    console = Console(highlight=False)
+    console = TableConsole(highlight=False)
     where = "sup over saved times" if settings.sup else "end time"
     console.print(
         f"[bold]{study.task.name}[/bold] · {settings.paths} paths · grid {settings.grid} · strong error at {where} · "
@@ -211,7 +212,3 @@ class _Progress:
         """Shows how many chunks of a group's pass are finished."""
         names = {"sde": "stochastic schemes", "ode": "deterministic samplers", "student": "students"}
         self._progress.update(self._bar, description=names[group], completed=done, total=total)
-
-
-def _say(message: str) -> None:
-    print(f"sigbench: {message}", file=sys.stderr)

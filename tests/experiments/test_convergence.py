@@ -159,8 +159,9 @@ def test_the_exact_path_does_not_depend_on_the_steps(task: str) -> None:
 def test_orders_on_gbm() -> None:
     euler, milstein, srk = study("gbm", "euler-maruyama", "milstein", "torchsde-srk", paths=4000)
     for result, order in ((euler, 0.5), (milstein, 1.0), (srk, 1.5)):
-        assert result.strong.verdict == "agrees"
-        assert result.strong.order == pytest.approx(order, abs=0.12)
+        # One interval in twenty misses, so the verdict may be "not-resolved" here, but never "disagrees".
+        assert result.strong.verdict != "disagrees"
+        assert result.strong.order == pytest.approx(order, abs=0.06)
         assert result.reference.kind == "exact path"
         assert result.reference.error < 1e-13
         assert all(abs(z) < 4 for z in result.reference.expectations.values())
@@ -195,7 +196,7 @@ def test_the_wrong_calculus_converges_to_the_wrong_limit(broken: None) -> None:
     """Fed with the Itô drift, Heun goes at its rate to x₀·exp(μs + σW), which is not Itô's solution."""
     assert self_rate(WrongCalculus(), "gbm") == pytest.approx(1.0, abs=0.1)
     right, wrong = study("gbm", "stochastic-heun", "wrong-calculus")
-    assert right.strong.verdict == "agrees"
+    assert right.strong.order == pytest.approx(1.0, abs=0.06)
     assert wrong.strong.verdict == "disagrees"
     assert wrong.strong.order == pytest.approx(0.0, abs=0.1)
     problem = make_task("gbm").problem(CPU, torch.float64)
@@ -210,8 +211,8 @@ def test_the_wrong_calculus_converges_to_the_wrong_limit(broken: None) -> None:
 
 def test_torchsde_stratonovich_solvers_get_their_drift() -> None:
     for result in study("gbm", "torchsde-heun", "torchsde-midpoint", "torchsde-reversible-heun", paths=4000):
-        assert result.strong.order == pytest.approx(1.0, abs=0.12)
-        assert result.strong.verdict == "agrees"
+        assert result.strong.order == pytest.approx(1.0, abs=0.06)
+        assert result.strong.verdict != "disagrees"
 
 
 def test_deterministic_samplers_against_the_exact_flow() -> None:
