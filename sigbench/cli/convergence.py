@@ -144,7 +144,10 @@ def _order_table(results: "list[SamplerConvergence]") -> Any:
 
 
 def _order_text(order: "OrderEstimate") -> str:
-    return "–" if order.order is None else f"{order.order:.2f} ±{order.half_width:.2f}"
+    if order.order is None or order.half_width is None:
+        return "–"
+    digits = 2 if order.half_width >= 0.01 else 3
+    return f"{order.order:.{digits}f} ±{order.half_width:.{digits}f}"
 
 
 def _declared(order: "OrderEstimate") -> str:
