@@ -19,7 +19,11 @@ from sigbench.sde.signature import MAX_ORDER, PartialSignature
 
 # Pairs (task, sampler) that refuse to be planned, with the words of their reason. A pair that refuses and is not
 # here fails, and so does one that is here and does not refuse.
-REFUSALS: dict[tuple[str, str], str] = {}
+REFUSALS: dict[tuple[str, str], str] = {
+    **{(task, name): "needs a denoiser" for task in ("ou", "gbm") for name in ("ddim", "ddpm", "heun")},
+    **{(task, "sigdeg"): "comes with no Sig-DEG student" for task in ("ou", "gbm")},
+    **{("gbm", name): "is for additive noise" for name in ("sea", "shark", "sra1", "taylor15")},
+}
 
 # Calls that a sampler makes once a walk, beside its calls a step. Only what its docstring says belongs here.
 CALLS_AT_THE_START = {"torchsde-reversible-heun": 1}
