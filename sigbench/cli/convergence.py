@@ -26,9 +26,9 @@ def convergence(
     sampler: Annotated[
         str, typer.Option(help="Samplers, separated by commas [default: every one that has an order here].")
     ] = "",
-    paths: Annotated[int, typer.Option(help="Brownian paths that all samplers share.")] = 64_000,
+    paths: Annotated[int, typer.Option(help="Brownian paths that all samplers share.")] = 65_536,
     levels: Annotated[int, typer.Option(help="Dyadic levels of step sizes, at least 3.")] = 6,
-    coarsest: Annotated[int, typer.Option(help="Steps of the coarsest level; each further one doubles them.")] = 16,
+    coarsest: Annotated[int, typer.Option(help="Steps of the coarsest level; each further one doubles them.")] = 32,
     grid: Annotated[str, typer.Option(help="Family of time grids; students keep their own.")] = "uniform",
     sup: Annotated[
         bool, typer.Option("--sup", help="Strong error as the supremum over the coarsest level's times.")

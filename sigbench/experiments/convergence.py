@@ -1,13 +1,7 @@
-"""The convergence laboratory: strong and weak orders of samplers on shared paths, with intervals.
-
-One pass a group of samplers, streamed in chunks of paths. What is kept of a path is its share of sums over
-blocks of paths, so memory does not grow with paths or steps; the blocks are the units of the bootstrap.
-"""
+"""The convergence laboratory: strong and weak orders of samplers on shared paths, with intervals."""
 
 import math
-import multiprocessing
 from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass
 from math import prod
 from typing import Any, Protocol, runtime_checkable
@@ -15,8 +9,8 @@ from typing import Any, Protocol, runtime_checkable
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from torch import Tensor
 
+from sigbench.experiments.convergence_pass import FUNCTIONS, Progress, Sums, TestFunctions, run_pass
 from sigbench.experiments.convergence_plan import (
     BLOCKS,
     Group,
@@ -25,19 +19,13 @@ from sigbench.experiments.convergence_plan import (
     declared_order,
     declared_weak_order,
 )
-from sigbench.experiments.coupled import Walker, nested_grids, walk_together
 from sigbench.experiments.regression import OrderEstimate, bootstrap_weights, estimate_order
 from sigbench.registry import make_sampler
-from sigbench.sde.noise import NoiseStream, seed_of
-from sigbench.sde.problem import SDEProblem
-from sigbench.sde.signature import MAX_ORDER
 
 Array = NDArray[np.float64]
-Progress = Callable[[str, int, int], None]
 
 REPLICATES = 1000
-CHUNK = 8192  # coordinates that are walked at once: small enough for the caches, large enough for torch
-FUNCTIONS = ("x", "x²", "cos x", "bump")
+FEWER_AND_FEWER = "rarer and rarer paths carry the root mean square: it is far from its limit"
 
 
 @runtime_checkable
@@ -134,25 +122,6 @@ def _order_json(order: OrderEstimate, nfe: Sequence[int]) -> dict[str, Any]:
     }  # fmt: skip
 
 
-class TestFunctions:
-    """x, x², cos x of the first coordinate, and a Gaussian bump at a mode of the truth."""
-
-    __test__ = False  # not a test, whatever pytest thinks of the name
-
-    def __init__(self, truth: Any, dimension: int) -> None:
-        covariance = np.atleast_2d(truth.covariance)
-        self.centre = np.asarray(getattr(truth, "mode", truth.mean), dtype=np.float64).reshape(-1)
-        self.width = 0.25 * math.sqrt(float(np.trace(covariance)) / dimension)
-
-    def __call__(self, x: Tensor) -> Tensor:
-        """Returns the functions' values, float64 of shape (n, 4), at states of shape (n, *shape)."""
-        flat = x.double().flatten(1)
-        first = flat[:, 0]
-        squared = (flat - torch.as_tensor(self.centre, device=x.device)).square().sum(1)
-        bump = torch.exp(squared * (-0.5 / self.width**2))
-        return torch.stack([first, first * first, torch.cos(first), bump], 1)
-
-
 def measure_study(
     study: Study, *, progress: Progress = lambda group, done, total: None
 ) -> Iterator[SamplerConvergence]:
@@ -165,139 +134,6 @@ def measure_study(
         weights = bootstrap_weights(BLOCKS, REPLICATES)
         for spec in plan.samplers:
             yield _sampler_report(study, plan, spec, sums, weights)
-
-
-@dataclass
-class Sums:
-    """What a pass keeps: by track, sums over blocks of paths, and the network calls of one path.
-
-    `errors[key]` has a row a block: the count, Σ|e|², Σ|e| and Σ(φ(X) − φ(reference)) for the test functions;
-    `values[key]`, for references, Σφ and Σφ².
-    """
-
-    errors: dict[str, Array]
-    values: dict[str, Array]
-    calls: dict[str, int]
-
-    def add(self, other: "Sums") -> None:
-        """Adds another chunk's sums."""
-        for mine, theirs in ((self.errors, other.errors), (self.values, other.values)):
-            for key, block in theirs.items():
-                mine[key] = mine[key] + block if key in mine else block
-        self.calls.update(other.calls)
-
-
-def run_pass(study: Study, plan: Plan, progress: Progress = lambda group, done, total: None) -> Sums:
-    """Walks all tracks of a plan over all its paths, in chunks that run side by side on the processor's cores."""
-    size = max(1, CHUNK // prod(study.task.shape))
-    size = min(size, max(2048, -(-plan.paths // 2)))
-    starts = range(0, plan.paths, size)
-    total = Sums({}, {}, {})
-    workers = min(torch.get_num_threads() if study.device.type == "cpu" else 1, len(starts))
-    tasks = [(first, min(size, plan.paths - first)) for first in starts]
-    for done, chunk in enumerate(_in_parallel(study, plan, tasks, workers), start=1):
-        total.add(chunk)
-        progress(plan.group, done, len(starts))
-    return total
-
-
-def _in_parallel(study: Study, plan: Plan, tasks: Sequence[tuple[int, int]], workers: int) -> Iterator[Sums]:
-    """Yields the chunks' sums in order, from worker processes where there are several cores and chunks.
-
-    Processes, not threads: torch's forward-mode derivatives keep one level for the whole process. They are
-    forked, so that a sampler from a user's file need not be importable.
-    """
-    if workers < 2 or "fork" not in multiprocessing.get_all_start_methods():
-        threads = torch.get_num_threads()
-        try:
-            torch.set_num_threads(1)  # a chunk's tensors are too small to share: threads would only wait
-            for first, count in tasks:
-                yield _chunk(study, plan, first, count)
-        finally:
-            torch.set_num_threads(threads)
-        return
-    context = multiprocessing.get_context("fork")
-    with ProcessPoolExecutor(workers, context, initializer=_enter_worker, initargs=(study, plan)) as pool:
-        try:
-            yield from pool.map(_work, tasks)
-        finally:
-            pool.shutdown(wait=False, cancel_futures=True)
-
-
-_inherited: list[tuple[Study, Plan]] = []  # in a worker process: what it was forked to do
-
-
-def _enter_worker(study: Study, plan: Plan) -> None:
-    torch.set_num_threads(1)
-    _inherited[:] = [(study, plan)]
-
-
-def _work(task: tuple[int, int]) -> Sums:
-    return _chunk(*_inherited[0], *task)
-
-
-def _chunk(study: Study, plan: Plan, first: int, count: int) -> Sums:
-    """Walks paths first … first+count−1; they depend on (task, seed, group) alone, not on the chunk."""
-    task, settings = study.task, study.settings
-    problem: SDEProblem = task.problem(study.device, study.dtype)
-    fine = problem.grid(plan.grid, plan.fine_steps)
-    walkers = {}
-    for track in plan.tracks:
-        sampler = track.make(task, problem, _grid_of(fine, track.steps), study.dtype)
-        walkers[track.key] = Walker(track.key, sampler, track.steps)
-    axes: dict[str, str | int] = {"task": task.name, "seed": settings.seed, "study": "convergence"}
-    shared: dict[str, Any] = {"shape": task.shape, "dtype": study.dtype, "device": study.device}
-    start = NoiseStream(seed_of(**axes, purpose="initial"), positions=1, **shared)
-    # The path's normals have float32's 24 bits in every dtype: four times faster to draw, and still one path for all.
-    path = NoiseStream(
-        seed_of(**axes, purpose="brownian", steps=fine.steps), positions=fine.steps * MAX_ORDER,
-        **{**shared, "dtype": torch.float32},
-    )  # fmt: skip
-    x = problem.initial(start.normal(first, count, 0))
-    saved = min(track.steps for track in plan.tracks) if settings.sup else 1
-    compared = [track for track in plan.tracks if track.against is not None]
-    worst = {track.key: torch.zeros(count, dtype=torch.float64, device=study.device) for track in compared}
-    for _ in walk_together(problem, list(walkers.values()), fine, x, _Widened(path, study.dtype), first, saved):
-        for track in compared:
-            assert track.against is not None
-            gap = walkers[track.key].state.double() - walkers[track.against].state.double()
-            worst[track.key] = torch.maximum(worst[track.key], gap.flatten(1).norm(dim=1))
-    block = (torch.arange(first, first + count, device=study.device)) % BLOCKS
-    functions = TestFunctions(task.truth(), prod(task.shape))
-    result = Sums({}, {}, {key: walker.calls for key, walker in walkers.items()})
-    references = {track.against for track in compared}
-    phi = {key: functions(walkers[key].state) for key in references if key is not None}
-    for key, value in phi.items():
-        result.values[key] = _by_block(torch.cat([value, value.square()], 1), block)
-    for track in compared:
-        assert track.against is not None
-        error = torch.nan_to_num(worst[track.key], nan=math.inf)[:, None]
-        change = functions(walkers[track.key].state) - phi[track.against]
-        columns = [torch.ones_like(error), error.square(), error, change]
-        result.errors[track.key] = _by_block(torch.cat(columns, 1), block)
-    return result
-
-
-class _Widened:
-    """A noise stream whose numbers are handed on in another dtype."""
-
-    def __init__(self, stream: NoiseStream, dtype: torch.dtype) -> None:
-        self._stream, self._dtype = stream, dtype
-
-    def normal(self, first: int, count: int, position: int) -> Tensor:
-        """Returns the stream's numbers at `position`, shape (count, *shape)."""
-        return self._stream.normal(first, count, position).to(self._dtype)
-
-
-def _grid_of(fine: Any, steps: int) -> Any:
-    return nested_grids(fine, (fine.steps // steps).bit_length() - 1)[-1]
-
-
-def _by_block(values: Tensor, block: Tensor) -> Array:
-    """Sums the rows (n, F) by block, shape (BLOCKS, F)."""
-    sums = torch.zeros(BLOCKS, values.shape[1], dtype=torch.float64, device=values.device)
-    result: Array = sums.index_add_(0, block, values).cpu().numpy()
-    return result
 
 
 @dataclass(frozen=True, slots=True)
@@ -347,10 +183,12 @@ def _sampler_report(study: Study, plan: Plan, spec: str, sums: Sums, weights: Ar
     h = problem.horizon / np.array(steps, dtype=np.float64)
     blocks, size = BLOCKS, plan.paths
 
-    def fit(error: Sequence[float], replicates: Sequence[Array], own: float, expected: float | None) -> OrderEstimate:
+    def fit(
+        error: Sequence[float], replicates: Sequence[Array], own: float, expected: float | None, doubt: str = ""
+    ) -> OrderEstimate:
         return estimate_order(
             steps, h, np.array(error), np.stack(replicates, 1), np.full(len(steps), own),
-            blocks=blocks, paths=size, expected=expected,
+            blocks=blocks, paths=size, expected=expected, doubt=doubt,
         )  # fmt: skip
 
     expected = declared_order(sampler, problem.noise_type)
@@ -367,10 +205,26 @@ def _sampler_report(study: Study, plan: Plan, spec: str, sums: Sums, weights: Ar
     return SamplerConvergence(
         study.task.name, spec, plan.group, plan.paths, reference, tuple(sums.calls[track.key] for track in tracks),
         strong=fit([e.absolute for e in levels], [e.absolute_replicates for e in levels], reference.error, expected),
-        strong_rms=fit([e.rms for e in levels], [e.rms_replicates for e in levels], reference.rms_error, expected),
+        strong_rms=fit(
+            [e.rms for e in levels], [e.rms_replicates for e in levels], reference.rms_error, expected,
+            FEWER_AND_FEWER if _tail_grows(levels) else "",
+        ),
         weak=fit([value for value, _ in weak], [r for _, r in weak], reference.weak_error, weak_expected),
         functions=functions,
     )  # fmt: skip
+
+
+def _tail_grows(levels: Sequence[_Errors]) -> bool:
+    """Whether the root mean square grows against the mean absolute error from the coarsest level to the finest.
+
+    In the limit error/h^p has a law of its own and their ratio is constant. Where the ratio grows, by more than 3
+    standard errors, the root mean square is not yet near its limit: rarer and rarer paths carry it.
+    """
+    with np.errstate(all="ignore"):
+        first, last = (np.log(level.rms_replicates / level.absolute_replicates) for level in (levels[0], levels[-1]))
+        growth = math.log(levels[-1].rms / levels[-1].absolute) - math.log(levels[0].rms / levels[0].absolute)
+        noise = float(np.std(last - first, ddof=1))
+    return bool(growth > max(3.0 * noise, math.log(1.5)))
 
 
 def _scale(values: Array, errors: Array) -> Array:

@@ -43,9 +43,9 @@ class ConvergenceSettings:
 
     task: str
     samplers: tuple[str, ...] = ()
-    paths: int = 64_000
+    paths: int = 65_536
     levels: int = 6
-    coarsest: int = 16
+    coarsest: int = 32
     grid: str = "uniform"
     sup: bool = False
     dtype: str = "float64"
@@ -73,7 +73,11 @@ class Track:
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """One pass: a group's samplers on one fine grid, its levels, and the tracks to walk, references included."""
+    """One pass: a group's samplers on one fine grid, its levels, and the tracks to walk, references included.
+
+    `pilot` names a simple scheme and two better ones, whose coarse walks choose the paths that are worth a fine one;
+    it is empty where every path is walked.
+    """
 
     group: Group
     grid: str
@@ -85,6 +89,13 @@ class Plan:
     kind: dict[str, str]  # by reference key: what it is, in words
     tracks: tuple[Track, ...]
     paths: int
+    pilot: tuple[str, str, str] | None = None
+
+    @property
+    def pilot_levels(self) -> tuple[int, ...]:
+        """The two levels in the middle, where the pilot walks."""
+        middle = len(self.levels) // 2
+        return self.levels[middle - 1 : middle + 1]
 
 
 @dataclass(frozen=True)
@@ -161,6 +172,8 @@ def _obstacle(sampler: Sampler, task: Task, problem: SDEProblem, dtype: torch.dt
     """Why a sampler has no order on this problem, "" where it has one."""
     if sampler.needs == "denoiser" and not isinstance(problem, ReverseDiffusion):
         return f"needs a denoiser, and the task {task.name!r} has none"
+    if sampler.additive_only and problem.noise_type != "additive":
+        return f"is for additive noise, and that of {task.name!r} is {problem.noise_type}"
     if sampler.family == "student":
         if task.teacher is None:
             return f"is a student, and the task {task.name!r} has no teacher"
@@ -207,6 +220,11 @@ def _flow(task: Task, problem: SDEProblem, grid: Grid, dtype: torch.dtype) -> Sa
 
 def reference_schemes(noise: NoiseType) -> list[str]:
     """Returns the registered schemes fit to be a reference, fewest network calls first, then by name."""
+    return [name for name, order in _schemes(noise) if order >= REFERENCE_ORDER]
+
+
+def _schemes(noise: NoiseType) -> list[tuple[str, float]]:
+    """The registered stochastic schemes and their strong orders, fewest network calls first, then by name."""
     found = []
     for name in sampler_names():
         try:
@@ -214,9 +232,9 @@ def reference_schemes(noise: NoiseType) -> list[str]:
         except SigbenchError:
             continue
         order = cls.strong_order if noise == "additive" else cls.strong_order_general
-        if cls.family == "sde" and order is not None and order >= REFERENCE_ORDER:
-            found.append((cls.nfe_per_step, name))
-    return [name for _, name in sorted(found)]
+        if cls.family == "sde" and order is not None:
+            found.append((cls.nfe_per_step, name, order))
+    return [(name, order) for _, name, order in sorted(found)]
 
 
 def _level_steps(settings: ConvergenceSettings) -> tuple[int, ...]:
@@ -269,9 +287,10 @@ def _plan_sde(
         Track(main, _registered(schemes[0]), fine, other),
         Track(other, _registered(schemes[1]), fine, main),
     ]  # fmt: skip
+    simple = next(name for name, order in _schemes(problem.noise_type) if order < REFERENCE_ORDER)
     return Plan(
         "sde", grid, fine, levels, tuple(specs), references, {main: other, other: main}, kind,
-        (*tracks, *_level_tracks(specs, levels, references)), settings.paths,
+        (*tracks, *_level_tracks(specs, levels, references)), settings.paths, (simple, schemes[0], schemes[1]),
     )  # fmt: skip
 
 

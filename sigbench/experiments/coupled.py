@@ -1,12 +1,11 @@
 """Many samplers at many step sizes on the same Brownian paths, in one streamed pass.
 
-The finest grid's signatures are drawn one after another and folded upwards by Chen's identity, as a binary
-counter carries: two neighbours make one signature of the next coarser grid. A sampler's walk is a generator,
-so it is moved on by one step whenever the signature of that step is ready. Memory holds one state a walker and
-one waiting signature a level, whatever the number of steps.
+The path is known on the coarsest grid first, and each step is split in two by conditional sampling, depth first.
+A sampler's walk is a generator, so it is moved on by one step whenever the signature of that step is known. Memory
+holds one state a walker and one signature a level, whatever the number of steps; more levels refine the same path.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 
 import torch
@@ -14,11 +13,12 @@ from torch import Tensor
 
 from sigbench.errors import BadInput
 from sigbench.sampler import Sampler
-from sigbench.sde.brownian import BrownianDriver, FreshBrownian
+from sigbench.sde.brownian import BrownianDriver
 from sigbench.sde.grid import Grid, Step
 from sigbench.sde.noise import Noise
 from sigbench.sde.problem import ReverseDiffusion, SDEProblem
-from sigbench.sde.signature import MAX_ORDER, PartialSignature
+from sigbench.sde.refinement import as_signature, split
+from sigbench.sde.signature import PartialSignature
 
 
 class ExactPath(Sampler):
@@ -105,53 +105,82 @@ class Walker:
         self.calls += counter.calls - before
 
 
-def nested_grids(fine: Grid, depths: int) -> list[Grid]:
-    """Returns `fine` and every grid that halves its steps, `depths` times; the number of steps must allow it."""
-    if fine.steps % 2**depths:
-        raise ValueError(f"{fine.steps} steps cannot be halved {depths} times")
-    return [Grid(fine.name, fine.times[:: 2**depth]) for depth in range(depths + 1)]
+def nested_grids(fine: Grid, coarsest: int) -> list[Grid]:
+    """Returns the grids of `coarsest`, 2·coarsest, … steps up to `fine`, whose times they share."""
+    depths = (fine.steps // coarsest).bit_length() - 1
+    if coarsest << depths != fine.steps:
+        raise ValueError(f"{fine.steps} steps are no {coarsest} steps split in two again and again")
+    return [Grid(fine.name, fine.times[:: 2 ** (depths - depth)]) for depth in range(depths + 1)]
+
+
+class DyadicPath:
+    """Brownian paths on nested grids, coarsest first: whitened signatures of `order` moments for every step.
+
+    A step's normals, and those that split it, lie at positions of its own in `noise`, so that the path does not
+    depend on how far it is refined; samples first … first+count−1 are drawn, and grids[-1].steps × order positions
+    needed. The steps of the coarsest grids may be given instead, as `known[depth][index]` of shape
+    (order, n, *shape).
+    """
+
+    def __init__(
+        self,
+        grids: Sequence[Grid],
+        order: int,
+        noise: Noise,
+        first: int,
+        count: int,
+        known: Sequence[Sequence[Tensor]] = (),
+    ) -> None:
+        self.grids, self.order, self._known = grids, order, known
+        self._noise, self._first, self._count = noise, first, count
+
+    def root(self, index: int) -> Tensor:
+        """Returns the whitened moments of a step of the coarsest grid."""
+        return self._known[0][index] if self._known else self._draw(index)
+
+    def children(self, depth: int, index: int, parent: Tensor) -> tuple[Tensor, Tensor]:
+        """Returns those of the two parts of a step, the steps 2·index and 2·index + 1 of the next grid."""
+        if depth + 1 < len(self._known):
+            return self._known[depth + 1][2 * index], self._known[depth + 1][2 * index + 1]
+        start, middle, end = self.grids[depth + 1].times[2 * index : 2 * index + 3]
+        ratio = round((middle - start) / (end - start), 12)  # equal parts share one matrix
+        return split(parent, self._draw(self.grids[depth].steps + index), ratio)
+
+    def _draw(self, step: int) -> Tensor:
+        start = step * self.order
+        return torch.stack([self._noise.normal(self._first, self._count, start + k) for k in range(self.order)])
+
+
+Listener = Callable[[int, int, Tensor], None]
 
 
 def walk_together(
-    problem: SDEProblem,
-    walkers: Sequence[Walker],
-    fine: Grid,
-    x: Tensor,
-    noise: Noise,
-    first: int,
-    saved_steps: int,
+    problem: SDEProblem, walkers: Sequence[Walker], path: DyadicPath, x: Tensor, listen: Listener | None = None
 ) -> Iterator[int]:
-    """Moves all walkers along the paths first … first+n−1 of `noise`; yields at each of `saved_steps` equal parts.
+    """Moves all walkers along `path` from `x`; yields after each step of the coarsest grid, where all have arrived.
 
-    Each walker's number of steps is that of `fine` divided by a power of two, and `saved_steps` divides them
-    all, so that at a yield every walker stands at the same time. The noise stream needs
-    fine.steps × MAX_ORDER positions. Gradients are off, inside the generator as well.
+    Each walker's number of steps is that of one of the path's grids. `listen(depth, index, whitened)` hears of
+    every step's signature. Gradients are off, inside the generator as well.
     """
-    depth_of = {walker.key: (fine.steps // walker.steps).bit_length() - 1 for walker in walkers}
-    top = max(depth_of.values())
-    grids = nested_grids(fine, top)
-    at: list[list[Walker]] = [[w for w in walkers if depth_of[w.key] == depth] for depth in range(top + 1)]
-    reads = [max((w.sampler.signature_order for w in level), default=0) for level in at]
-    carried = [max(reads[depth:]) for depth in range(top + 1)]
-    driver = FreshBrownian(noise, first, len(x), MAX_ORDER)
-    waiting: list[PartialSignature | None] = [None] * (top + 1)
+    depth_of = {grid.steps: depth for depth, grid in enumerate(path.grids)}
+    at: list[list[Walker]] = [[w for w in walkers if depth_of[w.steps] == depth] for depth in range(len(path.grids))]
+    lengths = [[step.h for step in grid] for grid in path.grids]
     for walker in walkers:
-        walker.start(problem, x, grids[depth_of[walker.key]])
-    every = fine.steps // saved_steps
-    for step in fine:
-        signature = driver.signature(step, carried[0]) if carried[0] else PartialSignature(step.h, ())
-        index = step.index
-        for depth, level in enumerate(at):
-            with torch.no_grad():
-                for walker in level:
-                    walker.advance(index, signature)
-            if depth == top:
-                break
-            narrow = signature.truncated(carried[depth + 1])
-            half = waiting[depth]
-            if half is None:
-                waiting[depth] = narrow
-                break
-            signature, waiting[depth], index = half.then(narrow), None, index // 2
-        if (step.index + 1) % every == 0:
-            yield (step.index + 1) // every
+        walker.start(problem, x, path.grids[depth_of[walker.steps]])
+
+    def descend(depth: int, index: int, whitened: Tensor) -> None:
+        if listen is not None:
+            listen(depth, index, whitened)
+        if at[depth]:
+            signature = as_signature(whitened, lengths[depth][index])
+            for walker in at[depth]:
+                walker.advance(index, signature)
+        if depth + 1 < len(path.grids):
+            first, second = path.children(depth, index, whitened)
+            descend(depth + 1, 2 * index, first)
+            descend(depth + 1, 2 * index + 1, second)
+
+    for index in range(path.grids[0].steps):
+        with torch.no_grad():
+            descend(0, index, path.root(index))
+        yield index

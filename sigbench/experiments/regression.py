@@ -1,16 +1,20 @@
 """The order of convergence from errors at several step sizes: which levels count, the slope, its interval.
 
-Everything here is a pure function of numbers. The order is the slope of a weighted line through log error over
-log h. A level counts only where its error stands above three of its standard errors and above three times the
-reference's error. Through those levels goes log e = a + p·log h + b·h^q by weighted least squares, once with q = 1 and
-once with q = 2; p is the mean of the two. The last term is the pre-asymptotic bend, so that p is the order in the
-limit, and its interval pays for not knowing b nor q. Coarse levels lie beyond the bend, and are left out, as long as
-leaving the coarsest out moves p by more than noise can. The interval adds to the spread of p over bootstrap
-replicates (Student's quantile, since blocks of paths are the independent units) three quarters of the distance
-between the two fits, and what the reference's error could hide.
+Everything here is a pure function of numbers. A level counts only where its error stands above three of its standard
+errors and above three times the reference's error. Through the logarithms of those errors goes
+
+    log e(h) = a + p·log h + b₁·h^½ + b₂·h + b₃·h² + b₄·h⁴ + noise,
+
+p being the order in the limit and the last terms the pre-asymptotic bend. The noise has the covariance that a
+bootstrap over blocks of paths gives; the b are normal with mean 0 and scale τ at the coarsest level (2τ for b₁:
+the errors of stochastic schemes go in powers of h^½), and τ is half-normal with scale 0.3. So p has a posterior law in closed form but for τ, which is summed over: where the errors lie
+on a line τ is found small and the interval is that of a weighted regression, where they bend the interval pays for
+what the bend may hide (Bayesian extrapolation to h = 0; compare Oates et al. 2025, Probabilistic Richardson
+extrapolation). The coarsest level lies before the bend, and is left out, as long as its estimated departure from the
+power law exceeds 30 % and more than four levels are left.
 
 A strong order is a bound on the error, so a scheme may be faster than it declares on a kind problem. The verdict
-is "disagrees" where the whole interval lies below the declared order.
+is "disagrees" where the declared order lies above 99.9 % of the posterior law.
 """
 
 import math
@@ -20,7 +24,7 @@ from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy import stats
+from scipy import optimize, stats
 
 Array = NDArray[np.float64]
 Verdict = Literal["agrees", "disagrees", "not-resolved"]
@@ -28,10 +32,12 @@ Verdict = Literal["agrees", "disagrees", "not-resolved"]
 LEVEL = 0.95
 NOISE_FACTOR = 3.0  # an error below 3 standard errors may be noise
 REFERENCE_FACTOR = 3.0  # an error below 3 times the reference's own is not the scheme's alone
-BEND_POWERS = (1, 2)  # the powers of h that may follow the leading one
-BEND_FACTOR = 0.75  # by simulation: half misses bends that one of the two powers fits, one is needlessly wide
+BENDS = {0.5: 2.0, 1.0: 1.0, 2.0: 1.0, 4.0: 1.0}  # by power of h, the scale of its coefficient in units of τ
+BEND_SCALES = np.geomspace(1e-3, 2.0, 18)  # the values of τ that are summed over
+BEND_SCALE = 0.3  # of τ's own law
+LARGEST_BEND = 0.3
 MIN_LEVELS = 3
-STRICT = 1.7  # an interval of 99.9 % over one of 95 %
+ACCUSATION = 0.999  # a study makes dozens of intervals of which one in twenty misses: an accusation takes more
 RESOLUTION = 0.25  # half the gap between neighbouring orders (½, 1, 1½, 2): a wider interval tells nothing apart
 
 
@@ -55,7 +61,7 @@ class LevelError:
 
 @dataclass(frozen=True, slots=True)
 class OrderEstimate:
-    """An order with its 95 % interval and verdict; the ends are None where fewer than 3 levels count.
+    """An order, the middle of its 95 % interval, with verdict; order and ends are None where fewer than 3 levels count.
 
     `advice` says what would resolve a verdict "not-resolved", and is empty otherwise.
     """
@@ -75,29 +81,94 @@ class OrderEstimate:
 
 
 @dataclass(frozen=True, slots=True)
-class Slope:
-    """The exponent p of a fit, and its loading on each level's log error, shape (L,): p = loadings·log e."""
+class Posterior:
+    """The law of the order: a mixture over τ of normal laws, shape (T,) each, and what else the fit says.
 
-    value: float
-    loadings: Array
-
-
-def fit_slope(h: Array, log_error: Array, sigma: Array, bend: int | None) -> Slope:
-    """Returns p of log e = a + p·log h (+ b·h^bend where it is given), weighted by 1/sigma².
-
-    All arrays have shape (L,), with L at least 2, and at least 3 with a bend.
+    `loadings` (L,) are the weights of the log errors in the mean order, and `departure` is the estimated bend of the
+    coarsest level.
     """
-    columns = [np.ones_like(h), np.log(h / h[0])] + ([] if bend is None else [(h / h[0]) ** bend])
-    root = 1.0 / np.maximum(sigma, 1e-9 * float(np.max(sigma)) + 1e-300)
-    design = np.stack(columns, 1) * root[:, None]
-    loadings: Array = np.linalg.pinv(design)[1] * root
-    return Slope(float(loadings @ log_error), loadings)
+
+    weights: Array
+    means: Array
+    deviations: Array
+    loadings: Array
+    departure: float
+
+    def quantile(self, level: float) -> float:
+        """Returns the order below which the posterior has the given mass."""
+        low, high = self.means - 9 * self.deviations, self.means + 9 * self.deviations
+
+        def excess(order: float) -> float:
+            return float(self.weights @ stats.norm.cdf((order - self.means) / self.deviations)) - level
+
+        return float(optimize.brentq(excess, low.min(), high.max()))
 
 
-def fit_limit(h: Array, log_error: Array, sigma: Array) -> tuple[Slope, float]:
-    """Returns the mean of the exponents with a bend of power 1 and of power 2, and the distance between them."""
-    one, two = (fit_slope(h, log_error, sigma, power) for power in BEND_POWERS)
-    return Slope(0.5 * (one.value + two.value), 0.5 * (one.loadings + two.loadings)), abs(one.value - two.value)
+def fit_order(h: Array, log_error: Array, covariance: Array) -> Posterior:
+    """Returns the law of the order for log errors (L,), coarsest first, with noise of a covariance (L, L)."""
+    design = np.stack([np.ones_like(h), np.log(h / h[0])], 1)
+    bends = np.stack([scale * (h / h[0]) ** power for power, scale in BENDS.items()], 1)
+    bends = bends @ bends.T
+    fits = [_generalised_least_squares(design, log_error, covariance, scale**2 * bends) for scale in BEND_SCALES]
+    evidence = np.array([fit.log_evidence for fit in fits])
+    # On a geometric grid the half-normal density takes another factor τ.
+    weights = BEND_SCALES * np.exp(evidence - evidence.max() - 0.5 * (BEND_SCALES / BEND_SCALE) ** 2)
+    weights /= weights.sum()
+    return Posterior(
+        weights,
+        np.array([fit.slope for fit in fits]),
+        np.sqrt([fit.variance for fit in fits]),
+        weights @ np.stack([fit.loadings for fit in fits]),
+        float(weights @ np.array([fit.departure for fit in fits])),
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class _Fit:
+    slope: float
+    variance: float
+    loadings: Array
+    departure: float
+    log_evidence: float
+
+
+def _generalised_least_squares(design: Array, y: Array, noise: Array, bend: Array) -> _Fit:
+    """The fit for one τ, flat in a and p; the evidence is the restricted likelihood."""
+    total = noise + bend + 1e-12 * np.eye(len(y))
+    solved = np.linalg.solve(total, np.column_stack([design, y]))
+    information = design.T @ solved[:, :2]
+    covariance = np.linalg.inv(information)
+    loadings = covariance @ solved[:, :2].T
+    residual = y - design @ (loadings @ y)
+    weighted = np.linalg.solve(total, residual)
+    evidence = -0.5 * (np.linalg.slogdet(total)[1] + np.linalg.slogdet(information)[1] + residual @ weighted)
+    return _Fit(
+        float(loadings[1] @ y), float(covariance[1, 1]), loadings[1], float(bend[0] @ weighted), float(evidence)
+    )
+
+
+def noise_covariance(logs: Array) -> Array:
+    """Returns the covariance (L, L) of replicates (R, L) of log errors, coarsest level first.
+
+    A finer level's deviation is never taken smaller than a coarser one's: where the few paths that carry a level's
+    error happen to be missing, both the error and its bootstrap deviation come out too small.
+    """
+    deviations = np.maximum.accumulate(np.std(logs, axis=0, ddof=1))
+    with np.errstate(divide="ignore", invalid="ignore"):
+        correlation = np.nan_to_num(np.corrcoef(logs, rowvar=False))
+    np.fill_diagonal(correlation, 1.0)
+    covariance: Array = correlation * np.outer(deviations, deviations)
+    return covariance
+
+
+def first_below_bend(h: Array, log_error: Array, covariance: Array) -> tuple[int, Posterior]:
+    """Returns the index of the coarsest level below the bend, and the law of the order from there on."""
+    first = 0
+    while True:
+        posterior = fit_order(h[first:], log_error[first:], covariance[first:, first:])
+        if abs(posterior.departure) <= LARGEST_BEND or len(h) - first <= MIN_LEVELS + 1:
+            return first, posterior
+        first += 1
 
 
 def bootstrap_weights(blocks: int, replicates: int, seed: int = 0) -> Array:
@@ -121,54 +192,6 @@ def usable_levels(error: Array, spread: Array, reference: Array) -> list[str]:
     return reasons
 
 
-@dataclass(frozen=True, slots=True)
-class Fit:
-    """The levels from index `first` to the finest, their exponent, and the parts of the interval's half-width."""
-
-    first: int
-    slope: float
-    random: float
-    bend: float
-    shift: float
-
-    @property
-    def half_width(self) -> float:
-        """Random and bend part add as squares, the shift that the reference allows adds to them."""
-        return math.hypot(self.random, self.bend) + self.shift
-
-
-def first_below_bend(h: Array, log_error: Array, logs: Array, sigma: Array) -> int:
-    """Returns the index of the coarsest level below the pre-asymptotic bend; at least 3 levels remain.
-
-    Arrays run from the coarsest to the finest level, shape (L,); `logs` are bootstrap replicates of log error,
-    shape (R, L), and `sigma` their standard deviations.
-    """
-    first = 0
-    while len(h) - first > MIN_LEVELS:
-        wide, _ = fit_limit(h[first:], log_error[first:], sigma[first:])
-        narrow, _ = fit_limit(h[first + 1 :], log_error[first + 1 :], sigma[first + 1 :])
-        loadings = wide.loadings - np.insert(narrow.loadings, 0, 0.0)
-        if abs(wide.value - narrow.value) <= 2.5 * float(np.std(logs[:, first:] @ loadings, ddof=1)):
-            break
-        first += 1
-    return first
-
-
-def fit_order(h: Array, log_error: Array, logs: Array, ratio: Array, quantile: float) -> Fit:
-    """Returns the fit over the levels below the bend; `ratio` (L,) is the reference's error over the level's."""
-    sigma = np.std(logs, axis=0, ddof=1)
-    first = first_below_bend(h, log_error, logs, sigma)
-    part = slice(first, None)
-    slope, disagreement = fit_limit(h[part], log_error[part], sigma[part])
-    return Fit(
-        first,
-        slope.value,
-        random=quantile * float(np.std(logs[:, part] @ slope.loadings, ddof=1)),
-        bend=BEND_FACTOR * disagreement,
-        shift=float(np.abs(slope.loadings) @ np.log1p(ratio[part])),
-    )
-
-
 def estimate_order(
     steps: Sequence[int],
     h: Array,
@@ -179,11 +202,13 @@ def estimate_order(
     blocks: int,
     paths: int,
     expected: float | None,
+    doubt: str = "",
 ) -> OrderEstimate:
     """Returns the order of errors (L,), coarsest level first, with bootstrap replicates of them (R, L).
 
     `reference` (L,) is the reference's own error, `blocks` the number of independent blocks of paths behind the
-    replicates, and `paths` the number of paths, from which the advice is computed.
+    replicates, and `paths` the number of paths, from which the advice is computed. With a `doubt` the order is
+    measured and the verdict withheld, the doubt being the advice.
     """
     with np.errstate(all="ignore"):
         spread = np.nan_to_num(np.std(replicates, axis=0, ddof=1), nan=np.inf, posinf=np.inf)
@@ -194,14 +219,18 @@ def estimate_order(
     verdict: Verdict = "not-resolved"
     advice = _advice(error, spread, reference, reasons, paths) if len(usable) < MIN_LEVELS else ""
     if not advice:
-        with np.errstate(divide="ignore", invalid="ignore"):
-            logs = np.log(np.maximum(replicates[:, usable], error[usable] * 1e-3))
-        fit = fit_order(h[usable], np.log(error[usable]), logs, reference[usable] / error[usable], quantile)
-        for i in usable[: fit.first]:
+        logs = np.log(np.maximum(replicates[:, usable], error[usable] * 1e-3))
+        first, posterior = first_below_bend(h[usable], np.log(error[usable]), noise_covariance(logs))
+        for i in usable[:first]:
             reasons[i] = "bend"
-        order, half = fit.slope, fit.half_width
-        low, high = order - half, order + half
-        verdict, advice = _judge(fit, expected, paths)
+        counted = usable[first:]
+        shift = float(np.abs(posterior.loadings) @ np.log1p(reference[counted] / error[counted]))
+        low, high = posterior.quantile(0.5 - LEVEL / 2) - shift, posterior.quantile(0.5 + LEVEL / 2) + shift
+        order = 0.5 * (low + high)
+        verdict, advice = ("not-resolved", doubt) if doubt else _judge(posterior, shift, low, high, expected)
+        if verdict == "not-resolved" and not advice:
+            counted_covariance = noise_covariance(logs)[first:, first:]
+            advice = _what_resolves(h[counted], np.log(error[counted]), counted_covariance, shift, paths)
     allowance = quantile * spread + reference
     bottom = np.maximum(error - np.where(np.isfinite(error), allowance, 0.0), 0.0)
     levels = tuple(
@@ -214,25 +243,29 @@ def estimate_order(
     return OrderEstimate(order, low, high, expected, verdict, levels, advice)
 
 
-def _judge(fit: Fit, expected: float | None, paths: int) -> tuple[Verdict, str]:
-    """The verdict, and what would resolve it or what else is to be said.
-
-    "Disagrees" accuses, and a study makes dozens of intervals of which one in twenty misses: it takes one that
-    is STRICT times as wide.
-    """
-    half = fit.half_width
+def _judge(
+    posterior: Posterior, shift: float, low: float, high: float, expected: float | None
+) -> tuple[Verdict, str]:
+    """The verdict, and what else is to be said."""
     if expected is None:
         return "not-resolved", "the sampler declares no order to compare with"
-    if fit.slope + STRICT * half < expected:
+    if posterior.quantile(0.5 + ACCUSATION / 2) + shift < expected:
         return "disagrees", ""
-    if half > RESOLUTION or fit.slope + half < expected:
-        if fit.random > 0.5 * half:
-            factor = max((half / RESOLUTION) ** 2, STRICT**2)
-            return "not-resolved", f"about {_round_up(paths * factor)} paths would resolve it"
-        return "not-resolved", "finer levels would resolve it: the slope still bends"
-    if fit.slope - STRICT * half > expected:
+    if 0.5 * (high - low) > RESOLUTION or high < expected:
+        return "not-resolved", ""
+    if posterior.quantile(0.5 - ACCUSATION / 2) - shift > expected:
         return "agrees", "faster than declared: an order is a bound, and this problem does not reach it"
     return "agrees", ""
+
+
+def _what_resolves(h: Array, log_error: Array, covariance: Array, shift: float, paths: int) -> str:
+    """How many paths would make the interval narrow, as far as paths can: a bend asks for finer levels."""
+    for factor in (3.0, 4.0, 6.0, 8.0, 12.0, 16.0, 32.0, 64.0):
+        posterior = fit_order(h, log_error, covariance / factor)
+        half = 0.5 * (posterior.quantile(0.5 + LEVEL / 2) - posterior.quantile(0.5 - LEVEL / 2)) + shift
+        if half <= RESOLUTION:
+            return f"about {_round_up(paths * factor)} paths would resolve it"
+    return "finer levels would resolve it: the slope still bends"
 
 
 def _advice(error: Array, spread: Array, reference: Array, reasons: Sequence[str], paths: int) -> str:

@@ -52,9 +52,9 @@ def test_tables_fit_80_columns_and_name_who_is_left_out(
     assert max(map(len, out.splitlines())) <= 80
     for name in ("euler-maruyama", "milstein", "torchsde-srk", "torchsde-reversible-heun"):
         assert name in out
-    assert re.search(r"left out: shark declares no strong order for diagonal noise", err)
+    assert re.search(r"left out: shark is for additive noise", err)
     assert re.search(r"left out: ddim needs a denoiser", err)
-    assert re.search(r"left out: sigdeg is a student", err)
+    assert re.search(r"left out: sigdeg needs a denoiser", err)
 
 
 def test_the_chart_is_saved_as_png_and_svg(
@@ -79,9 +79,9 @@ def test_the_chart_is_saved_as_png_and_svg(
         (["--task", "gmm", "--levels", "14"], r"need a reference of .* steps"),
         (["--task", "gmm", "--sampler", "ddpm"], r"ddpm cannot be measured on 'gmm': it declares no strong order"),
         (["--task", "gmm", "--sampler", "ddim:eta=0.5"], r"draws noise that no path determines"),
-        (["--task", "gbm", "--sampler", "shark"], r"no strong order for diagonal noise"),
+        (["--task", "gbm", "--sampler", "shark"], r"is for additive noise"),
         (["--task", "ou", "--sampler", "ddim"], r"needs a denoiser, and the task 'ou' has none"),
-        (["--task", "ou", "--sampler", "sigdeg"], r"is a student, and the task 'ou' has no teacher"),
+        (["--task", "ou", "--sampler", "sigdeg"], r"needs a denoiser, and the task 'ou' has none"),
         (["--task", "gmm", "--grid", "unform"], r"unknown grid 'unform': did you mean 'uniform'"),
         (["--task", "gmm", "--grid", "1,0.5,0.001"], r"a family of grids"),
         (["--task", "ou", "--dtype", "bfloat16"], r"bfloat16 is too coarse"),
