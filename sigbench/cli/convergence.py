@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from sigbench.experiments.regression import OrderEstimate
 
 
-PARTS = {"strong (mean absolute)": "strong", "strong (RMS)": "strong_rms", "weak": "weak"}
+PARTS = {"strong error (mean absolute)": "strong", "strong error (RMS)": "strong_rms", "weak error": "weak"}
 
 
 def convergence(
@@ -26,7 +26,7 @@ def convergence(
     sampler: Annotated[
         str, typer.Option(help="Samplers, separated by commas [default: every one that has an order here].")
     ] = "",
-    paths: Annotated[int, typer.Option(help="Brownian paths that all samplers share.")] = 65_536,
+    paths: Annotated[int, typer.Option(help="Brownian paths that all samplers share.")] = 49_152,
     levels: Annotated[int, typer.Option(help="Dyadic levels of step sizes, at least 3.")] = 6,
     coarsest: Annotated[int, typer.Option(help="Steps of the coarsest level; each further one doubles them.")] = 32,
     grid: Annotated[str, typer.Option(help="Family of time grids; students keep their own.")] = "uniform",
@@ -110,7 +110,8 @@ def _print(settings: "ConvergenceSettings", study: "Study", results: "list[Sampl
             console.print(_level_table(title, pick, rows))
     console.print()
     console.print("An order in brackets is the declared one; + says faster than declared.")
-    console.print("A level in brackets does not count: n noise, r reference, b pre-asymptotic bend, d diverged.")
+    console.print("NFE: network calls a step. A letter says why a level does not count: n noise,")
+    console.print("r reference, b pre-asymptotic bend, d diverged.")
     for result in results:
         for what, order in (("strong", result.strong), ("weak", result.weak)):
             if order.advice:
@@ -131,7 +132,7 @@ def _order_table(results: "list[SamplerConvergence]") -> Any:
     from rich.table import Table
 
     table = Table(pad_edge=False, show_edge=False, header_style="bold", padding=(0, 0), collapse_padding=True)
-    table.add_column("sampler", no_wrap=True, max_width=25, overflow="ellipsis")
+    table.add_column("sampler", no_wrap=True, max_width=24, overflow="ellipsis")
     for title in ("strong", "weak"):
         table.add_column(title, justify="right", no_wrap=True)
         table.add_column("verdict", no_wrap=True)
@@ -146,7 +147,7 @@ def _order_table(results: "list[SamplerConvergence]") -> Any:
 def _order_text(order: "OrderEstimate") -> str:
     if order.order is None or order.half_width is None:
         return "–"
-    digits = 2 if order.half_width >= 0.01 else 3
+    digits = 2 if order.half_width >= 0.005 else 3
     return f"{order.order:.{digits}f} ±{order.half_width:.{digits}f}"
 
 
@@ -157,26 +158,27 @@ def _declared(order: "OrderEstimate") -> str:
 def _verdict(order: "OrderEstimate") -> str:
     colour = {"agrees": "green", "disagrees": "red", "not-resolved": "yellow"}[order.verdict]
     faster = "+" if order.verdict == "agrees" and order.advice else ""
-    return f"[{colour}]{order.verdict}{faster}[/{colour}]"
+    word = "unresolved" if order.verdict == "not-resolved" else order.verdict + faster
+    return f"[{colour}]{word}[/{colour}]"
 
 
 def _level_table(title: str, pick: str, results: "list[SamplerConvergence]") -> Any:
-    """Errors by level, one column a level; the header holds steps, the first column network calls a step."""
+    """Errors by level, one column a level; the header holds steps, the second column network calls a step."""
     from rich.table import Table
 
     table = Table(
-        title=f"{title}: error at each number of steps", title_justify="left", title_style="bold",
+        title=f"{title} at each number of steps", title_justify="left", title_style="bold",
         pad_edge=False, show_edge=False, header_style="bold", padding=(0, 0), collapse_padding=True,
     )  # fmt: skip
-    table.add_column("sampler", max_width=13, overflow="fold")
-    table.add_column("NFE/step", justify="right", no_wrap=True)
+    table.add_column("sampler", no_wrap=True, max_width=24, overflow="ellipsis")
+    table.add_column("NFE", justify="right", no_wrap=True)
     orders: list[OrderEstimate] = [getattr(result, pick) for result in results]
     for level in orders[0].levels:
         table.add_column(str(level.steps), justify="right", no_wrap=True)
     for result, order in zip(results, orders, strict=True):
         per_step = f"{result.nfe[-1] / result.strong.levels[-1].steps:.3g}"
         cells = [
-            _short(level.error) if level.used else f"({_short(level.error)}{level.reason[:1]})"
+            _short(level.error) if level.used else f"[dim]{_short(level.error)}{level.reason[:1]}[/dim]"
             for level in order.levels
         ]
         table.add_row(result.sampler, per_step, *cells)

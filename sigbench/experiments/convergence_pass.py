@@ -73,7 +73,7 @@ class Sums:
 def run_pass(study: Study, plan: Plan, progress: Progress = lambda group, done, total: None) -> Sums:
     """Walks all tracks of a plan over all its paths, in chunks that run side by side on the processor's cores."""
     size = max(1, CHUNK // prod(study.task.shape))
-    size = min(size, max(2048, -(-plan.paths // 2)))
+    size = min(size, max(1024, -(-plan.paths // 2)))
     starts = range(0, plan.paths, size)
     total = Sums({}, {}, {})
     workers = min(torch.get_num_threads() if study.device.type == "cpu" else 1, len(starts))

@@ -43,7 +43,7 @@ class ConvergenceSettings:
 
     task: str
     samplers: tuple[str, ...] = ()
-    paths: int = 65_536
+    paths: int = 49_152
     levels: int = 6
     coarsest: int = 32
     grid: str = "uniform"

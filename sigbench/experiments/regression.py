@@ -6,12 +6,12 @@ errors and above three times the reference's error. Through the logarithms of th
     log e(h) = a + p·log h + b₁·h^½ + b₂·h + b₃·h² + b₄·h⁴ + noise,
 
 p being the order in the limit and the last terms the pre-asymptotic bend. The noise has the covariance that a
-bootstrap over blocks of paths gives; the b are normal with mean 0 and scale τ at the coarsest level (2τ for b₁:
-the errors of stochastic schemes go in powers of h^½), and τ is half-normal with scale 0.3. So p has a posterior law in closed form but for τ, which is summed over: where the errors lie
-on a line τ is found small and the interval is that of a weighted regression, where they bend the interval pays for
-what the bend may hide (Bayesian extrapolation to h = 0; compare Oates et al. 2025, Probabilistic Richardson
-extrapolation). The coarsest level lies before the bend, and is left out, as long as its estimated departure from the
-power law exceeds 30 % and more than four levels are left.
+bootstrap over blocks of paths gives; the b are normal with mean 0 and scale τ at the coarsest level (2τ for b₁: the
+errors of stochastic schemes go in powers of h^½), and τ is half-normal with scale 0.3. So p has a posterior law in
+closed form but for τ, which is summed over: where the errors lie on a line τ is found small and the interval is that
+of a weighted regression, where they bend the interval pays for what the bend may hide (Bayesian extrapolation to h =
+0; compare Oates et al. 2025, Probabilistic Richardson extrapolation). The coarsest level lies before the bend, and is
+left out, as long as its estimated departure from the power law exceeds 30 % and more than four levels are left.
 
 A strong order is a bound on the error, so a scheme may be faster than it declares on a kind problem. The verdict
 is "disagrees" where the declared order lies above 99.9 % of the posterior law.
@@ -155,10 +155,9 @@ def noise_covariance(logs: Array) -> Array:
     """
     deviations = np.maximum.accumulate(np.std(logs, axis=0, ddof=1))
     with np.errstate(divide="ignore", invalid="ignore"):
-        correlation = np.nan_to_num(np.corrcoef(logs, rowvar=False))
+        correlation: Array = np.nan_to_num(np.atleast_2d(np.corrcoef(logs, rowvar=False)))
     np.fill_diagonal(correlation, 1.0)
-    covariance: Array = correlation * np.outer(deviations, deviations)
-    return covariance
+    return correlation * np.outer(deviations, deviations)
 
 
 def first_below_bend(h: Array, log_error: Array, covariance: Array) -> tuple[int, Posterior]:
@@ -230,7 +229,7 @@ def estimate_order(
         verdict, advice = ("not-resolved", doubt) if doubt else _judge(posterior, shift, low, high, expected)
         if verdict == "not-resolved" and not advice:
             counted_covariance = noise_covariance(logs)[first:, first:]
-            advice = _what_resolves(h[counted], np.log(error[counted]), counted_covariance, shift, paths)
+            advice = _what_resolves(h[counted], counted_covariance, posterior, shift, paths)
     allowance = quantile * spread + reference
     bottom = np.maximum(error - np.where(np.isfinite(error), allowance, 0.0), 0.0)
     levels = tuple(
@@ -243,9 +242,7 @@ def estimate_order(
     return OrderEstimate(order, low, high, expected, verdict, levels, advice)
 
 
-def _judge(
-    posterior: Posterior, shift: float, low: float, high: float, expected: float | None
-) -> tuple[Verdict, str]:
+def _judge(posterior: Posterior, shift: float, low: float, high: float, expected: float | None) -> tuple[Verdict, str]:
     """The verdict, and what else is to be said."""
     if expected is None:
         return "not-resolved", "the sampler declares no order to compare with"
@@ -258,10 +255,14 @@ def _judge(
     return "agrees", ""
 
 
-def _what_resolves(h: Array, log_error: Array, covariance: Array, shift: float, paths: int) -> str:
-    """How many paths would make the interval narrow, as far as paths can: a bend asks for finer levels."""
+def _what_resolves(h: Array, covariance: Array, found: Posterior, shift: float, paths: int) -> str:
+    """How many paths would make the interval narrow, as far as paths can: a bend asks for finer levels.
+
+    It is tried on errors without noise that have the order and the bend that were found.
+    """
+    smooth = float(found.weights @ found.means) * np.log(h / h[0]) + found.departure * (h / h[0])
     for factor in (3.0, 4.0, 6.0, 8.0, 12.0, 16.0, 32.0, 64.0):
-        posterior = fit_order(h, log_error, covariance / factor)
+        posterior = fit_order(h, smooth, covariance / factor)
         half = 0.5 * (posterior.quantile(0.5 + LEVEL / 2) - posterior.quantile(0.5 - LEVEL / 2)) + shift
         if half <= RESOLUTION:
             return f"about {_round_up(paths * factor)} paths would resolve it"

@@ -37,9 +37,18 @@ def _panel(results: Sequence[dict[str, Any]], names: Sequence[str], kind: str, t
     points = _points(results, kind)
     x = alt.X("h:Q", scale=alt.Scale(type="log"), title="mean step size h", axis=alt.Axis(grid=False, format="~g"))
     y = alt.Y("error:Q", scale=alt.Scale(type="log"), title=title, axis=alt.Axis(format=".0e"))
-    colour = alt.Color("sampler:N", sort=list(names), title=None, legend=alt.Legend(orient="top", columns=5))
+    legend = alt.Legend(orient="top", columns=5, symbolStrokeWidth=2)  # one legend, since both encodings share it
+    colour = alt.Color(
+        "sampler:N",
+        sort=list(names),
+        title=None,
+        legend=legend,
+        scale=alt.Scale(domain=list(names), scheme="tableau20"),
+    )
     base = alt.Chart(alt.Data(values=points)).encode(x=x, color=colour)
-    shape = alt.Shape("sampler:N", sort=list(names), title=None)  # there are more samplers than colours
+    shape = alt.Shape(  # in print and for the colour-blind
+        "sampler:N", sort=list(names), title=None, legend=legend, scale=alt.Scale(domain=list(names))
+    )
     lines = base.mark_line(strokeWidth=1.2).encode(y=y)
     bars = base.mark_rule(strokeWidth=1).encode(y="low:Q", y2="high:Q")
     used = base.transform_filter("datum.used").mark_point(filled=True, size=40, opacity=1).encode(y=y, shape=shape)

@@ -1,9 +1,10 @@
 """Refining a Brownian path: a step's partial signature split, exactly in law, into those of its two parts.
 
-In whitened moments ξ (independent standard normals, one for each Legendre polynomial on the step), Chen's identity ξ^{ac} = P·(ξ^{ab}, ξ^{bc})
-has orthonormal rows. Completed to an orthogonal matrix it runs backwards: (ξ^{ab}, ξ^{bc}) = Q·(ξ^{ac}, ζ) with m new
-normals ζ. For equal parts these are the two-scale relations of Legendre polynomials and Alpert's multiwavelets
-(Alpert 1993, SIAM J. Math. Anal. 24); with m = 2 it is the halving of (W, H) of Foster, Lyons & Oberhauser 2020.
+In whitened moments ξ (independent standard normals, one for each Legendre polynomial on the step), Chen's identity
+ξ^{ac} = P·(ξ^{ab}, ξ^{bc}) has orthonormal rows. Completed to an orthogonal matrix it runs backwards: (ξ^{ab},
+ξ^{bc}) = Q·(ξ^{ac}, ζ) with m new normals ζ. For equal parts these are the two-scale relations of Legendre
+polynomials and Alpert's multiwavelets (Alpert 1993, SIAM J. Math. Anal. 24); with m = 2 it is the halving of (W, H)
+of Foster, Lyons & Oberhauser 2020.
 """
 
 from functools import lru_cache

@@ -27,7 +27,7 @@ def simulate(
     floor: float = 0.0,
     expected: float | None = 1.0,
 ) -> OrderEstimate:
-    """An order from synthetic errors h^order·(1 + bend·h^power) + floor; `noise` is relative, and grows with each level.
+    """An order from synthetic errors h^order·(1 + bend·h^power) + floor; `noise` is relative, and grows level by level.
 
     Half of the noise's variance is common to all levels, as it is on shared paths.
     """
