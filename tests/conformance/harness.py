@@ -21,7 +21,7 @@ from sigbench.sde.signature import MAX_ORDER, PartialSignature
 # here fails, and so does one that is here and does not refuse.
 REFUSALS: dict[tuple[str, str], str] = {
     **{(task, name): "needs a denoiser" for task in ("ou", "gbm") for name in ("ddim", "ddpm", "heun")},
-    **{(task, "sigdeg"): "comes with no Sig-DEG student" for task in ("ou", "gbm")},
+    **{(task, "sigdeg"): "needs a denoiser" for task in ("ou", "gbm")},
     **{("gbm", name): "is for additive noise" for name in ("sea", "shark", "sra1", "taylor15")},
 }
 
