@@ -254,8 +254,9 @@ def test_torchsde_stratonovich_solvers_get_their_drift() -> None:
 
 def test_deterministic_samplers_against_the_exact_flow() -> None:
     ddim, heun = study("gmm", "ddim", "heun", paths=1000, levels=4, coarsest=32)
-    assert ddim.strong.order == pytest.approx(1.0, abs=0.15)
-    assert heun.strong.order == pytest.approx(2.0, abs=0.1)
+    for result, order in ((ddim, 1.0), (heun, 2.0)):
+        assert result.strong.verdict != "disagrees"
+        assert result.strong.order == pytest.approx(order, abs=0.2)
     assert ddim.reference.error < 1e-6
 
 
