@@ -25,6 +25,7 @@ class DDIM(Sampler):
     family: ClassVar[Family] = "ode"
     needs = "denoiser"
     strong_order: ClassVar[float | None] = 1.0
+    weak_order: ClassVar[float | None] = 1.0
     signature_order = 0
 
     def __init__(self, eta: float = 0.0) -> None:
@@ -56,6 +57,7 @@ class DDPM(DDIM):
     citation = "Ho, Jain & Abbeel 2020, algorithm 2 with the posterior variance of eq. 7"
     family = "sde"
     strong_order = None
+    weak_order = None
 
     def __init__(self) -> None:
         super().__init__(eta=1.0)

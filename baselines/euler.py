@@ -18,6 +18,8 @@ class EulerMaruyama(Sampler):
     family = "sde"
     strong_order = 1.0
     strong_order_general = 0.5
+    weak_order = 1.0
+    weak_order_general = 1.0
 
     def walk(self, problem: SDEProblem, x: Tensor, grid: Grid, brownian: BrownianDriver) -> Iterator[Tensor]:
         for step in grid:
@@ -35,6 +37,8 @@ class Milstein(Sampler):
     family = "sde"
     strong_order = 1.0
     strong_order_general = 1.0
+    weak_order = 1.0
+    weak_order_general = 1.0
 
     def walk(self, problem: SDEProblem, x: Tensor, grid: Grid, brownian: BrownianDriver) -> Iterator[Tensor]:
         for step in grid:

@@ -19,6 +19,7 @@ class Heun(Sampler):
     family = "ode"
     needs = "denoiser"
     strong_order = 2.0
+    weak_order = 2.0
     signature_order = 0
     nfe_per_step = 2
 

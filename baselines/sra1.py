@@ -19,6 +19,7 @@ class SRA1(Sampler):
     family = "sde"
     additive_only = True
     strong_order = 1.5
+    weak_order = 2.0
     signature_order = 2
     nfe_per_step = 2
 

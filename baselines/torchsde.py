@@ -11,10 +11,11 @@ import torch
 from torch import Tensor
 
 from sigbench.errors import BadInput
-from sigbench.sampler import Sampler
+from sigbench.sampler import Calculus, Sampler
 from sigbench.sde.brownian import BrownianDriver
 from sigbench.sde.grid import Grid, Step
 from sigbench.sde.problem import SDEProblem
+from sigbench.task import Task
 
 
 class BrownianAdapter:
@@ -47,7 +48,8 @@ class _Equation(torch.nn.Module):
         self.problem, self.sde_type, self.noise_type = problem, sde_type, noise_type
 
     def f(self, t: Tensor, y: Tensor) -> Tensor:
-        return self.problem.drift(float(t), y.view(-1, *self.problem.shape)).flatten(1)
+        drift = self.problem.drift if self.sde_type == "ito" else self.problem.stratonovich_drift
+        return drift(float(t), y.view(-1, *self.problem.shape)).flatten(1)
 
     def g(self, t: Tensor, y: Tensor) -> Tensor:
         value = self.problem.diffusion(float(t), y.view(-1, *self.problem.shape))
@@ -57,30 +59,32 @@ class _Equation(torch.nn.Module):
         value = self.problem.diffusion(float(t), y.view(-1, *self.problem.shape))
         return v * (value.flatten(1) if isinstance(value, Tensor) else value)
 
+    def g_prod_and_gdg_prod(self, t: Tensor, y: Tensor, v1: Tensor, v2: Tensor) -> tuple[Tensor, Tensor | float]:
+        correction = self.problem.milstein_correction(float(t), y.view(-1, *self.problem.shape))
+        return self.g_prod(t, y, v1), correction * v2 if isinstance(correction, float) else correction.flatten(1) * v2
+
 
 class _TorchsdeSampler(Sampler):
-    """A torchsde solver, stepped over the grid.
-
-    Its Stratonovich solvers are for additive noise here, where both calculi agree.
-    """
+    """A torchsde solver, stepped over the grid; its Stratonovich solvers get the problem's Stratonovich drift."""
 
     citation = "Li et al. 2020, torchsde"
     family = "sde"
     method: ClassVar[str]
-    sde_type: ClassVar[str] = "ito"
     treats_additive_as: ClassVar[str] = "additive"
 
     def walk(self, problem: SDEProblem, x: Tensor, grid: Grid, brownian: BrownianDriver) -> Iterator[Tensor]:
         # The solver classes have no public name; torchsde's own sdeint imports them from here.
         from torchsde._core import base_sde, methods
 
-        if problem.noise_type != "additive" and self.sde_type != "ito":
-            raise BadInput(f"{self.name} integrates Stratonovich equations, the problem is Itô with diagonal noise.")
         noise_type = self.treats_additive_as if problem.noise_type == "additive" else "diagonal"
         bm = BrownianAdapter(brownian, (len(x), x[0].numel()), self.signature_order)
-        solver = methods.select(self.method, self.sde_type)(
-            sde=base_sde.ForwardSDE(_Equation(problem, self.sde_type, noise_type)),
-            bm=bm, dt=None, adaptive=False, rtol=None, atol=None, dt_min=None, options={},
+        equation = _Equation(problem, self.calculus, noise_type)
+        forward = base_sde.ForwardSDE(equation)
+        if noise_type == "diagonal":
+            # torchsde differentiates g in reverse mode, which finds nothing, silently, under inference mode.
+            forward.g_prod_and_gdg_prod = equation.g_prod_and_gdg_prod
+        solver = methods.select(self.method, self.calculus)(
+            sde=forward, bm=bm, dt=None, adaptive=False, rtol=None, atol=None, dt_min=None, options={},
         )  # fmt: skip
         times = torch.tensor(grid.times, dtype=torch.float64)
         y, extra = x.flatten(1), None
@@ -97,6 +101,7 @@ class TorchsdeEuler(_TorchsdeSampler):
 
     name, method = "torchsde-euler", "euler"
     strong_order, strong_order_general = 1.0, 0.5
+    weak_order, weak_order_general = 1.0, 1.0
 
 
 class TorchsdeMilstein(_TorchsdeSampler):
@@ -104,42 +109,54 @@ class TorchsdeMilstein(_TorchsdeSampler):
 
     name, method = "torchsde-milstein", "milstein"
     strong_order, strong_order_general = 1.0, 1.0
+    weak_order, weak_order_general = 1.0, 1.0
 
 
 class TorchsdeSRK(_TorchsdeSampler):
-    """torchsde's stochastic Runge–Kutta: SRA1 on additive noise, whose first stage it computes twice."""
+    """torchsde's stochastic Runge–Kutta: SRA1 on additive noise, whose first stage it computes twice.
+
+    On diagonal noise it is SRID2 with ten drift calls a step, since every stage computes the earlier ones again.
+    """
 
     name, method = "torchsde-srk", "srk"
     citation = "Rößler 2010, by torchsde (Li et al. 2020)"
     strong_order, strong_order_general = 1.5, 1.5
+    weak_order = 2.0
     signature_order = 2
     nfe_per_step = 3
+
+    def prepare(self, task: Task, problem: SDEProblem, dtype: torch.dtype) -> None:
+        """Declares the calls that the problem's noise takes."""
+        self.nfe_per_step = 3 if problem.noise_type == "additive" else 10
 
 
 class TorchsdeHeun(_TorchsdeSampler):
     """torchsde's Stratonovich–Heun."""
 
-    name, method, sde_type = "torchsde-heun", "heun", "stratonovich"
-    additive_only = True
+    name, method = "torchsde-heun", "heun"
+    calculus: ClassVar[Calculus] = "stratonovich"
     strong_order, strong_order_general = 1.0, 1.0
+    weak_order, weak_order_general = 2.0, 1.0
     nfe_per_step = 2
 
 
 class TorchsdeMidpoint(_TorchsdeSampler):
-    """torchsde's Stratonovich midpoint rule."""
+    """torchsde's Stratonovich midpoint rule; it halves the noise's curvature term, so its weak order stays 1."""
 
-    name, method, sde_type = "torchsde-midpoint", "midpoint", "stratonovich"
-    additive_only = True
+    name, method = "torchsde-midpoint", "midpoint"
+    calculus: ClassVar[Calculus] = "stratonovich"
     strong_order, strong_order_general = 1.0, 1.0
+    weak_order, weak_order_general = 1.0, 1.0
     nfe_per_step = 2
 
 
 class TorchsdeReversibleHeun(_TorchsdeSampler):
     """torchsde's reversible Heun; one call a step and one more at the start."""
 
-    name, method, sde_type = "torchsde-reversible-heun", "reversible_heun", "stratonovich"
-    additive_only = True
+    name, method = "torchsde-reversible-heun", "reversible_heun"
     citation = "Kidger et al. 2021, arXiv 2105.13493, by torchsde"
+    calculus: ClassVar[Calculus] = "stratonovich"
     strong_order, strong_order_general = 1.0, 0.5
+    weak_order = 1.0
     # Its product with additive noise is a batch of d × d matrices; with diagonal noise it is elementwise.
     treats_additive_as = "diagonal"

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
 
 Family = Literal["sde", "ode", "student"]
 Needs = Literal["drift", "denoiser"]
+Calculus = Literal["ito", "stratonovich"]
 
 
 class Sampler(ABC):
@@ -23,9 +24,11 @@ class Sampler(ABC):
     `needs` says what it asks of a problem: "drift" (any SDE) or "denoiser" (a reverse diffusion, whose
     `denoiser` and `schedule` it then uses), and `additive_only` that its scheme is for additive noise.
     `strong_order` and `strong_order_general` are the orders of strong convergence for additive and for
-    diagonal noise (None: none is claimed); for the "ode" family `strong_order` is the order of the flow.
-    `signature_order` is the number of moments that it reads of each step (0: it draws no noise),
-    `nfe_per_step` the network calls of a step. Options of a sampler are the keyword arguments of its
+    diagonal noise (None: none is claimed), `weak_order` and `weak_order_general` those of weak convergence;
+    for the "ode" family `strong_order` is the order of the flow. `calculus` says which drift of a problem it
+    integrates, `problem.drift` or `problem.stratonovich_drift`. `signature_order` is the number of moments
+    that it reads of each step (0: it draws no noise), `nfe_per_step` the network calls of a step; both may
+    depend on the problem, once `prepare` has seen it. Options of a sampler are the keyword arguments of its
     constructor.
     """
 
@@ -36,8 +39,11 @@ class Sampler(ABC):
     additive_only: ClassVar[bool] = False
     strong_order: ClassVar[float | None] = None
     strong_order_general: ClassVar[float | None] = None
+    weak_order: ClassVar[float | None] = None
+    weak_order_general: ClassVar[float | None] = None
+    calculus: ClassVar[Calculus] = "ito"
     signature_order: int = 1
-    nfe_per_step: ClassVar[int] = 1
+    nfe_per_step: int = 1
 
     @abstractmethod
     def walk(self, problem: "SDEProblem", x: "Tensor", grid: "Grid", brownian: "BrownianDriver") -> "Iterator[Tensor]":

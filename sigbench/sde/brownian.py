@@ -4,7 +4,7 @@ from typing import Protocol
 
 from sigbench.errors import BadInput
 from sigbench.sde.grid import Grid, Step
-from sigbench.sde.noise import NoiseStream
+from sigbench.sde.noise import Noise
 from sigbench.sde.signature import PartialSignature, check_order, signature_of_normals
 
 
@@ -24,7 +24,7 @@ class FreshBrownian:
     (steps × max_order) positions.
     """
 
-    def __init__(self, noise: NoiseStream, first: int, count: int, max_order: int) -> None:
+    def __init__(self, noise: Noise, first: int, count: int, max_order: int) -> None:
         self._noise, self._first, self._count = noise, first, count
         self._max_order = check_order(max_order)
 
@@ -44,7 +44,7 @@ class CoupledBrownian:
     ones, which are drawn again each time they are asked for.
     """
 
-    def __init__(self, noise: NoiseStream, first: int, count: int, fine: Grid, max_order: int) -> None:
+    def __init__(self, noise: Noise, first: int, count: int, fine: Grid, max_order: int) -> None:
         self._fine, self._steps = fine, tuple(fine)
         self._driver = FreshBrownian(noise, first, count, max_order)
 

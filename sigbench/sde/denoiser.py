@@ -36,6 +36,15 @@ class CallCounter:
 
         return counted
 
+    def charge(self, cost: int) -> None:
+        """Counts `cost` evaluations more, for a call that carries derivatives through the network.
+
+        Raises BudgetExceeded where the budget does not allow them.
+        """
+        if self.budget is not None and self.calls + cost > self.budget:
+            raise BudgetExceeded(f"the sampler asked for more than its budget of {self.budget} calls.")
+        self.calls += cost
+
     def reset(self) -> None:
         """Forgets the calls made so far."""
         self.calls, self._last = 0, None

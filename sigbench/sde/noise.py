@@ -9,6 +9,7 @@ Draws happen on the host, so that a GPU sees the very same Brownian path; its wo
 import hashlib
 import json
 import math
+from typing import Protocol
 
 import torch
 from torch import Tensor
@@ -32,6 +33,14 @@ def _scramble(value: int) -> int:
     value = ((value ^ (value >> 16)) * 0x85EBCA6B) & _MASK
     value = ((value ^ (value >> 13)) * 0xC2B2AE35) & _MASK
     return value ^ (value >> 16)
+
+
+class Noise(Protocol):
+    """Where normal numbers come from: a NoiseStream, or something that hands on its numbers."""
+
+    def normal(self, first: int, count: int, position: int) -> Tensor:
+        """Returns the numbers of samples first … first+count−1 at `position`, shape (count, *shape)."""
+        ...
 
 
 class NoiseStream:

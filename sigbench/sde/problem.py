@@ -11,8 +11,9 @@ from torch import Tensor
 
 from sigbench.errors import BadInput
 from sigbench.sde.denoiser import CallCounter, Denoiser, Network
-from sigbench.sde.grid import Grid, diffusion_grid, uniform_grid
+from sigbench.sde.grid import Grid, Step, diffusion_grid, uniform_grid
 from sigbench.sde.schedule import Schedule
+from sigbench.sde.signature import PartialSignature
 
 NoiseType = Literal["additive", "diagonal"]
 
@@ -79,6 +80,23 @@ class SDEProblem(ABC):
 
         g = diffusion(x)
         return torch.func.jvp(diffusion, (x,), (g,))[1]
+
+    def stratonovich_drift(self, s: float, x: Tensor) -> Tensor:
+        """Returns the drift of the same process in Stratonovich's calculus, f − ½·g·∂g/∂x, shape of `x`."""
+        correction = self.milstein_correction(s, x)
+        drift = self.drift(s, x)
+        return drift if isinstance(correction, float) else drift - 0.5 * correction
+
+    def exact_order(self, h: float) -> int | None:
+        """Returns how many moments of the signature an exact step of length `h` reads; None: no exact path is known."""
+        return None
+
+    def exact_step(self, step: Step, x: Tensor, signature: PartialSignature) -> Tensor:
+        """Returns the exact solution after `step` from `x` at its start, shape of `x`, on the signature's path.
+
+        The signature has at least `exact_order(step.h)` moments. Raises BadInput where no exact path is known.
+        """
+        raise BadInput("this problem has no exact pathwise solution.")
 
     def grid(self, name: str, steps: int) -> Grid:
         """Returns the grid called `name` with `steps` steps; raises BadInput where the problem has none such."""

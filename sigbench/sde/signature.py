@@ -9,7 +9,7 @@ Cov(M_j, M_k) = h^{j+k+1} / (j!·k!·(j+k+1)).
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import lru_cache
-from math import factorial
+from math import comb, factorial, sqrt
 
 import numpy as np
 from numpy.typing import NDArray
@@ -17,7 +17,7 @@ from torch import Tensor
 
 from sigbench.errors import BadInput
 
-MAX_ORDER = 8  # above it the Cholesky factor of the moments is ill-conditioned in float64
+MAX_ORDER = 8  # above it whitening loses half of float64's digits
 
 
 def check_order(order: int) -> int:
@@ -34,15 +34,27 @@ def moment_covariance(order: int) -> NDArray[np.float64]:
 
 @lru_cache
 def moment_factor(order: int) -> NDArray[np.float64]:
-    """Returns the Cholesky factor L of `moment_covariance`: M_k = h^{k+½}·(Lξ)_k for standard normal ξ."""
-    factor: NDArray[np.float64] = np.asarray(np.linalg.cholesky(moment_covariance(check_order(order))), np.float64)
+    """Returns the Cholesky factor L of `moment_covariance`: M_k = h^{k+½}·(Lξ)_k for standard normal ξ.
+
+    L_kj = √(2j+1)·k!/((k−j)!·(k+j+1)!), the coefficients of x^k/k! in orthonormal shifted Legendre polynomials.
+    """
+    factor = np.zeros((check_order(order), order))
+    for k in range(order):
+        for j in range(k + 1):
+            factor[k, j] = sqrt(2 * j + 1) * factorial(k) / (factorial(k - j) * factorial(k + j + 1))
     return factor
 
 
 @lru_cache
 def whitening_factor(order: int) -> NDArray[np.float64]:
-    """Returns L⁻¹, the map from scaled moments M_k/h^{k+½} to independent standard normals."""
-    inverse: NDArray[np.float64] = np.asarray(np.linalg.inv(moment_factor(order)), np.float64)
+    """Returns L⁻¹, the map from scaled moments M_k/h^{k+½} to independent standard normals.
+
+    Its rows hold the Legendre polynomials themselves: √(2j+1)·(−1)^{j+k}·C(j,k)·C(j+k,k)·k!.
+    """
+    inverse = np.zeros((check_order(order), order))
+    for j in range(order):
+        for k in range(j + 1):
+            inverse[j, k] = sqrt(2 * j + 1) * (-1) ** (j + k) * comb(j, k) * comb(j + k, k) * factorial(k)
     return inverse
 
 

@@ -1,0 +1,219 @@
+"""`sigbench convergence`: measure the order of samplers."""
+
+import json as json_module
+import math
+import sys
+from contextlib import nullcontext
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from sigbench.cli.parsing import split_names
+from sigbench.cli.printing import say
+
+if TYPE_CHECKING:
+    from sigbench.experiments.convergence import SamplerConvergence
+    from sigbench.experiments.convergence_plan import ConvergenceSettings, Study
+    from sigbench.experiments.regression import OrderEstimate
+
+
+PARTS = {"strong error (mean absolute)": "strong", "strong error (RMS)": "strong_rms", "weak error": "weak"}
+
+
+def convergence(
+    task: Annotated[str, typer.Option(help="The task; see `sigbench list tasks`.")],
+    sampler: Annotated[
+        str, typer.Option(help="Samplers, separated by commas [default: every one that has an order here].")
+    ] = "",
+    paths: Annotated[int, typer.Option(help="Brownian paths that all samplers share.")] = 49_152,
+    levels: Annotated[int, typer.Option(help="Dyadic levels of step sizes, at least 3.")] = 6,
+    coarsest: Annotated[int, typer.Option(help="Steps of the coarsest level; each further one doubles them.")] = 32,
+    grid: Annotated[str, typer.Option(help="Family of time grids; students keep their own.")] = "uniform",
+    sup: Annotated[
+        bool, typer.Option("--sup", help="Strong error as the supremum over the coarsest level's times.")
+    ] = False,
+    dtype: Annotated[str, typer.Option(help="float64, or float32 to see its floor.")] = "float64",
+    device: Annotated[str, typer.Option(help="auto, cpu or cuda.")] = "auto",
+    seed: Annotated[int, typer.Option(help="Seed of all paths.")] = 0,
+    plot: Annotated[
+        Path | None, typer.Option(help="File for the log-log chart; it is saved as .png and as .svg.")
+    ] = None,
+    json: Annotated[bool, typer.Option("--json", help="Print one JSON object a sampler, and no table.")] = False,
+) -> None:
+    """Measure strong and weak orders on shared Brownian paths, each with its 95 % interval and a verdict.
+
+    Strong error is the mean absolute error at the end time; the root mean square is measured beside it. Levels
+    count only above three standard errors, above three times the reference's own error, and below the
+    pre-asymptotic bend. Exit code 1: a sampler is slower than the order that it declares; 3: nothing could be told.
+
+    \b
+    sigbench convergence --task gmm
+    sigbench convergence --task gbm --sampler euler-maruyama,milstein --paths 100000 --plot orders.png
+    """
+    from sigbench.experiments.convergence import measure_study
+    from sigbench.experiments.convergence_plan import ConvergenceSettings, plan_study
+    from sigbench.leaderboard.charts import check_picture
+
+    if plot is not None:
+        check_picture(plot)
+    settings = ConvergenceSettings(
+        task=task, samplers=tuple(split_names(sampler)), paths=paths, levels=levels, coarsest=coarsest,
+        grid=grid, sup=sup, dtype=dtype, device=device, seed=seed,
+    )  # fmt: skip
+    study = plan_study(settings)
+    for out in study.left_out:
+        say(f"left out: {out.sampler} {out.reason}.")
+    results: list[SamplerConvergence] = []
+    try:
+        with _Progress() if sys.stderr.isatty() else nullcontext() as bar:
+            for result in measure_study(study, progress=bar.chunk if bar else lambda group, done, total: None):
+                results.append(result)
+                if json:
+                    print(json_module.dumps(result.as_json()), flush=True)
+    except KeyboardInterrupt:
+        say(f"interrupted: {len(results)} samplers are finished.")
+        raise typer.Exit(3 if results else 4) from None
+    if not json:
+        _print(settings, study, results)
+    if plot is not None:
+        from sigbench.leaderboard.convergence_chart import save_convergence_chart
+
+        for file in save_convergence_chart([result.as_json() for result in results], plot):
+            say(f"the chart is in {file}.")
+    raise typer.Exit(_exit_code(results))
+
+
+def _exit_code(results: "list[SamplerConvergence]") -> int:
+    """0 where orders agree, 1 where one disagrees, 3 where none could be resolved."""
+    verdicts = [order.verdict for result in results for order in (result.strong, result.weak)]
+    if "disagrees" in verdicts:
+        return 1
+    return 0 if "agrees" in verdicts else 3
+
+
+def _print(settings: "ConvergenceSettings", study: "Study", results: "list[SamplerConvergence]") -> None:
+    from sigbench.cli.printing import TableConsole
+
+    console = TableConsole(highlight=False)
+    where = "sup over saved times" if settings.sup else "end time"
+    console.print(
+        f"[bold]{study.task.name}[/bold] · {settings.paths} paths · grid {settings.grid} · strong error at {where} · "
+        f"seed {settings.seed} · {settings.dtype}"
+    )
+    console.print()
+    console.print(_order_table(results))
+    for title, pick in PARTS.items():
+        for steps in dict.fromkeys(tuple(level.steps for level in r.strong.levels) for r in results):
+            rows = [r for r in results if tuple(level.steps for level in r.strong.levels) == steps]
+            console.print()
+            console.print(_level_table(title, pick, rows))
+    console.print()
+    console.print("An order in brackets is the declared one; + says faster than declared.")
+    console.print("NFE: network calls a step. A letter says why a level does not count: n noise,")
+    console.print("r reference, b pre-asymptotic bend, d diverged.")
+    for result in results:
+        for what, order in (("strong", result.strong), ("weak", result.weak)):
+            if order.advice:
+                console.print(f"{result.sampler}, {what}: {order.advice}.")
+    for reference in dict.fromkeys((r.reference.kind, r.reference.error, r.reference.weak_error) for r in results):
+        console.print(
+            f"reference: {reference[0]}; its own error is {reference[1]:.1e} strong, {reference[2]:.1e} weak",
+            style="dim",
+        )
+    for z in (r.reference.expectations for r in results[:1]):
+        if z:
+            shown = ", ".join(f"{name} {value:+.1f}" for name, value in z.items())
+            console.print(f"reference against the exact expectations, in standard errors: {shown}", style="dim")
+
+
+def _order_table(results: "list[SamplerConvergence]") -> Any:
+    """Orders with their 95 % intervals, the declared ones in brackets, and the verdicts."""
+    from rich.table import Table
+
+    table = Table(pad_edge=False, show_edge=False, header_style="bold", padding=(0, 0), collapse_padding=True)
+    table.add_column("sampler", no_wrap=True, max_width=24, overflow="ellipsis")
+    for title in ("strong", "weak"):
+        table.add_column(title, justify="right", no_wrap=True)
+        table.add_column("verdict", no_wrap=True)
+    for result in results:
+        cells = []
+        for order in (result.strong, result.weak):
+            cells += [f"{_order_text(order)} {_declared(order):<5}", _verdict(order)]
+        table.add_row(result.sampler, *cells)
+    return table
+
+
+def _order_text(order: "OrderEstimate") -> str:
+    if order.order is None or order.half_width is None:
+        return "–"
+    digits = 2 if order.half_width >= 0.005 else 3
+    return f"{order.order:.{digits}f} ±{order.half_width:.{digits}f}"
+
+
+def _declared(order: "OrderEstimate") -> str:
+    return "–" if order.expected is None else f"({order.expected:g})"
+
+
+def _verdict(order: "OrderEstimate") -> str:
+    colour = {"agrees": "green", "disagrees": "red", "not-resolved": "yellow"}[order.verdict]
+    faster = "+" if order.verdict == "agrees" and order.advice else ""
+    word = "unresolved" if order.verdict == "not-resolved" else order.verdict + faster
+    return f"[{colour}]{word}[/{colour}]"
+
+
+def _level_table(title: str, pick: str, results: "list[SamplerConvergence]") -> Any:
+    """Errors by level, one column a level; the header holds steps, the second column network calls a step."""
+    from rich.table import Table
+
+    table = Table(
+        title=f"{title} at each number of steps", title_justify="left", title_style="bold",
+        pad_edge=False, show_edge=False, header_style="bold", padding=(0, 0), collapse_padding=True,
+    )  # fmt: skip
+    table.add_column("sampler", no_wrap=True, max_width=24, overflow="ellipsis")
+    table.add_column("NFE", justify="right", no_wrap=True)
+    orders: list[OrderEstimate] = [getattr(result, pick) for result in results]
+    for level in orders[0].levels:
+        table.add_column(str(level.steps), justify="right", no_wrap=True)
+    for result, order in zip(results, orders, strict=True):
+        per_step = f"{result.nfe[-1] / result.strong.levels[-1].steps:.3g}"
+        cells = [
+            _short(level.error) if level.used else f"[dim]{_short(level.error)}{level.reason[:1]}[/dim]"
+            for level in order.levels
+        ]
+        table.add_row(result.sampler, per_step, *cells)
+    return table
+
+
+def _short(value: float) -> str:
+    """Two digits and an exponent: 1.2e-3."""
+    if not math.isfinite(value):
+        return "∞"
+    mantissa, _, exponent = f"{value:.1e}".partition("e")
+    return f"{mantissa}e{int(exponent)}"
+
+
+class _Progress:
+    """A bar over the chunks of paths of each group, on stderr, gone when done."""
+
+    def __init__(self) -> None:
+        from rich.console import Console
+        from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+
+        self._progress = Progress(
+            TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TextColumn("chunks of paths"),
+            TimeRemainingColumn(), console=Console(stderr=True), transient=True,
+        )  # fmt: skip
+        self._bar = self._progress.add_task("starting", total=None)
+
+    def __enter__(self) -> "_Progress":
+        self._progress.start()
+        return self
+
+    def __exit__(self, *details: object) -> None:
+        self._progress.stop()
+
+    def chunk(self, group: str, done: int, total: int) -> None:
+        """Shows how many chunks of a group's pass are finished."""
+        names = {"sde": "stochastic schemes", "ode": "deterministic samplers", "student": "students"}
+        self._progress.update(self._bar, description=names[group], completed=done, total=total)

@@ -1,0 +1,1 @@
+"""Linear equations: the tasks whose paths are known exactly."""
