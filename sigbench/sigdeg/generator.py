@@ -7,7 +7,7 @@ rest. ξ are the whitened moments of the signature; B = α′·(1 − e^{−2Δ�
 step gives to the denoised sample, so that a short step learns a small correction.
 """
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import asdict, dataclass
 from functools import lru_cache
 from math import prod
@@ -19,6 +19,7 @@ from torch import Tensor, nn
 
 from sigbench.networks.backbones import FourierFeatures, ResidualMLP
 from sigbench.sde.grid import Step
+from sigbench.sde.problem import Classes
 from sigbench.sde.schedule import Schedule, schedule_named
 from sigbench.sde.signature import PartialSignature, check_order
 from sigbench.sigdeg.linear_step import linear_step
@@ -106,6 +107,17 @@ class Generator(nn.Module):
         features = torch.cat([scale * x, scale_next * linear, scale_next * narrow, whitened.flatten(1), clock], dim=1)
         dtype = self.network.first.weight.dtype
         return linear + weight * self.network(features.to(dtype)).to(x.dtype)
+
+    @property
+    def order(self) -> int:
+        """The signature order that it reads."""
+        return self.config.order
+
+    def step_of(
+        self, classes: Classes | None, compute: torch.dtype
+    ) -> Callable[[Tensor, PartialSignature, Tensor], Tensor]:
+        """Returns the step that a sampler takes; vector data have no classes, and the weights' dtype decides."""
+        return self.step
 
     def step(self, x: Tensor, signature: PartialSignature, row: Tensor) -> Tensor:
         """Returns the states after the step of `row`, shape of `x`, reading the signature's whitened moments."""

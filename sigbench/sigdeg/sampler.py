@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -12,10 +13,19 @@ from sigbench.sampler import Sampler
 from sigbench.sde.brownian import BrownianDriver
 from sigbench.sde.grid import Grid
 from sigbench.sde.problem import ReverseDiffusion, SDEProblem
+from sigbench.sde.schedule import Schedule
 from sigbench.sigdeg.generator import Generator, GeneratorConfig
+from sigbench.sigdeg.image_generator import ImageGenerator, ImageGeneratorConfig
 from sigbench.task import Task
 
 KIND = "sigdeg-student"
+
+
+def build_generator(config: dict[str, Any], schedule: Schedule) -> Generator | ImageGenerator:
+    """Returns the untrained generator of a manifest's configuration; raises TypeError for fields of neither kind."""
+    if "denoiser" in config:
+        return ImageGenerator(ImageGeneratorConfig.from_json(config), schedule)
+    return Generator(GeneratorConfig.from_json(config), schedule)
 
 
 class SigDEG(Sampler):
@@ -45,16 +55,16 @@ class SigDEG(Sampler):
             )
         try:
             assert isinstance(problem, ReverseDiffusion)
-            generator = Generator(GeneratorConfig.from_json(manifest.config), problem.schedule)
+            generator = build_generator(manifest.config, problem.schedule)
             generator.load_state_dict(weights)
             self._trained = str(manifest.data["grid"]), tuple(map(int, manifest.data["steps"]))
             self._seconds = float(manifest.cost["training_s"])
         except (RuntimeError, TypeError, KeyError, ValueError) as error:
             reason = str(error).partition("\n")[0].rstrip(":.")
             raise BadInput(f"the artifact {folder} does not fit its manifest: {reason}.") from error
-        self._manifest, self.signature_order = manifest, generator.config.order
+        self._manifest, self.signature_order = manifest, generator.order
         self._generator = generator.eval().requires_grad_(False).to(device=problem.device, dtype=dtype)
-        self._call = problem.counted(self._generator.step)
+        self._call = problem.counted(self._generator.step_of(problem.classes, dtype))
 
     def check(self, grid: Grid) -> None:
         """Raises BadInput for a grid or a number of steps that the student was not trained for."""

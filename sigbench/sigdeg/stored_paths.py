@@ -1,0 +1,118 @@
+"""Teacher paths on disk: every fine state, once, and the signatures of any stretch drawn again from their seeds.
+
+A costly teacher walks each path once. Any two of its fine times are then the ends of a coarse step, whose target is
+the stored state and whose signature is folded from the normals of the fine steps between, which a seed gives back.
+"""
+
+import json
+import os
+from collections.abc import Callable
+from dataclasses import asdict, dataclass
+from functools import lru_cache
+from math import factorial
+from pathlib import Path
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from sigbench.errors import BadInput
+from sigbench.sampler import Sampler
+from sigbench.sde.brownian import FreshBrownian
+from sigbench.sde.grid import Grid
+from sigbench.sde.noise import NoiseStream, seed_of
+from sigbench.sde.problem import ReverseDiffusion
+from sigbench.sde.signature import moment_factor, whitening_factor
+
+MOST_MOMENTS = 4  # normals that are set aside for each fine step; a signature may read fewer
+GROUP = 5  # paths of one image size that share a block of noise, and so are drawn together
+
+
+@dataclass(frozen=True, slots=True)
+class PathFacts:
+    """What determines stored paths: the teacher, its grid, how many paths, and the seed of their noise."""
+
+    task: str
+    task_version: int
+    teacher: str
+    network: str
+    grid: str
+    steps: int
+    paths: int
+    seed: int
+
+
+class StoredPaths:
+    """The fine states (paths, steps + 1, *shape) of a teacher, float32 in a memory map, with the paths' labels."""
+
+    def __init__(self, folder: Path, facts: PathFacts, grid: Grid, shape: tuple[int, ...]) -> None:
+        self.folder, self.facts, self.grid, self.shape = folder, facts, grid, shape
+        self.done = int((folder / "done").read_text()) if (folder / "done").exists() else 0
+        size = (facts.paths, facts.steps + 1, *shape)
+        mode = "r+" if (folder / "states.npy").exists() else "w+"
+        self.states = np.lib.format.open_memmap(folder / "states.npy", mode=mode, dtype=np.float32, shape=size)
+        labels = folder / "labels.npy"
+        self.labels: NDArray[np.int64] = np.load(labels) if labels.exists() else np.zeros(facts.paths, np.int64)
+        self._noise = NoiseStream(seed_of(seed=facts.seed, purpose="path"), shape, positions=facts.steps * MOST_MOMENTS)
+        self._folding = lru_cache(maxsize=4096)(self._compute_folding)
+
+    @staticmethod
+    def open(folder: Path, facts: PathFacts, grid: Grid, shape: tuple[int, ...]) -> "StoredPaths":
+        """Opens paths of these facts, or makes room for them; raises BadInput where the folder holds others."""
+        folder.mkdir(parents=True, exist_ok=True)
+        file = folder / "facts.json"
+        if file.exists() and json.loads(file.read_text()) != asdict(facts):
+            raise BadInput(f"the folder {folder} holds paths of another teacher or seed: choose another one.")
+        file.write_text(json.dumps(asdict(facts), indent=2) + "\n")
+        return StoredPaths(folder, facts, grid, shape)
+
+    def walk(
+        self, problem: ReverseDiffusion, teacher: Sampler, batch: int, report: Callable[[int], None] = lambda done: None
+    ) -> None:
+        """Walks the paths that are missing, `batch` at a time; what is done stays done when it is interrupted."""
+        start = NoiseStream(seed_of(seed=self.facts.seed, purpose="initial"), self.shape, positions=1)
+        choice = NoiseStream(seed_of(seed=self.facts.seed, purpose="class"), (1,), positions=1)
+        while self.done < self.facts.paths:
+            first, count = self.done, min(batch, self.facts.paths - self.done)
+            labels = problem.condition(choice.normal(first, count, 0).flatten())
+            if labels is not None:
+                self.labels[first : first + count] = labels.cpu().numpy()
+            x = problem.initial(start.normal(first, count, 0))
+            driver = FreshBrownian(self._noise, first, count, MOST_MOMENTS)
+            self.states[first : first + count, 0] = x.numpy()
+            with torch.no_grad():
+                for index, state in enumerate(teacher.walk(problem, x, self.grid, driver), start=1):
+                    self.states[first : first + count, index] = state.numpy()
+            self.states.flush()
+            np.save(self.folder / "labels.npy", self.labels)
+            temporary = self.folder / ".done.writing"
+            temporary.write_text(str(first + count))
+            os.replace(temporary, self.folder / "done")
+            self.done = first + count
+            report(self.done)
+
+    def _compute_folding(self, first: int, last: int, order: int) -> Tensor:
+        """The matrix (order, (last − first)·order) from the normals of fine steps to the stretch's whitened moments."""
+        steps = list(self.grid)[first:last]
+        total = steps[-1].end - steps[0].start
+        factor = moment_factor(order)
+        columns = []
+        for step in steps:
+            ahead = steps[-1].end - step.end
+            shift = np.array(
+                [[ahead ** (k - j) / factorial(k - j) if j <= k else 0.0 for j in range(order)] for k in range(order)]
+            )
+            columns.append(shift @ (factor * (step.h ** (np.arange(order) + 0.5))[:, None]))
+        whiten = whitening_factor(order) * total ** -(np.arange(order) + 0.5)
+        return torch.from_numpy(whiten @ np.concatenate(columns, axis=1)).float()
+
+    def whitened(self, group: int, first: int, last: int, order: int) -> Tensor:
+        """Returns the whitened moments of the GROUP paths of a group over a stretch, shape (GROUP, order, *shape)."""
+        drawn = [
+            self._noise.normal(group * GROUP, GROUP, step * MOST_MOMENTS + k).flatten()
+            for step in range(first, last)
+            for k in range(order)
+        ]
+        moments = self._folding(first, last, order) @ torch.stack(drawn)
+        return moments.view(order, GROUP, *self.shape).transpose(0, 1)
