@@ -1,8 +1,8 @@
 """Distilling an image student from stored teacher paths: local steps between any two fine times.
 
-Each minibatch takes steps of random grids of 2 to 20 steps. The error of a step is scaled by a learned function of its two
-noise levels, so that every step counts by how much of its own error can be removed (Karras et al. 2024, arXiv
-2312.02696, eq. 14); what the signature does not determine is averaged away.
+Each minibatch takes steps of random grids of 2 to 20 steps. The error of a step is scaled by a learned function of
+its two noise levels, so that every step counts by how much of its own error can be removed (Karras et al. 2024,
+arXiv 2312.02696, eq. 14); what the signature does not determine is averaged away.
 """
 
 from dataclasses import dataclass

@@ -2,9 +2,10 @@
 
     Z′ = φ·Z + Σ_j q_j·ξ_j + B·D_θ(Z/α; σ/α, label, ξ, σ′/α′),
 
-the exact step for data at one point D_θ, with φ = α·σ′²/(α′·σ²), B = α′·(1 − e^{−2Δλ}) and ξ the whitened moments. D_θ
-is the teacher's denoiser with the moments as further channels and the step's end as a further clock, both of weight zero
-at first, so that an untrained student is the first-order exponential integrator (SDE-DPM-Solver++ 1, Lu et al. 2022).
+the exact step for data at one point D_θ, with φ = α·σ′²/(α′·σ²), B = α′·(1 − e^{−2Δλ}) and ξ the whitened moments.
+D_θ is the teacher's denoiser with the moments as further channels and the step's end as a further clock, both of
+weight zero at first, so that an untrained student is the first-order exponential integrator (SDE-DPM-Solver++ 1, Lu
+et al. 2022).
 """
 
 from collections.abc import Iterable

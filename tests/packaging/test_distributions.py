@@ -81,7 +81,9 @@ def test_the_wheel_holds_every_source_and_artifact(wheel: Path) -> None:
     for task in ("gmm", "gmm2d"):
         for file in ("weights.safetensors", "manifest.json"):
             assert f"sigbench_tasks/mixture/artifacts/{task}/{file}" in names
-    assert wheel.stat().st_size < 5_000_000
+    for file in ("data/train-images-idx3-ubyte.gz", "data/README.md", "artifacts/classifier/statistics.safetensors"):
+        assert f"sigbench_tasks/mnist/{file}" in names
+    assert wheel.stat().st_size < 30_000_000  # 11 MB of it are the MNIST files
 
 
 def test_the_wheel_declares_its_plugins_and_its_licence(installed: Path) -> None:

@@ -1,0 +1,65 @@
+"""The image student starts as an exponential integrator with the teacher's denoiser, and is exact for one image."""
+
+import pytest
+import torch
+
+from sigbench.networks.edm import EDMConfig, EDMDenoiser
+from sigbench.networks.unet import UNetConfig
+from sigbench.sde.grid import Step, diffusion_grid
+from sigbench.sde.schedule import VPLinear
+from sigbench.sigdeg.image_generator import ImageGenerator, ImageGeneratorConfig
+
+SMALL = EDMConfig(
+    classes=3, unet=UNetConfig(fine=8, coarse=8, fine_blocks=(1, 1), coarse_blocks=2, heads=2, condition=16)
+)
+SCHEDULE = VPLinear()
+
+
+def teacher() -> EDMDenoiser:
+    torch.manual_seed(0)
+    module = EDMDenoiser(SMALL)
+    for parameter in module.parameters():
+        torch.nn.init.normal_(parameter, std=0.1)
+    return module.eval()
+
+
+@pytest.mark.parametrize("order", [1, 2, 3])
+def test_an_untrained_student_denoises_as_its_teacher_does(order: int) -> None:
+    ours = ImageGenerator(ImageGeneratorConfig(order, SCHEDULE.name, SMALL), SCHEDULE)
+    theirs = teacher()
+    ours.start_from(theirs.state_dict())
+    rows = ours.coefficients(diffusion_grid("quadratic", 5, SCHEDULE))
+    x, whitened = torch.randn(4, 1, 8, 8), torch.randn(4, order, 1, 8, 8)
+    labels = torch.tensor([0, 1, 2, 3])
+    with torch.no_grad():
+        for row in rows.split(1):
+            sigma = row[:, 3].exp()
+            expected = theirs(x * row[0, 2], sigma, labels)
+            found = ours.denoised(x, whitened, row, labels, torch.float32)
+            torch.testing.assert_close(found, expected)
+            stepped = ours(x, whitened, row, labels)
+            torch.testing.assert_close(stepped, ours.linear(x, whitened, row) + row[0, 1] * expected)
+
+
+def test_the_step_is_exact_for_data_at_one_point() -> None:
+    """From the marginal at t of one image x₀ a step with D = x₀ and all the noise leads to the marginal at t′."""
+    ours = ImageGenerator(ImageGeneratorConfig(8, SCHEDULE.name, SMALL), SCHEDULE)
+    start, end = 0.4, 0.6
+    row = ours.coefficients([Step(0, start, end)], torch.float64)
+    t, t_next = SCHEDULE.t_start - start, SCHEDULE.t_start - end
+    clean = 0.7
+    mean = row[0, 0] * SCHEDULE.alpha(t) * clean + row[0, 1] * clean
+    variance = (row[0, 0] * SCHEDULE.sigma(t)) ** 2 + row[0, 5:].square().sum()
+    assert float(mean) == pytest.approx(float(SCHEDULE.alpha(t_next)) * clean, rel=1e-5)
+    assert float(variance) == pytest.approx(float(SCHEDULE.sigma(t_next)) ** 2, rel=1e-4)
+
+
+def test_the_signature_reaches_the_network_once_trained() -> None:
+    ours = ImageGenerator(ImageGeneratorConfig(2, SCHEDULE.name, SMALL), SCHEDULE)
+    ours.start_from(teacher().state_dict())
+    torch.nn.init.normal_(ours.unet.stem.weight, std=0.1)
+    row = ours.coefficients([Step(0, 0.4, 0.6)])
+    x, labels = torch.randn(2, 1, 8, 8), torch.tensor([0, 1])
+    with torch.no_grad():
+        one, other = (ours.denoised(x, torch.randn(2, 2, 1, 8, 8), row, labels, torch.float32) for _ in range(2))
+    assert not torch.allclose(one, other)
