@@ -10,7 +10,7 @@ import altair as alt
 from sigbench.leaderboard.charts import save_chart
 
 KINDS = (("strong", "strong error (mean absolute)"), ("weak", "weak error (RMS over test functions, in sd)"))
-MONTE_CARLO, REFERENCE = "Monte Carlo floor: 3 standard errors", "reference's own error"
+MONTE_CARLO, REFERENCE = "Monte Carlo floor: 3 standard errors of the median sampler", "reference's own error"
 
 
 def convergence_chart(results: Sequence[dict[str, Any]]) -> alt.TopLevelMixin:
