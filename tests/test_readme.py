@@ -50,7 +50,9 @@ def test_the_readme_holds_what_is_tested() -> None:
 @pytest.mark.parametrize(
     "script",
     [
-        pytest.param(s, marks=pytest.mark.slow if re.search("sigbench train|--samples 100000|convergence --task gmm", s) else ())
+        pytest.param(
+            s, marks=pytest.mark.slow if re.search("sigbench train|--samples 100000|convergence --task gmm", s) else ()
+        )
         for s in RUNNABLE
     ],
     ids=lambda s: s.splitlines()[0][:60],
