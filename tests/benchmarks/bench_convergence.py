@@ -99,7 +99,7 @@ def main() -> None:
     """Runs both studies and prints one JSON line."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--task", default="gmm")
-    parser.add_argument("--paths", type=int, default=8192)
+    parser.add_argument("--paths", type=int, default=16384)
     parser.add_argument("--levels", type=int, default=4)
     parser.add_argument("--coarsest", type=int, default=16)
     asked = parser.parse_args()
