@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from sigbench.experiments.regression import OrderEstimate
 
 
+COLUMNS = 6  # levels side by side: what 80 columns of text hold
 PARTS = {"strong error (mean absolute)": "strong", "strong error (RMS)": "strong_rms", "weak error": "weak"}
 
 
@@ -73,6 +74,8 @@ def convergence(
                     print(json_module.dumps(result.as_json()), flush=True)
     except KeyboardInterrupt:
         say(f"interrupted: {len(results)} samplers are finished.")
+        if results and not json:
+            _print(settings, study, results)
         raise typer.Exit(3 if results else 4) from None
     if not json:
         _print(settings, study, results)
@@ -93,6 +96,8 @@ def _exit_code(results: "list[SamplerConvergence]") -> int:
 
 
 def _print(settings: "ConvergenceSettings", study: "Study", results: "list[SamplerConvergence]") -> None:
+    from rich.markup import escape
+
     from sigbench.cli.printing import TableConsole
 
     console = TableConsole(highlight=False)
@@ -106,21 +111,29 @@ def _print(settings: "ConvergenceSettings", study: "Study", results: "list[Sampl
     for title, pick in PARTS.items():
         for steps in dict.fromkeys(tuple(level.steps for level in r.strong.levels) for r in results):
             rows = [r for r in results if tuple(level.steps for level in r.strong.levels) == steps]
-            console.print()
-            console.print(_level_table(title, pick, rows))
+            for first in range(0, len(steps), COLUMNS):
+                console.print()
+                console.print(_level_table(title, pick, rows, range(first, min(first + COLUMNS, len(steps)))))
     console.print()
     console.print("An order in brackets is the declared one; + says faster than declared.")
     console.print("NFE: network calls a step. A letter says why a level does not count: n noise,")
     console.print("r reference, b pre-asymptotic bend, d diverged.")
+    rms = [f"{r.sampler} {_order_text(r.strong_rms)}" for r in results if r.strong_rms.order is not None]
+    if rms:
+        console.print(f"Orders of the strong RMS error: {', '.join(rms)}.")
+    for reason in dict.fromkeys(r.strong_rms.advice for r in results if r.strong_rms.verdict == "not-resolved"):
+        names = ", ".join(r.sampler for r in results if r.strong_rms.advice == reason)
+        console.print(f"No verdict on the RMS: {reason} ({names}).")
     for result in results:
+        if result.failure:
+            console.print(f"[red]{result.sampler} failed[/red]: {escape(result.failure)}.")
         for what, order in (("strong", result.strong), ("weak", result.weak)):
             if order.advice:
                 console.print(f"{result.sampler}, {what}: {order.advice}.")
     for reference in dict.fromkeys((r.reference.kind, r.reference.error, r.reference.weak_error) for r in results):
-        console.print(
-            f"reference: {reference[0]}; its own error is {reference[1]:.1e} strong, {reference[2]:.1e} weak",
-            style="dim",
-        )
+        own = f"its own error is {reference[1]:.1e} strong, {reference[2]:.1e} weak"
+        own = own if reference[1] > 0 else "the truth here, by definition"
+        console.print(f"reference: {reference[0]}; {own}", style="dim")
     for z in (r.reference.expectations for r in results[:1]):
         if z:
             shown = ", ".join(f"{name} {value:+.1f}" for name, value in z.items())
@@ -162,7 +175,7 @@ def _verdict(order: "OrderEstimate") -> str:
     return f"[{colour}]{word}[/{colour}]"
 
 
-def _level_table(title: str, pick: str, results: "list[SamplerConvergence]") -> Any:
+def _level_table(title: str, pick: str, results: "list[SamplerConvergence]", which: range) -> Any:
     """Errors by level, one column a level; the header holds steps, the second column network calls a step."""
     from rich.table import Table
 
@@ -173,13 +186,13 @@ def _level_table(title: str, pick: str, results: "list[SamplerConvergence]") -> 
     table.add_column("sampler", no_wrap=True, max_width=24, overflow="ellipsis")
     table.add_column("NFE", justify="right", no_wrap=True)
     orders: list[OrderEstimate] = [getattr(result, pick) for result in results]
-    for level in orders[0].levels:
+    for level in (orders[0].levels[i] for i in which):
         table.add_column(str(level.steps), justify="right", no_wrap=True)
     for result, order in zip(results, orders, strict=True):
         per_step = f"{result.nfe[-1] / result.strong.levels[-1].steps:.3g}"
         cells = [
             _short(level.error) if level.used else f"[dim]{_short(level.error)}{level.reason[:1]}[/dim]"
-            for level in order.levels
+            for level in (order.levels[i] for i in which)
         ]
         table.add_row(result.sampler, per_step, *cells)
     return table

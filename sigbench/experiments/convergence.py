@@ -50,6 +50,7 @@ class ReferenceInfo:
     error: float
     rms_error: float
     weak_error: float
+    weak_by_function: tuple[float, ...]
     expectations: dict[str, float]
 
 
@@ -74,6 +75,7 @@ class SamplerConvergence:
     strong_rms: OrderEstimate
     weak: OrderEstimate
     functions: dict[str, OrderEstimate]
+    failure: str = ""
 
     def as_json(self) -> dict[str, Any]:
         """Returns the JSON line of the command line's contract."""
@@ -89,6 +91,7 @@ class SamplerConvergence:
                 "exact_expectation_z": self.reference.expectations,
             },
             "paths": self.paths,
+            "failure": self.failure,
             "strong": _order_json(self.strong, self.nfe),
             "strong_rms": _order_json(self.strong_rms, self.nfe),
             "weak": {
@@ -111,7 +114,7 @@ def _order_json(order: OrderEstimate, nfe: Sequence[int]) -> dict[str, Any]:
                 "h": level.h,
                 "nfe": calls,
                 "error": number(level.error),
-                "standard_error": number(level.standard_error) or 0.0,
+                "standard_error": number(level.standard_error),
                 "low": number(level.low),
                 "high": number(level.high),
                 "used": level.used,
@@ -166,6 +169,8 @@ def _weak_norm(errors: _Errors, scale: Array) -> tuple[float, Array]:
     """
     bias, replicates = errors.bias / scale, errors.bias_replicates / scale
     noise = float(np.var(replicates, axis=0, ddof=1).sum())
+    if not np.isfinite(bias).all():
+        return math.inf, np.full(len(replicates), math.inf)
     value = math.sqrt(max(0.0, float((bias**2).sum()) - noise) / len(scale))
     return value, np.sqrt(np.maximum((replicates**2).sum(1) - 2 * noise, 0.0) / len(scale))
 
@@ -200,7 +205,7 @@ def _sampler_report(study: Study, plan: Plan, spec: str, sums: Sums, weights: Ar
         functions[name] = fit(
             [abs(float(level.bias[k])) / scale[k] for level in levels],
             [sign * level.bias_replicates[:, k] / scale[k] for sign, level in zip(signs, levels, strict=True)],
-            reference.weak_error, weak_expected,
+            reference.weak_by_function[k], weak_expected,
         )  # fmt: skip
     return SamplerConvergence(
         study.task.name, spec, plan.group, plan.paths, reference, tuple(sums.calls[track.key] for track in tracks),
@@ -211,6 +216,7 @@ def _sampler_report(study: Study, plan: Plan, spec: str, sums: Sums, weights: Ar
         ),
         weak=fit([value for value, _ in weak], [r for _, r in weak], reference.weak_error, weak_expected),
         functions=functions,
+        failure=next((sums.failures[track.key] for track in tracks if track.key in sums.failures), ""),
     )  # fmt: skip
 
 
@@ -220,8 +226,11 @@ def _tail_grows(levels: Sequence[_Errors]) -> bool:
     In the limit error/h^p has a law of its own and their ratio is constant. Where the ratio grows, by more than 3
     standard errors, the root mean square is not yet near its limit: rarer and rarer paths carry it.
     """
+    ends = (levels[0], levels[-1])
+    if not all(math.isfinite(level.rms) and level.absolute > 0 for level in ends):
+        return False
     with np.errstate(all="ignore"):
-        first, last = (np.log(level.rms_replicates / level.absolute_replicates) for level in (levels[0], levels[-1]))
+        first, last = (np.log(level.rms_replicates / level.absolute_replicates) for level in ends)
         growth = math.log(levels[-1].rms / levels[-1].absolute) - math.log(levels[0].rms / levels[0].absolute)
         noise = float(np.std(last - first, ddof=1))
     return bool(growth > max(3.0 * noise, math.log(1.5)))
@@ -239,7 +248,7 @@ def _reference_info(study: Study, plan: Plan, key: str, sums: Sums, weights: Arr
     """What is known of the reference: the distance to the track that checks it bounds its own error."""
     steps = int(key.rpartition("@")[2])
     if key not in plan.checks:
-        return ReferenceInfo(plan.kind[key], steps, 0.0, 0.0, 0.0, {})
+        return ReferenceInfo(plan.kind[key], steps, 0.0, 0.0, 0.0, (0.0,) * len(FUNCTIONS), {})
     check = _errors(sums.errors[plan.checks[key]], weights)
     # Two standard errors more: the distance in the mean is known only up to its own noise.
     weak = (np.abs(check.bias) + 2 * np.std(check.bias_replicates, axis=0, ddof=1)) / scale
@@ -256,4 +265,5 @@ def _reference_info(study: Study, plan: Plan, key: str, sums: Sums, weights: Arr
             spread = float(np.std(means[:, k], ddof=1)) / math.sqrt(BLOCKS)
             expectations[name] = (float(means[:, k].mean()) - truth.expectation(phi)) / spread
     weak_error = float(np.sqrt((weak**2).mean()))
-    return ReferenceInfo(plan.kind[key], steps, check.absolute, check.rms, weak_error, expectations)
+    by_function = tuple(weak.tolist())
+    return ReferenceInfo(plan.kind[key], steps, check.absolute, check.rms, weak_error, by_function, expectations)

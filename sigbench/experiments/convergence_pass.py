@@ -8,7 +8,7 @@ import math
 import multiprocessing
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from math import prod
 from typing import Any
 
@@ -17,11 +17,12 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from sigbench.errors import BadInput
 from sigbench.experiments.convergence_plan import BLOCKS, Plan, Study
 from sigbench.experiments.coupled import DyadicPath, Walker, nested_grids, walk_together
 from sigbench.experiments.thinning import CANDIDATES, Kept, Pilot, all_paths, keep_paths
 from sigbench.registry import make_sampler
-from sigbench.sde.noise import NoiseStream, seed_of
+from sigbench.sde.noise import NoiseStream, seed_of, streams_hold
 from sigbench.sde.problem import SDEProblem
 
 Array = NDArray[np.float64]
@@ -61,6 +62,7 @@ class Sums:
     errors: dict[str, Array]
     values: dict[str, Array]
     calls: dict[str, int]
+    failures: dict[str, str] = field(default_factory=dict)
 
     def add(self, other: "Sums") -> None:
         """Adds another chunk's sums."""
@@ -68,12 +70,14 @@ class Sums:
             for key, block in theirs.items():
                 mine[key] = mine[key] + block if key in mine else block
         self.calls.update(other.calls)
+        self.failures.update(other.failures)
 
 
 def run_pass(study: Study, plan: Plan, progress: Progress = lambda group, done, total: None) -> Sums:
     """Walks all tracks of a plan over all its paths, in chunks that run side by side on the processor's cores."""
     size = max(1, CHUNK // prod(study.task.shape))
-    size = min(size, max(1024, -(-plan.paths // 2)))
+    if plan.pilot is None:  # chunks do not matter there, so that a few paths may be shared among the cores
+        size = min(size, max(1024, -(-plan.paths // 2)))
     starts = range(0, plan.paths, size)
     total = Sums({}, {}, {})
     workers = min(torch.get_num_threads() if study.device.type == "cpu" else 1, len(starts))
@@ -121,15 +125,19 @@ def _work(task: tuple[int, int]) -> Sums:
 
 
 def _chunk(study: Study, plan: Plan, problem: SDEProblem, first: int, count: int) -> Sums:
-    """Walks paths first … first+count−1; they depend on (task, seed, group) and the number of paths alone."""
+    """Walks paths first … first+count−1, which depend on (task, seed, group, order of the signatures read) alone.
+
+    Thinned paths depend on their whole chunk besides, so that there the size of chunks is fixed.
+    """
     grids = nested_grids(problem.grid(plan.grid, plan.fine_steps), plan.levels[0])
     grid_of = {grid.steps: grid for grid in grids}
     walkers = {}
     for track in plan.tracks:
         sampler = track.make(study.task, problem, grid_of[track.steps], study.dtype)
         walkers[track.key] = Walker(track.key, sampler, track.steps)
-    order = max(1, *(walker.sampler.signature_order for walker in walkers.values()))
-    streams = _Streams(study, plan.fine_steps * order)
+    order = max(2, *(walker.sampler.signature_order for walker in walkers.values()))
+    most = plan.paths * (1 if plan.pilot is None else CANDIDATES)
+    streams = _Streams(study, most, plan.fine_steps * order)
     if plan.pilot is None:
         kept = all_paths(problem, streams.start, first, count)
         path = DyadicPath(grids, order, streams.path, first, count)
@@ -139,8 +147,8 @@ def _chunk(study: Study, plan: Plan, problem: SDEProblem, first: int, count: int
             problem, _pilot(study, plan, problem), coarse, order, streams.start, streams.path, streams.choice,
             first * CANDIDATES, count * CANDIDATES,
         )  # fmt: skip
-        # Twice the slots that are needed on average: no two chunks share a normal.
-        path = DyadicPath(grids, order, streams.refinement, 2 * first, len(kept.weight), kept.known)
+        # As many places as there are candidates, more than are ever kept: no two chunks share a normal.
+        path = DyadicPath(grids, order, streams.refinement, first * CANDIDATES, len(kept.weight), kept.known)
     return _walk_and_sum(study, plan, problem, walkers, path, kept)
 
 
@@ -155,8 +163,13 @@ def _pilot(study: Study, plan: Plan, problem: SDEProblem) -> Pilot:
 class _Streams:
     """The study's noise: each stream has a seed of its own, hashed from named axes."""
 
-    def __init__(self, study: Study, positions: int) -> None:
+    def __init__(self, study: Study, samples: int, positions: int) -> None:
         shape, device = study.task.shape, study.device
+        if not streams_hold(shape, samples, positions):
+            raise BadInput(
+                f"{study.settings.paths} paths on {study.settings.levels} levels take more normals than a stream "
+                "holds: ask for fewer paths or levels."
+            )
 
         def stream(purpose: str, count: int, dtype: torch.dtype) -> NoiseStream:
             seed = seed_of(task=study.task.name, seed=study.settings.seed, study="convergence", purpose=purpose)
@@ -187,12 +200,13 @@ def _walk_and_sum(
     functions = TestFunctions(study.task.truth(), prod(study.task.shape))
     block, weight = kept.candidate % BLOCKS, kept.weight[:, None]
     members = torch.bincount(kept.all_candidates % BLOCKS, minlength=BLOCKS).double()[:, None]
-    result = Sums({}, {}, {key: walker.calls for key, walker in walkers.items()})
+    failures = {key: walker.failure for key, walker in walkers.items() if walker.failure}
+    result = Sums({}, {}, {key: walker.calls for key, walker in walkers.items()}, failures)
     phi = {key: functions(walkers[key].state) for key in {against for _, against in compared}}
     for key, value in phi.items():
         result.values[key] = _by_block(weight * torch.cat([value, value.square()], 1), block)
     for key, against in compared:
-        error = torch.nan_to_num(worst[key], nan=math.inf)[:, None]
+        error = torch.nan_to_num(worst[key], nan=math.inf, posinf=math.inf)[:, None]
         change = functions(walkers[key].state) - phi[against]
         sums = _by_block(weight * torch.cat([error.square(), error, change], 1), block)
         result.errors[key] = np.concatenate([members.cpu().numpy(), sums], 1)

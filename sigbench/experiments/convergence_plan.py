@@ -124,12 +124,13 @@ def plan_study(settings: ConvergenceSettings) -> Study:
     problem = task.problem(device, dtype)
     if not isinstance(problem, SDEProblem):
         raise BadInput(f"the task {task.name!r} is no stochastic equation, so nothing there has an order.")
+    problem.grid(_grid_name(settings), _level_steps(settings)[-1])
     chosen: dict[Group, list[str]] = {"sde": [], "ode": [], "student": []}
     left_out: list[LeftOut] = []
     for spec in dict.fromkeys(settings.samplers or sampler_names()):
         try:
             sampler = make_sampler(spec)
-            reason = _obstacle(sampler, task, problem, dtype)
+            reason = _obstacle(sampler, task, problem, dtype, settings)
         except SigbenchError as error:
             if settings.samplers:
                 raise
@@ -168,8 +169,10 @@ def _check(settings: ConvergenceSettings) -> None:
         )
 
 
-def _obstacle(sampler: Sampler, task: Task, problem: SDEProblem, dtype: torch.dtype) -> str:
-    """Why a sampler has no order on this problem, "" where it has one."""
+def _obstacle(
+    sampler: Sampler, task: Task, problem: SDEProblem, dtype: torch.dtype, settings: ConvergenceSettings
+) -> str:
+    """Why a sampler has no order on this problem, "" where it has one; raises BadInput where it refuses a grid."""
     if sampler.needs == "denoiser" and not isinstance(problem, ReverseDiffusion):
         return f"needs a denoiser, and the task {task.name!r} has none"
     if sampler.additive_only and problem.noise_type != "additive":
@@ -178,12 +181,18 @@ def _obstacle(sampler: Sampler, task: Task, problem: SDEProblem, dtype: torch.dt
         if task.teacher is None:
             return f"is a student, and the task {task.name!r} has no teacher"
         sampler.prepare(task, problem, dtype)
+        if len(_served_steps(sampler, problem, task.teacher.grid)) < 3:
+            return f"serves fewer than 3 of the step counts 2, 4, 8, … on the grid {task.teacher.grid!r}"
         return ""
+    if sampler.family == "ode" and not isinstance(problem, ReverseDiffusion):
+        return f"follows a probability flow, and the task {task.name!r} has none"
     if sampler.family == "ode" and sampler.signature_order > 0:
         return "draws noise that no path determines as it is set: neither a flow nor a scheme for the equation"
     if declared_order(sampler, problem.noise_type) is None:
         return f"declares no strong order for {problem.noise_type} noise: it has no pathwise meaning there"
     sampler.prepare(task, problem, dtype)
+    for steps in _level_steps(settings):
+        sampler.check(problem.grid(_grid_name(settings), steps))
     return ""
 
 
@@ -315,10 +324,11 @@ def _plan_students(
 ) -> Plan:
     assert task.teacher is not None
     name = task.teacher.grid  # students are made for a grid
-    served = {spec: _served_steps(spec, task, problem, dtype, name) for spec in specs}
-    for spec, found in served.items():
-        if not found:
-            raise BadInput(f"{spec} serves fewer than 3 step counts 2, 4, 8, … on the grid {name!r}.")
+    served = {}
+    for spec in specs:
+        sampler = make_sampler(spec)
+        sampler.prepare(task, problem, dtype)
+        served[spec] = _served_steps(sampler, problem, name)
     levels = tuple(sorted(set.union(*map(set, served.values()))))
     fine = levels[-1]
     while fine < task.teacher.steps:
@@ -336,10 +346,8 @@ def _plan_students(
     )  # fmt: skip
 
 
-def _served_steps(spec: str, task: Task, problem: SDEProblem, dtype: torch.dtype, grid: str) -> list[int]:
+def _served_steps(sampler: Sampler, problem: SDEProblem, grid: str) -> list[int]:
     """The step counts 2, 4, 8, … that a student was made for."""
-    sampler = make_sampler(spec)
-    sampler.prepare(task, problem, dtype)
     served = []
     for k in range(1, 9):
         try:
@@ -347,4 +355,4 @@ def _served_steps(spec: str, task: Task, problem: SDEProblem, dtype: torch.dtype
         except BadInput:
             continue
         served.append(2**k)
-    return served if len(served) > 2 else []
+    return served

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 import torch
 from torch import Tensor
 
-from sigbench.errors import BadInput
+from sigbench.errors import BadInput, SigbenchError
 from sigbench.sampler import Sampler
 from sigbench.sde.brownian import BrownianDriver
 from sigbench.sde.grid import Grid, Step
@@ -63,8 +63,8 @@ class FlowRK4(Sampler):
 class Relay:
     """The Brownian driver of one walker: it knows the signature of the step whose turn it is, and no other."""
 
-    def __init__(self) -> None:
-        self._index = -1
+    def __init__(self, order: int) -> None:
+        self._order, self._index = order, -1
         self._ready = PartialSignature(0.0, ())
 
     def hand(self, index: int, signature: PartialSignature) -> None:
@@ -75,34 +75,54 @@ class Relay:
         """Returns the first `order` moments over `step`; raises BadInput for another step or too high an order."""
         if step.index != self._index:
             raise BadInput(f"the sampler asked for the noise of step {step.index} during step {self._index}.")
-        if order > self._ready.order:
-            raise BadInput(f"the sampler declares signature order {self._ready.order} and asked for {order}.")
+        if order > min(self._order, self._ready.order):
+            raise BadInput(f"the sampler declares signature order {self._order} and asked for {order}.")
         return self._ready.truncated(order)
 
 
 @dataclass
 class Walker:
-    """One sampler at one number of steps; after each of its steps `state` is where it stands, shape (n, *shape)."""
+    """One sampler at one number of steps; after each of its steps `state` is where it stands, shape (n, *shape).
+
+    Where the sampler's own code fails, `failure` says how, and it stands at NaN from there on.
+    """
 
     key: str
     sampler: Sampler
     steps: int
     state: Tensor = field(default_factory=lambda: torch.empty(0))
     calls: int = 0
+    failure: str = ""
 
     def start(self, problem: SDEProblem, x: Tensor, grid: Grid) -> None:
         """Stands at the grid's first time, at `x`."""
-        self._problem, self._relay = problem, Relay()
-        self._walk = self.sampler.walk(problem, x, grid, self._relay)
+        self._problem, self._relay = problem, Relay(self.sampler.signature_order)
+        self._walk = iter(self.sampler.walk(problem, x, grid, self._relay))
         self.state = x
 
     def advance(self, index: int, signature: PartialSignature) -> None:
         """Takes step `index`, whose signature is given, and counts its network calls."""
+        if self.failure:
+            return
         counter = self._problem.counter
         before = counter.calls
         self._relay.hand(index, signature)
-        self.state = next(self._walk)
+        try:
+            state = next(self._walk)
+            if state.shape != self.state.shape:
+                raise ValueError(f"a state of shape {tuple(state.shape)}, not {tuple(self.state.shape)}")
+            self.state = state
+        except SigbenchError:
+            raise
+        except StopIteration:
+            self._fail(f"it ended after {index} of {self.steps} steps")
+        except Exception as error:  # a stranger's code: one sampler's fault must not end the study
+            self._fail(f"{type(error).__name__}: {error}")
         self.calls += counter.calls - before
+
+    def _fail(self, reason: str) -> None:
+        self.failure = reason
+        self.state = torch.full_like(self.state, torch.nan)
 
 
 def nested_grids(fine: Grid, coarsest: int) -> list[Grid]:

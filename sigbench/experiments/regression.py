@@ -14,7 +14,7 @@ of a weighted regression, where they bend the interval pays for what the bend ma
 left out, as long as its estimated departure from the power law exceeds 30 % and more than four levels are left.
 
 A strong order is a bound on the error, so a scheme may be faster than it declares on a kind problem. The verdict
-is "disagrees" where the declared order lies above 99.9 % of the posterior law.
+is "disagrees" where the declared order lies above the interval that holds 99.9 % of the posterior law.
 """
 
 import math
@@ -30,6 +30,7 @@ Array = NDArray[np.float64]
 Verdict = Literal["agrees", "disagrees", "not-resolved"]
 
 LEVEL = 0.95
+UNDECLARED = "the sampler declares no order to compare with"
 NOISE_FACTOR = 3.0  # an error below 3 standard errors may be noise
 REFERENCE_FACTOR = 3.0  # an error below 3 times the reference's own is not the scheme's alone
 BENDS = {0.5: 2.0, 1.0: 1.0, 2.0: 1.0, 4.0: 1.0}  # by power of h, the scale of its coefficient in units of τ
@@ -38,6 +39,7 @@ BEND_SCALE = 0.3  # of τ's own law
 LARGEST_BEND = 0.3
 MIN_LEVELS = 3
 ACCUSATION = 0.999  # a study makes dozens of intervals of which one in twenty misses: an accusation takes more
+MOST_FACTOR = 100.0  # an error so far below its noise says little of how many paths would show it
 RESOLUTION = 0.25  # half the gap between neighbouring orders (½, 1, 1½, 2): a wider interval tells nothing apart
 
 
@@ -216,8 +218,10 @@ def estimate_order(
     usable = [i for i, reason in enumerate(reasons) if not reason]
     order = low = high = None
     verdict: Verdict = "not-resolved"
-    advice = _advice(error, spread, reference, reasons, paths) if len(usable) < MIN_LEVELS else ""
-    if not advice:
+    advice = ""
+    if len(usable) < MIN_LEVELS:
+        advice = UNDECLARED if expected is None else _advice(error, spread, reference, reasons, paths)
+    else:
         logs = np.log(np.maximum(replicates[:, usable], error[usable] * 1e-3))
         first, posterior = first_below_bend(h[usable], np.log(error[usable]), noise_covariance(logs))
         for i in usable[:first]:
@@ -245,7 +249,7 @@ def estimate_order(
 def _judge(posterior: Posterior, shift: float, low: float, high: float, expected: float | None) -> tuple[Verdict, str]:
     """The verdict, and what else is to be said."""
     if expected is None:
-        return "not-resolved", "the sampler declares no order to compare with"
+        return "not-resolved", UNDECLARED
     if posterior.quantile(0.5 + ACCUSATION / 2) + shift < expected:
         return "disagrees", ""
     if 0.5 * (high - low) > RESOLUTION or high < expected:
@@ -265,12 +269,12 @@ def _what_resolves(h: Array, covariance: Array, found: Posterior, shift: float, 
         posterior = fit_order(h, smooth, covariance / factor)
         half = 0.5 * (posterior.quantile(0.5 + LEVEL / 2) - posterior.quantile(0.5 - LEVEL / 2)) + shift
         if half <= RESOLUTION:
-            return f"about {_round_up(paths * factor)} paths would resolve it"
-    return "finer levels would resolve it: the slope still bends"
+            return f"about {_round_up(paths * factor)} paths might resolve it"
+    return "finer levels might resolve it: the slope still bends"
 
 
 def _advice(error: Array, spread: Array, reference: Array, reasons: Sequence[str], paths: int) -> str:
-    """What would lift a third level above noise and reference."""
+    """What it takes at least to lift a third level above noise and reference."""
     missing = MIN_LEVELS - sum(not reason for reason in reasons)
     if "noise" in reasons:
         with np.errstate(divide="ignore", invalid="ignore"):
@@ -280,11 +284,13 @@ def _advice(error: Array, spread: Array, reference: Array, reasons: Sequence[str
                 if reason == "noise"
             )
         if len(factors) >= missing:
-            factor = min(max(factors[missing - 1], 2.0), 1e6)
-            return f"about {_round_up(paths * factor)} paths would resolve it"
-    plural = "s" if missing > 1 else ""
-    where = "finer" if "diverged" in reasons else "coarser"
-    return f"{missing} more {where} level{plural} would resolve it"
+            factor = max(factors[missing - 1], 2.0)
+            if factor < MOST_FACTOR:
+                return f"at least {_round_up(paths * factor)} paths are needed"
+            return f"more than {MOST_FACTOR:g} times as many paths are needed: take coarser levels"
+    if "reference" in reasons:
+        return "the reference's own error hides the finer levels: take coarser ones"
+    return "it diverges: take finer levels" if "diverged" in reasons else "more levels are needed"
 
 
 def _round_up(value: float) -> str:

@@ -1,5 +1,6 @@
 """Charts of records, by Altair; PNG and SVG by vl-convert, so that no browser is needed."""
 
+import os
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, Literal
@@ -55,11 +56,13 @@ def _scheme(count: int) -> Literal["tableau10", "tableau20"]:
 
 
 def check_picture(file: Path) -> None:
-    """Raises BadInput where a picture cannot be written to `file`: another ending, or no such folder."""
+    """Raises BadInput where a picture cannot be written to `file`: another ending, no such folder, no permission."""
     if file.suffix not in (".png", ".svg"):
         raise BadInput(f"a picture is saved as .png or .svg, not as {file.name!r}.")
     if not file.parent.is_dir():
         raise BadInput(f"there is no folder {file.parent} for the picture.")
+    if file.is_dir() or not os.access(file if file.exists() else file.parent, os.W_OK):
+        raise BadInput(f"the picture {file} cannot be written.")
 
 
 def save_chart(chart: alt.TopLevelMixin, file: Path) -> None:

@@ -10,7 +10,7 @@ import altair as alt
 from sigbench.leaderboard.charts import save_chart
 
 KINDS = (("strong", "strong error (mean absolute)"), ("weak", "weak error (RMS over test functions, in sd)"))
-MONTE_CARLO, REFERENCE = "Monte Carlo floor: 3 standard errors", "reference's own error"
+MONTE_CARLO, REFERENCE = "Monte Carlo floor: 3 standard errors of the median sampler", "reference's own error"
 
 
 def convergence_chart(results: Sequence[dict[str, Any]]) -> alt.TopLevelMixin:
@@ -86,7 +86,8 @@ def _floors(results: Sequence[dict[str, Any]], kind: str) -> list[dict[str, Any]
     noise: dict[float, list[float]] = {}
     for result in results:
         for level in result[kind]["levels"]:
-            noise.setdefault(level["h"], []).append(3.0 * level["standard_error"])
+            if level["standard_error"] is not None:
+                noise.setdefault(level["h"], []).append(3.0 * level["standard_error"])
     middle = {h: float(median(values)) for h, values in sorted(noise.items())}
     rows = [{"h": h, "error": value, "floor": MONTE_CARLO} for h, value in middle.items() if value > 0]
     own = max((result["reference"][key] for result in results), default=0.0)

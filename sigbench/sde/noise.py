@@ -43,6 +43,12 @@ class Noise(Protocol):
         ...
 
 
+def streams_hold(shape: tuple[int, ...], samples: int, positions: int) -> bool:
+    """Returns whether one stream has as many states as samples of `shape` at so many positions take."""
+    block = max(1, _BLOCK_NUMBERS // math.prod(shape))
+    return (samples // block + 1) * positions <= _MASK
+
+
 class NoiseStream:
     """Standard normal numbers addressed by (sample, position).
 
@@ -72,7 +78,7 @@ class NoiseStream:
         if not 0 <= position < self._positions:
             raise IndexError(f"position {position} lies outside the stream's {self._positions}")
         size, block = self._size, self._block
-        if ((first + count) // block + 1) * self._positions > _MASK:
+        if not streams_hold(self.shape, first + count, self._positions):
             raise BadInput(f"{first + count} samples at {self._positions} positions are more than one stream holds.")
         out = torch.empty(count * size + _LANE, dtype=self.dtype)
         filled = 0

@@ -36,20 +36,20 @@ SOLVERS = {  # the suite's name: torchsde's method and calculus; on additive noi
 class Equation(torch.nn.Module):
     """The problem as torchsde's users write it."""
 
-    noise_type = "diagonal"
-
     def __init__(self, problem: SDEProblem, calculus: str) -> None:
         super().__init__()
-        self.problem, self.sde_type = problem, calculus
+        self.problem, self.sde_type, self.noise_type = problem, calculus, problem.noise_type
 
     def f(self, t: Tensor, y: Tensor) -> Tensor:
         """The drift."""
         return self.problem.drift(float(t), y)
 
     def g(self, t: Tensor, y: Tensor) -> Tensor:
-        """The diffusion, a tensor for torchsde."""
+        """The diffusion, a tensor for torchsde: (n, d) for diagonal noise, (n, d, d) for additive."""
         value = self.problem.diffusion(float(t), y)
-        return value if isinstance(value, Tensor) else torch.full_like(y, value)
+        if isinstance(value, Tensor):
+            return value
+        return torch.eye(y.shape[1], dtype=y.dtype).mul_(value).expand(len(y), -1, -1)
 
 
 @dataclass(frozen=True)
@@ -99,7 +99,7 @@ def main() -> None:
     """Runs both studies and prints one JSON line."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--task", default="gmm")
-    parser.add_argument("--paths", type=int, default=8192)
+    parser.add_argument("--paths", type=int, default=16384)
     parser.add_argument("--levels", type=int, default=4)
     parser.add_argument("--coarsest", type=int, default=16)
     asked = parser.parse_args()

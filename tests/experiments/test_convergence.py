@@ -12,7 +12,7 @@ from torch import Tensor
 import sigbench.experiments.convergence_plan as planning
 from sigbench.errors import BadInput
 from sigbench.experiments.convergence import SamplerConvergence, measure_study
-from sigbench.experiments.convergence_pass import run_pass
+from sigbench.experiments.convergence_pass import _chunk, run_pass
 from sigbench.experiments.convergence_plan import ConvergenceSettings, plan_study
 from sigbench.experiments.coupled import DyadicPath, ExactPath, Walker, nested_grids, walk_together
 from sigbench.registry import make_sampler, make_task
@@ -308,6 +308,79 @@ def test_a_diverging_sampler_is_reported_and_not_fitted(broken: None, monkeypatc
     (result,) = study("ou", "half-noise", levels=3)
     assert result.strong.verdict == "not-resolved"
     assert {level.reason for level in result.strong.levels} == {"diverged"}
+
+
+class Raises(Sampler):
+    """Fails at its third step."""
+
+    name, citation, family, strong_order, weak_order = "raises", "none", "sde", 1.0, 1.0
+
+    def walk(self, problem: SDEProblem, x: Tensor, grid: Grid, brownian: BrownianDriver) -> Iterator[Tensor]:
+        yield x
+        yield x
+        raise ZeroDivisionError("by the third step")
+
+
+class Ends(Raises):
+    """Forgets its last steps."""
+
+    name = "ends"
+
+    def walk(self, problem: SDEProblem, x: Tensor, grid: Grid, brownian: BrownianDriver) -> Iterator[Tensor]:
+        yield x
+
+
+class Infinite(Raises):
+    """Sends one path to infinity."""
+
+    name = "infinite"
+
+    def walk(self, problem: SDEProblem, x: Tensor, grid: Grid, brownian: BrownianDriver) -> Iterator[Tensor]:
+        for _ in grid:
+            x = x.clone()
+            x[0] = torch.inf
+            yield x
+
+
+@pytest.mark.parametrize(
+    ("sampler", "words"), [(Raises, "ZeroDivisionError: by the third step"), (Ends, "ended after 1 of"), (Infinite, "")]
+)
+def test_a_sampler_that_fails_ends_no_study(
+    sampler: type[Sampler], words: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def make(spec: str) -> Sampler:
+        return sampler() if spec == "faulty" else make_sampler(spec)
+
+    monkeypatch.setattr(planning, "make_sampler", make)
+    monkeypatch.setattr("sigbench.experiments.convergence.make_sampler", make)
+    faulty, sound = study("ou", "faulty", "euler-maruyama", levels=3)
+    assert words in faulty.failure
+    for order in (faulty.strong, faulty.strong_rms, faulty.weak):
+        assert order.verdict == "not-resolved"
+        assert {level.reason for level in order.levels} == {"diverged"}
+        assert "diverges" in order.advice
+    assert sound.failure == ""
+    assert sound.strong.verdict == "agrees"
+
+
+def test_thinned_paths_belong_to_their_number(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Asking for more paths adds chunks, and leaves the paths of the first chunks as they were."""
+    monkeypatch.setattr("sigbench.experiments.convergence_pass.CHUNK", 1024)
+    options = {"levels": 3, "coarsest": 8}
+    few, many = (
+        plan_study(ConvergenceSettings("gmm", ("euler-maruyama",), paths=paths, **options))  # type: ignore[arg-type]
+        for paths in (1024, 2048)
+    )
+    first = _chunk(few, few.plans[0], few.task.problem(CPU, torch.float64), 0, 1024)
+    again = _chunk(many, many.plans[0], many.task.problem(CPU, torch.float64), 0, 1024)
+    for key, sums in first.errors.items():
+        np.testing.assert_array_equal(sums, again.errors[key])
+
+
+def test_more_normals_than_a_stream_holds_are_refused_before_work() -> None:
+    plan = plan_study(ConvergenceSettings("gmm", ("euler-maruyama",), paths=10_000_000, levels=8))
+    with pytest.raises(BadInput, match="more normals than a stream holds"):
+        run_pass(plan, plan.plans[0])
 
 
 def test_a_task_without_a_reference_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
