@@ -39,7 +39,7 @@ class ImageStudentPlan:
 
 
 def teacher_paths(task: Task, plan: ImageStudentPlan, folder: Path, report: Report) -> StoredPaths:
-    """Returns the teacher's paths, in `folder`, walking those that are missing; `report(paths done, nan)` hears of them.
+    """Returns the teacher's paths in `folder`, walking those that are missing; `report(done, nan)` hears of them.
 
     Raises BadInput where the folder holds paths of another teacher or seed.
     """

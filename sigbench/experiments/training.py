@@ -1,5 +1,6 @@
 """Training a task's Sig-DEG student, or one of the task's own networks, and writing the artifact."""
 
+import shutil
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
@@ -9,6 +10,7 @@ import numpy as np
 import torch
 
 from sigbench.errors import BadInput, unknown_name
+from sigbench.experiments.image_training import ImageStudentPlan, distil_images, shortened
 from sigbench.metrics.metric import KnownModes, Truth
 from sigbench.networks.artifacts import Manifest, save_artifact
 from sigbench.records.provenance import git_commit, package_versions
@@ -55,6 +57,8 @@ def train_student(
     if task.teacher is None:
         raise BadInput(f"the task {task.name!r} has no teacher to distil.")
     check_order(choices.order)
+    if "teacher" in task.networks():
+        return _train_image_student(task, choices, folder, command, report)
     for name, value, least in (("--width", choices.width, 1), ("--depth", choices.depth, 0)):
         if value < least:
             raise BadInput(f"{name} must be at least {least}, got {value}.")
@@ -90,6 +94,37 @@ def train_student(
     )
     saved = save_artifact(folder, result.weights, manifest)
     checkpoint.unlink(missing_ok=True)
+    return saved
+
+
+def _train_image_student(task: Task, choices: StudentChoices, folder: Path, command: str, report: Report) -> Manifest:
+    """Distils a student of a teacher of images; the teacher's paths lie in `folder`/paths until the student is saved."""
+    if choices.loss != "local" or choices.grid not in (None, task.default_grid):
+        raise BadInput(f"a student of {task.name!r} learns local steps on the grid {task.default_grid!r}.")
+    if choices.iterations is not None:
+        _at_least_one(choices.iterations)
+    plan = shortened(ImageStudentPlan(), choices.iterations, choices.seed, choices.steps)
+    commit = git_commit()
+    make_folder(folder, "the artifact folder")
+    config, result = distil_images(
+        task, choices.order, plan, folder, lambda done, loss: report(done, plan.training.iterations, loss)
+    )
+    manifest = Manifest(
+        kind=KIND,
+        task=task.name,
+        task_version=task.version,
+        sha256="",
+        config=config.as_json(),
+        command=command,
+        commit=commit,
+        created=datetime.now(UTC).isoformat(timespec="seconds"),
+        data=result.data,
+        cost=result.cost,
+        packages=package_versions(),
+    )
+    saved = save_artifact(folder, result.weights, manifest)
+    (folder / "checkpoint.pt").unlink(missing_ok=True)
+    shutil.rmtree(folder / "paths", ignore_errors=True)
     return saved
 
 
