@@ -98,7 +98,7 @@ def train_student(
 
 
 def _train_image_student(task: Task, choices: StudentChoices, folder: Path, command: str, report: Report) -> Manifest:
-    """Distils a student of a teacher of images; the teacher's paths lie in `folder`/paths until the student is saved."""
+    """Distils a student of a teacher of images; the paths lie in `folder`/paths until the student is saved."""
     if choices.loss != "local" or choices.grid not in (None, task.default_grid):
         raise BadInput(f"a student of {task.name!r} learns local steps on the grid {task.default_grid!r}.")
     if choices.iterations is not None:
