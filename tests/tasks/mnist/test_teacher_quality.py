@@ -1,0 +1,27 @@
+"""What the teacher is worth: its samples against what separates training from test images."""
+
+import numpy as np
+import pytest
+
+from sigbench.experiments.cell import Settings, plan_cells
+from sigbench.experiments.run import draw_samples
+from sigbench.metrics.images import ExtrapolatedFCD, LabelAccuracy, frechet_distance
+from sigbench.metrics.metric import Reference
+from sigbench.registry import make_task
+from sigbench_tasks.mnist.truth import TEST_IMAGES, MNISTTruth
+
+
+@pytest.mark.slow
+def test_the_teachers_distance_is_within_six_times_that_of_the_test_images() -> None:
+    """By 30 ancestral steps, which take a tenth of the 300 that the task's teacher takes."""
+    task = make_task("mnist")
+    truth = task.truth()
+    assert isinstance(truth, MNISTTruth)
+    test = frechet_distance(truth.held_out(TEST_IMAGES, 0).features, truth.feature_mean, truth.feature_covariance)
+    (cell,) = plan_cells(Settings("mnist", samples=1000, repeats=1, device="cpu", dtype="bfloat16"), ["ddpm"], [30])
+    draw = draw_samples(cell, 0)
+    seen, reference = task.observe(draw.samples, draw.labels), Reference(truth, 0)
+    assert ExtrapolatedFCD(truth.extractor, TEST_IMAGES)(seen, reference) < 6 * test
+    assert LabelAccuracy(truth.extractor, TEST_IMAGES)(seen, reference) > 0.95
+    confidence = np.exp(seen.logits - np.logaddexp.reduce(seen.logits, axis=1, keepdims=True)).max(1)
+    assert confidence.mean() > 0.98
