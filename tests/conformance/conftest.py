@@ -13,6 +13,6 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
         if not isinstance(item, pytest.Function) or not hasattr(item, "callspec"):
             continue
         chosen = item.callspec.params
-        costly = item.originalname in COSTLY_TESTS or bool(COSTLY_PARAMETERS & set(chosen.items()))
+        costly = item.originalname in COSTLY_TESTS or any(chosen.get(n) == value for n, value in COSTLY_PARAMETERS)
         if chosen.get("task") in COSTLY_TASKS and costly:
             item.add_marker(pytest.mark.slow)
