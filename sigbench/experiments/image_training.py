@@ -28,12 +28,12 @@ WALKED_AT_ONCE = 100
 class ImageStudentPlan:
     """How many teacher paths, which steps of them, and the loop."""
 
-    paths: int = 6_000
+    paths: int = 16_000
     seed: int = 0
     steps: ImageDistillPlan = field(default_factory=ImageDistillPlan)
     training: TrainingPlan = field(
         default_factory=lambda: TrainingPlan(
-            iterations=8_000, learning_rate=5e-4, muon_rate=5e-3, warmup=100, averaging=0.998, checkpoint_every_s=120.0
+            iterations=9_000, learning_rate=5e-4, muon_rate=5e-3, warmup=100, averaging=0.998, checkpoint_every_s=120.0
         )
     )
 

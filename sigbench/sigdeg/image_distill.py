@@ -82,8 +82,8 @@ class ImageDistillation:
             whitened.append(paths.whitened(group, first, last, order))
             ends += [Step(0, paths.grid.times[first], paths.grid.times[last])] * GROUP
         return Minibatch(
-            torch.from_numpy(np.concatenate(before)),
-            torch.from_numpy(np.concatenate(after)),
+            torch.from_numpy(np.concatenate(before)).float(),
+            torch.from_numpy(np.concatenate(after)).float(),
             torch.cat(whitened),
             self.generator.coefficients(ends),
             torch.from_numpy(np.concatenate(labels)),

@@ -44,14 +44,14 @@ class PathFacts:
 
 
 class StoredPaths:
-    """The fine states (paths, steps + 1, *shape) of a teacher, float32 in a memory map, with the paths' labels."""
+    """The fine states (paths, steps + 1, *shape) of a teacher, float16 in a memory map, with the paths' labels."""
 
     def __init__(self, folder: Path, facts: PathFacts, grid: Grid, shape: tuple[int, ...]) -> None:
         self.folder, self.facts, self.grid, self.shape = folder, facts, grid, shape
         self.done = int((folder / "done").read_text()) if (folder / "done").exists() else 0
         size = (facts.paths, facts.steps + 1, *shape)
         mode = "r+" if (folder / "states.npy").exists() else "w+"
-        self.states = np.lib.format.open_memmap(folder / "states.npy", mode=mode, dtype=np.float32, shape=size)
+        self.states = np.lib.format.open_memmap(folder / "states.npy", mode=mode, dtype=np.float16, shape=size)
         labels = folder / "labels.npy"
         self.labels: NDArray[np.int64] = np.load(labels) if labels.exists() else np.zeros(facts.paths, np.int64)
         self._noise = NoiseStream(seed_of(seed=facts.seed, purpose="path"), shape, positions=facts.steps * MOST_MOMENTS)
@@ -80,10 +80,10 @@ class StoredPaths:
                 self.labels[first : first + count] = labels.cpu().numpy()
             x = problem.initial(start.normal(first, count, 0))
             driver = FreshBrownian(self._noise, first, count, MOST_MOMENTS)
-            self.states[first : first + count, 0] = x.numpy()
+            self.states[first : first + count, 0] = x.cpu().half().numpy()
             with torch.no_grad():
                 for index, state in enumerate(teacher.walk(problem, x, self.grid, driver), start=1):
-                    self.states[first : first + count, index] = state.numpy()
+                    self.states[first : first + count, index] = state.cpu().half().numpy()
             self.states.flush()
             np.save(self.folder / "labels.npy", self.labels)
             temporary = self.folder / ".done.writing"
