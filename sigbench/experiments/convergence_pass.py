@@ -6,6 +6,7 @@ blocks are the units of the bootstrap. Chunks are walked side by side on the pro
 
 import math
 import multiprocessing
+import signal
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass, field
@@ -105,11 +106,15 @@ def _in_parallel(study: Study, plan: Plan, tasks: Sequence[tuple[int, int]], wor
             torch.set_num_threads(threads)
         return
     context = multiprocessing.get_context("fork")
+    others = multiprocessing.active_children()
     with ProcessPoolExecutor(workers, context, initializer=_enter_worker, initargs=(study, plan)) as pool:
         try:
             yield from pool.map(_work, tasks)
-        finally:
-            pool.shutdown(wait=False, cancel_futures=True)
+        except BaseException:  # Ctrl-C above all: the pool would wait for chunks of half a minute
+            for child in multiprocessing.active_children():
+                if child not in others:
+                    child.terminate()
+            raise
 
 
 _inherited: list[tuple[Study, Plan, SDEProblem]] = []  # in a worker process: what it was forked to do
@@ -117,6 +122,7 @@ _inherited: list[tuple[Study, Plan, SDEProblem]] = []  # in a worker process: wh
 
 def _enter_worker(study: Study, plan: Plan) -> None:
     torch.set_num_threads(1)
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # the parent hears Ctrl-C too, and ends its workers
     _inherited[:] = [(study, plan, study.task.problem(study.device, study.dtype))]
 
 

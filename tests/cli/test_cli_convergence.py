@@ -1,8 +1,12 @@
 """`sigbench convergence`: what it prints, its exit codes, and what it says of bad input."""
 
 import json
+import os
 import re
+import signal
+import subprocess
 import sys
+import time
 from pathlib import Path
 
 import pytest
@@ -121,3 +125,25 @@ def test_nothing_resolved_is_exit_code_3(monkeypatch: pytest.MonkeyPatch, capsys
     assert {row["strong"]["verdict"], row["weak"]["verdict"]} == {"not-resolved"}
     assert row["strong"]["advice"]
     assert code == 3
+
+
+@pytest.mark.skipif(not Path("/proc/self/task").exists(), reason="finds worker processes in /proc")
+def test_ctrl_c_ends_the_workers_at_once() -> None:
+    """A chunk of paths takes half a minute; nobody waits for it."""
+    command = [str(Path(sys.executable).parent / "sigbench"), "convergence", "--task", "gmm", "--sampler", "shark"]
+    study = subprocess.Popen(
+        command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env={**os.environ, "OMP_NUM_THREADS": "2"},
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.default_int_handler),
+    )  # fmt: skip
+    children = Path(f"/proc/{study.pid}/task/{study.pid}/children")
+    deadline = time.monotonic() + 60
+    while len(workers := children.read_text().split()) < 2 and time.monotonic() < deadline:
+        time.sleep(0.1)
+    assert len(workers) == 2
+    study.send_signal(signal.SIGINT)
+    out, err = study.communicate(timeout=10)
+    assert study.returncode == 4
+    assert out == ""
+    assert "interrupted: 0 samplers are finished" in err
+    assert "Traceback" not in err
+    assert not any(Path(f"/proc/{worker}").exists() for worker in workers)
