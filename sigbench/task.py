@@ -6,6 +6,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar, Protocol
 
+from sigbench.errors import BadInput
+
 if TYPE_CHECKING:
     import altair as alt
     import numpy as np
@@ -90,6 +92,18 @@ class Task(ABC):
     @abstractmethod
     def metrics(self) -> "Sequence[Metric]":
         """Returns the metrics that judge samples of this task, the headline first."""
+
+    def conditioned(self, label: int | None, guidance: float) -> "Task":
+        """Returns the task with every sample asked to be of one class, and its denoiser guided towards the class.
+
+        `guidance` ≥ 0 is the weight w in (1 + w)·D(x; class) − w·D(x; none) (Ho & Salimans 2022, eq. 6). Raises
+        BadInput for values that the task does not have, as here, where samples have no classes.
+        """
+        raise BadInput(f"samples of the task {self.name!r} have no classes: --label and --guidance are not for it.")
+
+    def conditions(self) -> Mapping[str, float]:
+        """Returns what `conditioned` was asked for, defaults left out: "label", "guidance"."""
+        return {}
 
     def artifacts(self) -> Mapping[str, Path]:
         """Returns the folders of the trained artifacts that come with the task, by the sampler's name."""

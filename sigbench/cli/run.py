@@ -41,6 +41,15 @@ def run(
             "times such as 1,0.5,0.1,0.001 (default: the task's)."
         ),
     ] = None,
+    label: Annotated[
+        int | None, typer.Option(help="The class of every sample (default: drawn by their shares).")
+    ] = None,
+    guidance: Annotated[
+        float,
+        typer.Option(
+            help="Classifier-free guidance W in (1 + W)·D(class) − W·D(none); two network calls a step above 0."
+        ),
+    ] = 0.0,
     batch: Annotated[int | None, typer.Option(help="Samples integrated at once (default: the task's).")] = None,
     device: Annotated[str, typer.Option(help="auto, cpu or cuda.")] = "auto",
     dtype: Annotated[
@@ -63,6 +72,7 @@ def run(
 
     \b
     sigbench run --task gmm --sampler sigdeg,euler-maruyama,ddim --steps 5,10,20
+    sigbench run --task mnist --sampler ddim --steps 10 --label 3 --guidance 1
     sigbench run --task gmm --sampler ./mine.py:MySampler,teacher --steps 10 --json
     """
     from sigbench.experiments.cell import Settings, plan_cells
@@ -72,7 +82,7 @@ def run(
 
     settings = Settings(
         task=task, samples=samples, repeats=repeats, seed=seed, nfe=nfe, grid=grid, batch=batch,
-        device=device, dtype=dtype,
+        device=device, dtype=dtype, label=label, guidance=guidance,
     )  # fmt: skip
     if plot is not None:
         check_picture(plot)
@@ -134,8 +144,9 @@ def _print_tables(records: "list[Record]") -> None:
 
     console = TableConsole()
     first = records[0]
+    conditions = "".join(f"{name} {value:g} · " for name, value in first.get("conditions", {}).items())
     console.print(
-        f"[bold]{first['task']}[/bold] · {first['samples']} samples × {first['repeats']} repeats · "
+        f"[bold]{first['task']}[/bold] · {conditions}{first['samples']} samples × {first['repeats']} repeats · "
         f"grid {first['grid']} · seed {first['seed']} · {first['provenance']['device_name']} · "
         f"{first['provenance']['dtype']}",
         highlight=False,

@@ -24,6 +24,9 @@ def train(
     steps: Annotated[str, typer.Option(help="Step counts to serve: FIRST-LAST or a list.")] = "2-20",
     loss: Annotated[str, typer.Option(help="local, global or both.")] = "local",
     iterations: Annotated[int | None, typer.Option(help="Training iterations (default: the plan's).")] = None,
+    guidance: Annotated[
+        float, typer.Option(help="Guidance of the teacher, which the student then gives by one call a step.")
+    ] = 0.0,
     width: Annotated[int, typer.Option(help="Width of the student's layers.")] = 128,
     depth: Annotated[int, typer.Option(help="Number of the student's hidden layers.")] = 3,
     seed: Annotated[int, typer.Option(help="Seed of weights, paths and minibatches.")] = 0,
@@ -49,7 +52,7 @@ def train(
         raise BadInput(f"there is an artifact in {folder} already: choose another --out, or --overwrite.")
     choices = StudentChoices(
         order=order, grid=grid, steps=_step_range(steps), loss=loss, iterations=iterations,
-        width=width, depth=depth, seed=seed,
+        width=width, depth=depth, seed=seed, guidance=guidance,
     )  # fmt: skip
     command = shlex.join(["sigbench", *_without_folder(sys.argv[1:])])
     bar = _Bar() if sys.stderr.isatty() else None

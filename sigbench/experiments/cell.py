@@ -32,6 +32,8 @@ class Settings:
     batch: int | None = None
     device: str = "auto"
     dtype: str = "float32"
+    label: int | None = None
+    guidance: float = 0.0
 
 
 @dataclass(frozen=True)
@@ -74,6 +76,7 @@ class Cell:
             "batch": self.batch,
             "device": self.device.type,
             "dtype": self.settings.dtype,
+            **self.task.conditions(),
             "artifacts": self.artifact_hashes(),
             "sources": [source_hash(type(plug_in)) for plug_in in (self.task, self.sampler)],
         }
@@ -111,6 +114,8 @@ def plan_cells(settings: Settings, samplers: Sequence[str], steps: Sequence[int]
     sampler. Raises BadInput for anything that cannot be measured as asked.
     """
     task = make_task(settings.task)
+    if settings.label is not None or settings.guidance != 0.0:
+        task = task.conditioned(settings.label, settings.guidance)
     _check_settings(settings)
     if not samplers:
         raise BadInput("name at least one sampler.")

@@ -49,7 +49,7 @@ def teacher_paths(task: Task, plan: ImageStudentPlan, folder: Path, report: Repo
     assert isinstance(problem, ReverseDiffusion)
     facts = PathFacts(
         task.name, task.version, teacher.sampler, task.artifact_hashes()["teacher"], teacher.grid, teacher.steps,
-        plan.paths, plan.seed,
+        plan.paths, plan.seed, task.conditions().get("guidance", 0.0),
     )  # fmt: skip
     paths = StoredPaths.open(folder, facts, problem.grid(teacher.grid, teacher.steps), task.shape)
     sampler = make_sampler(teacher.sampler)
@@ -88,8 +88,8 @@ def distil_images(
     own = {name.removeprefix(prefix): value for name, value in weights.items() if name.startswith(prefix)}
     data = {**facts, "grid": task.default_grid, "steps": list(plan.steps.steps), "teacher_steps": task.teacher.steps}
     cost = {
-        "training_s": seconds, "iterations": plan.training.iterations, "device": "cpu",
-        "threads": torch.get_num_threads(), "network_dtype": str(COMPUTE).removeprefix("torch."),
+        "training_s": paths.seconds + seconds, "paths_s": paths.seconds, "iterations": plan.training.iterations,
+        "device": "cpu", "threads": torch.get_num_threads(), "network_dtype": str(COMPUTE).removeprefix("torch."),
     }  # fmt: skip
     return config, Distilled(own, data, cost)
 

@@ -133,6 +133,8 @@ def _measure_cell(
         "timing": timing,
         "provenance": provenance(cell.device, cell.network_dtype, cell.artifact_hashes()),
     }
+    if conditions := dict(cell.task.conditions()):
+        record["conditions"] = conditions
     if error is not None:
         record["error"] = error
     elif on_samples is not None:
@@ -158,18 +160,19 @@ def _sample_repeats(cell: Cell, progress: Progress) -> tuple[list[Draw], float |
 
 
 def _call_seconds(cell: Cell, nfe: int) -> float:
-    """The seconds of a bare network call on the last batch, over as many calls in a row as a batch makes.
+    """The seconds of a bare network evaluation on the last batch, over as many calls in a row as a batch makes.
 
     So both sides of the efficiency are about as long, and a busy machine slows them alike.
     """
-    calls = min(nfe, _MOST_REPLAYS)
+    evaluations = cell.problem.counter.last_cost
+    calls = min(max(nfe // evaluations, 1), _MOST_REPLAYS)
 
     def replay() -> None:
         for _ in range(calls):
             cell.problem.counter.replay()
 
     with torch.no_grad():
-        return seconds_of(replay, cell.device) / calls
+        return seconds_of(replay, cell.device) / (calls * evaluations)
 
 
 def draw_samples(cell: Cell, repeat: int) -> Draw:

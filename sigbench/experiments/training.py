@@ -38,6 +38,7 @@ class StudentChoices:
     width: int = 128
     depth: int = 3
     seed: int = 0
+    guidance: float = 0.0
 
 
 def train_student(
@@ -54,6 +55,8 @@ def train_student(
     a teacher and for choices that no student can have.
     """
     task = make_task(task_name)
+    if choices.guidance != 0.0:
+        task = task.conditioned(None, choices.guidance)
     if task.teacher is None:
         raise BadInput(f"the task {task.name!r} has no teacher to distil.")
     check_order(choices.order)

@@ -263,7 +263,7 @@ class LabelAccuracy(ImageMetric):
 
 
 class IntraClassFCD(ImageMetric):
-    """The mean over classes of the Fréchet distance between a class's samples and the class's training images.
+    """The mean over the truth's classes of the Fréchet distance between a class's samples and its training images.
 
     Every class counts alike. With few samples a class most of it is floor.
     """
@@ -275,7 +275,8 @@ class IntraClassFCD(ImageMetric):
         assert samples.labels is not None
         truth = self.truth_of(reference)
         distances = []
-        for label, (mean, covariance) in enumerate(zip(truth.class_means, truth.class_covariances, strict=True)):
+        for label in np.flatnonzero(truth.class_weights):
+            mean, covariance = truth.class_means[label], truth.class_covariances[label]
             own = samples.features[samples.labels == label]
             if len(own) < 2:
                 raise BadInput(

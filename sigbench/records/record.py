@@ -53,6 +53,7 @@ class Record(TypedDict):
     key: str
     task: str
     task_version: int
+    conditions: NotRequired[dict[str, float]]  # "label" and "guidance", where samples were asked for them
     sampler: str  # as it was asked for, options included
     family: str
     steps: int

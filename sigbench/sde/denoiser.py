@@ -16,31 +16,35 @@ Network = Callable[..., Tensor]
 class CallCounter:
     """Counts network calls, refuses those above a budget, and can repeat the last one for timing.
 
-    NFE is what this counts: a call on a batch is one function evaluation for each of its samples.
+    NFE is what this counts: a call on a batch is one function evaluation for each of its samples. `cost` is what a
+    call of the dearest network that it wrapped counts, `last_cost` what the last one did.
     """
 
     def __init__(self, budget: int | None = None) -> None:
         self.calls = 0
         self.budget = budget
+        self.cost = self.last_cost = 1
         self._last: Callable[[], Tensor] | None = None
 
     def wrap(self, network: Network, cost: int = 1) -> Network:
         """Returns `network` with every call counted as `cost` evaluations (guidance costs 2)."""
+        self.cost = max(self.cost, cost)
 
         def counted(*args: object, **kwargs: object) -> Tensor:
             if self.budget is not None and self.calls + cost > self.budget:
                 raise BudgetExceeded(f"the sampler asked for more than its budget of {self.budget} calls.")
             self.calls += cost
-            self._last = lambda: network(*args, **kwargs)
+            self._last, self.last_cost = lambda: network(*args, **kwargs), cost
             return network(*args, **kwargs)
 
         return counted
 
-    def charge(self, cost: int) -> None:
-        """Counts `cost` evaluations more, for a call that carries derivatives through the network.
+    def charge(self, calls: int) -> None:
+        """Counts what `calls` calls more would cost, for one that carries derivatives through the network.
 
         Raises BudgetExceeded where the budget does not allow them.
         """
+        cost = calls * self.cost
         if self.budget is not None and self.calls + cost > self.budget:
             raise BudgetExceeded(f"the sampler asked for more than its budget of {self.budget} calls.")
         self.calls += cost
@@ -90,17 +94,23 @@ class Denoiser:
     """A network together with what it predicts, the schedule it was trained under, and its call counter.
 
     `network(t, x)` takes the diffusion time t as a float and x of shape (n, *shape), and returns its
-    `prediction` in that shape. Raises BadInput for an unknown prediction.
+    `prediction` in that shape; a call of it counts as `cost` evaluations. Raises BadInput for an unknown prediction.
     """
 
     def __init__(
-        self, network: Network, prediction: Prediction, schedule: Schedule, counter: CallCounter | None = None
+        self,
+        network: Network,
+        prediction: Prediction,
+        schedule: Schedule,
+        counter: CallCounter | None = None,
+        *,
+        cost: int = 1,
     ) -> None:
         if prediction not in get_args(Prediction):
             raise unknown_name("prediction", prediction, get_args(Prediction))
         self.schedule, self.prediction = schedule, prediction
         self.counter = counter or CallCounter()
-        self._network = self.counter.wrap(network)
+        self._network = self.counter.wrap(network, cost)
         self._coefficients = lru_cache(maxsize=4096)(self._convert)
 
     def _convert(self, target: Prediction, t: float) -> tuple[float, float]:

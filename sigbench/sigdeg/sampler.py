@@ -53,6 +53,12 @@ class SigDEG(Sampler):
                 f"the artifact {folder} is a {found[0]} of {found[1]} version {found[2]}, "
                 f"not a {KIND} of {task.name} version {task.version}."
             )
+        asked, given = task.conditions().get("guidance", 0.0), manifest.data.get("guidance", 0.0)
+        if asked != given:
+            raise BadInput(
+                f"this Sig-DEG student was distilled at guidance {given:g}, not {asked:g}: train one by "
+                f"`sigbench train --task {task.name} --guidance {asked:g}` and name its folder, sigdeg:artifact=FOLDER."
+            )
         try:
             assert isinstance(problem, ReverseDiffusion)
             generator = build_generator(manifest.config, problem.schedule)

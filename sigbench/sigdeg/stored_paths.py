@@ -11,6 +11,7 @@ from dataclasses import asdict, dataclass
 from functools import lru_cache
 from math import factorial
 from pathlib import Path
+from time import perf_counter
 
 import numpy as np
 import torch
@@ -41,15 +42,20 @@ class PathFacts:
     steps: int
     paths: int
     seed: int
+    guidance: float = 0.0
 
 
 class StoredPaths:
-    """The fine states (paths, steps + 1, *shape) of a teacher, float16 in a memory map, with the paths' labels."""
+    """The fine states (paths, steps + 1, *shape) of a teacher, float16 in a memory map, with the paths' labels.
+
+    `done` paths are there, and `seconds` were spent on them.
+    """
 
     def __init__(self, folder: Path, facts: PathFacts, grid: Grid, shape: tuple[int, ...]) -> None:
         self.folder, self.facts, self.grid, self.shape = folder, facts, grid, shape
         self.done = int((folder / "done").read_text()) if (folder / "done").exists() else 0
         size = (facts.paths, facts.steps + 1, *shape)
+        self.seconds = float((folder / "seconds").read_text()) if (folder / "seconds").exists() else 0.0
         mode = "r+" if (folder / "states.npy").exists() else "w+"
         self.states = np.lib.format.open_memmap(folder / "states.npy", mode=mode, dtype=np.float16, shape=size)
         labels = folder / "labels.npy"
@@ -74,6 +80,7 @@ class StoredPaths:
         start = NoiseStream(seed_of(seed=self.facts.seed, purpose="initial"), self.shape, positions=1)
         choice = NoiseStream(seed_of(seed=self.facts.seed, purpose="class"), (1,), positions=1)
         while self.done < self.facts.paths:
+            began = perf_counter()
             first, count = self.done, min(batch, self.facts.paths - self.done)
             labels = problem.condition(choice.normal(first, count, 0).flatten())
             if labels is not None:
@@ -86,10 +93,11 @@ class StoredPaths:
                     self.states[first : first + count, index] = state.cpu().half().numpy()
             self.states.flush()
             np.save(self.folder / "labels.npy", self.labels)
-            temporary = self.folder / ".done.writing"
-            temporary.write_text(str(first + count))
-            os.replace(temporary, self.folder / "done")
-            self.done = first + count
+            self.done, self.seconds = first + count, self.seconds + perf_counter() - began
+            for name, value in (("seconds", self.seconds), ("done", self.done)):
+                temporary = self.folder / f".{name}.writing"
+                temporary.write_text(str(value))
+                os.replace(temporary, self.folder / name)
             report(self.done)
 
     def _compute_folding(self, first: int, last: int, order: int) -> Tensor:

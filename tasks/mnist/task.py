@@ -1,5 +1,6 @@
 """The task `mnist`: images of digits under the linear VP schedule, with a trained teacher as the denoiser."""
 
+import math
 from collections.abc import Mapping, Sequence
 from functools import cache
 from pathlib import Path
@@ -7,6 +8,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from sigbench.errors import BadInput
 from sigbench.metrics.images import ImageSample, image_metrics
 from sigbench.metrics.metric import Metric
 from sigbench.networks.artifacts import read_manifest
@@ -15,12 +17,11 @@ from sigbench.sde.denoiser import Denoiser
 from sigbench.sde.problem import Classes, ReverseDiffusion
 from sigbench.sde.schedule import VPLinear
 from sigbench.task import Recipe, Task, Teacher
-from sigbench_tasks.mnist import idx
 from sigbench_tasks.mnist.classifier import CLASSES
 from sigbench_tasks.mnist.classifier_training import ClassifierRecipe
 from sigbench_tasks.mnist.pixels import quantised
 from sigbench_tasks.mnist.teacher_training import TeacherRecipe
-from sigbench_tasks.mnist.truth import TEST_IMAGES, MNISTTruth
+from sigbench_tasks.mnist.truth import MNISTTruth
 
 if TYPE_CHECKING:
     import torch
@@ -31,15 +32,16 @@ ARTIFACTS = Path(__file__).parent / "artifacts"
 
 
 @cache
-def _truth() -> MNISTTruth:
-    return MNISTTruth(ARTIFACTS / "classifier")
+def _truth(label: int | None) -> MNISTTruth:
+    return MNISTTruth(ARTIFACTS / "classifier", label)
 
 
 class MNIST(Task):
     """Digits of 28 × 28 pixels in standardised units: mean 0, standard deviation 1 over all training pixels.
 
     Each sample is asked for a digit, drawn by the digits' shares among the training images, so that all samples
-    together should have the law of the data.
+    together should have the law of the data. With `label` all are asked for that one, and compared with its images
+    alone; `guidance` sharpens the digits at the cost of their variety. Raises BadInput for values out of range.
     """
 
     name, version, title = "mnist", 1, "MNIST digits, 28 × 28, class-conditional, with a trained teacher"
@@ -50,24 +52,40 @@ class MNIST(Task):
     batch_size = 256
     teacher = Teacher("euler-maruyama", 300, "quadratic")
 
+    def __init__(self, label: int | None = None, guidance: float = 0.0) -> None:
+        if label is not None and not 0 <= label < CLASSES:
+            raise BadInput(f"--label must be a digit from 0 to {CLASSES - 1}, got {label}.")
+        if not 0.0 <= guidance < math.inf:
+            raise BadInput(f"--guidance must be a finite number, 0 or above, got {guidance:g}.")
+        self._label, self._guidance = label, guidance
+
+    def conditioned(self, label: int | None, guidance: float) -> "MNIST":
+        return MNIST(label, guidance)
+
+    def conditions(self) -> Mapping[str, float]:
+        chosen = {} if self._label is None else {"label": self._label}
+        return {**chosen, **({"guidance": self._guidance} if self._guidance else {})}
+
     def problem(self, device: "torch.device", dtype: "torch.dtype") -> ReverseDiffusion:
         schedule = VPLinear()
         module = load_denoiser(ARTIFACTS / "teacher", schedule, device, dtype)
-        classes = Classes(np.bincount(idx.labels("train"), minlength=CLASSES).tolist())
-        network = ScheduledDenoiser(module, schedule, dtype, classes)
-        return ReverseDiffusion(schedule, Denoiser(network, "x0", schedule), self.shape, device, classes)
+        classes = Classes(self.truth().class_weights.tolist())
+        network = ScheduledDenoiser(module, schedule, dtype, classes, self._guidance)
+        denoiser = Denoiser(network, "x0", schedule, cost=network.cost)
+        return ReverseDiffusion(schedule, denoiser, self.shape, device, classes)
 
     def truth(self) -> MNISTTruth:
-        return _truth()
+        return _truth(self._label)
 
     def metrics(self) -> Sequence[Metric]:
-        return image_metrics(_truth().extractor, most=TEST_IMAGES, conditional=True)
+        truth = self.truth()
+        return image_metrics(truth.extractor, most=truth.test_images, conditional=True)
 
     def observe(self, samples: "torch.Tensor", labels: "torch.Tensor | None") -> ImageSample:
-        return _truth().seen(quantised(samples).numpy(), None if labels is None else labels.numpy())
+        return self.truth().seen(quantised(samples).numpy(), None if labels is None else labels.numpy())
 
     def observe_truth(self, n: int, seed: int) -> ImageSample:
-        return _truth().held_out(n, seed)
+        return self.truth().held_out(n, seed)
 
     def networks(self) -> Mapping[str, Path]:
         return {name: ARTIFACTS / name for name in ("teacher", "classifier")}

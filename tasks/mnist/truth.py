@@ -15,22 +15,29 @@ from sigbench_tasks.mnist.classifier import CLASSES, features_of, load_classifie
 from sigbench_tasks.mnist.pixels import standardised
 from sigbench_tasks.mnist.statistics import load_statistics
 
-TEST_IMAGES = 10_000
-
 
 class MNISTTruth:
     """Real digits under the classifier in `folder`; it satisfies `sigbench.metrics.images.ImageTruth`.
 
-    Its draws are subsets of the 10,000 test images, so floors of several repeats share images: their intervals do not
-    hold what another test set would change, and at n = 10,000 all repeats of FCD's floor are one.
+    With `label` all is of that digit alone. Its draws are subsets of the `test_images` test images, so floors of
+    several repeats share images: their intervals do not hold what another test set would change, and at n = 10,000
+    all repeats of FCD's floor are one.
     """
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, label: int | None = None) -> None:
         self._classifier, self.extractor = load_classifier(folder)
         self._statistics = load_statistics(folder, self.extractor)
-        self.feature_mean, self.feature_covariance = self._statistics.mean, self._statistics.covariance
         self.class_means, self.class_covariances = self._statistics.class_means, self._statistics.class_covariances
-        self.class_weights = np.bincount(idx.labels("train"), minlength=CLASSES) / len(idx.labels("train"))
+        if label is None:
+            self.feature_mean, self.feature_covariance = self._statistics.mean, self._statistics.covariance
+        else:
+            self.feature_mean, self.feature_covariance = self.class_means[label], self.class_covariances[label]
+        self._train, self._test = (
+            np.arange(len(labels)) if label is None else np.flatnonzero(labels == label)
+            for labels in (idx.labels("train"), idx.labels("test"))
+        )
+        self.test_images = len(self._test)
+        self.class_weights = np.bincount(idx.labels("train")[self._train], minlength=CLASSES) / len(self._train)
         self.real: Callable[[int, int], ImageSample] = lru_cache(maxsize=16)(self._real)
 
     def sample(self, n: int, seed: int) -> NDArray[np.float64]:
@@ -51,15 +58,14 @@ class MNISTTruth:
 
     def _real(self, n: int, seed: int) -> ImageSample:
         """Returns n different training images as metrics see them."""
-        images = idx.images("train")
-        if n > len(images):
-            raise BadInput(f"there are {len(images)} training images, and {n} were asked for.")
-        return self.seen(images[np.random.default_rng(seed).choice(len(images), n, replace=False)])
+        if n > len(self._train):
+            raise BadInput(f"there are {len(self._train)} training images, and {n} were asked for.")
+        return self.seen(idx.images("train")[np.random.default_rng(seed).choice(self._train, n, replace=False)])
 
     def _test_choice(self, n: int, seed: int) -> NDArray[np.int64]:
-        if n > TEST_IMAGES:
-            raise BadInput(f"there are {TEST_IMAGES} test images, and {n} were asked for.")
-        return np.random.default_rng(seed).choice(TEST_IMAGES, n, replace=False)
+        if n > len(self._test):
+            raise BadInput(f"there are {len(self._test)} test images, and {n} were asked for.")
+        return np.random.default_rng(seed).choice(self._test, n, replace=False)
 
     def _with_logits(
         self, pixels: NDArray[np.uint8], features: NDArray[np.float64], labels: NDArray[np.int64] | None

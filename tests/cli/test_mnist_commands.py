@@ -49,6 +49,29 @@ def test_fewer_samples_than_the_subsets_of_kid(sigbench: Command) -> None:
     assert refused.sentence() == "kid needs at least 100 samples, got 99."
 
 
+@pytest.mark.parametrize(
+    ("options", "sentence"),
+    [
+        (("--label", "12"), "--label must be a digit from 0 to 9, got 12."),
+        (("--label", "-1"), "--label must be a digit from 0 to 9, got -1."),
+        (("--guidance", "-1"), "--guidance must be a finite number, 0 or above, got -1."),
+        (("--guidance", "nan"), "--guidance must be a finite number, 0 or above, got nan."),
+        (("--guidance", "inf"), "--guidance must be a finite number, 0 or above, got inf."),
+    ],
+)
+def test_conditions_out_of_range(sigbench: Command, options: tuple[str, str], sentence: str) -> None:
+    refused = sigbench(*MNIST, "--sampler", "ddim", "--steps", "2", *options)
+    assert refused.code == 2
+    assert refused.sentence() == sentence
+
+
+def test_a_task_without_classes(sigbench: Command) -> None:
+    for options in (("--label", "1"), ("--guidance", "1")):
+        refused = sigbench("run", "--task", "gmm", "--sampler", "ddim", *options)
+        assert refused.code == 2
+        assert "samples of the task 'gmm' have no classes" in refused.sentence()
+
+
 def test_a_student_that_does_not_exist_yet(sigbench: Command) -> None:
     refused = sigbench(*MNIST, "--sampler", "sigdeg", "--steps", "5")
     assert refused.code == 2

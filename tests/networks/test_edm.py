@@ -131,3 +131,15 @@ def test_what_does_not_fit_is_refused(
 ) -> None:
     with pytest.raises(BadInput, match=sentence):
         load_denoiser(saved(module, tmp_path / "teacher", **changes), VPLinear(), CPU, torch.float32)
+
+
+def test_guidance_leads_away_from_no_class(module: EDMDenoiser) -> None:
+    stir(module)
+    schedule, classes, x = VPLinear(), Classes([1.0, 1.0, 1.0]), torch.randn(4, 1, 8, 8)
+    classes.labels = torch.tensor([0, 1, 2, 0])
+    plain, guided = (ScheduledDenoiser(module, schedule, torch.float32, classes, w) for w in (0.0, 1.5))
+    nothing = ScheduledDenoiser(module, schedule, torch.float32)
+    with torch.no_grad():
+        expected = 2.5 * plain(0.5, x) - 1.5 * nothing(0.5, x)
+        torch.testing.assert_close(guided(0.5, x), expected)
+    assert (plain.cost, guided.cost) == (1, 2)

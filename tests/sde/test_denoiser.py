@@ -71,6 +71,9 @@ def test_calls_are_counted() -> None:
     guided = counter.wrap(double, cost=2)
     guided(0.5, torch.ones(1))
     assert counter.calls == 6
+    assert (counter.cost, counter.last_cost) == (2, 2)
+    counter.charge(3)
+    assert counter.calls == 12
     counter.reset()
     assert counter.calls == 0
     assert counter.replay() is None

@@ -8,11 +8,13 @@ import torch
 
 from sigbench.experiments.cell import Cell, Settings, plan_cells
 from sigbench.experiments.run import draw_samples, labels_of, sample_batch
+from sigbench.metrics.metric import Reference
 from sigbench.networks.artifacts import read_manifest
 from sigbench.registry import make_task
 from sigbench.sde.problem import ReverseDiffusion
 from sigbench_tasks.mnist import idx
 from sigbench_tasks.mnist.pixels import standardised
+from sigbench_tasks.mnist.truth import MNISTTruth
 
 CPU = torch.device("cpu")
 
@@ -98,3 +100,44 @@ def test_data_units_are_bytes() -> None:
     found = task.to_data(standardised(pixels.copy()))
     assert found.dtype == torch.uint8
     assert np.array_equal(found.numpy(), pixels)
+
+
+def test_all_samples_of_one_digit_are_judged_by_its_images() -> None:
+    task = make_task("mnist").conditioned(3, 0.0)
+    assert task.conditions() == {"label": 3}
+    problem = task.problem(CPU, torch.float32)
+    drawn = problem.condition(torch.linspace(-6, 6, 101))
+    assert drawn is not None
+    assert set(drawn.tolist()) == {3}
+    truth = task.truth()
+    assert isinstance(truth, MNISTTruth)
+    assert truth.test_images == (idx.labels("test") == 3).sum()
+    for sample in (truth.held_out(50, 0), truth.real(50, 0)):
+        assert (sample.logits.argmax(1) == 3).mean() > 0.95
+    reference = Reference(truth, 0)
+    everything = task.observe_truth(500, 0)
+    values = {metric.name: metric(everything, reference) for metric in task.metrics()}
+    assert values["class-tv"] < 0.05
+    assert values["label-accuracy"] > 0.95
+    assert values["fcd"] == pytest.approx(values["fcd-intra"])
+    assert all(metric.sample_size(2_000) == truth.test_images for metric in task.metrics())
+
+
+def test_guidance_costs_two_evaluations_a_call_and_sharpens() -> None:
+    found = {}
+    for guidance in (0.0, 3.0):
+        settings = Settings("mnist", samples=256, repeats=1, device="cpu", guidance=guidance)
+        (cell,) = plan_cells(settings, ["ddim"], [3])
+        draw = draw_samples(replace(cell, samples=32), 0)
+        assert draw.nfe == (6 if guidance else 3)
+        seen = cell.task.observe(draw.samples, draw.labels)
+        found[guidance] = np.exp(seen.logits - np.logaddexp.reduce(seen.logits, axis=1, keepdims=True)).max(1).mean()
+    assert found[3.0] > found[0.0]
+
+
+def test_conditions_belong_to_a_cell() -> None:
+    keys = {
+        plan_cells(Settings("mnist", samples=256, device="cpu", label=label, guidance=w), ["ddim"], [2])[0].key
+        for label, w in ((None, 0.0), (3, 0.0), (4, 0.0), (3, 1.0), (None, 1.0))
+    }
+    assert len(keys) == 5

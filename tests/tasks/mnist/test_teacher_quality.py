@@ -8,7 +8,7 @@ from sigbench.experiments.run import draw_samples
 from sigbench.metrics.images import ExtrapolatedFCD, LabelAccuracy, frechet_distance
 from sigbench.metrics.metric import Reference
 from sigbench.registry import make_task
-from sigbench_tasks.mnist.truth import TEST_IMAGES, MNISTTruth
+from sigbench_tasks.mnist.truth import MNISTTruth
 
 
 @pytest.mark.slow
@@ -17,11 +17,11 @@ def test_the_teachers_distance_is_within_six_times_that_of_the_test_images() -> 
     task = make_task("mnist")
     truth = task.truth()
     assert isinstance(truth, MNISTTruth)
-    test = frechet_distance(truth.held_out(TEST_IMAGES, 0).features, truth.feature_mean, truth.feature_covariance)
+    test = frechet_distance(truth.held_out(truth.test_images, 0).features, truth.feature_mean, truth.feature_covariance)
     (cell,) = plan_cells(Settings("mnist", samples=1000, repeats=1, device="cpu", dtype="bfloat16"), ["ddpm"], [30])
     draw = draw_samples(cell, 0)
     seen, reference = task.observe(draw.samples, draw.labels), Reference(truth, 0)
-    assert ExtrapolatedFCD(truth.extractor, TEST_IMAGES)(seen, reference) < 6 * test
-    assert LabelAccuracy(truth.extractor, TEST_IMAGES)(seen, reference) > 0.95
+    assert ExtrapolatedFCD(truth.extractor, truth.test_images)(seen, reference) < 6 * test
+    assert LabelAccuracy(truth.extractor, truth.test_images)(seen, reference) > 0.95
     confidence = np.exp(seen.logits - np.logaddexp.reduce(seen.logits, axis=1, keepdims=True)).max(1)
     assert confidence.mean() > 0.98
