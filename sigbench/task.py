@@ -101,6 +101,13 @@ class Task(ABC):
         """
         raise BadInput(f"samples of the task {self.name!r} have no classes: --label and --guidance are not for it.")
 
+    def judged_by_inception(self, weights: Path) -> "Task":
+        """Returns the task with FID on the Inception network whose weights are in a file as a further metric.
+
+        Raises BadInput for a file without them and, as here, where samples are no images.
+        """
+        raise BadInput(f"samples of the task {self.name!r} are no images: --inception-weights is not for it.")
+
     def conditions(self) -> Mapping[str, float]:
         """Returns what `conditioned` was asked for, defaults left out: "label", "guidance"."""
         return {}

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import torch
@@ -34,6 +35,7 @@ class Settings:
     dtype: str = "float32"
     label: int | None = None
     guidance: float = 0.0
+    inception: Path | None = None
 
 
 @dataclass(frozen=True)
@@ -116,6 +118,8 @@ def plan_cells(settings: Settings, samplers: Sequence[str], steps: Sequence[int]
     task = make_task(settings.task)
     if settings.label is not None or settings.guidance != 0.0:
         task = task.conditioned(settings.label, settings.guidance)
+    if settings.inception is not None:
+        task = task.judged_by_inception(settings.inception)
     _check_settings(settings)
     if not samplers:
         raise BadInput("name at least one sampler.")

@@ -10,6 +10,7 @@ import numpy as np
 
 from sigbench.errors import BadInput
 from sigbench.metrics.images import ImageSample, image_metrics
+from sigbench.metrics.inception import InceptionFID, hash_of
 from sigbench.metrics.metric import Metric
 from sigbench.networks.artifacts import read_manifest
 from sigbench.networks.edm import ScheduledDenoiser, load_denoiser
@@ -52,15 +53,19 @@ class MNIST(Task):
     batch_size = 256
     teacher = Teacher("euler-maruyama", 300, "quadratic")
 
-    def __init__(self, label: int | None = None, guidance: float = 0.0) -> None:
+    def __init__(self, label: int | None = None, guidance: float = 0.0, inception: Path | None = None) -> None:
         if label is not None and not 0 <= label < CLASSES:
             raise BadInput(f"--label must be a digit from 0 to {CLASSES - 1}, got {label}.")
         if not 0.0 <= guidance < math.inf:
             raise BadInput(f"--guidance must be a finite number, 0 or above, got {guidance:g}.")
-        self._label, self._guidance = label, guidance
+        self._label, self._guidance, self._inception = label, guidance, inception
+        self._fid = None if inception is None else InceptionFID(inception, self.truth().test_images)
 
     def conditioned(self, label: int | None, guidance: float) -> "MNIST":
-        return MNIST(label, guidance)
+        return MNIST(label, guidance, self._inception)
+
+    def judged_by_inception(self, weights: Path) -> "MNIST":
+        return MNIST(self._label, self._guidance, weights)
 
     def conditions(self) -> Mapping[str, float]:
         chosen = {} if self._label is None else {"label": self._label}
@@ -79,7 +84,8 @@ class MNIST(Task):
 
     def metrics(self) -> Sequence[Metric]:
         truth = self.truth()
-        return image_metrics(truth.extractor, most=truth.test_images, conditional=True)
+        scores = image_metrics(truth.extractor, most=truth.test_images, conditional=True)
+        return scores if self._fid is None else (*scores, self._fid)
 
     def observe(self, samples: "torch.Tensor", labels: "torch.Tensor | None") -> ImageSample:
         return self.truth().seen(quantised(samples).numpy(), None if labels is None else labels.numpy())
@@ -91,7 +97,8 @@ class MNIST(Task):
         return {name: ARTIFACTS / name for name in ("teacher", "classifier")}
 
     def artifact_hashes(self) -> Mapping[str, str]:
-        return {name: read_manifest(folder).sha256 for name, folder in self.networks().items()}
+        own = {name: read_manifest(folder).sha256 for name, folder in self.networks().items()}
+        return own if self._inception is None else {**own, "inception": hash_of(self._inception)}
 
     def recipes(self) -> Mapping[str, Recipe]:
         return {"classifier": ClassifierRecipe(), "teacher": TeacherRecipe()}

@@ -1,0 +1,75 @@
+"""FID on the Inception network of its authors, for those who bring its weights: nothing is ever downloaded here."""
+
+import hashlib
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from sigbench.errors import BadInput
+from sigbench.metrics.fidelity import torch_fidelity
+from sigbench.metrics.images import ImageMetric, ImageSample, frechet_distance
+from sigbench.metrics.metric import Array, Reference
+
+OFFICIAL = "6726825d"  # how the SHA-256 of weights-inception-2015-12-05-6726825d.pth begins
+_LAYER, _BATCH = "2048", 50
+
+
+def hash_of(weights: Path) -> str:
+    """Returns the SHA-256 of a file of weights; raises BadInput where it cannot be read."""
+    try:
+        return hashlib.sha256(weights.read_bytes()).hexdigest()
+    except OSError as error:
+        raise BadInput(f"the Inception weights {weights} cannot be read: {error.strerror}.") from error
+
+
+@cache
+def _network(weights: Path) -> Any:
+    """torch-fidelity's Inception with the weights of a file, which is unpickled as tensors alone."""
+    try:
+        torch.load(weights, weights_only=True)  # torch-fidelity loads any pickle, which may run any code
+        kind = torch_fidelity().FeatureExtractorInceptionV3
+        return kind("inception-v3", [_LAYER], feature_extractor_weights_path=str(weights))
+    except Exception as error:
+        reason = str(error).partition("\n")[0].rstrip(":. ")
+        raise BadInput(f"the file {weights} holds no weights of torch-fidelity's Inception: {reason}.") from error
+
+
+def inception_features(pixels: NDArray[np.uint8], weights: Path) -> Array:
+    """Returns the 2,048 features of grey images (n, H, W), shape (n, 2048), float64; all three colours are the grey."""
+    network = _network(weights)
+    images = torch.from_numpy(pixels.copy())[:, None]
+    with torch.no_grad():
+        parts = [network(part.expand(-1, 3, -1, -1))[0] for part in images.split(_BATCH)]
+    return torch.cat(parts).double().numpy()
+
+
+class InceptionFID(ImageMetric):
+    """The Fréchet distance on Inception's features (Heusel et al. 2017), by torch-fidelity, for what it says of digits.
+
+    Raises BadInput where the file of weights is missing or holds none of that network.
+    """
+
+    name, title = "fid", "FID"
+    least = 3
+
+    def __init__(self, weights: Path, most: int) -> None:
+        sha256 = hash_of(weights)
+        _network(weights)
+        which = "the official weights" if sha256.startswith(OFFICIAL) else "not the official weights"
+        self._weights, self.max_samples = weights, most
+        self._real: dict[tuple[int, int], tuple[Array, Array]] = {}
+        self.method = (  # type: ignore[misc]  # it names the instance's file
+            f"torch-fidelity Fréchet distance on Inception's 2048 features of uint8 images, against as many training "
+            f"images; Inception {sha256[:12]}, {which}"
+        )
+
+    def __call__(self, samples: ImageSample, reference: Reference) -> float:
+        at = (len(samples), reference.seed)
+        if at not in self._real:
+            features = inception_features(self.real_of(samples, reference).pixels, self._weights)
+            self._real[at] = features.mean(0), np.cov(features, rowvar=False)
+        return frechet_distance(inception_features(samples.pixels, self._weights), *self._real[at])
