@@ -93,6 +93,9 @@ class MNIST(Task):
     def observe_truth(self, n: int, seed: int) -> ImageSample:
         return self.truth().held_out(n, seed)
 
+    def artifacts(self) -> Mapping[str, Path]:
+        return {"sigdeg": ARTIFACTS / "student"}
+
     def networks(self) -> Mapping[str, Path]:
         return {name: ARTIFACTS / name for name in ("teacher", "classifier")}
 

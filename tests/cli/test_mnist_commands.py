@@ -72,10 +72,35 @@ def test_a_task_without_classes(sigbench: Command) -> None:
         assert "samples of the task 'gmm' have no classes" in refused.sentence()
 
 
-def test_a_student_that_does_not_exist_yet(sigbench: Command) -> None:
-    refused = sigbench(*MNIST, "--sampler", "sigdeg", "--steps", "5")
+def test_the_student_gives_no_guidance_that_it_was_not_distilled_at(sigbench: Command) -> None:
+    refused = sigbench(*MNIST, "--sampler", "sigdeg", "--steps", "5", "--guidance", "1.5")
     assert refused.code == 2
-    assert "comes with no Sig-DEG student" in refused.sentence()
+    assert "was distilled at guidance 0, not 1.5" in refused.sentence()
+    assert "sigbench train --task mnist --guidance 1.5" in refused.sentence()
+
+
+def test_a_student_of_one_digit(sigbench: Command) -> None:
+    done = sigbench(
+        *MNIST,
+        "--sampler",
+        "sigdeg,ddim",
+        "--steps",
+        "5",
+        "--samples",
+        "120",
+        "--repeats",
+        "2",
+        "--label",
+        "3",
+        "--json",
+    )
+    assert done.code == 0, done.err
+    student, ddim = done.records()
+    for record in (student, ddim):
+        assert record["conditions"] == {"label": 3}
+        assert record["metrics"]["class-tv"]["value"] < 0.2
+    assert student["nfe"] == 5
+    assert student["metrics"]["fcd"]["value"] < ddim["metrics"]["fcd"]["value"]
 
 
 def test_what_can_be_trained_is_listed(sigbench: Command) -> None:

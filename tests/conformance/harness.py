@@ -23,7 +23,6 @@ REFUSALS: dict[tuple[str, str], str] = {
     **{(task, name): "needs a denoiser" for task in ("ou", "gbm") for name in ("ddim", "ddpm", "heun")},
     **{(task, "sigdeg"): "needs a denoiser" for task in ("ou", "gbm")},
     **{("gbm", name): "is for additive noise" for name in ("sea", "shark", "sra1", "taylor15")},
-    ("mnist", "sigdeg"): "comes with no Sig-DEG student",
 }
 
 # The samples that a test draws of a task whose network is costly; 256 of every other. Enough for two blocks of noise.
