@@ -59,11 +59,25 @@ class Taylor15(Sampler):
         return 2 if prod(problem.shape) <= self.exact_dimensions else 2 + self.probes
 
     def prepare(self, task: Task, problem: SDEProblem, dtype: torch.dtype) -> None:
-        """Declares the moments and calls that the problem's dimension takes."""
+        """Declares the moments and calls that the problem's dimension takes.
+
+        Raises BadInput for a network that torch cannot differentiate twice in forward mode, which one sample tells.
+        """
         self.signature_order = self._order(problem)
         dimension, exact = prod(problem.shape), prod(problem.shape) <= self.exact_dimensions
         passes = dimension if exact else self.probes
         self.nfe_per_step = passes * _SECOND_ORDER_STREAMS + (0 if exact else _FIRST_ORDER_STREAMS) + 1
+        sample = torch.zeros(1, *problem.shape, device=problem.device, dtype=_state_dtype(dtype))
+        try:
+            with torch.no_grad():
+                _second(problem, 0.5 * problem.horizon, sample, torch.ones_like(sample))
+        except NotImplementedError as error:
+            raise BadInput(
+                f"taylor15 needs second derivatives of the drift in forward mode, which torch has not for the network "
+                f"of {task.name!r}: {str(error).partition(chr(10))[0].rstrip('.')}."
+            ) from error
+        finally:
+            problem.counter.reset()
 
     def walk(self, problem: SDEProblem, x: Tensor, grid: Grid, brownian: BrownianDriver) -> Iterator[Tensor]:
         for step in grid:
@@ -114,6 +128,11 @@ def _exact(problem: SDEProblem, s: float, x: Tensor, dimension: int) -> _Derivat
         return total
 
     return _Derivatives(f, laplacian, along)
+
+
+def _state_dtype(dtype: torch.dtype) -> torch.dtype:
+    """The dtype of states where networks compute in `dtype`."""
+    return torch.float32 if dtype == torch.bfloat16 else dtype
 
 
 def _second(problem: SDEProblem, s: float, x: Tensor, direction: Tensor) -> tuple[Tensor, Tensor, Tensor]:

@@ -51,7 +51,10 @@ def test_the_readme_holds_what_is_tested() -> None:
     "script",
     [
         pytest.param(
-            s, marks=pytest.mark.slow if re.search("sigbench train|--samples 100000|convergence --task gmm", s) else ()
+            s,
+            marks=pytest.mark.slow
+            if re.search("sigbench train|--samples 100000|convergence --task gmm|--task mnist", s)
+            else (),
         )
         for s in RUNNABLE
     ],

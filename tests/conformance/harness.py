@@ -22,6 +22,7 @@ from sigbench.sde.signature import MAX_ORDER, PartialSignature
 REFUSALS: dict[tuple[str, str], str] = {
     **{(task, name): "needs a denoiser" for task in ("ou", "gbm") for name in ("ddim", "ddpm", "heun")},
     **{(task, "sigdeg"): "needs a denoiser" for task in ("ou", "gbm")},
+    ("mnist", "taylor15"): "needs second derivatives",
     **{("gbm", name): "is for additive noise" for name in ("sea", "shark", "sra1", "taylor15")},
 }
 

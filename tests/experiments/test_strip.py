@@ -24,7 +24,7 @@ def test_the_initial_states_are_those_of_the_first_repeat() -> None:
     """A sampler that draws no noise gives the very samples of a run."""
     cells = plan_cells(SETTINGS, ["ddim", "euler-maruyama"], [5])
     rows = draw_strip(cells, 6)
-    assert torch.equal(rows[0], cells[0].task.to_data(draw_samples(cells[0], 0).samples)[:6])
+    torch.testing.assert_close(rows[0], cells[0].task.to_data(draw_samples(cells[0], 0).samples)[:6])
     assert [len(row) for row in rows] == [6, 6]
 
 
