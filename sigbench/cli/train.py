@@ -2,6 +2,7 @@
 
 import shlex
 import sys
+from math import isnan
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -30,6 +31,10 @@ def train(
     width: Annotated[int, typer.Option(help="Width of the student's layers.")] = 128,
     depth: Annotated[int, typer.Option(help="Number of the student's hidden layers.")] = 3,
     seed: Annotated[int, typer.Option(help="Seed of weights, paths and minibatches.")] = 0,
+    paths: Annotated[
+        Path | None,
+        typer.Option(help="Folder where a network's teacher paths are kept, for further students (default: not kept)."),
+    ] = None,
     overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace an artifact in --out.")] = False,
 ) -> None:
     """Train a network from nothing, with a progress bar; a checkpoint lets an interrupted training go on.
@@ -58,7 +63,9 @@ def train(
     bar = _Bar() if sys.stderr.isatty() else None
     try:
         if what == "student":
-            manifest = train_student(task, choices, folder, command=command, report=bar or _quiet)
+            manifest = train_student(
+                task, choices, folder, command=command, report=bar or _quiet, paths=paths
+            )  # fmt: skip
         else:
             manifest = train_network(task, what, folder, command=command, iterations=iterations, report=bar or _quiet)
     except KeyboardInterrupt:
@@ -77,9 +84,10 @@ def _without_folder(arguments: list[str]) -> list[str]:
     """The arguments that matter to the result: where it is written does not."""
     kept, skip = [], False
     for argument in arguments:
-        if not skip and argument not in ("--out", "--overwrite") and not argument.startswith("--out="):
+        name = argument.partition("=")[0]
+        if not skip and name not in ("--out", "--paths", "--overwrite"):
             kept.append(argument)
-        skip = argument == "--out"
+        skip = argument in ("--out", "--paths")
     return kept
 
 
@@ -101,7 +109,7 @@ def _quiet(iteration: int, total: int, loss: float) -> None:
 
 
 class _Bar:
-    """A progress bar with the running mean of the loss, on stderr."""
+    """A progress bar with the running mean of the loss, on stderr; a loss that is no number means teacher paths."""
 
     def __init__(self) -> None:
         self._progress: Progress | None = None
@@ -114,14 +122,19 @@ class _Bar:
 
         if self._progress is None:
             self._progress = Progress(
-                TextColumn("training"), BarColumn(), MofNCompleteColumn(), TextColumn("loss {task.fields[loss]}"),
-                TimeRemainingColumn(), console=Console(stderr=True),
+                TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(),
+                TextColumn("loss {task.fields[loss]}"), TimeRemainingColumn(), console=Console(stderr=True),
             )  # fmt: skip
             self._bar = self._progress.add_task("training", total=total, loss="–")
             self._progress.start()
-        self._mean = loss if self._mean is None else 0.98 * self._mean + 0.02 * loss
-        if iteration % 10 == 0 or iteration == total:
-            self._progress.update(self._bar, completed=iteration, loss=f"{self._mean:.2e}")
+        walking = isnan(loss)
+        if not walking:
+            self._mean = loss if self._mean is None else 0.98 * self._mean + 0.02 * loss
+        if walking or iteration % 10 == 0 or iteration == total:
+            self._progress.update(
+                self._bar, description="teacher paths" if walking else "training", completed=iteration, total=total,
+                loss="–" if self._mean is None else f"{self._mean:.2e}",
+            )  # fmt: skip
 
     def close(self) -> None:
         """Takes the bar down."""

@@ -59,9 +59,14 @@ def teacher_paths(task: Task, plan: ImageStudentPlan, folder: Path, report: Repo
 
 
 def distil_images(
-    task: Task, order: int, plan: ImageStudentPlan, folder: Path, report: Report = lambda done, loss: None
+    task: Task,
+    order: int,
+    plan: ImageStudentPlan,
+    checkpoint: Path,
+    paths_in: Path,
+    report: Report = lambda done, loss: None,
 ) -> tuple[ImageGeneratorConfig, Distilled]:
-    """Walks the teacher's paths into `folder`/paths and trains a student on them, resuming both.
+    """Walks the teacher's paths into `paths_in` and trains a student on them, resuming both.
 
     `report(done, loss)` hears of paths, then of iterations. Raises BadInput for a task whose teacher is no network.
     """
@@ -70,7 +75,7 @@ def distil_images(
     if task.teacher.grid != task.default_grid:
         raise BadInput(f"the teacher of the task {task.name!r} walks another grid than its students.")
     teacher, manifest = load_artifact(task.networks()["teacher"])
-    paths = teacher_paths(task, plan, folder / "paths", report)
+    paths = teacher_paths(task, plan, paths_in, report)
     problem = task.problem(torch.device("cpu"), torch.float32)
     assert isinstance(problem, ReverseDiffusion)
     torch.manual_seed(plan.seed)
@@ -82,7 +87,7 @@ def distil_images(
     facts = {**asdict(paths.facts), **asdict(plan.steps)}
     weights, seconds = train(
         student, lambda iteration: student.loss(distillation.minibatch(iteration), COMPUTE), plan.training,
-        checkpoint=folder / "checkpoint.pt", report=report, identity={**config.as_json(), **facts},
+        checkpoint=checkpoint, report=report, identity={**config.as_json(), **facts},
     )  # fmt: skip
     prefix = "generator."
     own = {name.removeprefix(prefix): value for name, value in weights.items() if name.startswith(prefix)}

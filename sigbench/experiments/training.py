@@ -4,7 +4,9 @@ import shutil
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
+from math import isnan
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
@@ -18,7 +20,7 @@ from sigbench.records.store import make_folder
 from sigbench.registry import make_sampler, make_task
 from sigbench.sde.problem import ReverseDiffusion
 from sigbench.sde.signature import check_order
-from sigbench.sigdeg.distill import DistillPlan, distill
+from sigbench.sigdeg.distill import Distilled, DistillPlan, distill
 from sigbench.sigdeg.generator import GeneratorConfig
 from sigbench.sigdeg.sampler import KIND
 from sigbench.task import Task
@@ -48,11 +50,13 @@ def train_student(
     *,
     command: str,
     report: Report = lambda i, n, loss: None,
+    paths: Path | None = None,
 ) -> Manifest:
     """Distils a student of the task's teacher into `folder`; returns its manifest.
 
-    An interrupted training leaves a checkpoint there and goes on from it. Raises BadInput for a task without
-    a teacher and for choices that no student can have.
+    An interrupted training leaves a checkpoint there and goes on from it. Where the teacher is a network its paths
+    are walked into `paths` and stay there for further students; by default they are removed in the end. Raises
+    BadInput for a task without a teacher and for choices that no student can have.
     """
     task = make_task(task_name)
     if choices.guidance != 0.0:
@@ -61,7 +65,9 @@ def train_student(
         raise BadInput(f"the task {task.name!r} has no teacher to distil.")
     check_order(choices.order)
     if "teacher" in task.networks():
-        return _train_image_student(task, choices, folder, command, report)
+        return _train_image_student(task, choices, folder, command, report, paths)
+    if paths is not None:
+        raise BadInput(f"the teacher of the task {task.name!r} is no network: its paths are not stored, so no --paths.")
     for name, value, least in (("--width", choices.width, 1), ("--depth", choices.depth, 0)):
         if value < least:
             raise BadInput(f"{name} must be at least {least}, got {value}.")
@@ -82,26 +88,16 @@ def train_student(
         identity={"task": task.name, "task_version": task.version},
         report=lambda iteration, loss: report(iteration, plan.training.iterations, loss),
     )  # fmt: skip
-    manifest = Manifest(
-        kind=KIND,
-        task=task.name,
-        task_version=task.version,
-        sha256="",
-        config=config.as_json(),
-        command=command,
-        commit=commit,
-        created=datetime.now(UTC).isoformat(timespec="seconds"),
-        data=result.data,
-        cost=result.cost,
-        packages=package_versions(),
-    )
+    manifest = _student_manifest(task, config.as_json(), result, command, commit)
     saved = save_artifact(folder, result.weights, manifest)
     checkpoint.unlink(missing_ok=True)
     return saved
 
 
-def _train_image_student(task: Task, choices: StudentChoices, folder: Path, command: str, report: Report) -> Manifest:
-    """Distils a student of a teacher of images; the paths lie in `folder`/paths until the student is saved."""
+def _train_image_student(
+    task: Task, choices: StudentChoices, folder: Path, command: str, report: Report, paths: Path | None
+) -> Manifest:
+    """Distils a student of a teacher of images; its paths lie in `folder`/paths until the student is saved."""
     if choices.loss != "local" or choices.grid not in (None, task.default_grid):
         raise BadInput(f"a student of {task.name!r} learns local steps on the grid {task.default_grid!r}.")
     if choices.iterations is not None:
@@ -109,15 +105,27 @@ def _train_image_student(task: Task, choices: StudentChoices, folder: Path, comm
     plan = shortened(ImageStudentPlan(), choices.iterations, choices.seed, choices.steps)
     commit = git_commit()
     make_folder(folder, "the artifact folder")
+    checkpoint = folder / "checkpoint.pt"
     config, result = distil_images(
-        task, choices.order, plan, folder, lambda done, loss: report(done, plan.training.iterations, loss)
-    )
-    manifest = Manifest(
+        task, choices.order, plan, checkpoint, paths or folder / "paths",
+        lambda done, loss: report(done, plan.paths if isnan(loss) else plan.training.iterations, loss),
+    )  # fmt: skip
+    saved = save_artifact(folder, result.weights, _student_manifest(task, config.as_json(), result, command, commit))
+    checkpoint.unlink(missing_ok=True)
+    if paths is None:
+        shutil.rmtree(folder / "paths")
+    return saved
+
+
+def _student_manifest(
+    task: Task, config: dict[str, Any], result: Distilled, command: str, commit: str | None
+) -> Manifest:
+    return Manifest(
         kind=KIND,
         task=task.name,
         task_version=task.version,
         sha256="",
-        config=config.as_json(),
+        config=config,
         command=command,
         commit=commit,
         created=datetime.now(UTC).isoformat(timespec="seconds"),
@@ -125,10 +133,6 @@ def _train_image_student(task: Task, choices: StudentChoices, folder: Path, comm
         cost=result.cost,
         packages=package_versions(),
     )
-    saved = save_artifact(folder, result.weights, manifest)
-    (folder / "checkpoint.pt").unlink(missing_ok=True)
-    shutil.rmtree(folder / "paths", ignore_errors=True)
-    return saved
 
 
 def train_network(

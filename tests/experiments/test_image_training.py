@@ -23,7 +23,7 @@ def test_a_tiny_training_gives_a_student_that_samples(tmp_path: Path) -> None:
     task = make_task("mnist")
     plan = ImageStudentPlan(paths=5, steps=ImageDistillPlan(steps=(2, 5), groups=2))
     plan = replace(plan, training=replace(plan.training, iterations=3))
-    config, result = distil_images(task, 2, plan, tmp_path)
+    config, result = distil_images(task, 2, plan, tmp_path / "checkpoint.pt", tmp_path / "paths")
     assert config.order == 2
     assert result.cost["iterations"] == 3
     manifest = Manifest(
@@ -45,4 +45,4 @@ def test_a_tiny_training_gives_a_student_that_samples(tmp_path: Path) -> None:
 
 def test_a_task_without_a_network_for_teacher_is_refused(tmp_path: Path) -> None:
     with pytest.raises(BadInput, match="no network of images"):
-        distil_images(make_task("gmm"), 2, ImageStudentPlan(), tmp_path)
+        distil_images(make_task("gmm"), 2, ImageStudentPlan(), tmp_path / "checkpoint.pt", tmp_path)
