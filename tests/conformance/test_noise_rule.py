@@ -77,6 +77,7 @@ def drawn_by_measure(task: str, samplers: list[str], steps: list[int]) -> dict[t
     return out
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("task", task_names())
 def test_cells_do_not_depend_on_their_order_or_on_each_other(task: str) -> None:
     names = runnable(task)

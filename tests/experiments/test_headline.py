@@ -1,9 +1,14 @@
 """The shipped students hold what the README says of them."""
 
+import json
+from pathlib import Path
+
 import pytest
 
 from sigbench.experiments.cell import Settings, plan_cells
 from sigbench.experiments.run import measure
+
+LEADERBOARD = Path(__file__).parents[2] / "leaderboard"
 
 
 @pytest.mark.slow
@@ -26,3 +31,15 @@ def test_sigdeg_on_gmm2d_loses_no_mode(steps: int) -> None:
     assert student["metrics"]["mode-tv"]["at_floor"]
     assert student["metrics"]["sliced-w2"]["at_floor"]
     assert not ddim["metrics"]["mode-tv"]["at_floor"]
+
+
+@pytest.mark.slow
+def test_mnist_gives_the_committed_numbers_again() -> None:
+    """Another seed's 95 % intervals of FCD overlap the committed ones, for six cells of as many samples."""
+    lines = (LEADERBOARD / "mnist.jsonl").read_text().splitlines()
+    committed = {(r["sampler"], r["steps"]): r for r in map(json.loads, lines) if r["samples"] == 2_000}
+    settings = Settings("mnist", seed=1, repeats=3, dtype="bfloat16", device="cpu")
+    for record in measure(plan_cells(settings, ["sigdeg", "ddim", "ddpm"], [5, 10])):
+        found, before = (r["metrics"]["fcd"] for r in (record, committed[record["sampler"], record["steps"]]))
+        assert found["low"] <= before["high"], (record["sampler"], record["steps"])
+        assert before["low"] <= found["high"], (record["sampler"], record["steps"])
