@@ -28,8 +28,10 @@ def train(
     guidance: Annotated[
         float, typer.Option(help="Guidance of the teacher, which the student then gives by one call a step.")
     ] = 0.0,
-    width: Annotated[int, typer.Option(help="Width of the student's layers.")] = 128,
-    depth: Annotated[int, typer.Option(help="Number of the student's hidden layers.")] = 3,
+    width: Annotated[
+        int, typer.Option(help="Width of the student's layers; one of images has its teacher's network.")
+    ] = 128,
+    depth: Annotated[int, typer.Option(help="Number of the student's hidden layers; likewise.")] = 3,
     seed: Annotated[int, typer.Option(help="Seed of weights, paths and minibatches.")] = 0,
     paths: Annotated[
         Path | None,

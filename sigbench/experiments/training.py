@@ -18,6 +18,7 @@ from sigbench.networks.artifacts import Manifest, save_artifact
 from sigbench.records.provenance import git_commit, package_versions
 from sigbench.records.store import make_folder
 from sigbench.registry import make_sampler, make_task
+from sigbench.sde.grid import check_steps
 from sigbench.sde.problem import ReverseDiffusion
 from sigbench.sde.signature import check_order
 from sigbench.sigdeg.distill import Distilled, DistillPlan, distill
@@ -102,6 +103,10 @@ def _train_image_student(
         raise BadInput(f"a student of {task.name!r} learns local steps on the grid {task.default_grid!r}.")
     if choices.iterations is not None:
         _at_least_one(choices.iterations)
+    for steps in choices.steps:
+        check_steps(steps)
+        if task.teacher is not None and steps > task.teacher.steps:
+            raise BadInput(f"--steps must be at most {task.teacher.steps}, the teacher's own, got {steps}.")
     plan = shortened(ImageStudentPlan(), choices.iterations, choices.seed, choices.steps)
     commit = git_commit()
     make_folder(folder, "the artifact folder")

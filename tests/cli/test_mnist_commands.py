@@ -116,6 +116,23 @@ def test_iterations_of_a_network_must_be_positive(sigbench: Command) -> None:
     assert "--iterations must be at least 1, got 0" in refused.sentence()
 
 
+@pytest.mark.parametrize(
+    ("options", "words"),
+    [
+        (("--steps", "2-301"), "--steps must be at most 300"),
+        (("--loss", "global"), "learns local steps on the grid 'quadratic'"),
+        (("--grid", "uniform"), "learns local steps on the grid 'quadratic'"),
+        (("--order", "0"), "order"),
+        (("--guidance", "nan"), "--guidance must be a finite number"),
+    ],
+)
+def test_students_that_cannot_be(sigbench: Command, tmp_path: Path, options: tuple[str, str], words: str) -> None:
+    refused = sigbench("train", "--task", "mnist", *options, "--out", "out")
+    assert refused.code == 2
+    assert words in refused.sentence()
+    assert not (tmp_path / "out").exists()
+
+
 def test_a_short_teacher_is_an_artifact_and_is_not_overwritten(sigbench: Command, tmp_path: Path) -> None:
     train = ("train", "--task", "mnist", "--what", "teacher", "--iterations", "1", "--out", "out")
     done = sigbench(*train)
