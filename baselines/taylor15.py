@@ -11,7 +11,7 @@ from sigbench.errors import BadInput
 from sigbench.sampler import Sampler
 from sigbench.sde.brownian import BrownianDriver
 from sigbench.sde.grid import Grid
-from sigbench.sde.problem import SDEProblem
+from sigbench.sde.problem import SDEProblem, state_dtype
 from sigbench.sde.signature import MAX_ORDER, PartialSignature
 from sigbench.task import Task
 from sigbench_baselines.additive import additive_diffusion
@@ -67,7 +67,7 @@ class Taylor15(Sampler):
         dimension, exact = prod(problem.shape), prod(problem.shape) <= self.exact_dimensions
         passes = dimension if exact else self.probes
         self.nfe_per_step = passes * _SECOND_ORDER_STREAMS + (0 if exact else _FIRST_ORDER_STREAMS) + 1
-        sample = torch.zeros(1, *problem.shape, device=problem.device, dtype=_state_dtype(dtype))
+        sample = torch.zeros(1, *problem.shape, device=problem.device, dtype=state_dtype(dtype))
         try:
             with torch.no_grad():
                 _second(problem, 0.5 * problem.horizon, sample, torch.ones_like(sample))
@@ -128,11 +128,6 @@ def _exact(problem: SDEProblem, s: float, x: Tensor, dimension: int) -> _Derivat
         return total
 
     return _Derivatives(f, laplacian, along)
-
-
-def _state_dtype(dtype: torch.dtype) -> torch.dtype:
-    """The dtype of states where networks compute in `dtype`."""
-    return torch.float32 if dtype == torch.bfloat16 else dtype
 
 
 def _second(problem: SDEProblem, s: float, x: Tensor, direction: Tensor) -> tuple[Tensor, Tensor, Tensor]:

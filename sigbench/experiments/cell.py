@@ -13,7 +13,7 @@ from sigbench.records.record import key_of
 from sigbench.registry import make_sampler, make_task, source_hash
 from sigbench.sampler import Sampler
 from sigbench.sde.grid import FAMILIES, Grid, check_steps
-from sigbench.sde.problem import ReverseDiffusion, SDEProblem
+from sigbench.sde.problem import ReverseDiffusion, SDEProblem, state_dtype
 from sigbench.task import Task
 
 DTYPES = {"float32": torch.float32, "float64": torch.float64, "bfloat16": torch.bfloat16}
@@ -56,8 +56,8 @@ class Cell:
 
     @property
     def state_dtype(self) -> torch.dtype:
-        """The dtype of the integrated state: bfloat16 is for networks only, states then are float32."""
-        return torch.float32 if self.network_dtype == torch.bfloat16 else self.network_dtype
+        """The dtype of the integrated state."""
+        return state_dtype(self.network_dtype)
 
     def artifact_hashes(self) -> dict[str, str]:
         """Returns the hashes of all networks that have a part in the cell, the task's own and the sampler's."""

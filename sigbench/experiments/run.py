@@ -80,9 +80,10 @@ def measure(
     `progress(done, total)` hears of repeats within a cell; `on_samples` receives the first repeat's samples,
     shape (n, *shape), in data units.
     """
-    reality: dict[tuple[str, int, int], Reality] = {}
+    reality: dict[tuple[Any, ...], Reality] = {}
     for cell in cells:
-        at = (cell.task.name, cell.settings.seed, cell.settings.repeats)
+        asked = cell.settings
+        at = (cell.task.name, asked.seed, asked.repeats, asked.label, asked.inception)
         if at not in reality:
             reality[at] = Reality(cell)
         yield _measure_cell(cell, reality[at], progress, on_samples)

@@ -6,7 +6,6 @@ from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from math import isnan
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import torch
@@ -21,10 +20,10 @@ from sigbench.registry import make_sampler, make_task
 from sigbench.sde.grid import check_steps
 from sigbench.sde.problem import ReverseDiffusion
 from sigbench.sde.signature import check_order
-from sigbench.sigdeg.distill import Distilled, DistillPlan, distill
+from sigbench.sigdeg.distill import DistillPlan, distill
 from sigbench.sigdeg.generator import GeneratorConfig
 from sigbench.sigdeg.sampler import KIND
-from sigbench.task import Task
+from sigbench.task import Task, Trained
 
 Report = Callable[[int, int, float], None]
 
@@ -79,7 +78,7 @@ def train_student(
     for steps in plan.steps:
         problem.grid(plan.grid, steps)
     config = _config(task, problem, choices)
-    commit = git_commit()  # of the code that runs, which may not be the one at the end of a long training
+    commit = git_commit()
     teacher = make_sampler(task.teacher.sampler)
     teacher.prepare(task, problem, torch.float32)
     make_folder(folder, "the artifact folder")
@@ -89,8 +88,8 @@ def train_student(
         identity={"task": task.name, "task_version": task.version},
         report=lambda iteration, loss: report(iteration, plan.training.iterations, loss),
     )  # fmt: skip
-    manifest = _student_manifest(task, config.as_json(), result, command, commit)
-    saved = save_artifact(folder, result.weights, manifest)
+    trained = Trained(KIND, result.weights, config.as_json(), result.data, result.cost)
+    saved = _save(task, trained, folder, command, commit)
     checkpoint.unlink(missing_ok=True)
     return saved
 
@@ -110,34 +109,36 @@ def _train_image_student(
     plan = shortened(ImageStudentPlan(), choices.iterations, choices.seed, choices.steps)
     commit = git_commit()
     make_folder(folder, "the artifact folder")
+    make_folder(paths or folder / "paths", "the folder of the teacher's paths")
     checkpoint = folder / "checkpoint.pt"
     config, result = distil_images(
         task, choices.order, plan, checkpoint, paths or folder / "paths",
         lambda done, loss: report(done, plan.paths if isnan(loss) else plan.training.iterations, loss),
     )  # fmt: skip
-    saved = save_artifact(folder, result.weights, _student_manifest(task, config.as_json(), result, command, commit))
+    trained = Trained(KIND, result.weights, config.as_json(), result.data, result.cost)
+    saved = _save(task, trained, folder, command, commit)
     checkpoint.unlink(missing_ok=True)
     if paths is None:
         shutil.rmtree(folder / "paths")
     return saved
 
 
-def _student_manifest(
-    task: Task, config: dict[str, Any], result: Distilled, command: str, commit: str | None
-) -> Manifest:
-    return Manifest(
-        kind=KIND,
+def _save(task: Task, trained: Trained, folder: Path, command: str, commit: str | None) -> Manifest:
+    """Writes the artifact; `commit` is that of the code that ran, which may not be the one at a long training's end."""
+    manifest = Manifest(
+        kind=trained.kind,
         task=task.name,
         task_version=task.version,
         sha256="",
-        config=config,
+        config=trained.config,
         command=command,
         commit=commit,
         created=datetime.now(UTC).isoformat(timespec="seconds"),
-        data=result.data,
-        cost=result.cost,
+        data=trained.data,
+        cost=trained.cost,
         packages=package_versions(),
     )
+    return save_artifact(folder, trained.weights, manifest)
 
 
 def train_network(
@@ -163,20 +164,7 @@ def train_network(
     make_folder(folder, "the artifact folder")
     checkpoint = folder / "checkpoint.pt"
     trained = recipe.train(checkpoint, lambda iteration, loss: report(iteration, recipe.iterations, loss))
-    manifest = Manifest(
-        kind=trained.kind,
-        task=task.name,
-        task_version=task.version,
-        sha256="",
-        config=trained.config,
-        command=command,
-        commit=commit,
-        created=datetime.now(UTC).isoformat(timespec="seconds"),
-        data=trained.data,
-        cost=trained.cost,
-        packages=package_versions(),
-    )
-    saved = save_artifact(folder, trained.weights, manifest)
+    saved = _save(task, trained, folder, command, commit)
     recipe.finish(folder)
     checkpoint.unlink(missing_ok=True)
     return saved

@@ -18,6 +18,11 @@ from sigbench.sde.signature import PartialSignature
 NoiseType = Literal["additive", "diagonal"]
 
 
+def state_dtype(networks: torch.dtype) -> torch.dtype:
+    """Returns the dtype of integrated states where networks compute in `networks`: bfloat16 is for networks only."""
+    return torch.float32 if networks == torch.bfloat16 else networks
+
+
 class Classes:
     """The classes that samples of a batch belong to, drawn by their weights: what a conditional network reads.
 

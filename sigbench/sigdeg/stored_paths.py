@@ -6,10 +6,11 @@ the stored state and whose signature is folded from the normals of the fine step
 
 import json
 import os
+import shutil
 from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from functools import lru_cache
-from math import factorial
+from math import factorial, prod
 from pathlib import Path
 from time import perf_counter
 
@@ -57,6 +58,8 @@ class StoredPaths:
         size = (facts.paths, facts.steps + 1, *shape)
         self.seconds = float((folder / "seconds").read_text()) if (folder / "seconds").exists() else 0.0
         mode = "r+" if (folder / "states.npy").exists() else "w+"
+        if mode == "w+":
+            _check_room(folder, prod(size) * np.dtype(np.float16).itemsize)
         self.states = np.lib.format.open_memmap(folder / "states.npy", mode=mode, dtype=np.float16, shape=size)
         labels = folder / "labels.npy"
         self.labels: NDArray[np.int64] = np.load(labels) if labels.exists() else np.zeros(facts.paths, np.int64)
@@ -65,7 +68,10 @@ class StoredPaths:
 
     @staticmethod
     def open(folder: Path, facts: PathFacts, grid: Grid, shape: tuple[int, ...]) -> "StoredPaths":
-        """Opens paths of these facts, or makes room for them; raises BadInput where the folder holds others."""
+        """Opens paths of these facts, or makes room for them.
+
+        Raises BadInput where the folder holds others, or the disk has no room for them.
+        """
         folder.mkdir(parents=True, exist_ok=True)
         file = folder / "facts.json"
         if file.exists() and json.loads(file.read_text()) != asdict(facts):
@@ -124,3 +130,13 @@ class StoredPaths:
         ]
         moments = self._folding(first, last, order) @ torch.stack(drawn)
         return moments.view(order, GROUP, *self.shape).transpose(0, 1)
+
+
+def _check_room(folder: Path, needed: int) -> None:
+    """A memory map is given its room only as it is filled: a full disk would end the walk without a word."""
+    free = shutil.disk_usage(folder).free
+    if free < needed:
+        raise BadInput(
+            f"the teacher's paths take {needed / 1e9:.1f} GB, and {folder} has {free / 1e9:.1f} GB free: choose "
+            "another folder by --paths."
+        )

@@ -133,6 +133,16 @@ def test_students_that_cannot_be(sigbench: Command, tmp_path: Path, options: tup
     assert not (tmp_path / "out").exists()
 
 
+def test_paths_need_a_folder_and_a_network(sigbench: Command, tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("")
+    refused = sigbench("train", "--task", "mnist", "--order", "2", "--paths", "file", "--out", "out")
+    assert refused.code == 2
+    assert "the folder of the teacher's paths file cannot be written" in refused.sentence()
+    refused = sigbench("train", "--task", "gmm", "--paths", "paths", "--out", "out")
+    assert refused.code == 2
+    assert "is no network: its paths are not stored" in refused.sentence()
+
+
 def test_a_short_teacher_is_an_artifact_and_is_not_overwritten(sigbench: Command, tmp_path: Path) -> None:
     train = ("train", "--task", "mnist", "--what", "teacher", "--iterations", "1", "--out", "out")
     done = sigbench(*train)

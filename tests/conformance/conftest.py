@@ -1,8 +1,8 @@
 """Which conformance tests are slow: those that call a costly task's network in float64 or often."""
 
 import pytest
+from harness import SAMPLES
 
-COSTLY_TASKS = {"mnist"}
 COSTLY_PARAMETERS = {("dtype", "float64"), ("steps", 20)}
 
 
@@ -13,5 +13,5 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
             continue
         chosen = item.callspec.params
         costly = any(chosen.get(name) == value for name, value in COSTLY_PARAMETERS)
-        if chosen.get("task") in COSTLY_TASKS and costly:
+        if chosen.get("task") in SAMPLES and costly:
             item.add_marker(pytest.mark.slow)

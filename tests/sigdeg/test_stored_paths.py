@@ -76,3 +76,13 @@ def test_paths_of_other_facts_are_refused(paths: StoredPaths, tmp_path: Path) ->
     other = PathFacts("toy", 1, "euler-maruyama", "another network", "quadratic", STEPS, PATHS, 3)
     with pytest.raises(BadInput, match="another teacher or seed"):
         StoredPaths.open(tmp_path, other, GRID, SHAPE)
+
+
+def test_a_disk_without_room_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    class Usage:
+        free = 1000
+
+    monkeypatch.setattr("sigbench.sigdeg.stored_paths.shutil.disk_usage", lambda folder: Usage)
+    with pytest.raises(BadInput, match=r"take 0.0 GB, and .* has 0.0 GB free"):
+        StoredPaths.open(tmp_path / "new", FACTS, GRID, SHAPE)
+    assert not (tmp_path / "new" / "states.npy").exists()

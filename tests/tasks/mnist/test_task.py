@@ -7,7 +7,7 @@ import pytest
 import torch
 
 from sigbench.experiments.cell import Cell, Settings, plan_cells
-from sigbench.experiments.run import draw_samples, labels_of, sample_batch
+from sigbench.experiments.run import draw_samples, labels_of, measure, sample_batch
 from sigbench.metrics.metric import Reference
 from sigbench.networks.artifacts import read_manifest
 from sigbench.registry import make_task
@@ -141,3 +141,14 @@ def test_conditions_belong_to_a_cell() -> None:
         for label, w in ((None, 0.0), (3, 0.0), (4, 0.0), (3, 1.0), (None, 1.0))
     }
     assert len(keys) == 5
+
+
+def test_cells_of_two_labels_are_each_judged_by_their_own_images() -> None:
+    cells = [
+        plan_cells(Settings("mnist", samples=100, repeats=1, device="cpu", label=label), ["ddim"], [2])[0]
+        for label in (0, 1)
+    ]
+    zeros, ones = measure(cells)
+    assert (zeros["conditions"], ones["conditions"]) == ({"label": 0}, {"label": 1})
+    assert zeros["metrics"]["fcd"]["floor"] != ones["metrics"]["fcd"]["floor"]
+    assert ones["metrics"]["class-tv"]["floor"] < 0.1
