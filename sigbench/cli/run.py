@@ -54,7 +54,7 @@ def run(
         Path | None,
         typer.Option(
             help="File weights-inception-2015-12-05-6726825d.pth of torch-fidelity, for FID on images. Slow on a CPU: "
-            "about a tenth of a second an image."
+            "about a fifth of a second an image on one core."
         ),
     ] = None,
     batch: Annotated[int | None, typer.Option(help="Samples integrated at once (default: the task's).")] = None,
