@@ -37,6 +37,9 @@ def train(
         Path | None,
         typer.Option(help="Folder where a network's teacher paths are kept, for further students (default: not kept)."),
     ] = None,
+    teacher_paths: Annotated[
+        int | None, typer.Option(help="How many paths of a network's teacher are walked (default: the plan's).")
+    ] = None,
     overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace an artifact in --out.")] = False,
 ) -> None:
     """Train a network from nothing, with a progress bar; a checkpoint lets an interrupted training go on.
@@ -59,7 +62,7 @@ def train(
         raise BadInput(f"there is an artifact in {folder} already: choose another --out, or --overwrite.")
     choices = StudentChoices(
         order=order, grid=grid, steps=_step_range(steps), loss=loss, iterations=iterations,
-        width=width, depth=depth, seed=seed, guidance=guidance,
+        width=width, depth=depth, seed=seed, guidance=guidance, teacher_paths=teacher_paths,
     )  # fmt: skip
     command = shlex.join(["sigbench", *_without_folder(sys.argv[1:])])
     bar = _Bar() if sys.stderr.isatty() else None

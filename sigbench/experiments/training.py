@@ -23,6 +23,7 @@ from sigbench.sde.signature import check_order
 from sigbench.sigdeg.distill import DistillPlan, distill
 from sigbench.sigdeg.generator import GeneratorConfig
 from sigbench.sigdeg.sampler import KIND
+from sigbench.sigdeg.stored_paths import GROUP
 from sigbench.task import Task, Trained
 
 Report = Callable[[int, int, float], None]
@@ -41,6 +42,7 @@ class StudentChoices:
     depth: int = 3
     seed: int = 0
     guidance: float = 0.0
+    teacher_paths: int | None = None
 
 
 def train_student(
@@ -66,8 +68,11 @@ def train_student(
     check_order(choices.order)
     if "teacher" in task.networks():
         return _train_image_student(task, choices, folder, command, report, paths)
-    if paths is not None:
-        raise BadInput(f"the teacher of the task {task.name!r} is no network: its paths are not stored, so no --paths.")
+    if paths is not None or choices.teacher_paths is not None:
+        option = "--paths" if paths is not None else "--teacher-paths"
+        raise BadInput(
+            f"the teacher of the task {task.name!r} is no network: its paths are not stored, so no {option}."
+        )
     for name, value, least in (("--width", choices.width, 1), ("--depth", choices.depth, 0)):
         if value < least:
             raise BadInput(f"{name} must be at least {least}, got {value}.")
@@ -107,6 +112,10 @@ def _train_image_student(
         if task.teacher is not None and steps > task.teacher.steps:
             raise BadInput(f"--steps must be at most {task.teacher.steps}, the teacher's own, got {steps}.")
     plan = shortened(ImageStudentPlan(), choices.iterations, choices.seed, choices.steps)
+    if choices.teacher_paths is not None:
+        if choices.teacher_paths < GROUP or choices.teacher_paths % GROUP:
+            raise BadInput(f"--teacher-paths must be a positive multiple of {GROUP}, got {choices.teacher_paths}.")
+        plan = replace(plan, paths=choices.teacher_paths)
     commit = git_commit()
     make_folder(folder, "the artifact folder")
     make_folder(paths or folder / "paths", "the folder of the teacher's paths")

@@ -138,6 +138,11 @@ def test_paths_need_a_folder_and_a_network(sigbench: Command, tmp_path: Path) ->
     refused = sigbench("train", "--task", "mnist", "--order", "2", "--paths", "file", "--out", "out")
     assert refused.code == 2
     assert "the folder of the teacher's paths file cannot be written" in refused.sentence()
+    refused = sigbench("train", "--task", "mnist", "--order", "2", "--teacher-paths", "7", "--out", "out")
+    assert refused.code == 2
+    assert "positive multiple of 5, got 7" in refused.sentence()
+    refused = sigbench("train", "--task", "gmm", "--teacher-paths", "5", "--out", "out")
+    assert "so no --teacher-paths" in refused.sentence()
     refused = sigbench("train", "--task", "gmm", "--paths", "paths", "--out", "out")
     assert refused.code == 2
     assert "is no network: its paths are not stored" in refused.sentence()
