@@ -11,19 +11,19 @@ import numpy as np
 import torch
 
 from sigbench.errors import BadInput, unknown_name
-from sigbench.experiments.image_training import ImageStudentPlan, distil_images, shortened
+from sigbench.experiments.network_students import distil_network, plan_for, shortened
 from sigbench.metrics.metric import KnownModes, Truth
 from sigbench.networks.artifacts import Manifest, save_artifact
 from sigbench.records.provenance import git_commit, package_versions
 from sigbench.records.store import make_folder
 from sigbench.registry import make_sampler, make_task
 from sigbench.sde.grid import check_steps
+from sigbench.sde.noise import block_of
 from sigbench.sde.problem import ReverseDiffusion
 from sigbench.sde.signature import check_order
 from sigbench.sigdeg.distill import DistillPlan, distill
 from sigbench.sigdeg.generator import GeneratorConfig
 from sigbench.sigdeg.sampler import KIND
-from sigbench.sigdeg.stored_paths import GROUP
 from sigbench.task import Task, Trained
 
 Report = Callable[[int, int, float], None]
@@ -67,7 +67,7 @@ def train_student(
         raise BadInput(f"the task {task.name!r} has no teacher to distil.")
     check_order(choices.order)
     if "teacher" in task.networks():
-        return _train_image_student(task, choices, folder, command, report, paths)
+        return _train_network_student(task, choices, folder, command, report, paths)
     if paths is not None or choices.teacher_paths is not None:
         option = "--paths" if paths is not None else "--teacher-paths"
         raise BadInput(
@@ -99,10 +99,10 @@ def train_student(
     return saved
 
 
-def _train_image_student(
+def _train_network_student(
     task: Task, choices: StudentChoices, folder: Path, command: str, report: Report, paths: Path | None
 ) -> Manifest:
-    """Distils a student of a teacher of images; its paths lie in `folder`/paths until the student is saved."""
+    """Distils a student of a teacher that is a network; its paths lie in `folder`/paths until the student is saved."""
     if choices.loss != "local" or choices.grid not in (None, task.default_grid):
         raise BadInput(f"a student of {task.name!r} learns local steps on the grid {task.default_grid!r}.")
     if choices.iterations is not None:
@@ -111,16 +111,17 @@ def _train_image_student(
         check_steps(steps)
         if task.teacher is not None and steps > task.teacher.steps:
             raise BadInput(f"--steps must be at most {task.teacher.steps}, the teacher's own, got {steps}.")
-    plan = shortened(ImageStudentPlan(), choices.iterations, choices.seed, choices.steps)
+    plan = shortened(plan_for(task), choices.iterations, choices.seed, choices.steps)
     if choices.teacher_paths is not None:
-        if choices.teacher_paths < GROUP or choices.teacher_paths % GROUP:
-            raise BadInput(f"--teacher-paths must be a positive multiple of {GROUP}, got {choices.teacher_paths}.")
+        together = block_of(task.shape)
+        if choices.teacher_paths < together or choices.teacher_paths % together:
+            raise BadInput(f"--teacher-paths must be a positive multiple of {together}, got {choices.teacher_paths}.")
         plan = replace(plan, paths=choices.teacher_paths)
     commit = git_commit()
     make_folder(folder, "the artifact folder")
     make_folder(paths or folder / "paths", "the folder of the teacher's paths")
     checkpoint = folder / "checkpoint.pt"
-    config, result = distil_images(
+    config, result = distil_network(
         task, choices.order, plan, checkpoint, paths or folder / "paths",
         lambda done, loss: report(done, plan.paths if isnan(loss) else plan.training.iterations, loss),
     )  # fmt: skip

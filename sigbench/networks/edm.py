@@ -1,22 +1,17 @@
 """The EDM denoiser: a U-Net with preconditioning, and the loss that trains it (Karras et al. 2022).
 
 D(y; σ) = c_skip·y + c_out·F(c_in·y; ln σ / 4, label) estimates the clean sample in y = x₀ + σ·ε. A diffusion with
-x_t = α·x₀ + σ_t·ε is served through y = x_t/α and σ = σ_t/α.
+x_t = α·x₀ + σ_t·ε is served through y = x_t/α and σ = σ_t/α (see scheduled.py).
 """
 
 from dataclasses import asdict, dataclass, field
-from pathlib import Path
 from typing import Any
 
 import torch
 from torch import Tensor, nn
 
-from sigbench.errors import BadInput
-from sigbench.networks.artifacts import load_artifact
-from sigbench.networks.backbones import FourierFeatures
-from sigbench.networks.unet import Dense, UNet, UNetConfig
-from sigbench.sde.problem import Classes
-from sigbench.sde.schedule import Schedule
+from sigbench.networks.backbones import Dense, FourierFeatures
+from sigbench.networks.unet import UNet, UNetConfig
 
 KIND = "edm-denoiser"
 
@@ -85,62 +80,3 @@ class EDMDenoiser(nn.Module):
     def matrices(self) -> list[nn.Parameter]:
         """Returns the weights that an optimiser for matrices should take."""
         return self.unet.matrices()
-
-
-class ScheduledDenoiser:
-    """An EDM denoiser as the network of a diffusion with a schedule: (t, x) to the expected clean sample.
-
-    It reads the labels of the batch at hand from `classes`; where there are none it denoises towards no class at all.
-    With `guidance` w > 0 it gives (1 + w)·D(label) − w·D(none) (Ho & Salimans 2022, eq. 6) by two evaluations, its
-    `cost`. The network computes in `compute`, in which its weights are kept too.
-    """
-
-    def __init__(
-        self,
-        module: EDMDenoiser,
-        schedule: Schedule,
-        compute: torch.dtype,
-        classes: Classes | None = None,
-        guidance: float = 0.0,
-    ) -> None:
-        self._module, self._schedule, self._compute, self._classes = module, schedule, compute, classes
-        self._guidance = guidance
-        self.cost = 2 if guidance else 1
-
-    def __call__(self, t: float, x: Tensor) -> Tensor:
-        alpha, sigma = float(self._schedule.alpha(t)), float(self._schedule.sigma(t))
-        level = torch.full((1,), sigma / alpha, dtype=x.dtype, device=x.device)
-        y, none = x / alpha, torch.full((1,), self._module.config.classes, device=x.device)
-        labels = self._labels(x)
-        estimate: Tensor = self._module(y, level, none if labels is None else labels, self._compute)
-        if labels is None or not self._guidance:
-            return estimate
-        unconditional: Tensor = self._module(y, level, none, self._compute)
-        return estimate + self._guidance * (estimate - unconditional)
-
-    def _labels(self, x: Tensor) -> Tensor | None:
-        labels = None if self._classes is None else self._classes.labels
-        if labels is not None and len(labels) != len(x):
-            raise ValueError(f"the batch has {len(x)} samples, and labels were chosen for {len(labels)}")
-        return labels
-
-
-def load_denoiser(folder: Path, schedule: Schedule, device: torch.device, compute: torch.dtype) -> EDMDenoiser:
-    """Returns the denoiser of an artifact, frozen, its weights in `compute`.
-
-    Raises BadInput where it is missing, corrupt, no denoiser, or trained under another schedule.
-    """
-    weights, manifest = load_artifact(folder)
-    if manifest.kind != KIND:
-        raise BadInput(f"the artifact {folder} is a {manifest.kind}, not an {KIND}.")
-    if manifest.data.get("schedule") != schedule.name:
-        raise BadInput(
-            f"the artifact {folder} was trained under {manifest.data.get('schedule')!r}, not {schedule.name!r}."
-        )
-    try:
-        module = EDMDenoiser(EDMConfig.from_json(manifest.config))
-        module.load_state_dict(weights)
-    except (RuntimeError, TypeError, KeyError, ValueError) as error:
-        reason = str(error).partition("\n")[0].rstrip(":.")
-        raise BadInput(f"the artifact {folder} does not fit its manifest: {reason}.") from error
-    return module.eval().requires_grad_(False).to(device=device, dtype=compute)

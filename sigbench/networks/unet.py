@@ -12,6 +12,8 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
+from sigbench.networks.backbones import Dense
+
 
 @dataclass(frozen=True, slots=True)
 class UNetConfig:
@@ -54,19 +56,6 @@ class Convolution(nn.Module):
     def forward(self, x: Tensor) -> Tensor:
         weight = self.weight.to(x.dtype).view(self._form).permute(0, 3, 1, 2)
         return functional.conv2d(x, weight, self.bias.to(x.dtype), self._stride, self._padding)
-
-
-class Dense(nn.Module):
-    """A linear layer that computes in the dtype of its input, whatever that of its weights."""
-
-    def __init__(self, inputs: int, outputs: int, *, zero: bool = False) -> None:
-        super().__init__()
-        weight = torch.zeros(outputs, inputs) if zero else torch.randn(outputs, inputs) * inputs**-0.5
-        self.weight = nn.Parameter(weight)
-        self.bias = nn.Parameter(torch.zeros(outputs))
-
-    def forward(self, x: Tensor) -> Tensor:
-        return functional.linear(x, self.weight.to(x.dtype), self.bias.to(x.dtype))
 
 
 def channel_norm(x: Tensor) -> Tensor:

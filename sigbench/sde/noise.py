@@ -43,10 +43,14 @@ class Noise(Protocol):
         ...
 
 
+def block_of(shape: tuple[int, ...]) -> int:
+    """Returns how many samples of `shape` share a block of numbers."""
+    return max(1, _BLOCK_NUMBERS // math.prod(shape))
+
+
 def streams_hold(shape: tuple[int, ...], samples: int, positions: int) -> bool:
     """Returns whether one stream has as many states as samples of `shape` at so many positions take."""
-    block = max(1, _BLOCK_NUMBERS // math.prod(shape))
-    return (samples // block + 1) * positions <= _MASK
+    return (samples // block_of(shape) + 1) * positions <= _MASK
 
 
 class NoiseStream:
@@ -70,7 +74,7 @@ class NoiseStream:
         self.shape, self.dtype, self.device = shape, dtype, torch.device(device)
         self._base, self._positions = seed & _MASK, positions
         self._size = math.prod(shape)
-        self._block = max(1, _BLOCK_NUMBERS // self._size)
+        self._block = block_of(shape)
         self._generator = torch.Generator()
 
     def normal(self, first: int, count: int, position: int) -> Tensor:

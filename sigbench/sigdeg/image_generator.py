@@ -17,8 +17,9 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
+from sigbench.networks.backbones import Dense
 from sigbench.networks.edm import EDMConfig, EDMDenoiser
-from sigbench.networks.unet import Dense, UNet
+from sigbench.networks.unet import UNet
 from sigbench.sde.grid import Step
 from sigbench.sde.problem import Classes
 from sigbench.sde.schedule import Schedule, schedule_named
@@ -51,6 +52,8 @@ class ImageGenerator(EDMDenoiser):
 
     Everything that depends on the step alone is a row of `coefficients`, computed once a grid in float64.
     """
+
+    log_scale_start = -4.0  # about the logarithm of a step's mean squared error before any training
 
     def __init__(self, config: ImageGeneratorConfig, schedule: Schedule | None = None) -> None:
         super().__init__(config.denoiser)
@@ -111,6 +114,16 @@ class ImageGenerator(EDMDenoiser):
     ) -> Tensor:
         weight = rows[:, 1, None, None, None]
         return self.linear(x, whitened, rows) + weight * self.denoised(x, whitened, rows, labels, compute)
+
+    def clocks(self, rows: Tensor) -> tuple[Tensor, Tensor]:
+        """Returns ln σ/α at the two ends of the steps of these rows, shapes (n,)."""
+        return rows[:, 3], rows[:, 4]
+
+    def squared_error(
+        self, x: Tensor, x_next: Tensor, whitened: Tensor, rows: Tensor, labels: Tensor, compute: torch.dtype
+    ) -> Tensor:
+        """Returns the mean squared error of a step over pixels, shape (n,)."""
+        return (self(x, whitened, rows, labels, compute) - x_next).square().flatten(1).mean(1)
 
     def step_of(self, classes: Classes | None, compute: torch.dtype) -> "ImageStep":
         """Returns the step that a sampler takes, reading the labels of the batch at hand."""

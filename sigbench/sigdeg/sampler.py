@@ -16,15 +16,18 @@ from sigbench.sde.problem import ReverseDiffusion, SDEProblem
 from sigbench.sde.schedule import Schedule
 from sigbench.sigdeg.generator import Generator, GeneratorConfig
 from sigbench.sigdeg.image_generator import ImageGenerator, ImageGeneratorConfig
+from sigbench.sigdeg.path_generator import PathGenerator, PathGeneratorConfig
 from sigbench.task import Task
 
 KIND = "sigdeg-student"
 
 
-def build_generator(config: dict[str, Any], schedule: Schedule) -> Generator | ImageGenerator:
-    """Returns the untrained generator of a manifest's configuration; raises TypeError for fields of neither kind."""
+def build_generator(config: dict[str, Any], schedule: Schedule) -> Generator | ImageGenerator | PathGenerator:
+    """Returns the untrained generator of a manifest's configuration; raises TypeError for fields of no kind."""
     if "denoiser" in config:
-        return ImageGenerator(ImageGeneratorConfig.from_json(config), schedule)
+        if "unet" in config["denoiser"]:
+            return ImageGenerator(ImageGeneratorConfig.from_json(config), schedule)
+        return PathGenerator(PathGeneratorConfig.from_json(config), schedule)
     return Generator(GeneratorConfig.from_json(config), schedule)
 
 

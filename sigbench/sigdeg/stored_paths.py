@@ -23,12 +23,11 @@ from sigbench.errors import BadInput
 from sigbench.sampler import Sampler
 from sigbench.sde.brownian import FreshBrownian
 from sigbench.sde.grid import Grid
-from sigbench.sde.noise import NoiseStream, seed_of
+from sigbench.sde.noise import NoiseStream, block_of, seed_of
 from sigbench.sde.problem import ReverseDiffusion
 from sigbench.sde.signature import moment_factor, whitening_factor
 
 MOST_MOMENTS = 4  # normals that are set aside for each fine step; a signature may read fewer
-GROUP = 5  # paths of one image size that share a block of noise, and so are drawn together
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,7 +48,8 @@ class PathFacts:
 class StoredPaths:
     """The fine states (paths, steps + 1, *shape) of a teacher, float16 in a memory map, with the paths' labels.
 
-    `done` paths are there, and `seconds` were spent on them.
+    `done` paths are there, and `seconds` were spent on them. The `group` paths that share a block of noise are drawn
+    together.
     """
 
     def __init__(self, folder: Path, facts: PathFacts, grid: Grid, shape: tuple[int, ...]) -> None:
@@ -64,6 +64,7 @@ class StoredPaths:
         labels = folder / "labels.npy"
         self.labels: NDArray[np.int64] = np.load(labels) if labels.exists() else np.zeros(facts.paths, np.int64)
         self._noise = NoiseStream(seed_of(seed=facts.seed, purpose="path"), shape, positions=facts.steps * MOST_MOMENTS)
+        self.group = block_of(shape)
         self._folding = lru_cache(maxsize=4096)(self._compute_folding)
 
     @staticmethod
@@ -122,14 +123,14 @@ class StoredPaths:
         return torch.from_numpy(whiten @ np.concatenate(columns, axis=1)).float()
 
     def whitened(self, group: int, first: int, last: int, order: int) -> Tensor:
-        """Returns the whitened moments of the GROUP paths of a group over a stretch, shape (GROUP, order, *shape)."""
+        """Returns the whitened moments of a group's paths over a stretch, shape (group, order, *shape)."""
         drawn = [
-            self._noise.normal(group * GROUP, GROUP, step * MOST_MOMENTS + k).flatten()
+            self._noise.normal(group * self.group, self.group, step * MOST_MOMENTS + k).flatten()
             for step in range(first, last)
             for k in range(order)
         ]
         moments = self._folding(first, last, order) @ torch.stack(drawn)
-        return moments.view(order, GROUP, *self.shape).transpose(0, 1)
+        return moments.view(order, self.group, *self.shape).transpose(0, 1)
 
 
 def _check_room(folder: Path, needed: int) -> None:

@@ -8,7 +8,8 @@ from torch.nn import functional
 
 from sigbench.errors import BadInput
 from sigbench.networks.artifacts import load_artifact
-from sigbench.networks.unet import Convolution, Dense
+from sigbench.networks.backbones import Dense
+from sigbench.networks.unet import Convolution
 
 KIND = "classifier"
 FEATURES, CLASSES = 128, 10

@@ -13,7 +13,7 @@ from sigbench.metrics.images import ImageSample, image_metrics
 from sigbench.metrics.inception import InceptionFID, hash_of
 from sigbench.metrics.metric import Metric
 from sigbench.networks.artifacts import read_manifest
-from sigbench.networks.edm import ScheduledDenoiser, load_denoiser
+from sigbench.networks.scheduled import ScheduledDenoiser, load_denoiser
 from sigbench.sde.denoiser import Denoiser
 from sigbench.sde.problem import Classes, ReverseDiffusion
 from sigbench.sde.schedule import VPLinear

@@ -6,11 +6,10 @@ from pathlib import Path
 
 import numpy as np
 import torch
-from numpy.typing import NDArray
-from scipy.special import ndtri
 from torch import Tensor
 
 from sigbench.networks.edm import KIND, EDMConfig, EDMDenoiser
+from sigbench.networks.edm_training import NoiseLevels
 from sigbench.networks.training import TrainingPlan, train
 from sigbench.sde.schedule import Schedule, VPLinear
 from sigbench.task import Trained
@@ -20,11 +19,7 @@ from sigbench_tasks.mnist.pixels import standardised
 
 @dataclass(frozen=True, slots=True)
 class NoisePlan:
-    """Which noise levels and labels are trained: ln σ ~ N(log_mean, log_std²), a share uniform in ln σ instead.
-
-    The share covers the ends of the schedule, which the normal law hardly visits; `drop` of the labels become
-    the null label.
-    """
+    """Which noise levels (see NoiseLevels) and labels are trained; `drop` of the labels become the null label."""
 
     batch: int = 128
     log_mean: float = -0.3
@@ -41,7 +36,7 @@ class TeacherTraining:
         self.module, self.plan, self.compute = module, plan, compute
         self._images = torch.from_numpy(idx.images("train").copy())
         self._labels = torch.from_numpy(idx.labels("train").astype(np.int64))
-        self._ends = tuple(-float(schedule.log_snr(t)) for t in (schedule.t_end, schedule.t_start))
+        self._schedule = schedule
 
     def loss_at(self, iteration: int) -> Tensor:
         """Returns the denoising loss of a minibatch."""
@@ -51,21 +46,12 @@ class TeacherTraining:
         labels = torch.where(
             torch.from_numpy(rng.random(plan.batch) < plan.drop), self.module.config.classes, self._labels[pick]
         )
-        sigma = torch.from_numpy(np.exp(self._log_sigmas(rng))).float()
+        levels = NoiseLevels(plan.log_mean, plan.log_std, plan.uniform_share)
+        sigma = torch.from_numpy(np.exp(levels.draw(rng, plan.batch, self._schedule))).float()
         generator = torch.Generator().manual_seed(int(rng.integers(2**62)))
         clean = standardised(self._images[pick])
         noise = torch.randn(clean.shape, generator=generator)
         return self.module.loss(clean, labels, sigma, noise, self.compute)
-
-    def _log_sigmas(self, rng: np.random.Generator) -> NDArray[np.float64]:
-        """Stratified draws: one in each of `batch` equal slices of probability, which quiets the loss."""
-        plan = self.plan
-        edge = round(plan.uniform_share * plan.batch)
-        core = plan.batch - edge
-        normal = plan.log_mean + plan.log_std * ndtri((np.arange(core) + rng.random(core)) / core)
-        low, high = self._ends
-        uniform = low + (high - low) * (np.arange(edge) + rng.random(edge)) / max(edge, 1)
-        return np.concatenate([np.clip(normal, low, high), uniform])
 
 
 @dataclass(frozen=True)

@@ -8,7 +8,8 @@ import torch
 
 from sigbench.errors import BadInput
 from sigbench.networks.artifacts import Manifest, save_artifact
-from sigbench.networks.edm import KIND, EDMConfig, EDMDenoiser, ScheduledDenoiser, load_denoiser
+from sigbench.networks.edm import KIND, EDMConfig, EDMDenoiser
+from sigbench.networks.scheduled import ScheduledDenoiser, load_denoiser
 from sigbench.networks.unet import UNetConfig
 from sigbench.sde.denoiser import Denoiser
 from sigbench.sde.problem import Classes
@@ -120,7 +121,7 @@ def test_an_artifact_is_loaded_as_it_was(module: EDMDenoiser, tmp_path: Path) ->
 @pytest.mark.parametrize(
     ("changes", "sentence"),
     [
-        ({"kind": "classifier"}, "is a classifier, not an edm-denoiser"),
+        ({"kind": "classifier"}, "is a classifier, not a denoiser"),
         ({"data": {"schedule": VPCosine.name}}, "was trained under 'vp-cosine', not 'vp-linear'"),
         ({"config": {**TINY.as_json(), "classes": 7}}, "does not fit its manifest"),
         ({"config": {"classes": 3}}, "does not fit its manifest"),

@@ -4,8 +4,9 @@ import pytest
 import torch
 from torch import nn
 
+from sigbench.networks.backbones import Dense
 from sigbench.networks.training import TrainingPlan, make_optimizers
-from sigbench.networks.unet import Attention, Convolution, Dense, ResidualBlock, UNet, UNetConfig, channel_norm
+from sigbench.networks.unet import Attention, Convolution, ResidualBlock, UNet, UNetConfig, channel_norm
 
 SMALL = UNetConfig(channels_in=2, channels_out=3, fine=8, coarse=16, fine_blocks=(1, 1), coarse_blocks=2, condition=12)
 

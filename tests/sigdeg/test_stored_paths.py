@@ -14,7 +14,7 @@ from sigbench.sde.grid import diffusion_grid
 from sigbench.sde.problem import ReverseDiffusion
 from sigbench.sde.schedule import VPLinear
 from sigbench.sde.signature import signature_of_normals
-from sigbench.sigdeg.stored_paths import GROUP, MOST_MOMENTS, PathFacts, StoredPaths
+from sigbench.sigdeg.stored_paths import MOST_MOMENTS, PathFacts, StoredPaths
 
 SHAPE, STEPS, PATHS = (1, 28, 28), 12, 15
 SCHEDULE = VPLinear()
@@ -64,7 +64,7 @@ def test_signatures_fold_from_the_path_s_own_normals(paths: StoredPaths) -> None
     for order in (1, 2, 3):
         total = None
         for index in range(2, 9):
-            normals = [paths._noise.normal(GROUP, GROUP, index * MOST_MOMENTS + k) for k in range(order)]
+            normals = [paths._noise.normal(paths.group, paths.group, index * MOST_MOMENTS + k) for k in range(order)]
             signature = signature_of_normals(normals, steps[index].h)
             total = signature if total is None else total.then(signature)
         assert total is not None

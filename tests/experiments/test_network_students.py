@@ -7,12 +7,12 @@ import pytest
 import torch
 
 from sigbench.errors import BadInput
-from sigbench.experiments.image_training import ImageStudentPlan, distil_images
+from sigbench.experiments.network_students import NetworkStudentPlan, distil_network
 from sigbench.networks.artifacts import Manifest, save_artifact
 from sigbench.registry import make_sampler, make_task
 from sigbench.sde.brownian import FreshBrownian
 from sigbench.sde.noise import NoiseStream
-from sigbench.sigdeg.image_distill import ImageDistillPlan
+from sigbench.sigdeg.local_distill import LocalDistillPlan
 from sigbench.sigdeg.sampler import KIND
 
 CPU = torch.device("cpu")
@@ -21,9 +21,9 @@ CPU = torch.device("cpu")
 @pytest.mark.slow
 def test_a_tiny_training_gives_a_student_that_samples(tmp_path: Path) -> None:
     task = make_task("mnist")
-    plan = ImageStudentPlan(paths=5, steps=ImageDistillPlan(steps=(2, 5), groups=2))
+    plan = NetworkStudentPlan(paths=5, steps=LocalDistillPlan(steps=(2, 5), groups=2))
     plan = replace(plan, training=replace(plan.training, iterations=3))
-    config, result = distil_images(task, 2, plan, tmp_path / "checkpoint.pt", tmp_path / "paths")
+    config, result = distil_network(task, 2, plan, tmp_path / "checkpoint.pt", tmp_path / "paths")
     assert config.order == 2
     assert result.cost["iterations"] == 3
     manifest = Manifest(
@@ -44,5 +44,5 @@ def test_a_tiny_training_gives_a_student_that_samples(tmp_path: Path) -> None:
 
 
 def test_a_task_without_a_network_for_teacher_is_refused(tmp_path: Path) -> None:
-    with pytest.raises(BadInput, match="no network of images"):
-        distil_images(make_task("gmm"), 2, ImageStudentPlan(), tmp_path / "checkpoint.pt", tmp_path)
+    with pytest.raises(BadInput, match="is no network"):
+        distil_network(make_task("gmm"), 2, NetworkStudentPlan(), tmp_path / "checkpoint.pt", tmp_path)

@@ -1,36 +1,41 @@
-"""Training the Sig-DEG student of a task whose teacher is a network of images: teacher paths once, then local steps."""
+"""Training the Sig-DEG student of a task whose teacher is a network: teacher paths once, then local steps."""
 
 from collections.abc import Callable
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
+from typing import Any
 
 import torch
 
 from sigbench.errors import BadInput
-from sigbench.networks.artifacts import load_artifact
-from sigbench.networks.edm import EDMConfig
+from sigbench.networks import edm
+from sigbench.networks.artifacts import Manifest, load_artifact, read_manifest
 from sigbench.networks.training import TrainingPlan, train
 from sigbench.registry import make_sampler
 from sigbench.sde.problem import ReverseDiffusion
 from sigbench.sigdeg.distill import Distilled
-from sigbench.sigdeg.image_distill import ImageDistillation, ImageDistillPlan, ImageStudent
 from sigbench.sigdeg.image_generator import ImageGenerator, ImageGeneratorConfig
+from sigbench.sigdeg.local_distill import LocalDistillation, LocalDistillPlan, StepStudent
+from sigbench.sigdeg.path_generator import PathGenerator, PathGeneratorConfig
+from sigbench.sigdeg.sampler import build_generator
 from sigbench.sigdeg.stored_paths import PathFacts, StoredPaths
 from sigbench.task import Task
 
 Report = Callable[[int, float], None]
 
-COMPUTE = torch.bfloat16  # what the networks compute in while paths are walked and the student learns
-WALKED_AT_ONCE = 100
-
 
 @dataclass(frozen=True, slots=True)
-class ImageStudentPlan:
-    """How many teacher paths, which steps of them, and the loop."""
+class NetworkStudentPlan:
+    """How many teacher paths, which steps of them, and the loop.
+
+    Networks compute in `compute` while paths are walked, `at_once` of them, and while the student learns.
+    """
 
     paths: int = 16_000
     seed: int = 0
-    steps: ImageDistillPlan = field(default_factory=ImageDistillPlan)
+    compute: torch.dtype = torch.bfloat16
+    at_once: int = 100
+    steps: LocalDistillPlan = field(default_factory=LocalDistillPlan)
     training: TrainingPlan = field(
         default_factory=lambda: TrainingPlan(
             iterations=9_000, learning_rate=5e-4, muon_rate=5e-3, warmup=100, averaging=0.998, checkpoint_every_s=120.0
@@ -38,14 +43,34 @@ class ImageStudentPlan:
     )
 
 
-def teacher_paths(task: Task, plan: ImageStudentPlan, folder: Path, report: Report) -> StoredPaths:
+IMAGES = NetworkStudentPlan()
+VECTORS = NetworkStudentPlan(
+    paths=16_384, compute=torch.float32, at_once=1_024, steps=LocalDistillPlan(groups=16),
+    training=TrainingPlan(
+        iterations=12_000, learning_rate=1e-3, muon_rate=1e-2, warmup=200, averaging=0.999, checkpoint_every_s=60.0
+    ),
+)  # fmt: skip
+
+
+def plan_for(task: Task) -> NetworkStudentPlan:
+    """Returns the plan for students of the task's teacher; raises BadInput where that is no network."""
+    return IMAGES if _teacher_manifest(task).kind == edm.KIND else VECTORS
+
+
+def _teacher_manifest(task: Task) -> Manifest:
+    if "teacher" not in task.networks() or task.teacher is None:
+        raise BadInput(f"the teacher of the task {task.name!r} is no network.")
+    return read_manifest(task.networks()["teacher"])
+
+
+def teacher_paths(task: Task, plan: NetworkStudentPlan, folder: Path, report: Report) -> StoredPaths:
     """Returns the teacher's paths in `folder`, walking those that are missing; `report(done, nan)` hears of them.
 
     Raises BadInput where the folder holds paths of another teacher or seed.
     """
     teacher = task.teacher
     assert teacher is not None
-    problem = task.problem(torch.device("cpu"), COMPUTE)
+    problem = task.problem(torch.device("cpu"), plan.compute)
     assert isinstance(problem, ReverseDiffusion)
     facts = PathFacts(
         task.name, task.version, teacher.sampler, task.artifact_hashes()["teacher"], teacher.grid, teacher.steps,
@@ -53,40 +78,41 @@ def teacher_paths(task: Task, plan: ImageStudentPlan, folder: Path, report: Repo
     )  # fmt: skip
     paths = StoredPaths.open(folder, facts, problem.grid(teacher.grid, teacher.steps), task.shape)
     sampler = make_sampler(teacher.sampler)
-    sampler.prepare(task, problem, COMPUTE)
-    paths.walk(problem, sampler, WALKED_AT_ONCE, lambda done: report(done, float("nan")))
+    sampler.prepare(task, problem, plan.compute)
+    paths.walk(problem, sampler, plan.at_once, lambda done: report(done, float("nan")))
     return paths
 
 
-def distil_images(
+def distil_network(
     task: Task,
     order: int,
-    plan: ImageStudentPlan,
+    plan: NetworkStudentPlan,
     checkpoint: Path,
     paths_in: Path,
     report: Report = lambda done, loss: None,
-) -> tuple[ImageGeneratorConfig, Distilled]:
+) -> tuple[ImageGeneratorConfig | PathGeneratorConfig, Distilled]:
     """Walks the teacher's paths into `paths_in` and trains a student on them, resuming both.
 
     `report(done, loss)` hears of paths, then of iterations. Raises BadInput for a task whose teacher is no network.
     """
-    if "teacher" not in task.networks() or task.teacher is None:
-        raise BadInput(f"the teacher of the task {task.name!r} is no network of images.")
+    manifest = _teacher_manifest(task)
+    assert task.teacher is not None
     if task.teacher.grid != task.default_grid:
         raise BadInput(f"the teacher of the task {task.name!r} walks another grid than its students.")
-    teacher, manifest = load_artifact(task.networks()["teacher"])
+    teacher, _ = load_artifact(task.networks()["teacher"])
     paths = teacher_paths(task, plan, paths_in, report)
     problem = task.problem(torch.device("cpu"), torch.float32)
     assert isinstance(problem, ReverseDiffusion)
     torch.manual_seed(plan.seed)
-    config = ImageGeneratorConfig(order, problem.schedule.name, EDMConfig.from_json(manifest.config))
-    generator = ImageGenerator(config, problem.schedule)
+    config = generator_config(order, problem.schedule.name, manifest.config)
+    generator = build_generator(config.as_json(), problem.schedule)
+    assert isinstance(generator, ImageGenerator | PathGenerator)
     generator.start_from(teacher)
-    student = ImageStudent(generator)
-    distillation = ImageDistillation(paths, generator, plan.steps)
+    student = StepStudent(generator)
+    distillation = LocalDistillation(paths, generator, plan.steps)
     facts = {**asdict(paths.facts), **asdict(plan.steps)}
     weights, seconds = train(
-        student, lambda iteration: student.loss(distillation.minibatch(iteration), COMPUTE), plan.training,
+        student, lambda iteration: student.loss(distillation.minibatch(iteration), plan.compute), plan.training,
         checkpoint=checkpoint, report=report, identity={**config.as_json(), **facts},
     )  # fmt: skip
     prefix = "generator."
@@ -94,12 +120,20 @@ def distil_images(
     data = {**facts, "grid": task.default_grid, "steps": list(plan.steps.steps), "teacher_steps": task.teacher.steps}
     cost = {
         "training_s": paths.seconds + seconds, "paths_s": paths.seconds, "iterations": plan.training.iterations,
-        "device": "cpu", "threads": torch.get_num_threads(), "network_dtype": str(COMPUTE).removeprefix("torch."),
+        "device": "cpu", "threads": torch.get_num_threads(), "network_dtype": str(plan.compute).removeprefix("torch."),
     }  # fmt: skip
     return config, Distilled(own, data, cost)
 
 
-def shortened(plan: ImageStudentPlan, iterations: int | None, seed: int, steps: tuple[int, ...]) -> ImageStudentPlan:
+def generator_config(order: int, schedule: str, denoiser: dict[str, Any]) -> ImageGeneratorConfig | PathGeneratorConfig:
+    """Returns the configuration of a student whose teacher's manifest holds the configuration `denoiser`."""
+    kind = ImageGeneratorConfig if "unet" in denoiser else PathGeneratorConfig
+    return kind.from_json({"order": order, "schedule": schedule, "denoiser": denoiser})
+
+
+def shortened(
+    plan: NetworkStudentPlan, iterations: int | None, seed: int, steps: tuple[int, ...]
+) -> NetworkStudentPlan:
     """Returns the plan with another number of iterations, another seed and other step counts."""
     training = plan.training if iterations is None else replace(plan.training, iterations=iterations)
     return replace(plan, seed=seed, steps=replace(plan.steps, steps=steps, seed=seed), training=training)

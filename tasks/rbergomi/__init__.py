@@ -1,0 +1,1 @@
+"""Rough Bergomi: simulator, paths task and smile."""

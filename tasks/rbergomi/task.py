@@ -1,0 +1,83 @@
+"""The task `rbergomi`: paths of log-price and log-variance under the rough Bergomi model, with a trained teacher."""
+
+from collections.abc import Mapping, Sequence
+from functools import cache
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from sigbench.metrics.metric import Metric
+from sigbench.metrics.path_sample import PathSample
+from sigbench.metrics.paths import path_metrics
+from sigbench.networks.artifacts import read_manifest
+from sigbench.networks.scheduled import ScheduledDenoiser, load_denoiser
+from sigbench.sde.denoiser import Denoiser
+from sigbench.sde.problem import ReverseDiffusion
+from sigbench.sde.schedule import VPLinear
+from sigbench.task import Recipe, Task, Teacher
+from sigbench_tasks.rbergomi.teacher_training import TeacherRecipe
+from sigbench_tasks.rbergomi.truth import SHAPE, RoughBergomiTruth
+
+if TYPE_CHECKING:
+    import altair as alt
+    import numpy as np
+    import torch
+    from numpy.typing import NDArray
+
+ARTIFACTS = Path(__file__).parent / "artifacts"
+
+
+class RBergomi(Task):
+    """Paths at 64 times up to a year, in standardised coordinates (coordinates.py), judged as (log S, log V)."""
+
+    name, version, title = "rbergomi", 1, "Rough Bergomi, paths of log-price and log-variance, with a trained teacher"
+    shape = SHAPE
+    default_samples = 10_000
+    default_steps = (5, 10)
+    default_grid = "quadratic"
+    batch_size = 1_024
+    teacher = Teacher("euler-maruyama", 300, "quadratic")
+
+    @staticmethod
+    @cache
+    def _truth() -> RoughBergomiTruth:
+        return RoughBergomiTruth()
+
+    def truth(self) -> RoughBergomiTruth:
+        return self._truth()
+
+    def problem(self, device: "torch.device", dtype: "torch.dtype") -> ReverseDiffusion:
+        schedule = VPLinear()
+        network = ScheduledDenoiser(load_denoiser(ARTIFACTS / "teacher", schedule, device, dtype), schedule, dtype)
+        return ReverseDiffusion(schedule, Denoiser(network, "x0", schedule), self.shape, device)
+
+    def metrics(self) -> Sequence[Metric]:
+        return path_metrics(self.truth().model.hurst)
+
+    def observe(self, samples: "torch.Tensor", labels: "torch.Tensor | None") -> PathSample:
+        return self.truth().seen(self.to_data(samples.double()).cpu().numpy())
+
+    def observe_truth(self, n: int, seed: int) -> PathSample:
+        return self.truth().observed(n, seed)
+
+    def artifacts(self) -> Mapping[str, Path]:
+        return {"sigdeg": ARTIFACTS / "student"}
+
+    def networks(self) -> Mapping[str, Path]:
+        return {"teacher": ARTIFACTS / "teacher"}
+
+    def artifact_hashes(self) -> Mapping[str, str]:
+        return {name: read_manifest(folder).sha256 for name, folder in self.networks().items()}
+
+    def recipes(self) -> Mapping[str, Recipe]:
+        return {"teacher": TeacherRecipe()}
+
+    def to_data(self, samples: "torch.Tensor") -> "torch.Tensor":
+        return self.truth().coordinates.to_paths(samples)
+
+    def picture(
+        self, samples: "NDArray[np.float64]", title: str, labels: "NDArray[np.int64] | None" = None
+    ) -> "alt.TopLevelMixin":
+        from sigbench_tasks.rbergomi.pictures import paths_picture
+
+        exact = self.truth().paths(len(samples), seed=0).numpy()
+        return paths_picture(samples, exact, title)

@@ -1,0 +1,90 @@
+"""The teacher's training: denoising of standardised paths from the exact simulator."""
+
+from collections.abc import Callable
+from dataclasses import asdict, dataclass, field, replace
+from pathlib import Path
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from sigbench.networks.edm_training import NoiseLevels
+from sigbench.networks.gaussian_edm import KIND, GaussianDenoiser, GaussianDenoiserConfig
+from sigbench.networks.training import TrainingPlan, train
+from sigbench.sde.schedule import Schedule, VPLinear
+from sigbench.task import Trained
+from sigbench_tasks.rbergomi.truth import SHAPE, RoughBergomiTruth
+
+COMPUTE = torch.bfloat16
+
+
+@dataclass(frozen=True, slots=True)
+class PathPlan:
+    """How many paths are simulated, from which seed, and which of them and which noise levels make a minibatch."""
+
+    paths: int = 262_144
+    batch: int = 512
+    levels: NoiseLevels = field(default_factory=NoiseLevels)
+    seed: int = 0
+
+
+class TeacherTraining:
+    """The loss of the teacher on minibatches that depend on the plan's seed and the iteration alone."""
+
+    def __init__(self, module: GaussianDenoiser, states: Tensor, schedule: Schedule, plan: PathPlan) -> None:
+        self.module, self.plan, self._states, self._schedule = module, plan, states, schedule
+
+    def loss_at(self, iteration: int) -> Tensor:
+        """Returns the denoising loss of a minibatch."""
+        plan = self.plan
+        rng = np.random.default_rng([plan.seed, iteration])
+        clean = self._states[torch.from_numpy(rng.integers(len(self._states), size=plan.batch))]
+        sigma = torch.from_numpy(np.exp(plan.levels.draw(rng, plan.batch, self._schedule))).float()
+        noise = torch.randn(clean.shape, generator=torch.Generator().manual_seed(int(rng.integers(2**62))))
+        return self.module.loss(clean, sigma, noise, COMPUTE)
+
+
+@dataclass(frozen=True)
+class TeacherRecipe:
+    """How the shipped teacher is trained: the network, the paths, and the loop."""
+
+    config: GaussianDenoiserConfig = field(default_factory=lambda: GaussianDenoiserConfig(SHAPE))
+    paths: PathPlan = field(default_factory=PathPlan)
+    plan: TrainingPlan = field(
+        default_factory=lambda: TrainingPlan(
+            iterations=20_000, learning_rate=1e-3, muon_rate=0.01, warmup=200, averaging=0.9995, checkpoint_every_s=60.0
+        )
+    )
+
+    @property
+    def iterations(self) -> int:
+        """The number of minibatches."""
+        return self.plan.iterations
+
+    def train(self, checkpoint: Path, report: Callable[[int, float], None]) -> Trained:
+        """Trains from nothing, or goes on from `checkpoint`."""
+        torch.manual_seed(self.paths.seed)
+        states = torch.from_numpy(RoughBergomiTruth().sample(self.paths.paths, self.paths.seed)).float()
+        module = GaussianDenoiser(self.config)
+        module.use_covariance(torch.cov(states.flatten(1).double().T))
+        training = TeacherTraining(module, states.view(-1, *SHAPE), VPLinear(), self.paths)
+        weights, seconds = train(
+            module, training.loss_at, self.plan, checkpoint=checkpoint, report=report,
+            identity={"network": KIND, **self.config.as_json(), **asdict(self.paths)},
+        )  # fmt: skip
+        data = {
+            "paths_seen": self.iterations * self.paths.batch, "schedule": VPLinear.name, **asdict(self.paths),
+            **asdict(self.plan),
+        }  # fmt: skip
+        cost = {
+            "training_s": seconds, "iterations": self.iterations, "device": "cpu", "threads": torch.get_num_threads(),
+            "network_dtype": str(COMPUTE).removeprefix("torch."),
+        }  # fmt: skip
+        return Trained(KIND, weights, self.config.as_json(), data, cost)
+
+    def shortened(self, iterations: int) -> "TeacherRecipe":
+        """Returns the recipe with another number of minibatches."""
+        return replace(self, plan=replace(self.plan, iterations=iterations))
+
+    def finish(self, folder: Path) -> None:
+        """Adds nothing."""
