@@ -8,7 +8,6 @@ final noise level of a diffusion, the same for all, would drown the calm ones.
 
 import numpy as np
 import torch
-from numpy.typing import NDArray
 from torch import Tensor
 
 from sigbench_tasks.rbergomi.model import RoughBergomi
@@ -27,7 +26,7 @@ class Coordinates:
         self._start = float(np.log(model.xi))
         self._interval = horizon / points
         times = self._interval * np.arange(1, points + 1)
-        variance: NDArray[np.float64] = times ** (2 * model.hurst)
+        variance = np.power(times, 2 * model.hurst)
         self._mean = torch.from_numpy(self._start - 0.5 * model.eta**2 * variance)
         self._std = torch.from_numpy(model.eta * np.sqrt(variance))
 

@@ -14,7 +14,7 @@ Array = NDArray[np.float64]
 
 @dataclass(frozen=True)
 class RoughBergomi:
-    """The model of Bayer, Friz & Gatheral 2016, Pricing under rough volatility, section 4, with a flat forward variance.
+    """The model of Bayer, Friz & Gatheral 2016, Pricing under rough volatility, with a flat forward variance.
 
     V_t = ξ·exp(η·Y_t − ½η²·t^{2H}) with Y_t = √(2H)·∫₀ᵗ(t−s)^{H−½}dW_s, and dS = S·√V·(ρ·dW + √(1−ρ²)·dW⊥) with
     S₀ = 1. Time is in years, ξ (`xi`) is a variance a year; `hurst`, `eta` and `rho` have no unit.
@@ -40,7 +40,7 @@ class RoughBergomi:
         """Returns the covariance of (Y at `times`, W at `times`), shape (2n, 2n) for strictly increasing times (n,).
 
         With m = min(u, v), M = max(u, v): E[Y_uY_v] = 2H/(H+½)·m^{H+½}·M^{H−½}·₂F₁(1, ½−H; 3/2+H; m/M),
-        E[Y_uW_v] = √(2H)/(H+½)·(u^{H+½} − (u−m)^{H+½}), E[W_uW_v] = m (Bayer, Friz & Gatheral 2016, section 4).
+        E[Y_uW_v] = √(2H)/(H+½)·(u^{H+½} − (u−m)^{H+½}), E[W_uW_v] = m (Bayer, Friz & Gatheral 2016).
         Raises BadInput for times that are not positive, finite and strictly increasing.
         """
         t = np.asarray(times, dtype=np.float64)

@@ -17,11 +17,12 @@ SmileRow = tuple[str, float, float, float]
 _LABELS = ("log S (log price)", "log V (log annual variance)")
 _SAMPLES, _EXACT = "#4c78a8", "#e45756"
 _WIDTH, _HEIGHT = 400, 230
+_DIVERGING = ["#2166ac", "#f7f7f7", "#b2182b"]
 _BINS = 60
 _QUANTILES = (0.05, 0.25, 0.5, 0.75, 0.95)
 _WHO = alt.Color(
     "who:N", title=None, scale=alt.Scale(domain=["samples", "exact"], range=[_SAMPLES, _EXACT]),
-    legend=alt.Legend(orient="top", symbolType="stroke", symbolStrokeWidth=3),
+    legend=alt.Legend(orient="top", symbolType="stroke", symbolStrokeWidth=4, symbolOpacity=1),
 )  # fmt: skip
 
 
@@ -30,9 +31,9 @@ def paths_picture(
 ) -> alt.TopLevelMixin:
     """Returns one chart of paths of shape (n, T, 2) at the times 1/T, …, 1 beside exact paths, from log S = 0.
 
-    Quantiles over time, densities at the last time, correlations of returns with log V, roughness, and the smile
-    where its rows are given: ("samples" or "exact", maturity in years, log-strike, implied volatility, which is
-    NaN where a price has none: it is left out).
+    Quantiles over time, densities at the last time (where all but a hundredth of the exact paths end), correlations
+    of returns with log V, roughness, and the smile where its rows are given: ("samples" or "exact", maturity in
+    years, log-strike, implied volatility, which is NaN where a price has none: it is left out and counted).
     """
     own, true = (PathSample(paths, (0.0, math.nan), 1 / paths.shape[1]) for paths in (samples, exact))
     last = [_roughness(samples[:, :, 1], exact[:, :, 1])]
@@ -48,6 +49,7 @@ def paths_picture(
         alt.vconcat(*rows, spacing=30)
         .properties(title=alt.Title(title, anchor="middle", fontSize=17, offset=16))
         .configure_axis(labelFontSize=12, titleFontSize=13, titleFontWeight="normal")
+        .configure_axisY(minExtent=32, maxExtent=32)
         .configure_legend(labelFontSize=12, titleFontSize=12, titleFontWeight="normal")
         .configure_title(fontSize=14)
     )
@@ -73,7 +75,7 @@ def _short(value: Any) -> Any:
 def _fan(samples: Array, exact: Array, coordinate: int) -> Any:
     times = np.arange(1, samples.shape[1] + 1) / samples.shape[1]
     own, true = (np.quantile(paths[:, :, coordinate], _QUANTILES, axis=0) for paths in (samples, exact))
-    kinds = ["samples, 5–95 %", "samples, 25–75 %", "samples, median", "exact, the same"]
+    kinds = ["samples: 5–95 %", "25–75 %", "median", "exact"]
     legend = alt.Legend(title=None, orient="top", columns=4, symbolType="stroke", symbolStrokeWidth=4, labelLimit=200)
     color = alt.Color(
         "what:N", legend=legend, scale=alt.Scale(domain=kinds, range=["#cfdeed", "#93b5d6", "#1f4e79", _EXACT])
@@ -95,7 +97,7 @@ def _fan(samples: Array, exact: Array, coordinate: int) -> Any:
 
 def _density(samples: Array, exact: Array, coordinate: int) -> Any:
     own, true = samples[:, coordinate], exact[:, coordinate]
-    low, high = np.quantile(true, (0.0005, 0.9995))
+    low, high = np.quantile(true, (0.005, 0.995))
     margin = 0.1 * (high - low)
     charts: list[Any] = []
     x = alt.X("x:Q", title=f"{_LABELS[coordinate]} at t = 1", scale=alt.Scale(nice=False, zero=False))
@@ -117,13 +119,14 @@ def _density(samples: Array, exact: Array, coordinate: int) -> Any:
 
 
 def _heatmaps(own: Array, true: Array) -> list[Any]:
-    finite = np.abs(np.concatenate([own, true]))
-    reach = float(np.nanmax(finite, initial=0.0)) or 1.0
+    reach = float(np.nanmax(np.abs([own, true]), initial=0.0)) or 1.0
     times = len(own)
     i, j = (index.ravel() + 1 for index in np.indices((times, times)))
-    ticks = alt.Axis(values=[1, *range(times // 4, times + 1, times // 4)] if times >= 4 else [1], format="d")
+    ticks = alt.Axis(
+        values=[1, *range(times // 4, times + 1, times // 4)] if times >= 4 else [1], format="d", labelAngle=0
+    )
     color = alt.Color(
-        "r:Q", title="corr", scale=alt.Scale(scheme="blueorange", domain=[-reach, 0, reach], domainMid=0),
+        "r:Q", title="correlation", scale=alt.Scale(domain=[-reach, 0, reach], range=_DIVERGING),
         legend=alt.Legend(format=".2f", gradientLength=_WIDTH * 0.6),
     )  # fmt: skip
     charts: list[Any] = []
@@ -139,26 +142,19 @@ def _heatmaps(own: Array, true: Array) -> list[Any]:
             )
         )
         title = f"Correlation of returns with log V, {who}"
-        charts.append(chart.properties(width=_WIDTH - 40, height=_WIDTH - 40, title=title))
+        charts.append(chart.properties(width=_WIDTH, height=_WIDTH, title=title))
     return charts
 
 
 def _roughness(samples: Array, exact: Array) -> Any:
-    domain: list[str] = []
-    tables: list[alt.Data] = []
-    for paths in (samples, exact):
-        found = hurst_regression(paths)
-        orders = [f"{order:g}" for order in found.orders]
-        domain = orders
-        tables.append(
-            _rows(
-                lag=np.tile(found.lags, len(orders)), m=found.moments.ravel(),
-                q=np.repeat(orders, len(found.lags)),
-            )
-        )  # fmt: skip
+    found = [hurst_regression(paths) for paths in (samples, exact)]
+    orders = [f"{order:g}" for order in found[0].orders]
+    tables = [
+        _rows(lag=np.tile(f.lags, len(orders)), m=f.moments.ravel(), q=np.repeat(orders, len(f.lags))) for f in found
+    ]
     color = alt.Color(
-        "q:N", title="order q", scale=alt.Scale(domain=domain, scheme="tableau10"),
-        legend=alt.Legend(orient="right", symbolType="circle"),
+        "q:N", title="order q", scale=alt.Scale(domain=orders, scheme="tableau10"),
+        legend=alt.Legend(orient="top", symbolType="circle", titleOrient="left"),
     )  # fmt: skip
     x = alt.X("lag:Q", title="lag Δ (time steps, log scale)", scale=alt.Scale(type="log", nice=False, padding=10),
               axis=alt.Axis(values=[1, 2, 4, 8, 16, 32], format="d", grid=False))  # fmt: skip
@@ -168,7 +164,7 @@ def _roughness(samples: Array, exact: Array) -> Any:
     lines = alt.Chart(tables[1]).mark_line(strokeWidth=1.3).encode(x=x, y=y, color=color)
     estimates = f"Ĥ = {hurst_exponent(samples):.3f} (samples), {hurst_exponent(exact):.3f} (exact)"
     title = alt.Title("Roughness of log V", subtitle=f"points: samples, lines: exact; {estimates}")
-    return alt.layer(lines, points).properties(width=_WIDTH, height=_HEIGHT + 30, title=title)
+    return alt.layer(lines, points).properties(width=_WIDTH, height=_HEIGHT, title=title)
 
 
 def _smile(rows: Sequence[SmileRow]) -> Any:
@@ -177,10 +173,12 @@ def _smile(rows: Sequence[SmileRow]) -> Any:
     maturities = [f"{maturity:.3g}" for maturity in sorted({row[1] for row in rows})]
     color = alt.Color(
         "maturity:N", title="maturity (years)", scale=alt.Scale(domain=maturities, scheme="dark2"),
-        legend=alt.Legend(orient="right", symbolType="circle"),
+        legend=alt.Legend(orient="top", symbolType="circle", titleOrient="left"),
     )  # fmt: skip
-    x = alt.X("strike:Q", title="log-strike log(K/S₀)", scale=alt.Scale(zero=False, padding=10))
-    y = alt.Y("vol:Q", title="implied volatility (per √year)", scale=alt.Scale(zero=False), axis=alt.Axis(format=".0%"))
+    x = alt.X(
+        "strike:Q", title="log-strike log(K/S0)", scale=alt.Scale(zero=False, padding=10), axis=alt.Axis(tickCount=6)
+    )
+    y = alt.Y("vol:Q", title="implied volatility (annual)", scale=alt.Scale(zero=False), axis=alt.Axis(format=".0%"))
 
     def chart(who: str) -> Any:
         own = [row for row in known if row[0] == who]
@@ -191,6 +189,6 @@ def _smile(rows: Sequence[SmileRow]) -> Any:
 
     lines = chart("exact").mark_line(strokeWidth=1.5)
     points = chart("samples").mark_point(filled=True, size=50, opacity=1)
-    left_out = f"; {missing} prices without a volatility" if missing else ""
+    left_out = f"; prices without a volatility: {missing}" if missing else ""
     title = alt.Title("Implied volatility", subtitle=f"points: samples, lines: exact{left_out}")
-    return alt.layer(lines, points).properties(width=_WIDTH, height=_HEIGHT + 30, title=title)
+    return alt.layer(lines, points).properties(width=_WIDTH, height=_HEIGHT, title=title)

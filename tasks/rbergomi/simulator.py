@@ -28,7 +28,7 @@ class _Exact:
 
     def __init__(self, model: RoughBergomi, horizon: float, steps: int, device: torch.device) -> None:
         h = horizon / steps
-        joint = model.covariance(h * np.arange(1, steps + 1))
+        joint = model.covariance(h * np.arange(1, steps + 1, dtype=np.float64))
         with_w = np.diff(joint[:steps, steps:], prepend=0.0) / math.sqrt(h)
         self._with_w = torch.from_numpy(with_w.T.copy()).to(device)
         self._beside_w: Tensor | None = None
@@ -49,10 +49,10 @@ class _Exact:
 
 
 class _Hybrid:
-    """Y by the hybrid scheme with κ = 1: Bennedsen, Lunde & Pakkanen 2017, equations (2.16) to (2.21) and (3.4).
+    """Y by the hybrid scheme of Bennedsen, Lunde & Pakkanen 2017 with κ = 1 and the optimal points b*.
 
     The kernel's step at the singularity is drawn with its exact law; on every other step the kernel is constant,
-    at the optimal b* of proposition 2.8 equal to its mean over the step, so that E[Y·dW] is exact too.
+    and b* makes it equal to its mean over the step, so that E[Y·dW] is exact too.
     """
 
     def __init__(self, model: RoughBergomi, horizon: float, steps: int, device: torch.device) -> None:

@@ -16,6 +16,9 @@ from sigbench_tasks.rbergomi.simulator import Simulator
 
 Array = NDArray[np.float64]
 
+_ROOT2 = math.sqrt(2)
+_SMALLEST = 1e-300  # a deviation that prices as zero does, without a division by zero
+
 
 def call_price(log_strike: ArrayLike, total_std: ArrayLike) -> Array:
     """Returns the Black–Scholes price of a call, in units of S₀; shapes broadcast.
@@ -33,19 +36,25 @@ def out_of_the_money_price(log_strike: ArrayLike, total_std: ArrayLike) -> Array
 def implied_volatility(price: ArrayLike, log_strike: ArrayLike, maturity: ArrayLike) -> Array:
     """Returns the volatility a √year whose call price is `price`; shapes broadcast.
 
-    NaN where none exists: outside max(1 − K, 0) < price < 1, and where an input is NaN.
+    NaN where none exists: outside max(1 − K, 0) < price < 1, and where an input is NaN. Raises BadInput for a
+    maturity that is not positive.
     """
     k = np.asarray(log_strike, dtype=np.float64)
-    parity = np.maximum(-np.expm1(k), 0.0)
-    return out_of_the_money_volatility(np.asarray(price, dtype=np.float64) - parity, k, maturity)
+    call = np.asarray(price, dtype=np.float64)
+    inside = (np.maximum(1.0 - np.exp(k), 0.0) < call) & (call < 1.0)
+    by_parity = np.where(k < 0, call + np.expm1(k), call)
+    return out_of_the_money_volatility(np.where(inside, by_parity, np.nan), k, maturity)
 
 
 def out_of_the_money_volatility(price: ArrayLike, log_strike: ArrayLike, maturity: ArrayLike) -> Array:
     """Returns the volatility a √year whose `out_of_the_money_price` is `price`; shapes broadcast.
 
-    NaN where none exists: outside 0 < price < min(1, K), and where an input is NaN.
+    NaN where none exists: outside 0 < price < min(1, K), and where an input is NaN. Raises BadInput for a maturity
+    that is not positive.
     """
     prices, strikes, years = np.broadcast_arrays(*(np.asarray(a, float) for a in (price, log_strike, maturity)))
+    if (years <= 0).any():
+        raise BadInput(f"a maturity must be positive, not {years.min()}.")
     found = [_total_std(float(p), float(k)) for p, k in zip(prices.flat, strikes.flat, strict=True)]
     return np.array(found).reshape(prices.shape) / np.sqrt(years)
 
@@ -77,7 +86,7 @@ def conditional_smile(
 
     Conditional Monte Carlo: given W, S_T is log-normal with forward S¹ = exp(ρ∫√V dW − ½ρ²∫V dt) and log-variance
     (1−ρ²)∫V dt, and S¹, of mean 1, is the control variate (McCrickerd & Pakkanen 2018, Turbocharging Monte Carlo
-    pricing for the rough Bergomi model, section 3). Both integrals are left-point sums over `steps`. NaN where the
+    pricing for the rough Bergomi model). Both integrals are left-point sums over `steps`. NaN where the
     price has no implied volatility. Raises BadInput as the simulator does, and for fewer than 3 paths.
     """
     if paths < 3:
@@ -85,7 +94,7 @@ def conditional_smile(
     strikes = np.asarray(log_strikes, dtype=np.float64)
     log_forward, total_std = _conditional_laws(Simulator(model, maturity, steps, method), paths, seed)
     estimates = [_controlled_price(k, log_forward, total_std) for k in strikes.flat]
-    prices, errors = (np.reshape(column, strikes.shape) for column in zip(*estimates, strict=True))
+    prices, errors = np.moveaxis(np.reshape(estimates, (*strikes.shape, 2)), -1, 0)
     vols = out_of_the_money_volatility(prices, strikes, maturity)
     d1 = -strikes / (vols * math.sqrt(maturity)) + 0.5 * vols * math.sqrt(maturity)
     vega = np.exp(-0.5 * d1**2) * math.sqrt(maturity / (2 * math.pi))
@@ -122,18 +131,15 @@ def _side(log_strike: ArrayLike) -> Array:
 
 def _option_price(log_strike: ArrayLike, total_std: ArrayLike, side: ArrayLike) -> Array:
     k, std, sign = (np.asarray(a, dtype=np.float64) for a in (log_strike, total_std, side))
-    strike = np.exp(k)
-    certain = std == 0
-    safe = np.where(certain, 1.0, std)
-    d1, d2 = -k / safe + 0.5 * safe, -k / safe - 0.5 * safe
-    price = sign * (ndtr(sign * d1) - strike * ndtr(sign * d2))
-    return np.where(certain, np.maximum(sign * (1.0 - strike), 0.0), np.maximum(price, 0.0))
+    strike, std = np.exp(k), np.maximum(std, _SMALLEST)
+    d1, d2 = -k / std + 0.5 * std, -k / std - 0.5 * std
+    return np.maximum(sign * (ndtr(sign * d1) - strike * ndtr(sign * d2)), 0.0)
 
 
 def _total_std(price: float, log_strike: float) -> float:
     """σ√T of one out-of-the-money price, NaN where there is none; scalars throughout, for brentq calls it often."""
     side, strike = (-1.0 if log_strike < 0 else 1.0), math.exp(log_strike)
-    if not 0 < price < min(1.0, strike):
+    if not (0 < price < 1 and price < strike):
         return math.nan
 
     def excess(std: float) -> float:
@@ -144,7 +150,3 @@ def _total_std(price: float, log_strike: float) -> float:
     while excess(high) < 0:
         high *= 2
     return float(brentq(excess, _SMALLEST, high, xtol=1e-15, rtol=1e-15))
-
-
-_ROOT2 = math.sqrt(2)
-_SMALLEST = 1e-12  # a price of 0 at any strike that float64 tells from 1, and below every price of interest at 1

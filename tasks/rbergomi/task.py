@@ -14,6 +14,7 @@ from sigbench.sde.denoiser import Denoiser
 from sigbench.sde.problem import ReverseDiffusion
 from sigbench.sde.schedule import VPLinear
 from sigbench.task import Recipe, Task, Teacher
+from sigbench_tasks.rbergomi.smile_metric import LostPrices, SmileError, SmileRecipe, reference_smile
 from sigbench_tasks.rbergomi.teacher_training import TeacherRecipe
 from sigbench_tasks.rbergomi.truth import SHAPE, RoughBergomiTruth
 
@@ -51,7 +52,8 @@ class RBergomi(Task):
         return ReverseDiffusion(schedule, Denoiser(network, "x0", schedule), self.shape, device)
 
     def metrics(self) -> Sequence[Metric]:
-        return path_metrics(self.truth().model.hurst)
+        smile = reference_smile(ARTIFACTS / "smile")
+        return (*path_metrics(self.truth().model.hurst), SmileError(smile), LostPrices(smile))
 
     def observe(self, samples: "torch.Tensor", labels: "torch.Tensor | None") -> PathSample:
         return self.truth().seen(self.to_data(samples.double()).cpu().numpy())
@@ -63,13 +65,13 @@ class RBergomi(Task):
         return {"sigdeg": ARTIFACTS / "student"}
 
     def networks(self) -> Mapping[str, Path]:
-        return {"teacher": ARTIFACTS / "teacher"}
+        return {"teacher": ARTIFACTS / "teacher", "smile": ARTIFACTS / "smile"}
 
     def artifact_hashes(self) -> Mapping[str, str]:
         return {name: read_manifest(folder).sha256 for name, folder in self.networks().items()}
 
     def recipes(self) -> Mapping[str, Recipe]:
-        return {"teacher": TeacherRecipe()}
+        return {"teacher": TeacherRecipe(), "smile": SmileRecipe()}
 
     def to_data(self, samples: "torch.Tensor") -> "torch.Tensor":
         return self.truth().coordinates.to_paths(samples)

@@ -1,12 +1,13 @@
 """The truth of the task: fresh draws of the exact simulator, as states and as paths."""
 
+from collections.abc import Callable
 from functools import lru_cache
 
 import numpy as np
-import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from sigbench.metrics.path_sample import PathSample
 from sigbench.sde.noise import seed_of
 from sigbench_tasks.rbergomi.coordinates import Coordinates
 from sigbench_tasks.rbergomi.model import RoughBergomi
@@ -29,6 +30,7 @@ class RoughBergomiTruth:
     def __init__(self) -> None:
         self.model = RoughBergomi()
         self.coordinates = Coordinates(self.model, POINTS, HORIZON)
+        self.observed: Callable[[int, int], PathSample] = lru_cache(maxsize=16)(self._observed)
 
     def paths(self, n: int, seed: int) -> Tensor:
         """Returns n exact paths of (log S, log V), shape (n, 64, 2), float64."""
@@ -37,3 +39,11 @@ class RoughBergomiTruth:
     def sample(self, n: int, seed: int) -> NDArray[np.float64]:
         """Returns n exact draws as states, shape (n, 128), a function of `seed` alone."""
         return self.coordinates.to_states(self.paths(n, seed)).flatten(1).numpy()
+
+    def seen(self, paths: NDArray[np.float64]) -> PathSample:
+        """Returns paths (n, 64, 2) of (log S, log V) as metrics see them."""
+        return PathSample(paths, start=(0.0, float(np.log(self.model.xi))), step=HORIZON / POINTS)
+
+    def _observed(self, n: int, seed: int) -> PathSample:
+        """Returns n exact paths as metrics see them, the same object at every call."""
+        return self.seen(self.paths(n, seed).numpy())

@@ -1,0 +1,126 @@
+"""The smile of generated paths against the model's own, which is computed once to high accuracy and shipped."""
+
+from collections.abc import Callable
+from dataclasses import asdict, dataclass, replace
+from pathlib import Path
+from time import perf_counter
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from sigbench.errors import BadInput
+from sigbench.metrics.metric import Reference
+from sigbench.metrics.path_sample import PathMetric, PathSample
+from sigbench.networks.artifacts import load_artifact
+from sigbench.sde.noise import seed_of
+from sigbench.task import Trained
+from sigbench_tasks.rbergomi.model import RoughBergomi
+from sigbench_tasks.rbergomi.smile import conditional_smile, sample_smile
+
+KIND = "reference-smile"
+MATURITIES = (0.25, 0.5, 1.0)
+# From the left to the right end of the published smile at a quarter of a year, which spans −0.357 to 0.208.
+STRIKES_PER_ROOT_YEAR = (-0.36, -0.24, -0.12, 0.0, 0.07, 0.14, 0.21)
+
+
+def log_strikes(maturity: float) -> NDArray[np.float64]:
+    """Returns the seven log-strikes at a maturity in years, which widen with its root."""
+    return np.sqrt(maturity) * np.array(STRIKES_PER_ROOT_YEAR)
+
+
+def smile_of(samples: PathSample) -> NDArray[np.float64]:
+    """Returns the implied volatilities of paths, shape (maturities, strikes), NaN where a price has none."""
+    steps = [round(maturity / samples.step) for maturity in MATURITIES]
+    return np.stack(
+        [sample_smile(samples.log_s[:, k - 1], log_strikes(t), t) for k, t in zip(steps, MATURITIES, strict=True)]
+    )
+
+
+def reference_smile(folder: Path) -> NDArray[np.float64]:
+    """Returns the model's implied volatilities from an artifact, shape (maturities, strikes).
+
+    Raises BadInput where it is missing, corrupt, or holds other maturities or strikes.
+    """
+    weights, manifest = load_artifact(folder)
+    asked = {"maturities": list(MATURITIES), "strikes_per_root_year": list(STRIKES_PER_ROOT_YEAR)}
+    if manifest.kind != KIND or manifest.config != asked:
+        raise BadInput(f"the artifact {folder} is not the smile of this task's maturities and strikes.")
+    return np.asarray(weights["volatilities"].double().numpy())
+
+
+class _SmileMetric(PathMetric):
+    def __init__(self, reference: NDArray[np.float64]) -> None:
+        self._reference = reference
+
+    def differences(self, samples: PathSample) -> NDArray[np.float64]:
+        """Returns the samples' implied volatilities less the model's, shape (maturities, strikes)."""
+        return smile_of(samples) - self._reference
+
+
+class SmileError(_SmileMetric):
+    """The root mean square error of the implied volatilities that exist, in volatility points."""
+
+    name, title = "smile", "smile"
+    method = "RMS difference of implied volatilities, 3 maturities × 7 strikes, to the model's, in volatility points"
+
+    def __call__(self, samples: PathSample, reference: Reference) -> float:
+        found = self.differences(samples)
+        there = found[np.isfinite(found)]
+        return float(100 * np.sqrt(np.mean(there**2))) if len(there) else float("nan")
+
+
+class LostPrices(_SmileMetric):
+    """How many of the generated prices have no implied volatility, and so do not enter the smile's error."""
+
+    name, title = "no-implied-vol", "prices without implied vol"
+    method = "number of 21 out-of-the-money prices outside their no-arbitrage bounds"
+
+    def __call__(self, samples: PathSample, reference: Reference) -> float:
+        return float((~np.isfinite(self.differences(samples))).sum())
+
+
+@dataclass(frozen=True)
+class SmileRecipe:
+    """How the shipped smile is computed: conditional Monte Carlo over independent batches of exact paths."""
+
+    iterations: int = 20
+    paths: int = 10_000
+    steps_per_year: int = 1_024
+    seed: int = 0
+
+    def train(self, checkpoint: Path, report: Callable[[int, float], None]) -> Trained:
+        """Computes the smile; `report` hears of the largest standard error of its volatilities so far."""
+        began = perf_counter()
+        batches: list[NDArray[np.float64]] = []
+        for batch in range(self.iterations):
+            seed = seed_of(task="rbergomi", purpose="smile", seed=self.seed, batch=batch)
+            batches.append(np.stack([self._smile(maturity, seed) for maturity in MATURITIES]))
+            report(batch + 1, float(_standard_error(batches).max()))
+        weights = {
+            "volatilities": torch.from_numpy(np.mean(batches, axis=0)),
+            "standard_errors": torch.from_numpy(_standard_error(batches)),
+        }
+        config = {"maturities": list(MATURITIES), "strikes_per_root_year": list(STRIKES_PER_ROOT_YEAR)}
+        cost = {"training_s": perf_counter() - began, "device": "cpu", "threads": torch.get_num_threads()}
+        return Trained(KIND, weights, config, {"method": "exact", **asdict(self)}, cost)
+
+    def _smile(self, maturity: float, seed: int) -> NDArray[np.float64]:
+        steps = round(maturity * self.steps_per_year)
+        volatilities, _ = conditional_smile(
+            RoughBergomi(), maturity, log_strikes(maturity), steps=steps, paths=self.paths, seed=seed
+        )
+        return volatilities
+
+    def shortened(self, iterations: int) -> "SmileRecipe":
+        """Returns the recipe with another number of batches."""
+        return replace(self, iterations=iterations)
+
+    def finish(self, folder: Path) -> None:
+        """Adds nothing."""
+
+
+def _standard_error(batches: list[NDArray[np.float64]]) -> NDArray[np.float64]:
+    if len(batches) < 2:
+        return np.full_like(batches[0], np.inf)
+    return np.std(batches, axis=0, ddof=1) / np.sqrt(len(batches))
