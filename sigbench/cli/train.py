@@ -20,7 +20,10 @@ def train(
         str, typer.Option(help="The student, or a network of the task's own, such as teacher or classifier.")
     ] = "student",
     out: Annotated[Path | None, typer.Option(help="Folder for weights and manifest (default: ./TASK-WHAT).")] = None,
-    order: Annotated[int, typer.Option(help="Signature order that the student reads.")] = 4,
+    order: Annotated[
+        int | None,
+        typer.Option(help="Signature order that the student reads (default: 4, or 2 where the teacher is a network)."),
+    ] = None,
     grid: Annotated[str | None, typer.Option(help="Time grid of the student (default: the task's).")] = None,
     steps: Annotated[str, typer.Option(help="Step counts to serve: FIRST-LAST or a list.")] = "2-20",
     loss: Annotated[str, typer.Option(help="local, global or both.")] = "local",

@@ -45,9 +45,9 @@ class NetworkStudentPlan:
 
 IMAGES = NetworkStudentPlan()
 VECTORS = NetworkStudentPlan(
-    paths=16_384, compute=torch.float32, at_once=1_024, steps=LocalDistillPlan(groups=16),
+    paths=32_768, at_once=1_024, steps=LocalDistillPlan(groups=16),
     training=TrainingPlan(
-        iterations=12_000, learning_rate=1e-3, muon_rate=1e-2, warmup=200, averaging=0.999, checkpoint_every_s=60.0
+        iterations=8_000, learning_rate=1e-3, muon_rate=1e-2, warmup=200, averaging=0.999, checkpoint_every_s=60.0
     ),
 )  # fmt: skip
 

@@ -31,9 +31,13 @@ Report = Callable[[int, int, float], None]
 
 @dataclass(frozen=True, slots=True)
 class StudentChoices:
-    """What a user may choose of a student; None means the task's or the plan's default."""
+    """What a user may choose of a student; None means the task's or the plan's default.
 
-    order: int = 4
+    The default order is 4 where the teacher is closed-form, and 2, the paper's, where it is a network: there every
+    moment of a fine step costs as many random numbers as pixels.
+    """
+
+    order: int | None = None
     grid: str | None = None
     steps: tuple[int, ...] = tuple(range(2, 21))
     loss: str = "local"
@@ -65,9 +69,11 @@ def train_student(
         task = task.conditioned(None, choices.guidance)
     if task.teacher is None:
         raise BadInput(f"the task {task.name!r} has no teacher to distil.")
-    check_order(choices.order)
-    if "teacher" in task.networks():
-        return _train_network_student(task, choices, folder, command, report, paths)
+    network = "teacher" in task.networks()
+    order = choices.order if choices.order is not None else 2 if network else 4
+    check_order(order)
+    if network:
+        return _train_network_student(task, order, choices, folder, command, report, paths)
     if paths is not None or choices.teacher_paths is not None:
         option = "--paths" if paths is not None else "--teacher-paths"
         raise BadInput(
@@ -82,7 +88,7 @@ def train_student(
     plan = _plan(task, choices)
     for steps in plan.steps:
         problem.grid(plan.grid, steps)
-    config = _config(task, problem, choices)
+    config = _config(task, problem, order, choices)
     commit = git_commit()
     teacher = make_sampler(task.teacher.sampler)
     teacher.prepare(task, problem, torch.float32)
@@ -100,7 +106,7 @@ def train_student(
 
 
 def _train_network_student(
-    task: Task, choices: StudentChoices, folder: Path, command: str, report: Report, paths: Path | None
+    task: Task, order: int, choices: StudentChoices, folder: Path, command: str, report: Report, paths: Path | None
 ) -> Manifest:
     """Distils a student of a teacher that is a network; its paths lie in `folder`/paths until the student is saved."""
     if choices.loss != "local" or choices.grid not in (None, task.default_grid):
@@ -122,7 +128,7 @@ def _train_network_student(
     make_folder(paths or folder / "paths", "the folder of the teacher's paths")
     checkpoint = folder / "checkpoint.pt"
     config, result = distil_network(
-        task, choices.order, plan, checkpoint, paths or folder / "paths",
+        task, order, plan, checkpoint, paths or folder / "paths",
         lambda done, loss: report(done, plan.paths if isnan(loss) else plan.training.iterations, loss),
     )  # fmt: skip
     trained = Trained(KIND, result.weights, config.as_json(), result.data, result.cost)
@@ -206,10 +212,10 @@ def _at_least_one(iterations: int) -> int:
     return iterations
 
 
-def _config(task: Task, problem: ReverseDiffusion, choices: StudentChoices) -> GeneratorConfig:
+def _config(task: Task, problem: ReverseDiffusion, order: int, choices: StudentChoices) -> GeneratorConfig:
     mean, std, local = _data_moments(task.truth())
     return GeneratorConfig(
-        order=choices.order, shape=task.shape, data_mean=mean, data_std=std, local_std=local,
+        order=order, shape=task.shape, data_mean=mean, data_std=std, local_std=local,
         schedule=problem.schedule.name, width=choices.width, depth=choices.depth,
     )  # fmt: skip
 

@@ -141,11 +141,12 @@ class SigW1(PathMetric):
             return float(np.linalg.norm(samples.expected_signature(self.scales) - exact))
 
 
-def path_metrics(hurst: float, scales: tuple[float, float] = (0.235, 1.9)) -> tuple[Metric, ...]:
+def path_metrics(hurst: float, scales: tuple[float, float] = (0.5, 1.9)) -> tuple[Metric, ...]:
     """Returns all metrics of paths, the headline first.
 
     `hurst` is the true exponent of log V; `scales` the units of log S and log V in the signature, by default
-    √ξ and η of the rough Bergomi task, which make a path of one year of order one.
+    about twice √ξ and η of the rough Bergomi task: with √ξ itself the words of fourth order in log S, whose lower tail
+    is heavy, drown all others, and a fault of 5 % in log S is not seen at 10,000 paths.
     """
     return (
         PathW1(), LogPriceW1(), WorstLogPriceW1(), LogVarianceW1(), WorstLogVarianceW1(),

@@ -22,12 +22,12 @@ from sigbench.sde.signature import MAX_ORDER, PartialSignature
 REFUSALS: dict[tuple[str, str], str] = {
     **{(task, name): "needs a denoiser" for task in ("ou", "gbm") for name in ("ddim", "ddpm", "heun")},
     **{(task, "sigdeg"): "needs a denoiser" for task in ("ou", "gbm")},
-    ("mnist", "taylor15"): "needs second derivatives",
+    **{(task, "taylor15"): "needs second derivatives" for task in ("mnist", "rbergomi")},
     **{("gbm", name): "is for additive noise" for name in ("sea", "shark", "sra1", "taylor15")},
 }
 
 # The samples that a test draws of a task whose network is costly; 256 of every other. Enough for two blocks of noise.
-SAMPLES = {"mnist": 8}
+SAMPLES = {"mnist": 8, "rbergomi": 64}
 
 # Calls that a sampler makes once a walk, beside its calls a step. Only what its docstring says belongs here.
 CALLS_AT_THE_START = {"torchsde-reversible-heun": 1}

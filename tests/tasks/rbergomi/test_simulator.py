@@ -196,7 +196,7 @@ def test_unknown_method() -> None:
 def test_covariance_that_is_not_positive_definite() -> None:
     """Next to ½, Y given dW has less variance than float64 can tell from none."""
     almost = RoughBergomi(0.5 - 1e-9)
-    with pytest.raises(BadInput, match="300 steps .* not positive definite .* fewer steps, method='hybrid'"):
+    with pytest.raises(BadInput, match=r"300 steps .* not positive definite .* fewer steps, method='hybrid'"):
         Simulator(almost, 1.0, 300)
     y, dw = Simulator(almost, 1.0, 300, "hybrid").drivers(10, 0)
     torch.testing.assert_close(y, dw.cumsum(1), rtol=0, atol=1e-6)

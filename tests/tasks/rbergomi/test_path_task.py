@@ -1,0 +1,68 @@
+"""The task as a whole: samples in data units, metrics that see faults, a picture, and a teacher worth the name."""
+
+import numpy as np
+import pytest
+import torch
+
+from sigbench.experiments.cell import Settings, plan_cells
+from sigbench.experiments.run import draw_samples
+from sigbench.metrics.metric import Reference
+from sigbench.registry import make_task
+from sigbench_tasks.rbergomi.task import RBergomi
+
+CPU = torch.device("cpu")
+
+
+def test_samples_are_seen_and_saved_as_log_price_and_log_variance() -> None:
+    task = RBergomi()
+    paths = task.truth().paths(50, 1)
+    states = task.truth().coordinates.to_states(paths)
+    np.testing.assert_allclose(task.observe(states, None).paths, paths.numpy(), rtol=1e-9, atol=1e-9)
+    torch.testing.assert_close(task.to_data(states), paths)
+    assert task.to_data(states.float()).dtype == torch.float32
+
+
+def test_exact_draws_are_cached_and_depend_on_their_seed() -> None:
+    task = RBergomi()
+    first, again, other = (task.observe_truth(20, seed) for seed in (1, 1, 2))
+    assert first is again
+    assert not np.allclose(first.paths, other.paths)
+
+
+@pytest.mark.parametrize(
+    ("fault", "metric"),
+    [("price up", "w1-log-s"), ("variance up", "w1-log-v"), ("no leverage", "cross-correlation"), ("calm", "smile")],
+)
+def test_a_fault_in_exact_paths_is_seen(fault: str, metric: str) -> None:
+    """Each fault is many standard errors large at 4,000 paths, for its metric and for these seeds."""
+    task = RBergomi()
+    reference, paths = Reference(task.truth(), 1), task.truth().paths(4_000, 2).numpy().copy()
+    sound = task.truth().seen(paths.copy())
+    if fault == "price up":
+        paths[..., 0] += 0.05
+    elif fault == "variance up":
+        paths[..., 1] += 0.5
+    elif fault == "no leverage":
+        paths[..., 0] = np.roll(paths[..., 0], 1, axis=0)
+    else:
+        paths[..., 0] *= 0.8
+    (judge,) = (each for each in task.metrics() if each.name == metric)
+    assert judge(task.truth().seen(paths), reference) > 2 * judge(sound, reference)
+
+
+def test_the_picture_holds_the_smile() -> None:
+    task = RBergomi()
+    chart = task.picture(task.truth().paths(500, 3).numpy(), "a title")
+    assert "implied volatility" in chart.to_json()
+
+
+@pytest.mark.slow
+def test_the_teacher_is_near_the_truth() -> None:
+    """Its W1 at 2,000 paths is at most three times that of exact draws, and its Hurst exponent within 0.01."""
+    (cell,) = plan_cells(Settings("rbergomi", samples=2_000, repeats=1, dtype="bfloat16"), ["euler-maruyama"], [300])
+    task = make_task("rbergomi")
+    samples, exact = task.observe(draw_samples(cell, 0).samples, None), task.observe_truth(2_000, 5)
+    reference = Reference(task.truth(), 1)
+    metrics = {metric.name: metric for metric in task.metrics()}
+    assert metrics["w1"](samples, reference) < 3 * metrics["w1"](exact, reference)
+    assert abs(metrics["hurst"](samples, reference)) < 0.01
