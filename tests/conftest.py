@@ -1,7 +1,13 @@
-"""Shared fixtures and the rules for slow and CUDA tests."""
+"""Shared fixtures, the rules for slow and CUDA tests, and each worker's share of the threads."""
 
-import pytest
-import torch
+import os
+
+WORKERS = int(os.environ.get("PYTEST_XDIST_WORKER_COUNT", "1"))
+if WORKERS > 1:  # before torch is imported; the commands that tests start inherit it
+    os.environ.setdefault("OMP_NUM_THREADS", str(max(1, (os.cpu_count() or 1) // WORKERS)))
+
+import pytest  # noqa: E402
+import torch  # noqa: E402
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
