@@ -29,7 +29,7 @@ class RoughBergomiTruth:
 
     def __init__(self) -> None:
         self.model = RoughBergomi()
-        self.coordinates = Coordinates(self.model, POINTS, HORIZON)
+        self.coordinates = Coordinates(self.model, POINTS, HORIZON, FINE_STEPS)
         self.observed: Callable[[int, int], PathSample] = lru_cache(maxsize=16)(self._observed)
 
     def paths(self, n: int, seed: int) -> Tensor:
