@@ -94,7 +94,8 @@ class MNIST(Task):
         return self.truth().held_out(n, seed)
 
     def artifacts(self) -> Mapping[str, Path]:
-        return {"sigdeg": ARTIFACTS / "student"}
+        guided = ARTIFACTS / f"student-guidance-{self._guidance:g}"
+        return {"sigdeg": guided if self._guidance and guided.exists() else ARTIFACTS / "student"}
 
     def networks(self) -> Mapping[str, Path]:
         return {name: ARTIFACTS / name for name in ("teacher", "classifier")}
