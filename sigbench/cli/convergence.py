@@ -215,7 +215,7 @@ class _Progress:
 
         self._progress = Progress(
             TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TextColumn("chunks of paths"),
-            TimeRemainingColumn(), console=Console(stderr=True), transient=True,
+            TimeRemainingColumn(), console=Console(stderr=True), transient=True, redirect_stdout=False,
         )  # fmt: skip
         self._bar = self._progress.add_task("starting", total=None)
 

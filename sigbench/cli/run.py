@@ -213,7 +213,7 @@ class _Progress:
         self._cells, self._index = cells, 0
         self._progress = Progress(
             TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TextColumn("cells"),
-            TimeRemainingColumn(), console=Console(stderr=True), transient=True,
+            TimeRemainingColumn(), console=Console(stderr=True), transient=True, redirect_stdout=False,
         )  # fmt: skip
         self._bar = self._progress.add_task("starting", total=len(cells))
 

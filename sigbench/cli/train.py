@@ -132,6 +132,7 @@ class _Bar:
             self._progress = Progress(
                 TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(),
                 TextColumn("loss {task.fields[loss]}"), TimeRemainingColumn(), console=Console(stderr=True),
+                redirect_stdout=False,
             )  # fmt: skip
             self._bar = self._progress.add_task("training", total=total, loss="–")
             self._progress.start()

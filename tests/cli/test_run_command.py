@@ -1,6 +1,8 @@
 """`sigbench run`: what it prints, what it keeps, and what happens to samplers that misbehave."""
 
 import json
+import os
+import pty
 import shutil
 import subprocess
 from collections.abc import Callable
@@ -336,3 +338,14 @@ def test_a_reader_that_goes_away(spawn: Callable[..., subprocess.Popen[str]], tm
     assert "Traceback" not in err
     assert "BrokenPipe" not in err
     assert stored(tmp_path / "records")["ddim"] == first
+
+
+def test_json_goes_to_stdout_beside_a_live_display(spawn: Callable[..., subprocess.Popen[str]]) -> None:
+    """A terminal for stderr, a pipe for stdout: the display must not take the records along."""
+    ours, theirs = pty.openpty()
+    process = spawn("run", "--task", "gmm", "--sampler", "ddim", "--steps", "2,3", *SMALL, "--json", stderr=theirs)
+    os.close(theirs)
+    out = process.communicate(timeout=120)[0]
+    os.close(ours)
+    assert process.returncode == 0
+    assert [json.loads(line)["steps"] for line in out.splitlines()] == [2, 3]
