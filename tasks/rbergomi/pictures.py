@@ -38,7 +38,7 @@ def paths_picture(
     own, true = (PathSample(paths, (0.0, math.nan), 1 / paths.shape[1]) for paths in (samples, exact))
     last = [_roughness(samples[:, :, 1], exact[:, :, 1])]
     if smile is not None:
-        last.append(_smile(smile))
+        last.append(smile_chart(smile))
     rows = [
         _side_by_side([_fan(samples, exact, coordinate) for coordinate in (0, 1)]),
         _side_by_side([_density(samples[:, -1], exact[:, -1], coordinate) for coordinate in (0, 1)]),
@@ -167,7 +167,8 @@ def _roughness(samples: Array, exact: Array) -> Any:
     return alt.layer(lines, points).properties(width=_WIDTH, height=_HEIGHT, title=title)
 
 
-def _smile(rows: Sequence[SmileRow]) -> Any:
+def smile_chart(rows: Sequence[SmileRow], title: str = "Implied volatility") -> Any:
+    """Returns the chart of a smile, a colour a maturity: lines for the rows of "exact", points for "samples"."""
     known = [row for row in rows if math.isfinite(row[3])]
     missing = len(rows) - len(known)
     maturities = [f"{maturity:.3g}" for maturity in sorted({row[1] for row in rows})]
@@ -190,5 +191,5 @@ def _smile(rows: Sequence[SmileRow]) -> Any:
     lines = chart("exact").mark_line(strokeWidth=1.5)
     points = chart("samples").mark_point(filled=True, size=50, opacity=1)
     left_out = f"; prices without a volatility: {missing}" if missing else ""
-    title = alt.Title("Implied volatility", subtitle=f"points: samples, lines: exact{left_out}")
-    return alt.layer(lines, points).properties(width=_WIDTH, height=_HEIGHT, title=title)
+    heading = alt.Title(title, subtitle=f"points: samples, lines: exact{left_out}")
+    return alt.layer(lines, points).properties(width=_WIDTH, height=_HEIGHT, title=heading)

@@ -37,6 +37,16 @@ def smile_of(samples: PathSample) -> NDArray[np.float64]:
     )
 
 
+def smile_rows(samples: PathSample, reference: NDArray[np.float64]) -> list[tuple[str, float, float, float]]:
+    """Returns the rows of a smile's chart: ("samples" or "exact", maturity, log-strike, implied volatility)."""
+    return [
+        (who, maturity, float(strike), float(volatility))
+        for who, smile in (("samples", smile_of(samples)), ("exact", reference))
+        for maturity, row in zip(MATURITIES, smile, strict=True)
+        for strike, volatility in zip(log_strikes(maturity), row, strict=True)
+    ]
+
+
 def reference_smile(folder: Path) -> NDArray[np.float64]:
     """Returns the model's implied volatilities from an artifact, shape (maturities, strikes).
 

@@ -14,15 +14,7 @@ from sigbench.sde.denoiser import Denoiser
 from sigbench.sde.problem import ReverseDiffusion
 from sigbench.sde.schedule import VPLinear
 from sigbench.task import Recipe, Task, Teacher
-from sigbench_tasks.rbergomi.smile_metric import (
-    MATURITIES,
-    LostPrices,
-    SmileError,
-    SmileRecipe,
-    log_strikes,
-    reference_smile,
-    smile_of,
-)
+from sigbench_tasks.rbergomi.smile_metric import LostPrices, SmileError, SmileRecipe, reference_smile, smile_rows
 from sigbench_tasks.rbergomi.teacher_training import TeacherRecipe
 from sigbench_tasks.rbergomi.truth import SHAPE, RoughBergomiTruth
 
@@ -90,11 +82,5 @@ class RBergomi(Task):
         from sigbench_tasks.rbergomi.pictures import paths_picture
 
         exact = self.truth().observed(max(len(samples), 1_000), 0)
-        smiles = (("samples", smile_of(self.truth().seen(samples))), ("exact", reference_smile(ARTIFACTS / "smile")))
-        rows = [
-            (who, maturity, float(strike), float(volatility))
-            for who, smile in smiles
-            for maturity, row in zip(MATURITIES, smile, strict=True)
-            for strike, volatility in zip(log_strikes(maturity), row, strict=True)
-        ]
+        rows = smile_rows(self.truth().seen(samples), reference_smile(ARTIFACTS / "smile"))
         return paths_picture(samples, exact.paths, title, rows)
