@@ -7,7 +7,7 @@
     seeds = [0]                          # left out: 0
     samples = 2000                       # and repeats, batch, nfe, device, dtype, label, guidance: as in `sigbench run`
 
-    [task.mnist]                         # any of the above but tasks and seeds' companions, for one task
+    [task.mnist]                         # any of the above but tasks, for one task
     samplers = ["ddim"]
     samples = 500
 
@@ -318,7 +318,7 @@ def _kind(value: Any) -> str:
         str: "a text",
         list: "a list",
     }
-    return f"{names.get(type(value), 'a table' if isinstance(value, dict) else 'a date or time')} ({str(value)[:40]})"
+    return f"{names.get(type(value), 'a table' if isinstance(value, dict) else 'a date or time')} ({value!r:.40})"
 
 
 def _list(value: Any) -> list[Any]:
