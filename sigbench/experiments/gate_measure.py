@@ -4,6 +4,7 @@ import os
 import platform
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -32,19 +33,20 @@ class Measured:
 
 
 def measure_points(
-    cells: Iterable[Cell], metrics: Sequence[str], progress: Callable[[int, int], None] = lambda done, total: None
+    cells: Iterable[Cell], metrics: Sequence[str], progress: Callable[[int, float], None] = lambda index, share: None
 ) -> Iterator[Measured]:
     """Measures cells of one task and one seed in turn; yields the guarded metrics' values, a repeat each.
 
     The noise of a repeat depends on task, seed, repeat, sample and step count alone, so that two versions of the
-    code see the same. A failing sampler gives a `Measured` with its failure. `progress(done, total)` hears of repeats.
+    code see the same. A failing sampler gives a `Measured` with its failure. `progress` hears
+    of the cell's index and how much of it is done.
     """
     reality: Reality | None = None
-    for cell in cells:
+    for index, cell in enumerate(cells):
         reality = reality or Reality(cell)
         name, spec, steps = cell.task.name, cell.sampler_spec, cell.grid.steps
         try:
-            draws, times = _draw_repeats(cell, progress)
+            draws, times = _draw_repeats(cell, partial(progress, index))
             values = _values(cell, reality, draws, metrics)
         except Exception as problem:
             status, error = failure_of(problem)
@@ -53,17 +55,16 @@ def measure_points(
             yield Measured(name, spec, steps, draws[0].nfe, values, times)
 
 
-def _draw_repeats(cell: Cell, progress: Callable[[int, int], None]) -> tuple[list[Draw], list[float]]:
+def _draw_repeats(cell: Cell, progress: Callable[[float], None]) -> tuple[list[Draw], list[float]]:
     repeats = cell.settings.repeats
     sample_batch(cell, 0, 0, min(cell.batch, cell.samples))  # the warm-up, not timed
     calibration_seconds(cell.device)
     draws, times = [], []
     for repeat in range(repeats):
-        progress(repeat, repeats)
+        progress(repeat / repeats)
         before = calibration_seconds(cell.device)
         draws.append(draw_samples(cell, repeat))
         times.append(draws[-1].seconds / (0.5 * (before + calibration_seconds(cell.device))))
-    progress(repeats, repeats)
     if len({draw.nfe for draw in draws}) > 1:
         raise BrokenContract(f"{cell.sampler_spec} made different numbers of calls in equal repeats.")
     return draws, times

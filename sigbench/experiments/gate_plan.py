@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from sigbench.errors import BadInput, unknown_name
 from sigbench.experiments.cell import Cell, Settings, plan_cells
-from sigbench.records.baseline import BASELINE_SCHEMA, KIND, Baseline, CurveEntry, MarginEntry, PointEntry, TaskEntry
+from sigbench.records.baseline import BASELINE_SCHEMA, KIND, Baseline, CurveEntry, MarginEntry, PointEntry
 from sigbench.registry import make_task, sampler_class, sampler_names, split_spec, task_class, task_names
 
 ALPHA = 0.05

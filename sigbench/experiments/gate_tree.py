@@ -1,7 +1,6 @@
 """Is what is about to be measured committed? A baseline is only worth something where its code can be found again."""
 
 import subprocess
-from collections.abc import Iterable
 from pathlib import Path
 
 from sigbench.errors import BadInput
@@ -16,19 +15,20 @@ def package_folder() -> Path:
     return Path(sigbench.__file__).resolve().parents[1]
 
 
-def require_clean(folders: Iterable[Path], baseline: Path) -> None:
-    """Raises BadInput where a Git tree of `folders` has changed or untracked files, the baseline's own file apart.
+def require_clean(folder: Path, baseline: Path) -> None:
+    """Raises BadInput where a Git tree has changed or untracked files, the file `baseline` itself apart.
 
-    The first folder must lie in a Git tree; of the others those that do not, such as an installed package's, are
-    passed over.
+    The trees are that around `folder`, which must be in one, that around the baseline and that of sigbench's own
+    checkout, where it is imported from one.
     """
-    for index, folder in enumerate(folders):
-        top = _git(folder, "rev-parse", "--show-toplevel")
-        if top is None and index == 0:
-            raise BadInput(f"{folder} is in no Git tree: a baseline is made from committed code only.")
-        if top is None or (index > 0 and not _git(folder, "ls-files", "sigbench/__init__.py")):
+    if _root(folder) is None:
+        raise BadInput(f"{folder} is in no Git tree: a baseline is made from committed code only.")
+    package = package_folder()
+    if not _git(package, "ls-files", "sigbench/__init__.py"):
+        package = folder
+    for root in {_root(place): None for place in (folder, baseline.resolve().parent, package)}:
+        if root is None:
             continue
-        root = Path(top.strip())
         changed = [name for name in changed_files(root) if (root / name).resolve() != baseline.resolve()]
         if changed:
             more = f" and {len(changed) - _SHOWN} more" if len(changed) > _SHOWN else ""
@@ -36,6 +36,11 @@ def require_clean(folders: Iterable[Path], baseline: Path) -> None:
                 f"the Git tree {root} is not clean ({', '.join(changed[:_SHOWN])}{more}): commit first, for a baseline "
                 f"is made from committed code only."
             )
+
+
+def _root(folder: Path) -> Path | None:
+    top = _git(folder, "rev-parse", "--show-toplevel")
+    return Path(top.strip()) if top else None
 
 
 def commit_of(folder: Path) -> str | None:

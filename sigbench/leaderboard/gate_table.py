@@ -132,10 +132,11 @@ def summary(points: Sequence[PointVerdict], curves: Sequence[CurveVerdict], run:
     if said := [*reasons(points), *run["notes"]]:
         lines += ["", *(f"- {_plain(line)}" for line in said)]
     facts = run["provenance"]
+    device = _plain(str(facts["device_name"]))
     lines += [
         "",
         f"{LEGEND[0].upper()}{LEGEND[1:]}. {run['comparisons']} comparisons, Holm-corrected: where nothing changed, "
-        f"the chance of any alarm is at most {100 * run['alpha']:g} %. Measured on {_plain(str(facts['device_name']))}, "
+        f"the chance of any alarm is at most {100 * run['alpha']:g} %. Measured on {device}, "
         f"{facts['threads']} threads, torch {facts['torch']}, commit {facts['git'] or 'unknown'}.",
     ]
     return "\n".join(lines) + "\n"

@@ -134,10 +134,10 @@ def decide(comparisons: Sequence[Comparison], alpha: float) -> list[Verdict]:
     """Returns the verdict on each comparison of a run; the module's docstring states their error rates."""
     worse = holm([c.p_worse for c in comparisons])
     better = holm([c.p_better for c in comparisons])
-    return [_verdict(c.p_same, *sides, alpha) for c, *sides in zip(comparisons, worse, better, strict=True)]
+    return [_verdict(c.p_same, *sides, alpha=alpha) for c, *sides in zip(comparisons, worse, better, strict=True)]
 
 
-def _verdict(p_same: float, p_worse: float, p_better: float, alpha: float) -> Verdict:
+def _verdict(p_same: float, p_worse: float, p_better: float, *, alpha: float) -> Verdict:
     if p_same <= alpha:
         return "equivalent"
     if p_worse <= alpha / 2:
