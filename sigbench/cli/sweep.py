@@ -135,14 +135,15 @@ def _statuses(cells: "Sequence[PlannedCell]", store: "Store | None") -> dict[str
 
 
 def _say_skipped(skipped: "Sequence[SkippedCell]") -> None:
-    """Says what is left out, cells that differ in their steps alone in one line."""
-    together: dict[tuple[str, str, str, str], list[int]] = {}
+    """Says what is left out, a line for all cells of a task that are so for the same reason."""
+    together: dict[tuple[str, str], list[SkippedCell]] = {}
     for cell in skipped:
-        grid = "" if cell.grid is None else f" on the grid {cell.grid}"
-        together.setdefault((cell.task, cell.sampler, grid, cell.reason), []).extend(cell.steps)
-    for (task, sampler, grid, reason), steps in together.items():
-        at = f" at {', '.join(map(str, dict.fromkeys(steps)))} steps" if steps else ""
-        say(f"skipped: {task} · {sampler}{at}{grid}: {reason}")
+        together.setdefault((cell.task, cell.reason), []).append(cell)
+    for (task, reason), cells in together.items():
+        samplers = dict.fromkeys(cell.sampler for cell in cells)
+        steps = dict.fromkeys(count for cell in cells for count in cell.steps)
+        at = f" at {', '.join(map(str, steps))} steps" if steps and len(samplers) == 1 else ""
+        say(f"skipped: {task} · {', '.join(samplers)}{at}: {reason}")
 
 
 def _print_plan(plan: "SweepPlan", todo: "Sequence[PlannedCell]", store: "Store | None", *, as_json: bool) -> None:
@@ -162,22 +163,16 @@ def _print_plan(plan: "SweepPlan", todo: "Sequence[PlannedCell]", store: "Store 
 
 
 def _print_summary(plan: "SweepPlan", statuses: dict[str, str]) -> None:
-    from rich.table import Table
+    from rich.table import Column, Table
 
     kinds = ("ok", "diverged", "over-budget", "failed", "missing")
-    table = Table("task", *(_right(name) for name in ("cells", *kinds, "skipped")))
+    table = Table("task", *(Column(name, justify="right") for name in ("cells", *kinds, "skipped")))
     skipped = Counter(cell.task for cell in plan.skipped)
     for task in dict.fromkeys([*(cell.task for cell in plan.cells), *skipped]):
         keys = [cell.key for cell in plan.cells if cell.task == task]
         found = Counter(statuses[key] for key in keys)
         table.add_row(task, str(len(keys)), *(str(found[kind] or "") for kind in kinds), str(skipped[task] or ""))
     TableConsole().print(table)
-
-
-def _right(name: str) -> "object":
-    from rich.table import Column
-
-    return Column(name, justify="right")
 
 
 def _clock(seconds: float) -> str:

@@ -1,6 +1,6 @@
 """Running a sweep: its missing cells over worker processes, each record in the store as soon as it is there."""
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Generator, Sequence
 from dataclasses import dataclass
 from time import monotonic, sleep
 from typing import Literal
@@ -44,7 +44,7 @@ def run_sweep(
     workers: int,
     threads: int,
     should_stop: Callable[[], bool] = lambda: False,
-) -> Iterator[Event]:
+) -> Generator[Event, None, None]:
     """Measures the cells on worker processes with `threads` torch threads each; yields what happens.
 
     A record is in the store before its "finished" is yielded. Ends early, its workers killed, once `should_stop`
