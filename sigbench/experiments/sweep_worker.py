@@ -5,6 +5,7 @@ and neither knows whose cell it was. Here each worker has a pipe of its own; a d
 module imports nothing heavy, so that a worker can say how many threads it has before numpy and torch are loaded.
 """
 
+import gc
 import multiprocessing
 import os
 import signal
@@ -158,6 +159,7 @@ def _work(pipe: Connection, threads: int, workers: int) -> None:
     from sigbench.experiments.run import measure
 
     torch.set_num_threads(threads)
+    gc.freeze()  # each cell collects garbage before its memory is measured; torch's own objects are none
     while True:
         try:
             for record in measure(_cells(pipe), workers=workers):
