@@ -24,7 +24,7 @@ from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy import stats
+from scipy.special import stdtr, stdtrit
 
 from sigbench.metrics.estimate import Better
 
@@ -91,30 +91,34 @@ def paired(values: NDArray[np.float64], margin: float, alpha: float) -> Comparis
     """
     if len(values) < 2:
         raise ValueError("a paired test needs at least two repeats")
-    return _tests(float(np.mean(values)), float(stats.sem(values)), len(values) - 1, margin, alpha)
+    return _tests(float(np.mean(values)), _standard_error(values), len(values) - 1, margin, alpha)
 
 
 def unpaired(before: NDArray[np.float64], after: NDArray[np.float64], margin: float, alpha: float) -> Comparison:
     """Returns the tests of after − before for independent samples of at least two values each (Welch 1947)."""
-    old, new = float(stats.sem(before)) ** 2, float(stats.sem(after)) ** 2
+    old, new = _standard_error(before) ** 2, _standard_error(after) ** 2
     parts = old**2 / (len(before) - 1) + new**2 / (len(after) - 1)
     freedom = (old + new) ** 2 / parts if parts > 0 else 1.0
     return _tests(float(np.mean(after) - np.mean(before)), math.sqrt(old + new), freedom, margin, alpha)
+
+
+def _standard_error(values: NDArray[np.float64]) -> float:
+    return float(values.std(ddof=1)) / math.sqrt(len(values))
 
 
 def _tests(mean: float, error: float, freedom: float, margin: float, alpha: float) -> Comparison:
     def above(bound: float) -> float:
         """The p-value of the hypothesis that the expectation is at most `bound`."""
         if error > 0:
-            return float(stats.t.sf((mean - bound) / error, freedom))
+            return float(stdtr(freedom, (bound - mean) / error))
         return 0.0 if mean > bound else 1.0
 
     def below(bound: float) -> float:
         if error > 0:
-            return float(stats.t.cdf((mean - bound) / error, freedom))
+            return float(stdtr(freedom, (mean - bound) / error))
         return 0.0 if mean < bound else 1.0
 
-    reach = float(stats.t.ppf(1 - alpha, freedom)) * error
+    reach = float(stdtrit(freedom, 1 - alpha)) * error
     same = max(above(-margin), below(margin))
     return Comparison(mean, mean - reach, mean + reach, above(0.0), below(0.0), same, above(margin))
 
