@@ -8,7 +8,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Literal, cast
+from typing import Any, Literal
 
 import msgspec
 
@@ -206,7 +206,7 @@ def _take(path: str | Path, line: int | None, data: bytes, found: Reading, seen:
 
 def _parse(data: bytes) -> Record:
     try:
-        record = cast(Record, _DECODER.decode(data))
+        record = _DECODER.decode(data)
     except (msgspec.MsgspecError, ValueError, RecursionError) as error:
         raise _why_not(data, error) from None
     if record["schema"] != SCHEMA:
