@@ -250,6 +250,7 @@ class _Bar:
         self._progress = Progress(
             BarColumn(20), MofNCompleteColumn(), TextColumn("done · {task.description}"), TimeElapsedColumn(),
             console=Console(stderr=True), transient=True,
+            redirect_stdout=False,  # records go where stdout goes, not to the bar's console
         )  # fmt: skip
         self._row = self._progress.add_task("starting", total=total)
 

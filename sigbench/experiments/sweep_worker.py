@@ -93,12 +93,13 @@ class Workers:
 
     def start(self, cell: "PlannedCell") -> None:
         """Hands a cell to an idle worker, or to a new one."""
-        worker = self._idle()
+        while (worker := self._idle()) is not None and not worker.process.is_alive():
+            self._bury(worker)
         if worker is None:
             worker = _start_worker(self._threads, self._count)
             self._workers.append(worker)
         worker.cell, worker.group = cell, _group(cell)
-        with suppress(OSError):  # one that has died while idle: `finished` finds out, and says so
+        with suppress(OSError):  # one that dies in this moment: `finished` finds out, and says so
             worker.pipe.send(cell)
 
     def finished(self) -> Iterator[tuple["PlannedCell", "Record | Refusal"]]:
@@ -111,11 +112,14 @@ class Workers:
             try:
                 outcome = worker.pipe.recv()
             except (EOFError, OSError):
-                self._workers.remove(worker)
-                worker.process.join()
-                worker.pipe.close()
+                self._bury(worker)
                 outcome = Refusal(_death(worker.process.exitcode))
             yield cell, outcome
+
+    def _bury(self, worker: _Worker) -> None:
+        worker.process.join()
+        worker.pipe.close()
+        self._workers.remove(worker)
 
     def _idle(self) -> _Worker | None:
         return next((worker for worker in self._workers if worker.cell is None), None)

@@ -2,6 +2,7 @@
 
 import multiprocessing
 import os
+import signal
 import subprocess
 import sys
 import time
@@ -209,6 +210,22 @@ def test_workers_stay_with_what_they_know(tmp_path: Path) -> None:
         while not finished:
             finished = list(pool.finished())
         assert pool.preferred(cells)[0] in (left[finished[0][0].task], left[finished[0][0].task] - 1)
+
+
+def test_a_worker_that_is_killed_while_idle_costs_no_cell(tmp_path: Path) -> None:
+    first, second = cells_of(tmp_path, 'tasks = ["gmm"]\nsamplers = ["ddim"]\nsteps = [2, 3]')
+    others, outcomes = children(), []
+    with Workers(1, 1) as pool:
+        for cell in (first, second):
+            pool.start(cell)
+            while pool.running:
+                outcomes += pool.finished()
+            if cell is first:
+                (worker,) = children() - others
+                assert worker is not None
+                os.kill(worker, signal.SIGKILL)
+                os.waitid(os.P_PID, worker, os.WEXITED | os.WNOWAIT)
+    assert [(cell, getattr(outcome, "reason", None)) for cell, outcome in outcomes] == [(first, None), (second, None)]
 
 
 def test_forecast_tells_the_metrics_time_from_the_networks(tmp_path: Path) -> None:

@@ -1,6 +1,6 @@
 """Kills sweeps at random moments and holds what they left against an undisturbed one.
 
-    python tests/cli/sweep_killing.py --kills 50
+    python tests/sweep_killing.py --kills 50
 
 After each kill every record that was there before is still there, byte for byte, every file is a whole record, and no
 process of the sweep lives on. At the end a last, undisturbed run makes the store equal to one that was never
@@ -19,7 +19,6 @@ import time
 from dataclasses import dataclass
 from pathlib import Path
 
-sys.path.insert(0, str(Path(__file__).parents[1] / "experiments"))
 from sweeping import comparable_store
 
 SWEEP = """
