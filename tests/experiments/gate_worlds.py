@@ -24,7 +24,7 @@ from sigbench_tasks.mixture.task import GMM
 
 PLAN = DEFAULT_PLAN["gmm"]
 REPEATS = PLAN.repeats
-POOL = 400
+POOL = 200
 TRUTH = GMM.law()
 SENSES = {"gmm": {"w1": "lower", "lost-variance": "zero"}}
 METRICS = (W1(), LostVariance())
@@ -73,13 +73,13 @@ def pool(law: str) -> Pool:
 def degraded_pool(law: str, defect: str) -> Pool:
     """The same repeats where a growing defect, "noise" or "tilt", has brought the expected W1 up by 20 %."""
     noise, tilt = LAWS[law]
-    target = 1.2 * pool(law)[:80, 0].mean()
+    target = 1.2 * pool(law)[:50, 0].mean()
 
     def worse(size: float) -> tuple[float, float]:
         return (np.hypot(noise, size), tilt) if defect == "noise" else (noise, tilt + size)
 
     def excess(size: float) -> float:
-        return float(values(range(80), *worse(size), count=1).mean() - target)
+        return float(values(range(50), *worse(size), count=1).mean() - target)
 
     return values(range(POOL), *worse(brentq(excess, 0.0, 1.0 if defect == "noise" else 0.2, xtol=1e-3)))
 
