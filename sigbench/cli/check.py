@@ -131,21 +131,23 @@ def _report(judgement: "Judgement", *, as_json: bool) -> None:
             print(json_module.dumps(line, allow_nan=False))
         sys.stdout.flush()
         return
-    from sigbench.leaderboard.gate_table import LEGEND, SENTENCES, curve_table, moved_table, reasons
+    from sigbench.leaderboard.gate_table import LEGEND, SENTENCES, curve_table, moved_tables, reasons
+    from sigbench.records.verdict import ELSEWHERE
 
     console = TableConsole(highlight=False)
     run = judgement.run
     console.print(curve_table(judgement.curves, judgement.points))
-    moved = moved_table(judgement.points)
-    if moved is not None:
-        console.print("\n[bold]What moved[/bold]\n")
-        console.print(moved)
+    for table in moved_tables(judgement.points):
+        console.print()
+        console.print(table)
+    if any(curve["verdict"] != "equivalent" for curve in judgement.curves):
+        console.print()
         console.print(LEGEND, style="dim")
     console.print()
     for sentence in reasons(judgement.points):
         console.print(sentence, markup=False)
-    if any(curve["time"].startswith("not compared") for curve in judgement.curves):
-        console.print("Times are not compared where the baseline was made on another machine or other threads.")
+    if any(curve["time"] == ELSEWHERE for curve in judgement.curves):
+        console.print("Time is not compared: the baseline is of another machine, or of other threads or versions.")
     for note in run["notes"]:
         console.print(note, markup=False, style="dim")
     console.print(f"{run['comparisons']} comparisons, Holm-corrected at {100 * run['alpha']:g} %.", style="dim")

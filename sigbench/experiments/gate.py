@@ -23,6 +23,7 @@ from sigbench.metrics.decision import (
 from sigbench.metrics.estimate import Better
 from sigbench.records.baseline import Baseline, CurveEntry, PointEntry
 from sigbench.records.verdict import (
+    ELSEWHERE,
     VERDICT_SCHEMA,
     CurveVerdict,
     MetricVerdict,
@@ -213,7 +214,7 @@ def _curve_verdict(curve: CurveEntry, points: Sequence[PointVerdict], machine: d
     if times:
         said = {"regressed": "slower", "equivalent": "same"}.get(overall(times), "not resolved")
     elif curve["machine"] != machine:
-        said = "not compared: another machine"
+        said = ELSEWHERE
     else:
         said = "not compared: no times"
     return {

@@ -33,17 +33,18 @@ class Measured:
 
 
 def measure_points(
-    cells: Iterable[Cell], metrics: Sequence[str], progress: Callable[[int, float], None] = lambda index, share: None
+    cells: Iterable[Cell],
+    reality: Reality,
+    metrics: Sequence[str],
+    progress: Callable[[int, float], None] = lambda index, share: None,
 ) -> Iterator[Measured]:
     """Measures cells of one task and one seed in turn; yields the guarded metrics' values, a repeat each.
 
     The noise of a repeat depends on task, seed, repeat, sample and step count alone, so that two versions of the
-    code see the same. A failing sampler gives a `Measured` with its failure. `progress` hears
-    of the cell's index and how much of it is done.
+    code see the same. A failing sampler gives a `Measured` with its failure. `reality` is the truth's side, made of
+    any such cell; `progress` hears of the cell's index and how much of it is done.
     """
-    reality: Reality | None = None
     for index, cell in enumerate(cells):
-        reality = reality or Reality(cell)
         name, spec, steps = cell.task.name, cell.sampler_spec, cell.grid.steps
         try:
             draws, times = _draw_repeats(cell, partial(progress, index))

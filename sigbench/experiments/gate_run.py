@@ -12,6 +12,7 @@ from sigbench.experiments.gate import Judgement, judge
 from sigbench.experiments.gate_measure import Measured, fingerprint, measure_points
 from sigbench.experiments.gate_plan import Filter, cells_of
 from sigbench.experiments.gate_tree import commit_of
+from sigbench.experiments.run import Reality
 from sigbench.metrics.estimate import Better
 from sigbench.records.baseline import Baseline, CurveEntry, PointEntry, TaskEntry
 from sigbench.records.provenance import provenance
@@ -90,11 +91,16 @@ def _measure(baseline: Baseline, curves: Sequence[CurveEntry], progress: Progres
     """Measures every point, in the order of the curves; all are planned before the first is measured."""
     planned: list[tuple[CurveEntry, list[Cell]]] = [(curve, cells_of(baseline, curve)) for curve in curves]
     total = sum(len(cells) for _, cells in planned)
+    realities: dict[str, Reality] = {}
     done: list[Measured] = []
     for curve, cells in planned:
+        if not cells:
+            continue
+        if curve["task"] not in realities:
+            realities[curve["task"]] = Reality(cells[0])
         metrics, name = tuple(baseline["tasks"][curve["task"]]["margins"]), f"{curve['task']} · {curve['sampler']}"
         hear = partial(_tell, progress, name, len(done), total, cells)
-        done += measure_points(cells, metrics, hear)
+        done += measure_points(cells, realities[curve["task"]], metrics, hear)
     return done
 
 

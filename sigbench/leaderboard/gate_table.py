@@ -2,10 +2,11 @@
 
 from collections.abc import Iterator, Sequence
 
+from rich.box import SIMPLE_HEAD
 from rich.table import Table
 from rich.text import Text
 
-from sigbench.records.verdict import CurveVerdict, MetricVerdict, PointVerdict, RunVerdict
+from sigbench.records.verdict import ELSEWHERE, CurveVerdict, MetricVerdict, PointVerdict, RunVerdict
 
 STYLES = {"regressed": "bold red", "improved": "green", "equivalent": "dim", "inconclusive": "yellow"}
 SENTENCES = {
@@ -33,25 +34,32 @@ def curve_table(curves: Sequence[CurveVerdict], points: Sequence[PointVerdict]) 
         end = index + 1 < len(curves) and curves[index + 1]["task"] != curve["task"]
         verdict = Text(curve["verdict"], style=STYLES[curve["verdict"]])
         largest = largest_change(own_points(curve, points))
-        time = curve["time"].replace("not compared: another machine", "not compared")
+        time = "not compared" if curve["time"] == ELSEWHERE else curve["time"]
         table.add_row(curve["task"], curve["sampler"], str(curve["points"]), largest, time, verdict, end_section=end)
     return table
 
 
-def moved_table(points: Sequence[PointVerdict]) -> Table | None:
-    """Returns a row for every metric that is not equivalent, None where all are."""
-    table = Table(pad_edge=False, show_edge=False, header_style="bold")
-    table.add_column("task")
-    table.add_column("sampler", overflow="fold", max_width=_NAME)
-    for header in ("steps", "metric", "before", "now", "change", "verdict"):
-        table.add_column(header, justify="right" if header in ("steps", "before", "now", "change") else "left")
+def moved_tables(points: Sequence[PointVerdict]) -> list[Table]:
+    """Returns a table for each curve that moved, a row for every metric that is not equivalent."""
+    tables: dict[tuple[str, str], Table] = {}
     for point, name, metric in moved_metrics(points):
+        at = (point["task"], point["sampler"])
+        if at not in tables:
+            tables[at] = _moved_frame(f"{point['task']} · {point['sampler']}")
         verdict = Text(metric["verdict"], style=STYLES[metric["verdict"]])
-        table.add_row(
-            point["task"], point["sampler"], str(point["steps"]), name, number(metric["before"]),
-            number(metric["now"]), change_text(metric), verdict,
-        )  # fmt: skip
-    return table if table.row_count else None
+        values = (number(metric["before"]), number(metric["now"]), change_text(metric))
+        tables[at].add_row(str(point["steps"]), name, *values, verdict)
+    return list(tables.values())
+
+
+def _moved_frame(title: str) -> Table:
+    table = Table(
+        pad_edge=False, show_edge=False, header_style="bold", box=SIMPLE_HEAD, title=Text(title, style="bold"),
+        title_justify="left",
+    )  # fmt: skip
+    for header in ("steps", "metric", "before", "now", "change", "verdict"):
+        table.add_column(header, justify="left" if header in ("metric", "verdict") else "right", overflow="fold")
+    return table
 
 
 def moved_metrics(points: Sequence[PointVerdict]) -> Iterator[tuple[PointVerdict, str, MetricVerdict]]:
@@ -137,7 +145,7 @@ def summary(points: Sequence[PointVerdict], curves: Sequence[CurveVerdict], run:
         "",
         f"{LEGEND[0].upper()}{LEGEND[1:]}. {run['comparisons']} comparisons, Holm-corrected: where nothing changed, "
         f"the chance of any alarm is at most {100 * run['alpha']:g} %. Measured on {device}, "
-        f"{facts['threads']} threads, torch {facts['torch']}, commit {facts['git'] or 'unknown'}.",
+        f"{facts['threads']} threads, torch {facts['torch']}, sigbench {facts['git'] or facts['sigbench']}.",
     ]
     return "\n".join(lines) + "\n"
 

@@ -7,6 +7,8 @@ from typing import Any, Literal, TypedDict
 
 VERDICT_SCHEMA = 1
 
+ELSEWHERE = "not compared: another machine"
+
 Word = Literal["regressed", "improved", "equivalent", "inconclusive"]
 
 
@@ -67,7 +69,7 @@ class CurveVerdict(TypedDict):
     sampler: str
     verdict: Word
     points: int
-    time: str  # "slower", "same", "not resolved", or why it was not compared
+    time: str  # "slower", "same", "not resolved", ELSEWHERE, or "not compared: no times"
 
 
 class RunVerdict(TypedDict):

@@ -101,7 +101,6 @@ def test_a_degraded_sampler_is_caught(sigbench: Command, project: Any, tmp_path:
     done = checked(sigbench, "--summary", "check.md", "--plot", "check.png")
     assert done.code == 1
     assert "Regressed: at least one curve is worse" in done.out
-    assert "What moved" in done.out
     assert max(len(line) for line in done.out.splitlines()) <= 80
     assert "### What moved" in (tmp_path / "check.md").read_text()
     assert (tmp_path / "check.png").read_bytes().startswith(b"\x89PNG")
@@ -118,7 +117,7 @@ def test_a_degraded_sampler_is_caught(sigbench: Command, project: Any, tmp_path:
     [
         ("x = x / 0 * 0", "diverged: 2000 of 2000 samples are not finite"),
         ("raise RuntimeError('no luck today')", "failed: RuntimeError: no luck today (mine.py, line"),
-        ("x = x.double()", "failed: mine.py:Mine yielded shape (2000, 1) in torch.float64"),
+        ("x = x if index + 1 < grid.steps else x.double()", "yielded shape (2000, 1) in torch.float64"),
         ("problem.drift(step.start, x)", "makes 10 network calls a sample, 5 before"),
     ],
 )
@@ -256,4 +255,4 @@ def test_times_of_another_machine_are_not_compared(sigbench: Command, project: A
     done = checked(sigbench)
     assert done.code == 0
     assert "not compared" in done.out
-    assert "Times are not compared where" in " ".join(done.out.split())
+    assert "Time is not compared: the baseline is of another machine" in " ".join(done.out.split())
