@@ -14,12 +14,14 @@ from test_gate_rates import alarms, outcomes
 
 
 def main() -> None:
+    """Prints the rates."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--runs", type=int, default=1000)
     runs = parser.parse_args().runs
     found = alarms(runs, seed=11)
-    print(f"A against A, seeds independent, {runs} checks: {100 * found['changed'] / runs:.1f} % call anything changed, "
-          f"{100 * found['regressed'] / runs:.1f} % regressed")  # fmt: skip
+    changed, regressed = (100 * found[word] / runs for word in ("changed", "regressed"))
+    print(f"A against A, independent seeds, {runs} checks: {changed:.1f} % call anything changed, ", end="")
+    print(f"{regressed:.1f} % regressed")
     print(f"{'20 % of W1, same noise':<32}{'regressed':>12}{'inconclusive':>14}{'passes':>8}")
     for defect in ("noise", "tilt"):
         for sampler in CURVES:
