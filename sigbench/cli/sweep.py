@@ -265,4 +265,4 @@ class _Bar:
     def show(self, left: int, text: str, running: Sequence[str]) -> None:
         """Shows how many cells are left, a text, and the names of running cells."""
         named = f"\n{'; '.join(running)}" if running else ""
-        self._progress.update(self._row, completed=self._total - left, description=text + named)
+        self._progress.update(self._row, completed=self._total - left, description=text + named, refresh=True)
