@@ -5,6 +5,7 @@ import platform
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from functools import partial
+from time import process_time
 from typing import Any
 
 import numpy as np
@@ -64,8 +65,10 @@ def _draw_repeats(cell: Cell, progress: Callable[[float], None]) -> tuple[list[D
     for repeat in range(repeats):
         progress(repeat / repeats)
         before = calibration_seconds(cell.device)
+        began = process_time()
         draws.append(draw_samples(cell, repeat))
-        times.append(draws[-1].seconds / (0.5 * (before + calibration_seconds(cell.device))))
+        spent = process_time() - began if cell.device.type == "cpu" else draws[-1].seconds
+        times.append(spent / (0.5 * (before + calibration_seconds(cell.device))))
     if len({draw.nfe for draw in draws}) > 1:
         raise BrokenContract(f"{cell.sampler_spec} made different numbers of calls in equal repeats.")
     return draws, times
@@ -84,7 +87,9 @@ def _values(cell: Cell, reality: Reality, draws: list[Draw], metrics: Sequence[s
 def calibration_seconds(device: torch.device) -> float:
     """Returns the seconds of a fixed loop that resembles sampling: element by element, and small matrix products.
 
-    Sampling times divided by it forgive a machine that is busier or clocked lower than it was.
+    Sampling times divided by it forgive a machine that is clocked lower than it was. On a CPU both are the process's
+    own processor time, all threads together: what other programs take away is not in it, and would strike the short
+    loop less often than the long sampling.
     """
     state = torch.linspace(-1.0, 1.0, _SIZE, device=device)
     weights = torch.linspace(-0.1, 0.1, 128 * 128, device=device).reshape(128, 128)
@@ -96,7 +101,9 @@ def calibration_seconds(device: torch.device) -> float:
             x = (x.reshape(128, 128) @ weights).flatten().tanh()
 
     with torch.no_grad():
-        return seconds_of(loop, device)
+        began = process_time()
+        wall = seconds_of(loop, device)
+        return process_time() - began if device.type == "cpu" else wall
 
 
 def fingerprint(device: torch.device) -> dict[str, Any]:

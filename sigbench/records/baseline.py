@@ -43,7 +43,7 @@ class PointEntry(TypedDict):
     steps: int
     nfe: int
     values: dict[str, list[float]]  # a guarded metric's value of every repeat
-    times: list[float]  # seconds of sampling a repeat, over those of the calibration loop beside it
+    times: list[float]  # of sampling a repeat, over that of the calibration loop beside it
 
 
 class CurveEntry(TypedDict):

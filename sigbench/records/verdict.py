@@ -34,7 +34,7 @@ class MetricVerdict(TypedDict):
 
 
 class TimeVerdict(TypedDict):
-    """Sampling time over that of the calibration loop: medians, and the change with its interval, a share."""
+    """Processor time of sampling over that of the calibration loop: medians, and the change with its interval, a share."""
 
     verdict: Word
     before: float
