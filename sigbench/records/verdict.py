@@ -34,7 +34,7 @@ class MetricVerdict(TypedDict):
 
 
 class TimeVerdict(TypedDict):
-    """Processor time of sampling over that of the calibration loop: medians, and the change with its interval, a share."""
+    """Processor time of sampling over that of the calibration loop: medians, and the change as a share."""
 
     verdict: Word
     before: float
