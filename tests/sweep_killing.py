@@ -30,6 +30,8 @@ samples = 100
 repeats = 2
 """
 
+SAID = "said.txt"
+
 
 @dataclass
 class Tally:
@@ -47,10 +49,16 @@ def start(folder: Path, store: Path) -> subprocess.Popen[bytes]:
     command = [sys.executable, "-m", "sweep_program", "sweep", "sweep.toml", "--store", str(store), "--workers", "2"]
     # Another commit in the middle of all this would change the records' provenance; so none is found.
     environment = {**os.environ, "GIT_DIR": os.devnull, "OMP_NUM_THREADS": "1"}
-    return subprocess.Popen(
-        [*command, "--threads", "1"], cwd=folder, env=environment, start_new_session=True,
-        stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
-    )  # fmt: skip
+    with (folder / SAID).open("wb") as said:
+        return subprocess.Popen(
+            [*command, "--threads", "1"], cwd=folder, env=environment, start_new_session=True,
+            stdout=subprocess.DEVNULL, stderr=said,
+        )  # fmt: skip
+
+
+def check_end(folder: Path, process: subprocess.Popen[bytes]) -> None:
+    """Waits for a sweep that nobody kills; raises AssertionError, with what it said, where it is not all well."""
+    assert process.wait() == 0, (folder / SAID).read_text()
 
 
 def session(leader: int) -> list[int]:
@@ -88,7 +96,7 @@ def kill_at_random(folder: Path, kills: int, seed: int) -> Tally:
     )
     calm = folder / "calm"
     began = time.monotonic()
-    assert start(folder, calm).wait() == 0
+    check_end(folder, start(folder, calm))
     usual = time.monotonic() - began
     truth = comparable_store(calm)
     tally.cells = len(truth)
@@ -114,12 +122,12 @@ def kill_at_random(folder: Path, kills: int, seed: int) -> Tally:
         assert found.items() <= truth.items(), "a record differs from that of an undisturbed sweep"
         tally.in_flight += not done and len(after) - len(before) > 0
         if done:
-            assert process.returncode == 0
+            check_end(folder, process)
             assert found == truth
             tally.stores += 1
             tally.half_written += len(list(store.glob(".writing-*")))
             store = folder / f"store-{tally.stores}"
-    assert start(folder, store).wait() == 0
+    check_end(folder, start(folder, store))
     assert comparable_store(store) == truth
     tally.half_written += len(list(store.glob(".writing-*")))
     tally.stores += 1
