@@ -68,10 +68,10 @@ def show(
     if nfe is not None and nfe < 1:
         raise BadInput(f"--nfe must be at least 1, got {nfe}.")
     wanted = set(split_ints(steps, "--steps"))
-    entries = _gather(records, folder)
-    found = boards(entry for entry in entries if entry.record["task"] == task)
+    entries, tasks = _gather(records, folder, task)
+    found = boards(entries)
     if task not in found:
-        raise unknown_name("task among the records", task, {entry.record["task"] for entry in entries})
+        raise unknown_name("task among the records", task, tasks)
     board = _pick(found[task], samples, seed)
     name = metric or next(iter(board.metrics), "")
     if metric and metric not in board.metrics:
@@ -99,7 +99,7 @@ def show(
         say(f"{len(ranked) - rows} more rows: --rows 0 prints all.")
     if len(found[task]) > 1:
         others = "; ".join(
-            f"{b.samples} samples, seed {b.seed}: {len(b.entries)}" for b in found[task][:4] if b != board
+            f"{b.samples} samples, seed {b.seed}: {len(b.group)} records" for b in found[task][:4] if b is not board
         )
         say(f"{len(found[task]) - 1} more comparisons of {task} (--samples, --seed), among them {others}.")
 
@@ -123,7 +123,7 @@ def build(
     page = out or folder / "index.html"
     if page.suffix != ".html":
         raise BadInput(f"the page is written as .html, not as {page.name!r}.")
-    found = boards(_gather(records, folder))
+    found = boards(_gather(records, folder)[0])
     claims = answers(read_claims(folder / "claims.toml"), found) if (folder / "claims.toml").is_file() else {}
     titles = _titles(found)
     make_folder(page.parent, "the page's folder")
@@ -197,23 +197,28 @@ def _submissions(folder: Path) -> "Submissions":
     return Submissions(folder / "submitted")
 
 
-def _gather(paths: list[Path] | None, folder: Path) -> "list[Entry]":
-    """The entries of all records, those submitted last; what was left out is named on stderr."""
+def _gather(paths: list[Path] | None, folder: Path, task: str | None = None) -> "tuple[list[Entry], set[str]]":
+    """The entries of all records (of a task), those submitted last, and all tasks met.
+
+    What was left out is named on stderr.
+    """
     from sigbench.leaderboard.board import Entry
     from sigbench.records.reading import read_records
 
     if not paths and not folder.is_dir():
         raise BadInput(f"there is no folder {folder} here: name records with --records PATH, or another --folder.")
-    own = read_records(paths or sorted(folder.glob("*.jsonl")))
+    own = read_records(paths or sorted(folder.glob("*.jsonl")), task)
     submitted, reading = _submissions(folder).read()
     if not paths:
         own.others.clear()  # results of other kinds lie in the board's folder by intent
     _tell(own)
     _tell(reading)
-    entries = [Entry(record) for record in own.records] + submitted
-    if not entries:
+    entries = [Entry(record) for record in own.records]
+    entries += [entry for entry in submitted if task in (None, entry.record["task"])]
+    tasks = own.tasks | reading.tasks
+    if not tasks:
         raise BadInput(f"there are no records in {', '.join(map(str, paths or [folder]))}.")
-    return entries
+    return entries, tasks
 
 
 def _tell(reading: "Reading") -> None:

@@ -4,6 +4,7 @@ from bisect import bisect_left
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any, Literal
 
 from sigbench.records.record import MetricRecord, Record
@@ -25,12 +26,12 @@ class Entry:
     remark: str = ""
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Board:
     """Entries that may be compared: one task, version and conditions, one number of samples, one noise.
 
-    A metric's bias depends on the number of samples, and the noise is common only under one seed. `metrics` are
-    the metrics, the headline first, each as most entries measure it (its method, its n, its floor).
+    A metric's bias depends on the number of samples, and the noise is common only under one seed. `group` holds all
+    their records; what a board shows of them is worked out when it is asked for.
     """
 
     task: str
@@ -38,11 +39,24 @@ class Board:
     conditions: Mapping[str, float]
     samples: int
     seed: int
-    entries: Sequence[Entry]
-    metrics: Mapping[str, MetricRecord]
-    superseded: int
+    group: Sequence[Entry]
+
+    @cached_property
+    def entries(self) -> Sequence[Entry]:
+        """The entries that are shown: of one cell, three repeats or more stand before fewer, then the newest."""
+        return _newest(self.group)
+
+    @cached_property
+    def metrics(self) -> Mapping[str, MetricRecord]:
+        """The metrics, the headline first, each as most entries measure it: its method, its n, its floor."""
+        return _common_metrics(self.entries)
 
     @property
+    def superseded(self) -> int:
+        """How many records stand behind others of their cells."""
+        return len(self.group) - len(self.entries)
+
+    @cached_property
     def main_grid(self) -> str:
         """The grid on which most cells were measured."""
         return _most_common(entry.record["grid"] for entry in self.entries)
@@ -56,10 +70,7 @@ class Board:
 
 
 def boards(entries: Iterable[Entry]) -> dict[str, list[Board]]:
-    """Returns the boards of each task, tasks in the order of their names, the board of most cells first.
-
-    Where one cell was measured more than once, three repeats or more stand before fewer, then the newest.
-    """
+    """Returns the boards of each task, tasks in the order of their names, the board of most records first."""
     groups: dict[Any, list[Entry]] = {}
     for entry in entries:
         r = entry.record
@@ -67,13 +78,9 @@ def boards(entries: Iterable[Entry]) -> dict[str, list[Board]]:
         groups.setdefault((r["task"], r["task_version"], conditions, r["samples"], r["seed"]), []).append(entry)
     found: dict[str, list[Board]] = {}
     for (task, version, conditions, samples, seed), group in groups.items():
-        kept = _newest(group)
-        board = Board(
-            task, version, dict(conditions), samples, seed, kept, _common_metrics(kept), len(group) - len(kept)
-        )
-        found.setdefault(task, []).append(board)
+        found.setdefault(task, []).append(Board(task, version, dict(conditions), samples, seed, group))
     for several in found.values():
-        several.sort(key=lambda b: (-b.version, -len(b.entries), bool(b.conditions), b.seed, -b.samples))
+        several.sort(key=lambda b: (-b.version, -len(b.group), bool(b.conditions), b.seed, -b.samples))
     return dict(sorted(found.items()))
 
 

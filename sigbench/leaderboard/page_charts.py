@@ -57,20 +57,17 @@ def _floor(scale: str) -> list[alt.Chart]:
     return [band, rule, label]
 
 
-def _points(scale: str) -> alt.Chart:
-    near = alt.selection_point(name="near", on="pointerover", nearest=True, empty=False, clear="pointerout")
-    return (
-        alt.Chart(alt.NamedData(ROWS))
-        .mark_point(filled=True, opacity=1)
-        .encode(
-            y=_y("value", scale),
-            color=alt.Color("colour:N", scale=None, legend=None),
-            shape=alt.Shape("shape:N", scale=None, legend=None),
-            size=alt.condition(near, alt.value(190), alt.value(60)),
-            tooltip=_tooltips(),
-        )
-        .add_params(near)
+def _points(scale: str, x: alt.X) -> list[alt.Chart]:
+    """The points, and over them larger ones that nobody sees, which are easier to hit."""
+    near = alt.selection_point(name="near", on="pointerover", empty=False, clear="pointerout")
+    base = alt.Chart(alt.NamedData(ROWS)).encode(x=x, y=_y("value", scale))
+    seen = base.mark_point(filled=True, opacity=1).encode(
+        color=alt.Color("colour:N", scale=None, legend=None),
+        shape=alt.Shape("shape:N", scale=None, legend=None),
+        size=alt.condition(near, alt.value(190), alt.value(60)),
     )
+    touched = base.mark_point(filled=True, opacity=0, size=320).encode(tooltip=_tooltips()).add_params(near)
+    return [seen, touched]
 
 
 def _quality(scale: str) -> alt.LayerChart:
@@ -85,7 +82,7 @@ def _quality(scale: str) -> alt.LayerChart:
     bands = base.mark_area(opacity=0.16, line=False).encode(y=_y("low", scale), y2="high:Q")
     lines = base.mark_line(strokeWidth=1.8, opacity=0.85).encode(y=_y("value", scale))
     bars = base.mark_rule(strokeWidth=1.2, opacity=0.7).encode(y=_y("low", scale), y2="high:Q")
-    layers = [*_floor(scale), bands, lines, bars, _points(scale).encode(x=x)]
+    layers = [*_floor(scale), bands, lines, bars, *_points(scale, x)]
     return alt.LayerChart(layer=layers).properties(width="container", height=340)
 
 
@@ -105,6 +102,6 @@ def _pareto(scale: str) -> alt.LayerChart:
         *_floor(scale),
         front.encode(x=x, y=_y("value", scale)),
         bars.encode(y=_y("low", scale), y2="high:Q"),
-        _points(scale).encode(x=x),
+        *_points(scale, x),
     ]
     return alt.LayerChart(layer=layers).properties(width="container", height=340)

@@ -16,8 +16,11 @@ from sigbench.errors import BadInput
 from sigbench.records.record import SCHEMA, MetricRecord, Record, key_of
 
 _DECODER = msgspec.json.Decoder(Record)
-_ENCODER = msgspec.msgpack.Encoder(order="sorted")  # binary: numbers cost no formatting
-_UNSEALED = frozenset({"digest", "note", "timing", "provenance"})
+_ENCODER = msgspec.msgpack.Encoder()  # binary: numbers cost no formatting
+_SEALED = (
+    "schema", "key", "task", "task_version", "conditions", "sampler", "family", "steps", "nfe", "samples", "repeats",
+    "seed", "grid", "times", "final_step", "status", "error", "metrics", "asked",
+)  # fmt: skip
 _CHUNK = 1 << 16
 
 Kind = Literal["damaged", "foreign", "duplicate"]
@@ -32,18 +35,23 @@ class Problem:
     kind: Kind
     reason: str
 
+    @property
+    def where(self) -> str:
+        """The file, and the line in it."""
+        return str(self.file) if self.line is None else f"{self.file}, line {self.line}"
+
     def __str__(self) -> str:
-        where = str(self.file) if self.line is None else f"{self.file}, line {self.line}"
-        return f"{where}: {self.reason}"
+        return f"{self.where}: {self.reason}"
 
 
 @dataclass
 class Reading:
-    """What was found: the records, those left out, and the files that hold JSON of another kind."""
+    """What was found: the records, those left out, the files that hold JSON of another kind, and all tasks met."""
 
     records: list[Record] = field(default_factory=list)
     problems: list[Problem] = field(default_factory=list)
     others: list[Path] = field(default_factory=list)
+    tasks: set[str] = field(default_factory=set)
 
     def count(self, kind: Kind) -> int:
         """Returns how many records were left out for a reason of this kind."""
@@ -62,23 +70,23 @@ class _OtherDocument(Exception):
     """The document is sound JSON, but of something else than a record."""
 
 
-def read_records(paths: Iterable[Path]) -> Reading:
+def read_records(paths: Iterable[Path], task: str | None = None) -> Reading:
     """Returns the records of files and folders, each key once: the first one met stays.
 
-    A folder gives its `.json` files (one record each) and its `.jsonl` files (a record a line), in the order of
-    their names. Raises BadInput for a path that does not exist or cannot be read.
+    All are checked, and those of `task` are kept (None: of every task). A folder gives its `.json` files (one record
+    each) and its `.jsonl` files (a record a line), in the order of their names. Raises BadInput for a path that does
+    not exist or cannot be read.
     """
-    found = Reading()
-    seen: dict[str, str] = {}
+    reader = _Reader(task)
     with _no_collector():
         for path in paths:
             if path.is_dir():
-                _read_folder(path, found, seen)
+                reader.read_folder(path)
             elif path.is_file():
-                _read_file(path, _bytes_of(path), found, seen)
+                reader.read_file(path)
             else:
                 raise BadInput(f"there are no records at {path}: no such file or folder.")
-    return found
+    return reader.found
 
 
 def parse_record(text: bytes | str) -> Record:
@@ -156,52 +164,66 @@ def _bytes_of(path: str | Path) -> bytes:
     return b"".join(parts)
 
 
-def _read_folder(folder: Path, found: Reading, seen: dict[str, str]) -> None:
-    try:
-        names = sorted(entry.name for entry in os.scandir(folder))
-    except OSError as error:
-        raise BadInput(f"the folder {folder} cannot be read: {error.strerror or error}.") from error
-    prefix = os.path.join(folder, "")  # noqa: PTH118
-    for name in names:
-        if name.endswith((".json", ".jsonl")) and not name.startswith("."):
-            path = prefix + name
-            _read_file(path, _bytes_of(path), found, seen)
+class _Reader:
+    """Reads file after file, and knows which keys it has met."""
 
+    def __init__(self, task: str | None) -> None:
+        self.found = Reading()
+        self._task = task
+        self._met: dict[str, tuple[str | Path, int | None]] = {}
 
-def _read_file(path: str | Path, data: bytes, found: Reading, seen: dict[str, str]) -> None:
-    if str(path).endswith(".json"):
+    def read_folder(self, folder: Path) -> None:
         try:
-            _take(path, None, data, found, seen)
-        except _OtherDocument:
-            found.others.append(Path(path))
-        return
-    lines = [(number, line) for number, line in enumerate(data.splitlines(), 1) if line.strip()]
-    strangers = []
-    for number, line in lines:
+            names = sorted(entry.name for entry in os.scandir(folder))
+        except OSError as error:
+            raise BadInput(f"the folder {folder} cannot be read: {error.strerror or error}.") from error
+        prefix = os.path.join(folder, "")  # noqa: PTH118 - a Path for each file would cost as much as reading it
+        for name in names:
+            if name.endswith((".json", ".jsonl")) and not name.startswith("."):
+                self.read_file(prefix + name)
+
+    def read_file(self, path: str | Path) -> None:
+        data = _bytes_of(path)
+        if not str(path).endswith(".json"):
+            self._read_lines(path, data)
+            return
         try:
-            _take(path, number, line, found, seen)
+            self._take(path, None, data)
         except _OtherDocument:
-            strangers.append(number)
-    if strangers and len(strangers) == len(lines):
-        found.others.append(Path(path))
-    else:
-        reason = "not a record: the field `schema` is missing"
-        found.problems += [Problem(Path(path), number, "foreign", reason) for number in strangers]
+            self.found.others.append(Path(path))
 
+    def _read_lines(self, path: str | Path, data: bytes) -> None:
+        lines = [(number, line) for number, line in enumerate(data.splitlines(), 1) if line.strip()]
+        strangers = []
+        for number, line in lines:
+            try:
+                self._take(path, number, line)
+            except _OtherDocument:
+                strangers.append(number)
+        if strangers and len(strangers) == len(lines):
+            self.found.others.append(Path(path))
+        else:
+            for number in strangers:
+                self._leave_out(path, number, "foreign", "not a record: the field `schema` is missing")
 
-def _take(path: str | Path, line: int | None, data: bytes, found: Reading, seen: dict[str, str]) -> None:
-    try:
-        record = _parse(data)
-    except _Unfit as problem:
-        found.problems.append(Problem(Path(path), line, problem.kind, str(problem)))
-        return
-    key = record["key"]
-    if key in seen:
-        reason = f"duplicate of {key} in {seen[key]}"
-        found.problems.append(Problem(Path(path), line, "duplicate", reason))
-        return
-    seen[key] = str(path) if line is None else f"{path}, line {line}"
-    found.records.append(record)
+    def _take(self, path: str | Path, line: int | None, data: bytes) -> None:
+        try:
+            record = _parse(data)
+        except _Unfit as problem:
+            self._leave_out(path, line, problem.kind, str(problem))
+            return
+        key = record["key"]
+        if key in self._met:
+            first = Problem(Path(self._met[key][0]), self._met[key][1], "duplicate", "").where
+            self._leave_out(path, line, "duplicate", f"duplicate of {key} in {first}")
+            return
+        self._met[key] = path, line
+        self.found.tasks.add(record["task"])
+        if self._task is None or record["task"] == self._task:
+            self.found.records.append(record)
+
+    def _leave_out(self, path: str | Path, line: int | None, kind: Kind, reason: str) -> None:
+        self.found.problems.append(Problem(Path(path), line, kind, reason))
 
 
 def _parse(data: bytes) -> Record:
@@ -229,6 +251,8 @@ def _why_not(data: bytes, error: Exception) -> Exception:
         return _Unfit("foreign", "not a record: JSON, but no object")
     if "schema" not in document:
         return _Unfit("damaged", "the field `schema` is missing") if "key" in document else _OtherDocument()
+    if "key" not in document and "status" not in document:
+        return _OtherDocument()  # other files have schemas too
     if document["schema"] != SCHEMA or isinstance(document["schema"], bool):
         return _Unfit("foreign", f"schema {str(document['schema'])[:40]!r}, where this version reads {SCHEMA}")
     return _Unfit("damaged", f"not as the schema says: {str(error)[:200]}")
@@ -283,6 +307,6 @@ def _intact(record: Record, data: bytes) -> bool:
 
 
 def _digest(document: Mapping[str, Any]) -> str:
-    sealed = {name: value for name, value in document.items() if name not in _UNSEALED}
-    provenance = {name: value for name, value in document["provenance"].items() if name != "date"}
-    return hashlib.blake2b(_ENCODER.encode([sealed, provenance]), digest_size=10).hexdigest()
+    sealed = [document.get(name) for name in _SEALED]
+    sealed += [item for item in document["provenance"].items() if item[0] != "date"]
+    return hashlib.blake2b(_ENCODER.encode(sealed), digest_size=10).hexdigest()

@@ -156,7 +156,7 @@
 
   async function embed(id, spec, datasets, title) {
     const colour = ink(), place = byId(id);
-    const copy = JSON.parse(JSON.stringify(spec).replaceAll('"METRIC"', JSON.stringify(title))
+    const copy = JSON.parse(JSON.stringify(spec).replaceAll('"METRIC"', () => JSON.stringify(title))
       .replaceAll('"values":[-1]', `"values":${JSON.stringify([...new Set(datasets.rows.map((row) => row.NFE))].sort((a, b) => a - b))}`));
     copy.datasets = datasets;
     copy.background = "transparent";
