@@ -158,6 +158,8 @@ def _work(pipe: Connection, threads: int, workers: int) -> None:
     """What a worker process does: receives cells, sends records, and ends with its parent."""
     threading.Thread(target=_end_with_parent, daemon=True).start()
     os.environ.update(dict.fromkeys(_THREADS, str(threads)))
+    # Its locks (tqdm makes one) have no names, so that a killed worker leaves none behind in the system.
+    multiprocessing.set_start_method("fork", force=True)
     import torch
 
     from sigbench.experiments.run import measure

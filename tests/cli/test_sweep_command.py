@@ -67,6 +67,18 @@ def test_a_repeated_command_does_only_what_is_missing(sigbench: Command, tmp_pat
     assert resumed.records()[0] == next(r for r in stored(store).values() if (r["sampler"], r["steps"]) == ("ddim", 2))
 
 
+# tqdm makes such a lock, and torch-fidelity imports tqdm.
+LOCKING = """
+import multiprocessing
+from sigbench_baselines.euler import EulerMaruyama
+
+lock = multiprocessing.RLock()
+
+
+class Locking(EulerMaruyama):
+    name = "locking"
+"""
+
 KILLER = """
 import os
 from sigbench_baselines.euler import EulerMaruyama
@@ -155,10 +167,13 @@ def test_ctrl_c_and_sigterm_end_workers_in_the_middle_of_a_cell(
 ) -> None:
     """The slow cell would take minutes. What is finished stays, nothing else does, and the same command goes on.
 
-    The signal goes to the whole group, workers and all, as that of a terminal or of `timeout` does.
+    The signal goes to the whole group, workers and all, as that of a terminal or of `timeout` does. One worker holds
+    a lock of multiprocessing, about which nothing is said either.
     """
     (tmp_path / "slow").touch()
-    file, store = write(tmp_path, 'samplers = ["ddim", "plugins.py:Slow"]\nsteps = [2]'), tmp_path / "records"
+    (tmp_path / "locking.py").write_text(LOCKING)
+    file = write(tmp_path, 'samplers = ["locking.py:Locking", "plugins.py:Slow"]\nsteps = [2]')
+    store = tmp_path / "records"
     command = ("sweep", file, "--store", "records", "--workers", "2", "--threads", "1")
     process = spawn(*command, start_new_session=True)
     deadline = time.monotonic() + 120
