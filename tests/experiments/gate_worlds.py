@@ -11,7 +11,6 @@ from functools import cache
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.optimize import brentq
 
 from sigbench.experiments.gate import Judgement, judge
 from sigbench.experiments.gate_measure import Measured
@@ -32,6 +31,13 @@ MACHINE = {"device_name": "a machine"}
 
 # What is wrong with a sampler before anything is changed: noise left over, and weight lost by the outer modes.
 LAWS = {"floor": (0.0, 0.0), "near-floor": (0.06, 0.0), "coarse": (0.25, 0.0), "lopsided": (0.0, 0.04)}
+# How much more of it makes the mean W1 of the pool 20 % larger; a test holds these numbers to that.
+GROWN = {
+    "floor": {"noise": 0.0698, "tilt": 0.0024},
+    "near-floor": {"noise": 0.0572, "tilt": 0.0027},
+    "coarse": {"noise": 0.127, "tilt": 0.0113},
+    "lopsided": {"noise": 0.3641, "tilt": 0.008},
+}
 CURVES = {
     "sigdeg": ("near-floor", "floor", "floor"),
     "euler-maruyama": ("coarse", "coarse", "near-floor"),
@@ -55,11 +61,11 @@ def draw(seed: int, noise: float, tilt: float) -> NDArray[np.float64]:
     return (TRUTH.means[mode, 0] + TRUTH.stds[mode] * inner + noise * outer)[:, None]
 
 
-def values(seeds: range, noise: float, tilt: float, count: int = 2) -> Pool:
-    """The first `count` metrics of a draw a seed, (seeds, count)."""
+def values(seeds: range, noise: float, tilt: float) -> Pool:
+    """The metrics of a draw a seed, (seeds, metrics)."""
     reference = Reference(TRUTH, 0)
     samples = (draw(seed, noise, tilt) for seed in seeds)
-    return np.array([[metric(x, reference) for metric in METRICS[:count]] for x in samples])
+    return np.array([[metric(x, reference) for metric in METRICS] for x in samples])
 
 
 @cache
@@ -70,17 +76,10 @@ def pool(law: str) -> Pool:
 
 @cache
 def degraded_pool(law: str, defect: str) -> Pool:
-    """The same repeats where a growing defect, "noise" or "tilt", has brought the expected W1 up by 20 %."""
+    """The same repeats where more of a defect, "noise" or "tilt", has brought the mean W1 up by 20 %."""
     noise, tilt = LAWS[law]
-    target = 1.2 * pool(law)[:50, 0].mean()
-
-    def worse(size: float) -> tuple[float, float]:
-        return (np.hypot(noise, size), tilt) if defect == "noise" else (noise, tilt + size)
-
-    def excess(size: float) -> float:
-        return float(values(range(50), *worse(size), count=1).mean() - target)
-
-    return values(range(POOL), *worse(brentq(excess, 0.0, 1.0 if defect == "noise" else 0.2, xtol=1e-3)))
+    more = GROWN[law][defect]
+    return values(range(POOL), *((np.hypot(noise, more), tilt) if defect == "noise" else (noise, tilt + more)))
 
 
 def check(pick: Callable[[str, int, str], tuple[Pool, Pool]]) -> Judgement:
