@@ -1,5 +1,6 @@
 """`sigbench leaderboard`: records shown in the terminal, built into a page, handed in and run again."""
 
+import gc
 import json as json_module
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -208,6 +209,7 @@ def _gather(paths: list[Path] | None, folder: Path, task: str | None = None) -> 
     if not paths and not folder.is_dir():
         raise BadInput(f"there is no folder {folder} here: name records with --records PATH, or another --folder.")
     own = read_records(paths or sorted(folder.glob("*.jsonl")), task)
+    gc.freeze()  # tens of thousands of records are not worth walking again at every collection
     submitted, reading = _submissions(folder).read()
     if not paths:
         own.others.clear()  # results of other kinds lie in the board's folder by intent

@@ -2,9 +2,8 @@
 
 import base64
 import hashlib
-import json
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Hashable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
 from functools import cache
@@ -12,10 +11,12 @@ from importlib.resources import files
 from pathlib import Path
 from typing import Any
 
+import msgspec
+
 from sigbench.leaderboard.board import Board, Entry
 from sigbench.leaderboard.claims import Answer
 from sigbench.leaderboard.command import command_of
-from sigbench.records.record import Record
+from sigbench.records.record import MetricRecord, Record
 
 _DIGITS = 7
 _GLOBALS = "window.vegaEmbed = vegaEmbed;"
@@ -71,7 +72,7 @@ def build_page(
 
 def embedded(document: Any) -> str:
     """Returns JSON that may stand inside a script element: no `<`, `>` or `&` is left to end it or to begin markup."""
-    text = json.dumps(document, allow_nan=False, separators=(",", ":"))
+    text = msgspec.json.encode(document).decode()
     for character in "<>&":
         text = text.replace(character, f"\\u{ord(character):04x}")
     return text
@@ -104,15 +105,17 @@ class _Interned:
     """Values kept once, each known by its place."""
 
     def __init__(self) -> None:
-        self._places: dict[str, int] = {}
+        self._places: dict[Hashable, int] = {}
         self._values: list[Any] = []
 
-    def place(self, value: Any) -> int:
-        text = value if isinstance(value, str) else repr(value)
-        if text not in self._places:
-            self._places[text] = len(self._values)
-            self._values.append(value)
-        return self._places[text]
+    def place(self, value: Hashable) -> int:
+        return self.place_by(value, lambda: value)
+
+    def place_by(self, key: Hashable, make: Callable[[], Any]) -> int:
+        if key not in self._places:
+            self._places[key] = len(self._values)
+            self._values.append(make())
+        return self._places[key]
 
     def values(self) -> list[Any]:
         return self._values
@@ -121,6 +124,14 @@ class _Interned:
 class _Shared:
     def __init__(self) -> None:
         self.makes, self.floors, self.settings = _Interned(), _Interned(), _Interned()
+
+    def floor_of(self, metric: MetricRecord) -> int:
+        ends = (metric["floor"], metric["floor_low"], metric["floor_high"])
+        return self.floors.place_by(ends, lambda: [_short(end) for end in ends])
+
+    def make_of(self, record: Record) -> int:
+        made = {name: value for name, value in record["provenance"].items() if name != "date"}
+        return self.makes.place_by(msgspec.json.encode(made), lambda: _make_data(record))
 
 
 def _board_data(board: Board, shared: _Shared) -> dict[str, Any]:
@@ -160,7 +171,7 @@ def _cell_data(board: Board, entry: Entry, shared: _Shared) -> dict[str, Any]:
     metrics = {}
     for name in board.metrics:
         if (m := board.metric_of(r, name)) is not None:
-            floor = shared.floors.place([_short(m["floor"]), _short(m["floor_low"]), _short(m["floor_high"])])
+            floor = shared.floor_of(m)
             metrics[name] = [_short(m["value"]), _short(m["low"]), _short(m["high"]), m["at_floor"], floor]
     names, settings = command_of(r)
     spread = None if timing is None else timing["sample_s"]
@@ -172,7 +183,7 @@ def _cell_data(board: Board, entry: Entry, shared: _Shared) -> dict[str, Any]:
         "mb": None if timing is None else timing["peak_memory_mb"],
         "ts": None if timing is None else _short(timing["training_s"]),
         "tr": r["family"] == "student" if timing is None else timing["training_s"] is not None,
-        "m": metrics, "p": shared.makes.place(_make_data(r)), "q": [names, shared.settings.place(settings)],
+        "m": metrics, "p": shared.make_of(r), "q": [names, shared.settings.place(settings)],
     }  # fmt: skip
     cell |= {
         short: text for short, text in (("er", r.get("error")), ("no", r.get("note")), ("re", entry.remark)) if text

@@ -252,6 +252,7 @@ def test_markup_in_records_is_shown_and_never_run(browser: Any, tmp_path: Path, 
     assert "<img src=x" in page.inner_text("#vg-tooltip-element")
     assert page.locator("img").count() == 0
     assert page.evaluate("window.ran") is None
+    assert page.evaluate("document.documentElement.scrollWidth") <= 1280
     assert "failed" in page.inner_text("#cells")
     assert "reported" in page.inner_text("#cells")
     page.screenshot(path=shots / "evil.png", full_page=True)
