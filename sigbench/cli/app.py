@@ -11,7 +11,7 @@ from typing import Annotated, Any
 import typer
 
 from sigbench import __version__
-from sigbench.cli import convergence, doctor, listing, run, train
+from sigbench.cli import check, convergence, doctor, leaderboard, listing, run, sweep, train
 from sigbench.cli.printing import say
 from sigbench.errors import SigbenchError
 
@@ -25,6 +25,9 @@ app = typer.Typer(
     context_settings={"help_option_names": ["-h", "--help"]},
 )
 app.command("run")(run.run)
+app.command("sweep")(sweep.sweep)
+app.command("check")(check.check)
+app.add_typer(leaderboard.app, name="leaderboard")
 app.command("convergence")(convergence.convergence)
 app.command("train")(train.train)
 app.command("list")(listing.list_)

@@ -9,7 +9,7 @@ import torch
 
 from sigbench import __version__
 from sigbench.errors import BadInput, unknown_name
-from sigbench.records.record import key_of
+from sigbench.records.record import AskedRecord, key_of
 from sigbench.registry import make_sampler, make_task, source_hash
 from sigbench.sampler import Sampler
 from sigbench.sde.grid import FAMILIES, Grid, check_steps
@@ -69,17 +69,23 @@ class Cell:
             "sigbench": __version__,
             "task": self.task.name,
             "task_version": self.task.version,
-            "sampler": self.sampler_spec,
             "times": list(self.grid.times),
             "samples": self.samples,
             "repeats": self.settings.repeats,
             "seed": self.settings.seed,
-            "nfe": self.settings.nfe,
-            "batch": self.batch,
             "device": self.device.type,
-            "dtype": self.settings.dtype,
             **self.task.conditions(),
             "artifacts": self.artifact_hashes(),
+            **self.asked(),
+        }
+
+    def asked(self) -> AskedRecord:
+        """Returns the determinants that have no other place in the cell's record."""
+        return {
+            "sampler": self.sampler_spec,
+            "nfe": self.settings.nfe,
+            "batch": self.batch,
+            "dtype": self.settings.dtype,
             "sources": [source_hash(type(plug_in)) for plug_in in (self.task, self.sampler)],
         }
 

@@ -18,6 +18,7 @@ from sigbench.experiments.cell import Cell
 from sigbench.metrics.estimate import estimate, median_interval
 from sigbench.metrics.metric import Metric, Reference
 from sigbench.records.provenance import provenance
+from sigbench.records.reading import digest_of
 from sigbench.records.record import SCHEMA, MetricRecord, Record, Status, TimingRecord
 from sigbench.records.timing import PeakMemory, seconds_of, synchronize
 from sigbench.sde.brownian import FreshBrownian
@@ -74,11 +75,12 @@ def measure(
     *,
     progress: Progress = lambda done, total: None,
     on_samples: Callable[[Cell, Tensor], None] | None = None,
+    workers: int | None = None,
 ) -> Iterator[Record]:
     """Measures the cells in turn and yields a record for each, failures and divergences included.
 
     `progress(done, total)` hears of repeats within a cell; `on_samples` receives the first repeat's samples,
-    shape (n, *shape), in data units.
+    shape (n, *shape), in data units; `workers`, where given, is recorded beside the times.
     """
     reality: dict[tuple[Any, ...], Reality] = {}
     for cell in cells:
@@ -86,11 +88,15 @@ def measure(
         at = (cell.task.name, asked.seed, asked.repeats, asked.label, asked.inception)
         if at not in reality:
             reality[at] = Reality(cell)
-        yield _measure_cell(cell, reality[at], progress, on_samples)
+        yield _measure_cell(cell, reality[at], progress, on_samples, workers)
 
 
 def _measure_cell(
-    cell: Cell, reality: Reality, progress: Progress, on_samples: Callable[[Cell, Tensor], None] | None
+    cell: Cell,
+    reality: Reality,
+    progress: Progress,
+    on_samples: Callable[[Cell, Tensor], None] | None,
+    workers: int | None,
 ) -> Record:
     status: Status = "ok"
     error: str | None = None
@@ -104,16 +110,10 @@ def _measure_cell(
             raise BrokenContract(f"{cell.sampler_spec} made different numbers of calls in equal repeats.")
         metrics = _metric_records([cell.task.observe(draw.samples, draw.labels) for draw in draws], reality)
         timing = _timing_record(cell, draws, efficiency, memory)
-    except Diverged as problem:
-        status, error = "diverged", str(problem)
-    except BudgetExceeded as problem:
-        status, error = "over-budget", str(problem)
-    except SigbenchError as problem:
-        status, error = "failed", str(problem)
+        if workers is not None:
+            timing["workers"] = workers
     except Exception as problem:
-        frame = traceback.extract_tb(problem.__traceback__)[-1]
-        where = f"{Path(frame.filename).name}, line {frame.lineno}, in {frame.name}"
-        status, error = "failed", f"{type(problem).__name__}: {problem} ({where})"
+        status, error = failure_of(problem)
     record: Record = {
         "schema": SCHEMA,
         "key": cell.key,
@@ -133,14 +133,29 @@ def _measure_cell(
         "metrics": metrics,
         "timing": timing,
         "provenance": provenance(cell.device, cell.network_dtype, cell.artifact_hashes()),
+        "asked": cell.asked(),
     }
     if conditions := dict(cell.task.conditions()):
         record["conditions"] = conditions
     if error is not None:
         record["error"] = error
-    elif on_samples is not None:
+    record["digest"] = digest_of(record)
+    if error is None and on_samples is not None:
         on_samples(cell, cell.task.to_data(draws[0].samples))
     return record
+
+
+def failure_of(problem: Exception) -> tuple[Status, str]:
+    """Returns the status of a cell whose measurement ended in `problem`, and the sentence that says why."""
+    if isinstance(problem, Diverged):
+        return "diverged", str(problem)
+    if isinstance(problem, BudgetExceeded):
+        return "over-budget", str(problem)
+    if isinstance(problem, SigbenchError):
+        return "failed", str(problem)
+    frame = traceback.extract_tb(problem.__traceback__)[-1]
+    where = f"{Path(frame.filename).name}, line {frame.lineno}, in {frame.name}"
+    return "failed", f"{type(problem).__name__}: {problem} ({where})"
 
 
 def _sample_repeats(cell: Cell, progress: Progress) -> tuple[list[Draw], float | None, float | None]:

@@ -43,7 +43,18 @@ class TimingRecord(TypedDict):
     efficiency: float | None  # NFE × one bare network call on the same batch / sampling time of that batch
     peak_memory_mb: float | None  # above what was held before sampling; null where it cannot be measured
     batch: int
+    workers: NotRequired[int]  # of a sweep: how many cells ran at once, at most; absent where the cell ran alone
     training_s: float | None  # what training the sampler cost, null where nothing was trained
+
+
+class AskedRecord(TypedDict):
+    """What the cell was asked for beside the fields of the record; together they are all that its key hashes."""
+
+    sampler: str  # the spec, which the record's own field replaces by "teacher (SPEC)" for a task's slow sampler
+    nfe: int | None  # the budget of network calls a sample
+    batch: int
+    dtype: str
+    sources: list[str | None]  # SHA-256 of the files that the task and the sampler are written in
 
 
 class Record(TypedDict):
@@ -69,6 +80,9 @@ class Record(TypedDict):
     metrics: dict[str, MetricRecord]  # empty where status is not "ok"
     timing: TimingRecord | None
     provenance: dict[str, Any]
+    asked: NotRequired[AskedRecord]
+    note: NotRequired[str]  # a remark in the words of whoever hands the record in
+    digest: NotRequired[str]  # see `sigbench.records.reading.digest_of`; absent in records of older versions
 
 
 def key_of(determinants: dict[str, Any]) -> str:

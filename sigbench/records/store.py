@@ -3,13 +3,17 @@
 import json
 import os
 import tempfile
+import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import cast
 
 from sigbench.errors import BadInput
 from sigbench.records.record import SCHEMA, Record
+
+_WRITING = ".writing-"
+_LEFT_BEHIND_S = 600.0
 
 
 def make_folder(folder: Path, what: str) -> Path:
@@ -29,7 +33,7 @@ def replacing(file: Path) -> Iterator[Path]:
 
     Raises BadInput where it cannot be written.
     """
-    handle, name = tempfile.mkstemp(dir=file.parent, prefix=".writing-", suffix=file.suffix)
+    handle, name = tempfile.mkstemp(dir=file.parent, prefix=_WRITING, suffix=file.suffix)
     os.close(handle)
     temporary = Path(name)
     try:
@@ -66,6 +70,19 @@ class Store:
         except BadInput as error:
             raise BadInput(f"the store {self.folder} cannot be written: {error}") from error
         return self.path_of(record["key"])
+
+    def tidy(self) -> int:
+        """Removes temporary files that killed writers left behind, ten minutes later; returns how many.
+
+        A record is written within a moment; the rest of the time is for slow disks and clocks that disagree.
+        """
+        removed = 0
+        for file in self.folder.glob(f"{_WRITING}*"):
+            with suppress(OSError):
+                if time.time() - file.stat().st_mtime > _LEFT_BEHIND_S:
+                    file.unlink()
+                    removed += 1
+        return removed
 
     def read(self, key: str) -> Record | None:
         """Returns the record of `key`, None where there is none that can be read under this schema."""

@@ -1,0 +1,354 @@
+"""`sigbench leaderboard`: records shown in the terminal, built into a page, handed in and run again."""
+
+import gc
+import json as json_module
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from sigbench.cli.parsing import split_ints
+from sigbench.cli.printing import TableConsole, say
+from sigbench.errors import BadInput, unknown_name
+
+if TYPE_CHECKING:
+    from rich.table import Table
+
+    from sigbench.leaderboard.board import Board, Entry
+    from sigbench.leaderboard.submissions import Submissions
+    from sigbench.records.reading import Reading
+
+FOLDER = Path("leaderboard")
+_NAMED = 10
+_ROWS = 40
+_NAME = 20
+
+app = typer.Typer(
+    help="Rank records, build the page, hand records in and run them again.",
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+)
+
+Records = Annotated[
+    list[Path] | None,
+    typer.Option(
+        "--records", help="Store folder or JSON Lines file; may be given several times (default: the board's folder)."
+    ),
+]
+Folder = Annotated[
+    Path, typer.Option("--folder", help="The board's folder: records, claims, pictures and submissions.")
+]
+
+
+@app.command()
+def show(
+    task: Annotated[str, typer.Option(help="The task.")],
+    records: Records = None,
+    metric: Annotated[str, typer.Option(help="The metric that ranks (default: the task's headline).")] = "",
+    steps: Annotated[str, typer.Option(help="Only these step counts, separated by commas.")] = "",
+    nfe: Annotated[int | None, typer.Option(help="Only cells of at most so many network calls a sample.")] = None,
+    grid: Annotated[str, typer.Option(help="A grid, 'best' (each sampler on its best), 'all' or 'main'.")] = "main",
+    samples: Annotated[int | None, typer.Option(help="The board with so many samples (default: most cells).")] = None,
+    seed: Annotated[int | None, typer.Option(help="The board of this seed (default: most cells).")] = None,
+    rows: Annotated[int, typer.Option(help="The most rows to print; 0 prints all.")] = _ROWS,
+    folder: Folder = FOLDER,
+    json: Annotated[bool, typer.Option("--json", help="Print one JSON object a row, and no table.")] = False,
+) -> None:
+    """Rank the records of a task in the terminal, ties as ties.
+
+    Only cells of one comparison are ranked together: the same task version, number of samples and seed. The rank is
+    1 + the number of cells that are better beyond doubt: with their whole interval on the better side, and not both at
+    the floor.
+
+    \b
+    sigbench leaderboard show --task gmm --nfe 10
+    sigbench leaderboard show --task mnist --metric is --grid best
+    """
+    from sigbench.leaderboard.board import boards, on_grid, ranks
+
+    if nfe is not None and nfe < 1:
+        raise BadInput(f"--nfe must be at least 1, got {nfe}.")
+    wanted = set(split_ints(steps, "--steps"))
+    entries, tasks = _gather(records, folder, task)
+    found = boards(entries)
+    if task not in found:
+        raise unknown_name("task among the records", task, tasks)
+    board = _pick(found[task], samples, seed)
+    name = metric or next(iter(board.metrics), "")
+    if metric and metric not in board.metrics:
+        raise unknown_name(f"metric of {task}", metric, board.metrics)
+    grids = {entry.record["grid"] for entry in board.entries}
+    if grid not in {"main", "best", "all"} | grids:
+        raise unknown_name("grid among the records", grid, {"main", "best", "all"} | grids)
+    shown = [
+        entry for entry in on_grid(board, board.main_grid if grid == "main" else grid, name)
+        if (not wanted or entry.record["steps"] in wanted)
+        and (nfe is None or ((calls := entry.record["nfe"]) is not None and calls <= nfe))
+    ]  # fmt: skip
+    if not shown:
+        raise BadInput(f"no cell of {task} fits: the board has the steps {_listed(board)}.")
+    ranked = sorted(zip(ranks(board, shown, name), shown, strict=True), key=lambda pair: _order(board, name, *pair))
+    if json:
+        for rank, entry in ranked:
+            print(json_module.dumps(_line(board, name, rank, entry)))
+        return
+    console = TableConsole()
+    console.print(_heading(board, name), highlight=False)
+    console.print()
+    console.print(_table(board, name, ranked[: rows or None], console.width))
+    if rows and len(ranked) > rows:
+        say(f"{len(ranked) - rows} more rows: --rows 0 prints all.")
+    if len(found[task]) > 1:
+        others = "; ".join(
+            f"{b.samples} samples, seed {b.seed}: {len(b.group)} records" for b in found[task][:4] if b is not board
+        )
+        say(f"{len(found[task]) - 1} more comparisons of {task} (--samples, --seed), among them {others}.")
+
+
+@app.command()
+def build(
+    records: Records = None,
+    out: Annotated[Path | None, typer.Option(help="The page (default: index.html in the board's folder).")] = None,
+    folder: Folder = FOLDER,
+) -> None:
+    """Build the page, one file that works from disk without a network, and README.md beside it.
+
+    The board's folder may hold claims.toml, mnist-strip.png, rbergomi-smile.png (or .svg) and submitted/.
+    """
+    from sigbench.leaderboard.board import boards
+    from sigbench.leaderboard.claims import answers, read_claims
+    from sigbench.leaderboard.markdown import build_markdown
+    from sigbench.leaderboard.page import build_page, find_pictures, newest_date
+    from sigbench.records.store import make_folder, replacing
+
+    page = out or folder / "index.html"
+    if page.suffix != ".html":
+        raise BadInput(f"the page is written as .html, not as {page.name!r}.")
+    found = boards(_gather(records, folder)[0])
+    claims = answers(read_claims(folder / "claims.toml"), found) if (folder / "claims.toml").is_file() else {}
+    titles = _titles(found)
+    make_folder(page.parent, "the page's folder")
+    day = newest_date(found)
+    html = build_page(
+        found, titles=titles, claims=claims, pictures=find_pictures(folder),
+        footer=f"The newest record is of {day}." if day else "",
+    )  # fmt: skip
+    for file, text in (
+        (page, html), (page.with_name("README.md"), build_markdown(found, titles=titles, claims=claims))
+    ):  # fmt: skip
+        with replacing(file) as temporary:
+            temporary.write_text(text, encoding="utf-8")
+    cells = sum(len(board.entries) for several in found.values() for board in several)
+    print(f"{page} and {page.with_name('README.md')}: {cells} cells of {len(found)} tasks, {len(html) / 1e6:.1f} MB.")
+
+
+@app.command()
+def add(
+    file: Annotated[Path, typer.Argument(help="Records made elsewhere: JSON, or JSON Lines.")],
+    folder: Folder = FOLDER,
+) -> None:
+    """Take records that were made elsewhere, to be shown as reported.
+
+    Each is checked against the schema. Exit code 1 where some are refused, 2 where none is taken.
+    """
+    added = _submissions(folder).add(file)
+    for problem in (*added.refused, *added.known):
+        say(str(problem))
+    for record in added.taken:
+        print(f"{record['key']}  {record['task']}, {record['sampler']} at {record['steps']} steps: reported")
+    if not added.taken and not added.known:
+        raise BadInput(f"{file} holds no record that can be taken.")
+    raise typer.Exit(1 if added.refused else 0)
+
+
+@app.command()
+def verify(
+    key: Annotated[str, typer.Argument(help="The key of a submitted record, or its beginning.")],
+    folder: Folder = FOLDER,
+    device: Annotated[str, typer.Option(help="auto, cpu or cuda (default: the record's).")] = "",
+    inception_weights: Annotated[Path | None, typer.Option(help="As for `sigbench run`.")] = None,
+) -> None:
+    """Run a submitted record's cell again here, with the same settings, noise included.
+
+    It is reproduced where no metric differs by more standard errors than chance explains (5 %, divided among the
+    metrics). Exit code 1 where one does, 3 where one repeat leaves it open.
+    """
+    from sigbench.experiments.verify import cell_of, compare, differences, run_again, sentence
+
+    kept = _submissions(folder)
+    reported = kept.find(key)
+    cell = cell_of(reported, device=device or None, inception=inception_weights)
+    if changed := differences(reported, cell):
+        say(f"not the same here as where the record was made: {', '.join(changed)}.")
+    say(f"running {reported['sampler']} at {reported['steps']} steps on {reported['task']} again …")
+    ours = run_again(cell)
+    verdict, found = compare(reported, ours)
+    remark = sentence(verdict, reported, ours, found)
+    kept.keep(reported, {**ours, "sampler": reported["sampler"]}, verdict, remark)
+    console = TableConsole()
+    if found:
+        console.print(_comparison_table(found))
+    console.print(f"{reported['key']}: {verdict}. {remark}", highlight=False, markup=False)
+    raise typer.Exit({"reproduced": 0, "differs": 1, "undecided": 3}[verdict])
+
+
+def _submissions(folder: Path) -> "Submissions":
+    from sigbench.leaderboard.submissions import Submissions
+
+    return Submissions(folder / "submitted")
+
+
+def _gather(paths: list[Path] | None, folder: Path, task: str | None = None) -> "tuple[list[Entry], set[str]]":
+    """The entries of all records (of a task), those submitted last, and all tasks met.
+
+    What was left out is named on stderr.
+    """
+    from sigbench.leaderboard.board import Entry
+    from sigbench.records.reading import read_records
+
+    if not paths and not folder.is_dir():
+        raise BadInput(f"there is no folder {folder} here: name records with --records PATH, or another --folder.")
+    own = read_records(paths or sorted(folder.glob("*.jsonl")), task)
+    gc.freeze()  # tens of thousands of records are not worth walking again at every collection
+    submitted, reading = _submissions(folder).read()
+    if not paths:
+        own.others.clear()  # results of other kinds lie in the board's folder by intent
+    _tell(own)
+    _tell(reading)
+    entries = [Entry(record) for record in own.records]
+    entries += [entry for entry in submitted if task in (None, entry.record["task"])]
+    tasks = own.tasks | reading.tasks
+    if not tasks:
+        raise BadInput(f"there are no records in {', '.join(map(str, paths or [folder]))}.")
+    return entries, tasks
+
+
+def _tell(reading: "Reading") -> None:
+    for problem in reading.problems[:_NAMED]:
+        say(f"skipped {problem}.")
+    if reading.problems:
+        kinds = [(reading.count(kind), kind) for kind in ("damaged", "foreign", "duplicate")]
+        counts = ", ".join(f"{count} {kind}" for count, kind in kinds if count)
+        rest = "" if len(reading.problems) <= _NAMED else f" (the first {_NAMED} are named above)"
+        say(f"{len(reading.problems)} records were skipped: {counts}{rest}.")
+    if reading.others:
+        names = ", ".join(str(path) for path in reading.others[:_NAMED])
+        more = f" and {len(reading.others) - _NAMED} more" if len(reading.others) > _NAMED else ""
+        say(f"no records in {names}{more}.")
+
+
+def _pick(several: "list[Board]", samples: int | None, seed: int | None) -> "Board":
+    for board in several:
+        if (samples is None or board.samples == samples) and (seed is None or board.seed == seed):
+            return board
+    raise BadInput(
+        f"no records of {several[0].task} with these --samples and --seed: there are "
+        + "; ".join(f"{b.samples} samples, seed {b.seed}" for b in several[:_NAMED])
+        + "."
+    )
+
+
+def _listed(board: "Board") -> str:
+    return ", ".join(str(n) for n in sorted({entry.record["steps"] for entry in board.entries}))
+
+
+def _order(board: "Board", name: str, rank: int | None, entry: "Entry") -> tuple[float, float, float, str]:
+    metric, calls = board.metric_of(entry.record, name), entry.record["nfe"]
+    last = float("inf")
+    return (
+        last if rank is None else rank,
+        last if calls is None else calls,
+        last if metric is None else metric["value"],
+        entry.record["sampler"],
+    )
+
+
+def _line(board: "Board", name: str, rank: int | None, entry: "Entry") -> dict[str, Any]:
+    r, metric = entry.record, board.metric_of(entry.record, name)
+    numbers = {
+        field: None if metric is None else metric[field] for field in ("value", "low", "high", "floor", "at_floor")
+    }
+    return {
+        "task": r["task"], "samples": r["samples"], "seed": r["seed"], "metric": name, "rank": rank,
+        "sampler": r["sampler"], "family": r["family"], "grid": r["grid"], "dtype": r["provenance"].get("dtype"),
+        "steps": r["steps"], "nfe": r["nfe"], **numbers,
+        "sample_s": None if r["timing"] is None else r["timing"]["sample_s"]["value"],
+        "repeats": r["repeats"], "status": r["status"], "standing": entry.standing, "key": r["key"],
+    }  # fmt: skip
+
+
+def _heading(board: "Board", name: str) -> str:
+    from rich.markup import escape
+
+    from sigbench.leaderboard.numbers import interval
+
+    conditions = "".join(f"{key} {value:g} · " for key, value in board.conditions.items())
+    floor = ""
+    if name in board.metrics:
+        m = board.metrics[name]
+        floor = f" · floor of {name} {interval(m['floor'], m['floor_low'], m['floor_high'])}"
+    text = f"[bold]{escape(board.task)}[/bold] · {escape(conditions)}{board.samples} samples · seed {board.seed}"
+    return text + escape(floor)
+
+
+def _table(board: "Board", name: str, ranked: "list[tuple[int | None, Entry]]", width: int) -> "Table":
+    from rich.table import Table
+    from rich.text import Text
+
+    from sigbench.leaderboard.numbers import interval, seconds
+
+    several = len({entry.record["grid"] for _, entry in ranked}) > 1
+    table = Table(pad_edge=False, show_edge=False, header_style="bold")
+    table.add_column("rank", justify="right", no_wrap=True)
+    table.add_column("sampler", overflow="fold", max_width=max(_NAME, width - 60))
+    for header in ("grid",) if several else ():
+        table.add_column(header, overflow="fold", max_width=9)
+    for header in ("steps", "NFE", f"{name} [95 %]", *(() if several else ("time",))):
+        table.add_column(header, justify="right", no_wrap=True)
+    places = [rank for rank, _ in ranked]
+    for rank, entry in ranked:
+        r, metric = entry.record, board.metric_of(entry.record, name)
+        place = "–" if rank is None else f"{'=' if places.count(rank) > 1 else ''}{rank}"
+        if metric is None:
+            value = Text("–" if r["status"] == "ok" else r["status"], style="" if r["status"] == "ok" else "red")
+        else:
+            mark = " =" if metric["at_floor"] else "  "
+            value = Text(interval(metric["value"], metric["low"], metric["high"], brief=True) + mark)
+        label = Text(r["sampler"])
+        if entry.standing != "measured":
+            label.append(f" ({entry.standing})", style="yellow")
+        time = "–" if r["timing"] is None else seconds(r["timing"]["sample_s"]["value"])
+        table.add_row(
+            Text(place, style="bold green" if rank == 1 else ""), label, *([Text(r["grid"])] if several else []),
+            str(r["steps"]), "–" if r["nfe"] is None else str(r["nfe"]), value, *([] if several else [time]),
+        )  # fmt: skip
+    table.caption = "= at the floor: cannot be told from the truth at this n"
+    table.caption_justify = "left"
+    return table
+
+
+def _comparison_table(found: list[Any]) -> "Table":
+    from rich.table import Table
+
+    from sigbench.leaderboard.numbers import number
+
+    table = Table(pad_edge=False, show_edge=False, header_style="bold")
+    table.add_column("metric")
+    for header in ("reported", "here", "standard errors"):
+        table.add_column(header, justify="right", no_wrap=True)
+    for each in found:
+        size = "?" if each.standard_errors is None else f"{each.standard_errors:+.2f}"
+        table.add_row(each.metric, number(each.reported), number(each.measured), size, style=_style(each.agrees))
+    return table
+
+
+def _style(agrees: bool | None) -> str:
+    return "red" if agrees is False else ""
+
+
+def _titles(tasks: Any) -> dict[str, str]:
+    """The tasks' titles in words, where their plug-ins are installed."""
+    from sigbench.registry import task_class, task_names
+
+    installed = set(task_names())
+    return {name: task_class(name).title for name in tasks if name in installed}

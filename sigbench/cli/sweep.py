@@ -1,0 +1,268 @@
+"""`sigbench sweep`: measure all cells of a file, over worker processes; what is measured stays measured."""
+
+import json as json_module
+import signal
+import sys
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from contextlib import closing, contextmanager
+from pathlib import Path
+from time import monotonic
+from types import FrameType
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from sigbench.cli.printing import TableConsole, say
+from sigbench.errors import BadInput
+
+if TYPE_CHECKING:
+    from sigbench.experiments.sweep import Event
+    from sigbench.experiments.sweep_plan import PlannedCell, SkippedCell, SweepPlan
+    from sigbench.records.store import Store
+
+_SECONDS_BETWEEN_LINES = 60.0
+_RUNNING_SHOWN = 2
+
+
+def sweep(
+    file: Annotated[Path, typer.Argument(help="The sweep, a TOML file; leaderboard/sweep.toml is an example.")],
+    store: Annotated[Path, typer.Option(help="Folder where records are kept, one file a cell.")] = Path(
+        ".sigbench/records"
+    ),
+    workers: Annotated[
+        int | None,
+        typer.Option(help="Worker processes, a cell each at a time (default: one a core; 1 on a GPU)."),
+    ] = None,
+    threads: Annotated[
+        int | None, typer.Option(help="Torch threads of each worker (default: the cores, divided among the workers).")
+    ] = None,
+    retry_failed: Annotated[
+        bool, typer.Option("--retry-failed", help="Measure cells again that failed or diverged.")
+    ] = False,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Only say what would be measured.")] = False,
+    json: Annotated[
+        bool, typer.Option("--json", help="Print one JSON record a line for each cell that this command finishes.")
+    ] = False,
+) -> None:
+    """Measure what a file asks for: tasks × samplers × steps × grids × seeds.
+
+    Each finished cell is in the store at once, and the same command again measures only what is missing there,
+    however the last one ended. Numbers do not depend on the number of workers, times do: records say how many
+    cells ran at once.
+
+    \b
+    sigbench sweep leaderboard/sweep.toml --dry-run
+    sigbench sweep mine.toml --store records --workers 2
+    """
+    for name, value in (("--workers", workers), ("--threads", threads)):
+        if value is not None and value < 1:
+            raise BadInput(f"{name} must be at least 1, got {value}.")
+
+    from sigbench.experiments.sweep import missing_cells, run_sweep
+    from sigbench.experiments.sweep_file import read_sweep
+    from sigbench.experiments.sweep_plan import plan_sweep
+    from sigbench.records.store import Store
+
+    asked = read_sweep(file)
+    records_at = None if dry_run and not store.is_dir() else Store(store)
+    plan = plan_sweep(asked)
+    todo = missing_cells(plan.cells, records_at, retry_failed=retry_failed)
+    if dry_run:
+        _print_plan(plan, todo, records_at, as_json=json)
+        return
+    assert records_at is not None
+    records_at.tidy()
+    _say_skipped(plan.skipped)
+    count, each = _share(todo, workers, threads)
+    began = monotonic()
+    with _stopping() as stopped, _Progress(todo, count) as progress:
+        events = run_sweep(todo, records_at, workers=count, threads=each, should_stop=lambda: bool(stopped))
+        with closing(events):
+            for event in events:
+                progress.take(event, as_json=json)
+    statuses = _statuses(plan.cells, records_at)
+    done = sum(status != "missing" for status in statuses.values())
+    if stopped and done < len(plan.cells):
+        say(f"interrupted: {done} of {len(plan.cells)} cells are in {store}; the same command goes on.")
+        raise typer.Exit(3 if done else 4)
+    if not json:
+        _print_summary(plan, statuses)
+    say(
+        f"{progress.measured} of {len(plan.cells)} cells measured in {_clock(monotonic() - began)}, "
+        f"{len(plan.cells) - len(todo)} were there before; the records are in {store}."
+    )
+    good = sum(status == "ok" for status in statuses.values())
+    raise typer.Exit(0 if good == len(plan.cells) else 1 if good else 4)
+
+
+def _share(todo: "Sequence[PlannedCell]", workers: int | None, threads: int | None) -> tuple[int, int]:
+    """The number of workers, no more than cells, and of threads for each."""
+    import torch
+
+    from sigbench.experiments.cell import pick_device
+
+    cores = torch.get_num_threads()
+    if workers is None:
+        on_gpu = any(pick_device(device).type == "cuda" for device in {cell.settings.device for cell in todo})
+        workers = 1 if on_gpu else cores
+    workers = max(1, min(workers, len(todo)))
+    return workers, threads or max(1, cores // workers)
+
+
+@contextmanager
+def _stopping() -> Iterator[list[int]]:
+    """Yields a list that holds a signal once Ctrl-C or SIGTERM has come.
+
+    Noted, not raised: the loop ends its workers within a moment, and no record is cut off on its way to the disk.
+    """
+    came: list[int] = []
+
+    def note(number: int, frame: FrameType | None) -> None:
+        came.append(number)
+
+    before = {number: signal.signal(number, note) for number in (signal.SIGINT, signal.SIGTERM)}
+    try:
+        yield came
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+
+
+def _statuses(cells: "Sequence[PlannedCell]", store: "Store | None") -> dict[str, str]:
+    found = {cell.key: None if store is None else store.read(cell.key) for cell in cells}
+    return {key: "missing" if record is None else record["status"] for key, record in found.items()}
+
+
+def _say_skipped(skipped: "Sequence[SkippedCell]") -> None:
+    """Says what is left out, a line for all cells of a task that are so for the same reason."""
+    together: dict[tuple[str, str], list[SkippedCell]] = {}
+    for cell in skipped:
+        together.setdefault((cell.task, cell.reason), []).append(cell)
+    for (task, reason), cells in together.items():
+        samplers = dict.fromkeys(cell.sampler for cell in cells)
+        steps = dict.fromkeys(count for cell in cells for count in cell.steps)
+        at = f" at {', '.join(map(str, steps))} steps" if steps and len(samplers) == 1 else ""
+        say(f"skipped: {task} · {', '.join(samplers)}{at}: {reason}")
+
+
+def _print_plan(plan: "SweepPlan", todo: "Sequence[PlannedCell]", store: "Store | None", *, as_json: bool) -> None:
+    statuses = _statuses(plan.cells, store)
+    wanted = {cell.key for cell in todo}
+    if as_json:
+        for cell in plan.cells:
+            line = {
+                "key": cell.key, "task": cell.task, "sampler": cell.label, "steps": cell.steps, "grid": cell.grid,
+                "seed": cell.settings.seed, "stored": statuses[cell.key], "measure": cell.key in wanted,
+            }  # fmt: skip
+            print(json_module.dumps(line, separators=(",", ":")))
+    _say_skipped(plan.skipped)
+    if not as_json:
+        _print_summary(plan, statuses)
+        say(f"{len(todo)} of {len(plan.cells)} cells would be measured.")
+
+
+def _print_summary(plan: "SweepPlan", statuses: dict[str, str]) -> None:
+    from rich.table import Column, Table
+
+    kinds = ("ok", "diverged", "over-budget", "failed", "missing")
+    table = Table("task", *(Column(name, justify="right") for name in ("cells", *kinds, "skipped")))
+    skipped = Counter(cell.task for cell in plan.skipped)
+    for task in dict.fromkeys([*(cell.task for cell in plan.cells), *skipped]):
+        keys = [cell.key for cell in plan.cells if cell.task == task]
+        found = Counter(statuses[key] for key in keys)
+        table.add_row(task, str(len(keys)), *(str(found[kind] or "") for kind in kinds), str(skipped[task] or ""))
+    TableConsole().print(table)
+
+
+def _clock(seconds: float) -> str:
+    minutes = round(seconds / 60)
+    if seconds < 99:
+        return f"{seconds:.0f} s"
+    return f"{minutes} min" if minutes < 100 else f"{minutes // 60} h {minutes % 60:02d} min"
+
+
+class _Progress:
+    """What is done, running, failed and left: one live line on a terminal, else a line a minute; both on stderr."""
+
+    def __init__(self, todo: "Sequence[PlannedCell]", workers: int) -> None:
+        from sigbench.experiments.sweep_forecast import Forecast
+
+        self._left = {cell.key: cell for cell in todo}
+        self._running: dict[str, PlannedCell] = {}
+        self._workers, self._forecast = workers, Forecast()
+        self.measured, self._failed, self._said = 0, 0, monotonic()
+        self._bar = _Bar(len(todo)) if sys.stderr.isatty() else None
+
+    def __enter__(self) -> "_Progress":
+        if self._bar is not None:
+            self._bar.start()
+        return self
+
+    def __exit__(self, *details: object) -> None:
+        if self._bar is not None:
+            self._bar.stop()
+
+    def take(self, event: "Event", *, as_json: bool) -> None:
+        """Shows what happened; with `as_json` prints the record of a finished cell on stdout."""
+        key, record = event.cell.key, event.record
+        if event.what == "started":
+            self._running[key] = event.cell
+        else:
+            self._running.pop(key, None)
+            self._left.pop(key)
+        if event.what == "lost":
+            self._failed += 1
+            say(f"{event.cell} was lost: {event.reason}; it is left missing.")
+        if event.what == "finished" and record is not None:
+            self.measured += 1
+            if record["status"] == "ok":
+                self._forecast.add(event.cell, event.seconds)
+            else:
+                self._failed += 1
+                say(f"{event.cell} {record['status']}: {record.get('error', '')}")
+            if as_json:
+                from sigbench.records.record import to_json
+
+                print(to_json(record), flush=True)
+        self._show()
+
+    def _show(self) -> None:
+        seconds = self._forecast.seconds(self._left.values(), self._workers)
+        left = "" if seconds is None or not self._left else f" · about {_clock(seconds)} left"
+        names = [str(cell) for cell in self._running.values()][:_RUNNING_SHOWN]
+        if self._bar is not None:
+            failed = f" · [red]{self._failed} failed[/red]" if self._failed else " · 0 failed"
+            self._bar.show(len(self._left), f"{len(self._running)} running{failed}{left}", names)
+        elif monotonic() - self._said >= _SECONDS_BETWEEN_LINES and self._left:
+            self._said = monotonic()
+            say(f"{self.measured} cells done, {len(self._running)} running, {self._failed} failed{left}.")
+
+
+class _Bar:
+    """A rich bar over the cells, gone when done."""
+
+    def __init__(self, total: int) -> None:
+        from rich.console import Console
+        from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
+
+        self._total = total
+        self._progress = Progress(
+            BarColumn(20), MofNCompleteColumn(), TextColumn("done · {task.description}"), TimeElapsedColumn(),
+            console=Console(stderr=True), transient=True,
+            redirect_stdout=False,  # records go where stdout goes, not to the bar's console
+        )  # fmt: skip
+        self._row = self._progress.add_task("starting", total=total)
+
+    def start(self) -> None:
+        """Shows the bar."""
+        self._progress.start()
+
+    def stop(self) -> None:
+        """Takes the bar away."""
+        self._progress.stop()
+
+    def show(self, left: int, text: str, running: Sequence[str]) -> None:
+        """Shows how many cells are left, a text, and the names of running cells."""
+        named = f"\n{'; '.join(running)}" if running else ""
+        self._progress.update(self._row, completed=self._total - left, description=text + named, refresh=True)

@@ -1,0 +1,176 @@
+"""Boards: records grouped into comparisons that are fair, and ranked with ties as ties."""
+
+from bisect import bisect_left
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any, Literal
+
+from sigbench.records.record import MetricRecord, Record
+
+Standing = Literal["measured", "reported", "reproduced", "differs"]
+ENOUGH_REPEATS = 3
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """A record on a board, and how far its numbers can be trusted.
+
+    `standing` is "measured" for records of this project, "reported" for those handed in, which become
+    "reproduced" or "differs" once they were run again here; `remark` says what that run found.
+    """
+
+    record: Record
+    standing: Standing = "measured"
+    remark: str = ""
+
+
+@dataclass(frozen=True, eq=False)
+class Board:
+    """Entries that may be compared: one task, version and conditions, one number of samples, one noise.
+
+    A metric's bias depends on the number of samples, and the noise is common only under one seed. `group` holds all
+    their records; what a board shows of them is worked out when it is asked for.
+    """
+
+    task: str
+    version: int
+    conditions: Mapping[str, float]
+    samples: int
+    seed: int
+    group: Sequence[Entry]
+
+    @cached_property
+    def entries(self) -> Sequence[Entry]:
+        """The entries that are shown: of one cell, three repeats or more stand before fewer, then the newest."""
+        return _newest(self.group)
+
+    @cached_property
+    def metrics(self) -> Mapping[str, MetricRecord]:
+        """The metrics, the headline first, each as most entries measure it: its method, its n, its floor."""
+        return _common_metrics(self.entries)
+
+    @property
+    def superseded(self) -> int:
+        """How many records stand behind others of their cells."""
+        return len(self.group) - len(self.entries)
+
+    @cached_property
+    def main_grid(self) -> str:
+        """The grid on which most cells were measured."""
+        return _most_common(entry.record["grid"] for entry in self.entries)
+
+    def metric_of(self, record: Record, name: str) -> MetricRecord | None:
+        """Returns a record's metric where it was measured as the board's is: by that method, at that n."""
+        own, common = record["metrics"].get(name), self.metrics.get(name)
+        if own is None or common is None:
+            return None
+        return own if (own["method"], own["n"]) == (common["method"], common["n"]) else None
+
+
+def boards(entries: Iterable[Entry]) -> dict[str, list[Board]]:
+    """Returns the boards of each task, tasks in the order of their names, the board of most records first."""
+    groups: dict[Any, list[Entry]] = {}
+    for entry in entries:
+        r = entry.record
+        conditions = tuple(sorted(r.get("conditions", {}).items()))
+        groups.setdefault((r["task"], r["task_version"], conditions, r["samples"], r["seed"]), []).append(entry)
+    found: dict[str, list[Board]] = {}
+    for (task, version, conditions, samples, seed), group in groups.items():
+        found.setdefault(task, []).append(Board(task, version, dict(conditions), samples, seed, group))
+    for several in found.values():
+        several.sort(key=lambda b: (-b.version, -len(b.group), bool(b.conditions), b.seed, -b.samples))
+    return dict(sorted(found.items()))
+
+
+def ranks(board: Board, entries: Sequence[Entry], name: str) -> list[int | None]:
+    """Returns the rank of each entry by a metric: 1 + the number of those that are better beyond doubt.
+
+    Better beyond doubt is who has the whole interval on the better side, unless both are at the floor, where neither
+    can be told from the truth; so ties share a rank. None for what has no number, no interval (one repeat), or is
+    only reported.
+    """
+    spans = [_span(board, entry, name) for entry in entries]
+    ends = sorted(span[1] for span in spans if span is not None)
+    floor_ends = sorted(span[1] for span in spans if span is not None and span[2])
+    return [
+        None if span is None
+        else 1 + bisect_left(ends, span[0]) - (bisect_left(floor_ends, span[0]) if span[2] else 0)
+        for span in spans
+    ]  # fmt: skip
+
+
+def _span(board: Board, entry: Entry, name: str) -> tuple[float, float, bool] | None:
+    """The interval turned so that smaller is better, and whether it is at the floor."""
+    if entry.standing in ("reported", "differs"):
+        return None
+    metric = board.metric_of(entry.record, name)
+    if metric is None or metric["low"] is None or metric["high"] is None:
+        return None
+    low, high = turned(metric["low"], metric["high"], metric["better"])
+    return low, high, metric["at_floor"]
+
+
+def turned(low: float, high: float, better: str) -> tuple[float, float]:
+    """Returns the ends of an interval on a scale where smaller is better: as they are, negated, or distances to 0."""
+    if better == "higher":
+        return -high, -low
+    if better == "zero":
+        near, far = sorted((abs(low), abs(high)))
+        return (0.0 if low <= 0.0 <= high else near), far
+    return low, high
+
+
+def on_grid(board: Board, choice: str, name: str) -> list[Entry]:
+    """Returns the entries of a choice of grid: "all", the name of one, or "best".
+
+    "best" keeps, for each sampler and number of steps, the grid on which the metric's value is best.
+    """
+    if choice == "all":
+        return list(board.entries)
+    if choice != "best":
+        return [entry for entry in board.entries if entry.record["grid"] == choice]
+    best: dict[Any, tuple[float, Entry]] = {}
+    for entry in board.entries:
+        r = entry.record
+        metric = board.metric_of(r, name)
+        value = float("inf") if metric is None else turned(metric["value"], metric["value"], metric["better"])[0]
+        at = (r["sampler"], r["steps"], r["provenance"].get("dtype"), entry.standing)
+        if at not in best or value < best[at][0]:
+            best[at] = value, entry
+    return [entry for _, entry in best.values()]
+
+
+def _newest(group: Sequence[Entry]) -> list[Entry]:
+    kept: dict[Any, tuple[Any, Entry]] = {}
+    for entry in group:
+        r = entry.record
+        made = r["provenance"]
+        cell = (r["sampler"], r["steps"], r["grid"], made.get("dtype"), made.get("device"), entry.standing)
+        worth = (min(r["repeats"], ENOUGH_REPEATS), str(made.get("date")))
+        if cell not in kept or worth > kept[cell][0]:
+            kept[cell] = worth, entry
+    return [entry for _, entry in kept.values()]
+
+
+def _common_metrics(entries: Sequence[Entry]) -> dict[str, MetricRecord]:
+    """Each metric as most entries measure it, from the entry of most repeats."""
+    ways: dict[str, Counter[tuple[str, int]]] = {}
+    for entry in entries:
+        for name, metric in entry.record["metrics"].items():
+            ways.setdefault(name, Counter())[metric["method"], metric["n"]] += entry.standing == "measured"
+    common = {name: ways[name].most_common(1)[0][0] for name in ways}
+    found: dict[str, tuple[int, MetricRecord]] = {}
+    for entry in entries:
+        repeats = entry.record["repeats"] if entry.standing == "measured" else 0
+        for name, metric in entry.record["metrics"].items():
+            fits = (metric["method"], metric["n"]) == common[name]
+            if fits and (name not in found or repeats > found[name][0]):
+                found[name] = repeats, metric
+    return {name: found[name][1] for name in ways}
+
+
+def _most_common(names: Iterable[str]) -> str:
+    (name, _), *_ = Counter(names).most_common(1)
+    return name

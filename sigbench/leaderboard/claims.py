@@ -1,0 +1,148 @@
+"""Claims of the literature, and how the records here answer them; a claim is never shown as a measurement."""
+
+import tomllib
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from sigbench.errors import BadInput
+from sigbench.leaderboard.board import Board, turned
+from sigbench.leaderboard.numbers import interval, number, seconds
+from sigbench.records.record import MetricRecord, Record
+
+_NEEDED = {"task", "kind", "words", "source", "url", "sampler", "steps", "against", "against_steps"}
+_KINDS = ("quality", "speed")
+
+
+@dataclass(frozen=True, slots=True)
+class Claim:
+    """What a source says: `sampler` at `steps` is as good ("quality") or faster ("speed") than `against`."""
+
+    task: str
+    kind: str
+    words: str
+    source: str
+    url: str
+    sampler: str
+    steps: int
+    against: str
+    against_steps: int
+    metrics: tuple[str, ...] = ()
+    remark: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """A claim in words with its source, and beside it what was measured here: a verdict and the numbers."""
+
+    words: str
+    source: str
+    url: str
+    verdict: str
+    answer: str
+    remark: str
+
+
+def read_claims(file: Path) -> list[Claim]:
+    """Returns the claims of a TOML file; raises BadInput, naming the claim, where it cannot be read."""
+    try:
+        entries = tomllib.loads(file.read_text(encoding="utf-8")).get("claim", [])
+    except (OSError, ValueError) as error:
+        raise BadInput(f"the claims {file} cannot be read: {error}.") from error
+    return [_claim(entry, f"claim {number} of {file}") for number, entry in enumerate(entries, 1)]
+
+
+def _claim(entry: Mapping[str, Any], where: str) -> Claim:
+    missing, unknown = _NEEDED - entry.keys(), entry.keys() - _NEEDED - {"metrics", "remark"}
+    if missing or unknown:
+        what = f"lacks {', '.join(sorted(missing))}" if missing else f"has an unknown {', '.join(sorted(unknown))}"
+        raise BadInput(f"{where} {what}.")
+    if entry["kind"] not in _KINDS:
+        raise BadInput(f"the kind of {where} is {entry['kind']!r}: valid are {', '.join(_KINDS)}.")
+    return Claim(**{**entry, "metrics": tuple(entry.get("metrics", ()))})
+
+
+def answers(claims: Sequence[Claim], boards: Mapping[str, Sequence[Board]]) -> dict[str, list[Answer]]:
+    """Returns the answers to all claims by task, from the first board of the task that holds both cells."""
+    found: dict[str, list[Answer]] = {}
+    for claim in claims:
+        verdict, text = _answer(claim, boards.get(claim.task, ()))
+        answer = Answer(claim.words, claim.source, claim.url, verdict, text, claim.remark)
+        found.setdefault(claim.task, []).append(answer)
+    return found
+
+
+def _answer(claim: Claim, several: Sequence[Board]) -> tuple[str, str]:
+    for board in several:
+        pair = _cells(board, claim)
+        if pair is not None:
+            return _speed(*pair) if claim.kind == "speed" else _quality(board, claim, *pair)
+    return "Not measured yet", f"No board holds both {claim.sampler} and {claim.against} at these steps."
+
+
+def _cells(board: Board, claim: Claim) -> tuple[Record, Record] | None:
+    """The records of both sides on one grid, the main one where it has both."""
+    sides: dict[str, dict[str, Record]] = {}
+    for entry in board.entries:
+        r = entry.record
+        if r["status"] == "ok" and entry.standing == "measured":
+            for name, steps in ((claim.sampler, claim.steps), (claim.against, claim.against_steps)):
+                if (r["sampler"] == name or r["sampler"].startswith(f"{name} (")) and r["steps"] == steps:
+                    sides.setdefault(r["grid"], {})[name] = r
+    for grid in (board.main_grid, *sides):
+        if len(sides.get(grid, {})) == 2:
+            return sides[grid][claim.sampler], sides[grid][claim.against]
+    return None
+
+
+def _quality(board: Board, claim: Claim, own: Record, other: Record) -> tuple[str, str]:
+    parts, outcomes = [], []
+    for name in claim.metrics:
+        a, b = board.metric_of(own, name), board.metric_of(other, name)
+        if a is not None and b is not None:
+            outcomes.append((name, _compare(a, b)))
+            parts.append(f"{name} {_written(a)} against {_written(b)}, floor {number(a['floor'])}")
+    if not parts:
+        return "Not measured yet", f"The cells lack the metrics {', '.join(claim.metrics)}."
+    kinds = dict.fromkeys(outcome for _, outcome in outcomes)
+    if len(kinds) == 1:
+        verdict = outcomes[0][1].capitalize()
+    else:
+        verdict = "; ".join(f"{', '.join(n for n, o in outcomes if o == kind)}: {kind}" for kind in kinds)
+    cells = f"{own['sampler']} at {own['steps']} steps against {other['sampler']} at {other['steps']}"
+    return verdict, f"{cells}, {board.samples:,} samples × {own['repeats']}, grid {own['grid']}: {'; '.join(parts)}."
+
+
+def _compare(a: MetricRecord, b: MetricRecord) -> str:
+    if None in (a["low"], a["high"], b["low"], b["high"]):
+        return "not decided (one repeat has no interval)"
+    if a["at_floor"] and b["at_floor"]:
+        return "tied, both at the floor"
+    own = turned(a["low"], a["high"], a["better"])  # type: ignore[arg-type]
+    other = turned(b["low"], b["high"], b["better"])  # type: ignore[arg-type]
+    if own[0] <= other[1] and other[0] <= own[1]:
+        return "tied, the intervals overlap"
+    return "better beyond doubt" if own[1] < other[0] else "worse beyond doubt"
+
+
+def _speed(own: Record, other: Record) -> tuple[str, str]:
+    a, b = own["timing"], other["timing"]
+    assert a is not None
+    assert b is not None
+    assert own["nfe"] is not None
+    assert other["nfe"] is not None
+    calls = f"{other['nfe'] / own['nfe']:.3g} times fewer network calls ({other['nfe']} and {own['nfe']})"
+    machines = [(r["provenance"].get("device_name"), r["provenance"].get("threads")) for r in (own, other)]
+    if machines[0] != machines[1]:
+        return "Only the calls can be compared", f"{calls}; the two were timed on different machines."
+    ratio = b["sample_s"]["value"] / a["sample_s"]["value"]
+    ends = (a["sample_s"]["low"], a["sample_s"]["high"], b["sample_s"]["low"], b["sample_s"]["high"])
+    spread = "" if None in ends else f" ({ends[2] / ends[1]:.3g}–{ends[3] / ends[0]:.3g})"  # type: ignore[operator]
+    times = f"{seconds(b['sample_s']['value'])} a sample against {seconds(a['sample_s']['value'])}"
+    cells = f"{own['sampler']} at {own['steps']} steps against {other['sampler']} at {other['steps']}"
+    return f"{ratio:.3g}{spread} times faster", f"{cells}: {times} on {machines[0][0]}; {calls}."
+
+
+def _written(metric: MetricRecord) -> str:
+    return interval(metric["value"], metric["low"], metric["high"])

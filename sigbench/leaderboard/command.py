@@ -1,0 +1,42 @@
+"""The command line that measures a record's cell again."""
+
+import shlex
+
+from sigbench.records.record import Record
+
+
+def spec_of(record: Record) -> str:
+    """Returns the sampler's spec as the command line takes it."""
+    asked, label = record.get("asked"), record["sampler"]
+    if asked is not None:
+        return asked["sampler"]
+    return label.removeprefix("teacher (").removesuffix(")") if label.startswith("teacher (") else label
+
+
+def command_of(record: Record) -> tuple[str, str]:
+    """Returns the command that reproduces a record in two halves: what names the cell, and its settings."""
+    teacher = record["sampler"].startswith("teacher (")
+    cell = ["sigbench", "run", "--task", record["task"], "--sampler", "teacher" if teacher else spec_of(record)]
+    if not teacher:
+        cell += ["--steps", str(record["steps"])]
+    made, asked, timing = record["provenance"], record.get("asked"), record["timing"]
+    options: dict[str, object] = {
+        "--samples": record["samples"],
+        "--repeats": record["repeats"],
+        "--seed": record["seed"],
+        "--grid": record["grid"],
+    }
+    options |= {f"--{name}": f"{value:g}" for name, value in record.get("conditions", {}).items()}
+    if asked is not None:
+        options |= {"--batch": asked["batch"], "--dtype": asked["dtype"]}
+        if asked["nfe"] is not None:
+            options["--nfe"] = asked["nfe"]
+    else:
+        if timing is not None and timing["batch"] < record["samples"]:
+            options["--batch"] = timing["batch"]
+        options["--dtype"] = made.get("dtype", "float32")
+    options["--device"] = made.get("device", "cpu")
+    settings = shlex.join(str(word) for option in options.items() for word in option)
+    threads = made.get("threads")
+    start = f"OMP_NUM_THREADS={threads} " if isinstance(threads, int) else ""
+    return start + shlex.join(cell), settings

@@ -1,0 +1,107 @@
+"""The charts of the page, as specifications by Altair; the page hands them its rows."""
+
+from typing import Any
+
+import altair as alt
+
+ROWS, FLOOR, FRONT = "rows", "floor", "front"
+CALLS = -1  # the page puts the network calls of its rows in the place of this tick
+_UNITS = (("1e-6", "1e9", "ns"), ("1e-3", "1e6", "µs"), ("1", "1e3", "ms"))
+_DURATION = (
+    " : ".join(
+        f"datum.value < {end} ? format(datum.value * {scale}, '.3~r') + ' {unit}'" for end, scale, unit in _UNITS
+    )
+    + " : format(datum.value, '.3~r') + ' s'"
+)
+_TIPS = {
+    "sampler": "sampler", "family": "family", "grid": "grid", "steps": "steps", "NFE": "NFE",
+    "value_text": "value [95 %]", "floor_text": "floor [95 %]", "rank": "rank", "time_text": "time a sample",
+    "efficiency": "efficiency", "memory": "memory", "size": "samples × repeats", "standing": "standing",
+    "machine": "machine", "versions": "versions", "date": "date", "key": "key",
+}  # fmt: skip
+
+
+def page_charts() -> dict[str, dict[str, Any]]:
+    """Returns the Vega-Lite specifications of the page by name: "quality" and "pareto", on log and linear ordinates.
+
+    Their named data `rows`, `floor` and `front` are left to the page, which also says what the ordinate is called;
+    colours and shapes are taken from the rows as they are.
+    """
+    return {
+        f"{name}-{scale}": make(scale).to_dict()
+        for name, make in (("quality", _quality), ("pareto", _pareto))
+        for scale in ("log", "linear")
+    }
+
+
+def _tooltips() -> list[alt.Tooltip]:
+    return [alt.Tooltip(f"{field}:N", title=title) for field, title in _TIPS.items()]
+
+
+def _y(field: str, scale: str) -> alt.Y:
+    return alt.Y(
+        f"{field}:Q",
+        title="METRIC",
+        scale=alt.Scale(type="log", nice=False, padding=18) if scale == "log" else alt.Scale(zero=False, padding=18),
+        axis=alt.Axis(format="~g", tickCount=6),
+    )
+
+
+def _floor(scale: str) -> list[alt.Chart]:
+    base = alt.Chart(alt.NamedData(FLOOR))
+    band = base.mark_rect(opacity=0.18, color="#888888").encode(y=_y("low", scale), y2="high:Q")
+    rule = base.mark_rule(strokeDash=[6, 4], color="#888888", strokeWidth=1.5).encode(y=_y("value", scale))
+    label = base.mark_text(align="left", baseline="top", x=6, dy=4, color="#888888", fontSize=11).encode(
+        y=_y("low", scale), text="label:N"
+    )
+    return [band, rule, label]
+
+
+def _points(scale: str, x: alt.X) -> list[alt.Chart]:
+    """The points, and over them larger ones that nobody sees, which are easier to hit."""
+    near = alt.selection_point(name="near", on="pointerover", empty=False, clear="pointerout")
+    base = alt.Chart(alt.NamedData(ROWS)).encode(x=x, y=_y("value", scale))
+    seen = base.mark_point(filled=True, opacity=1).encode(
+        color=alt.Color("colour:N", scale=None, legend=None),
+        shape=alt.Shape("shape:N", scale=None, legend=None),
+        size=alt.condition(near, alt.value(190), alt.value(60)),
+    )
+    touched = base.mark_point(filled=True, opacity=0, size=320).encode(tooltip=_tooltips()).add_params(near)
+    return [seen, touched]
+
+
+def _quality(scale: str) -> alt.LayerChart:
+    x = alt.X(
+        "NFE:Q",
+        title="network calls a sample (NFE)",
+        scale=alt.Scale(type="log", nice=False, padding=14),
+        axis=alt.Axis(grid=False, format="~g", labelOverlap="greedy", values=[CALLS]),
+    )
+    colour = alt.Color("colour:N", scale=None, legend=None)
+    base = alt.Chart(alt.NamedData(ROWS)).encode(x=x, color=colour, detail="entry:N")
+    bands = base.mark_area(opacity=0.16, line=False).encode(y=_y("low", scale), y2="high:Q")
+    lines = base.mark_line(strokeWidth=1.8, opacity=0.85).encode(y=_y("value", scale))
+    bars = base.mark_rule(strokeWidth=1.2, opacity=0.7).encode(y=_y("low", scale), y2="high:Q")
+    layers = [*_floor(scale), bands, lines, bars, *_points(scale, x)]
+    return alt.LayerChart(layer=layers).properties(width="container", height=340)
+
+
+def _pareto(scale: str) -> alt.LayerChart:
+    x = alt.X(
+        "seconds:Q",
+        title="time a sample",
+        scale=alt.Scale(type="log", nice=False, padding=14),
+        axis=alt.Axis(grid=False, labelExpr=_DURATION, labelOverlap="greedy", tickCount=6),
+    )
+    front = alt.Chart(alt.NamedData(FRONT)).mark_line(
+        interpolate="step-after", color="#888888", strokeWidth=2, opacity=0.8
+    )
+    colour = alt.Color("colour:N", scale=None, legend=None)
+    bars = alt.Chart(alt.NamedData(ROWS)).mark_rule(strokeWidth=1.2, opacity=0.55).encode(x=x, color=colour)
+    layers = [
+        *_floor(scale),
+        front.encode(x=x, y=_y("value", scale)),
+        bars.encode(y=_y("low", scale), y2="high:Q"),
+        *_points(scale, x),
+    ]
+    return alt.LayerChart(layer=layers).properties(width="container", height=340)

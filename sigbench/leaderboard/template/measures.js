@@ -1,0 +1,65 @@
+// What the page computes of the rows that it shows: ranks, the Pareto front, and the NFE at which a quality is reached.
+"use strict";
+
+const measures = {
+  // An interval turned so that smaller is better; the same rule as `turned` of sigbench.leaderboard.board.
+  turned(low, high, better) {
+    if (better === "higher") return [-high, -low];
+    if (better !== "zero") return [low, high];
+    const ends = [Math.abs(low), Math.abs(high)].sort((a, b) => a - b);
+    return [low <= 0 && high >= 0 ? 0 : ends[0], ends[1]];
+  },
+
+  // 1 + the number of rows that are better beyond doubt, null where a row has no interval or is only reported;
+  // the same rule as `ranks` of sigbench.leaderboard.board.
+  ranks(rows, better) {
+    const spans = rows.map((row) =>
+      !row.ranked || row.low === null || row.high === null ? null : measures.turned(row.low, row.high, better));
+    const below = (sorted, limit) => {
+      let [from, to] = [0, sorted.length];
+      while (from < to) {
+        const middle = (from + to) >> 1;
+        if (sorted[middle] < limit) from = middle + 1; else to = middle;
+      }
+      return from;
+    };
+    const ends = (keep) => spans.filter((span, i) => span && keep(rows[i])).map((span) => span[1]).sort((a, b) => a - b);
+    const all = ends(() => true), floor = ends((row) => row.atFloor);
+    return spans.map((span, i) =>
+      span && 1 + below(all, span[0]) - (rows[i].atFloor ? below(floor, span[0]) : 0));
+  },
+
+  // The points that no other point beats in both time and value, fastest first.
+  front(points, better) {
+    const worth = (point) => measures.turned(point.value, point.value, better)[0];
+    const sorted = [...points].sort((a, b) => a.seconds - b.seconds || worth(a) - worth(b));
+    let best = Infinity;
+    return sorted.filter((point) => worth(point) < best && ((best = worth(point)), true));
+  },
+
+  // The NFE at which a curve first reaches q, read log-log between measured points: {nfe, bound} with bound "=",
+  // "<=" (the first point is good enough already) or ">" (no point is).
+  crossing(calls, values, q, better) {
+    const good = (value) => (better === "higher" ? value >= q : value <= q);
+    if (good(values[0])) return { nfe: calls[0], bound: "<=" };
+    for (let i = 1; i < values.length; i++) {
+      if (!good(values[i])) continue;
+      const f = Math.min(values[i - 1], values[i], q) > 0 ? Math.log : (value) => value;
+      const share = (f(q) - f(values[i - 1])) / (f(values[i]) - f(values[i - 1]));
+      return { nfe: Math.exp(Math.log(calls[i - 1]) + share * Math.log(calls[i] / calls[i - 1])), bound: "=" };
+    }
+    return { nfe: calls[calls.length - 1], bound: ">" };
+  },
+
+  // The NFE needed to reach q, and its interval: where the better and the worse ends of the cells' intervals cross.
+  reach(points, q, better) {
+    const sorted = [...points].sort((a, b) => a.NFE - b.NFE);
+    const calls = sorted.map((point) => point.NFE);
+    const at = (pick) => measures.crossing(calls, sorted.map(pick), q, better);
+    const flat = (point) => (better === "zero" ? Math.abs(point.value) : point.value);
+    if (sorted.some((point) => point.low === null || point.high === null)) return { at: at(flat), from: null, to: null };
+    const ends = (point) => measures.turned(point.low, point.high, better);
+    const sign = better === "higher" ? -1 : 1;
+    return { at: at(flat), from: at((p) => sign * ends(p)[0]), to: at((p) => sign * ends(p)[1]) };
+  },
+};

@@ -1,0 +1,258 @@
+"""`sigbench check` as a user meets it: a baseline of their own sampler, and what happens when that sampler changes."""
+
+import json
+import subprocess
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+from commandline import Command, Outcome
+
+from sigbench.experiments import gate_plan, gate_tree
+from sigbench.experiments.gate_plan import DefaultCurves
+
+SAMPLER = '''
+"""A user's sampler."""
+from sigbench.sampler import Sampler
+
+
+class Mine(Sampler):
+    """Euler–Maruyama; TAIL is what a change adds to it."""
+
+    name, citation, family = "mine", "this file", "sde"
+
+    def walk(self, problem, x, grid, brownian):
+        for index, step in enumerate(grid):
+            w = brownian.signature(step).increment
+            x = x + step.h * problem.drift(step.start, x) + problem.diffusion(step.start, x) * w
+            TAIL
+            yield x
+'''
+MINE = "mine.py:Mine"
+SMALL = DefaultCurves(
+    samplers=("ddim", MINE), steps=(5, 10), samples=2000, repeats=8, margins=(("w1", "relative", 0.1),)
+)
+# The last increment counts 40 % more than it should, which takes W1 at 5 and at 10 steps up by 20 to 40 %.
+NOISIER = "x = x + (0.4 * problem.diffusion(step.start, x) * w if index + 1 == grid.steps else 0)"
+
+
+@pytest.fixture
+def project(sigbench: Command, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[[str], None]:
+    """A Git tree with a user's sampler, committed anew with what is added to it."""
+    monkeypatch.setattr(gate_plan, "DEFAULT_PLAN", {"gmm": SMALL})
+    monkeypatch.setattr(gate_tree, "package_folder", lambda: tmp_path)
+    git(tmp_path, "init", "-q")
+
+    def write(tail: str) -> None:
+        (tmp_path / "mine.py").write_text(SAMPLER.replace("TAIL is", "it is").replace("TAIL", tail))
+        git(tmp_path, "add", "mine.py")
+        git(tmp_path, "commit", "-q", "--allow-empty", "-m", "a change")
+
+    write("pass")
+    return write
+
+
+def git(root: Path, *arguments: str) -> None:
+    who = ("-c", "user.name=someone", "-c", "user.email=someone@example.org")
+    subprocess.run(["git", "-C", str(root), *who, *arguments], check=True)
+
+
+def updated(sigbench: Command, *arguments: str) -> Outcome:
+    done = sigbench("check", "--update", "--baseline", "baseline.json", *arguments)
+    assert done.code == 0, done.err
+    return done
+
+
+def checked(sigbench: Command, *arguments: str) -> Outcome:
+    return sigbench("check", "--baseline", "baseline.json", *arguments)
+
+
+def run_line(done: Outcome) -> dict[str, Any]:
+    return done.records()[-1]
+
+
+def test_the_same_code_passes_with_the_same_bits(sigbench: Command, project: Any, tmp_path: Path) -> None:
+    assert updated(sigbench).out == ""
+    done = checked(sigbench, "--summary", "check.md", "--plot", "check.svg")
+    assert done.code == 0
+    assert "Pass: every point is the same" in done.out
+    assert done.out.count("identical") == 2
+    assert max(len(line) for line in done.out.splitlines()) <= 80
+    summary = (tmp_path / "check.md").read_text()
+    assert summary.startswith("## sigbench check: equivalent\n")
+    assert f"| gmm | {MINE} | 2 | identical |" in summary
+    assert "ddim · 5 steps · w1" in (tmp_path / "check.svg").read_text()
+
+
+def test_json_lines_and_nothing_else(sigbench: Command, project: Any) -> None:
+    updated(sigbench)
+    lines = checked(sigbench, "--json").records()
+    assert [line["kind"] for line in lines] == ["point"] * 4 + ["curve"] * 2 + ["run"]
+    assert {line["schema"] for line in lines} == {1}
+    assert (lines[-1]["verdict"], lines[-1]["exit_code"]) == ("equivalent", 0)
+    assert all(line["metrics"]["w1"]["identical"] for line in lines[:4])
+
+
+def test_a_degraded_sampler_is_caught(sigbench: Command, project: Any, tmp_path: Path) -> None:
+    """20 % and more of W1, on the way that a user would go; the other sampler stays as it was."""
+    updated(sigbench)
+    project(NOISIER)
+    done = checked(sigbench, "--summary", "check.md", "--plot", "check.png")
+    assert done.code == 1
+    assert "Regressed: at least one curve is worse" in done.out
+    assert max(len(line) for line in done.out.splitlines()) <= 80
+    assert "### What moved" in (tmp_path / "check.md").read_text()
+    assert (tmp_path / "check.png").read_bytes().startswith(b"\x89PNG")
+    lines = checked(sigbench, "--json").records()
+    verdicts = {(line["sampler"], line["steps"]): line for line in lines if line["kind"] == "point"}
+    assert {verdicts["ddim", steps]["verdict"] for steps in (5, 10)} == {"equivalent"}
+    changes = [verdicts[MINE, steps]["metrics"]["w1"]["change"] for steps in (5, 10)]
+    assert all(0.1 < change < 0.6 for change in changes)
+    assert "regressed" in {verdicts[MINE, steps]["verdict"] for steps in (5, 10)}
+
+
+@pytest.mark.parametrize(
+    ("tail", "words"),
+    [
+        ("x = x / 0 * 0", "diverged: 2000 of 2000 samples are not finite"),
+        ("raise RuntimeError('no luck today')", "failed: RuntimeError: no luck today (mine.py, line"),
+        ("x = x if index + 1 < grid.steps else x.double()", "yielded shape (2000, 1) in torch.float64"),
+        ("problem.drift(step.start, x)", "makes 10 network calls a sample, 5 before"),
+    ],
+)
+def test_failures_and_dearer_samplers_never_pass(sigbench: Command, project: Any, tail: str, words: str) -> None:
+    updated(sigbench, "--sampler", MINE)
+    project(tail)
+    done = checked(sigbench)
+    assert done.code == 1
+    assert words in " ".join(done.out.split())
+    assert max(len(line) for line in done.out.splitlines()) <= 80
+
+
+def test_garbage_at_once_is_a_regression(sigbench: Command, project: Any, tmp_path: Path) -> None:
+    """Yields what it was given, and makes no network call at all."""
+    updated(sigbench, "--sampler", MINE)
+    code = (tmp_path / "mine.py").read_text()
+    (tmp_path / "mine.py").write_text(code[: code.index("            w =")] + "            yield x\n")
+    done = checked(sigbench, "--json")
+    assert done.code == 1
+    assert {line["verdict"] for line in done.records() if line["kind"] == "point"} == {"regressed"}
+
+
+def test_a_sampler_that_is_gone(sigbench: Command, project: Any, tmp_path: Path) -> None:
+    updated(sigbench)
+    (tmp_path / "mine.py").unlink()
+    done = checked(sigbench)
+    assert done.code == 2
+    assert done.sentence() == "there is no file 'mine.py'."
+
+
+def test_another_seed_is_inconclusive(sigbench: Command, project: Any, tmp_path: Path) -> None:
+    """Other noise makes other values, which few repeats cannot tell from a change."""
+    updated(sigbench, "--sampler", MINE)
+    edit(tmp_path, lambda found: found["tasks"]["gmm"].update(seed=1))
+    done = checked(sigbench)
+    assert done.code == 3
+    assert "Inconclusive: some points are neither" in done.out
+
+
+def edit(folder: Path, change: Callable[[Any], object]) -> None:
+    file = folder / "baseline.json"
+    found = json.loads(file.read_text())
+    change(found)
+    file.write_text(json.dumps(found))
+
+
+def test_an_empty_baseline_and_a_filter_that_leaves_nothing(sigbench: Command, project: Any, tmp_path: Path) -> None:
+    updated(sigbench, "--sampler", "ddim")
+    nothing = checked(sigbench, "--sampler", "heun")
+    assert nothing.code == 4
+    assert "it holds ddim on gmm" in nothing.sentence()
+    assert checked(sigbench, "--task", "gmm2d").code == 4
+    edit(tmp_path, lambda found: found["curves"].clear())
+    empty = checked(sigbench)
+    assert empty.code == 4
+    assert empty.sentence() == "nothing was measured: the baseline baseline.json holds no points at all."
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        (("--task", "gmn"), "unknown task 'gmn': did you mean 'gmm'"),
+        (("--sampler", "ddin"), "unknown sampler 'ddin': did you mean 'ddim'"),
+        (("--plot", "chart.jpg"), "saved as .png or .svg"),
+        (("--plot", "nowhere/chart.png"), "there is no folder nowhere"),
+        (("--summary", "nowhere/check.md"), "there is no folder nowhere for the summary"),
+        (("--baseline", "none.json"), "there is no baseline none.json"),
+    ],
+)
+def test_bad_input(sigbench: Command, project: Any, tmp_path: Path, arguments: tuple[str, ...], words: str) -> None:
+    updated(sigbench, "--sampler", "ddim")
+    done = checked(sigbench, *arguments)
+    assert words in done.sentence()
+    assert done.code == 2
+
+
+@pytest.mark.parametrize(
+    ("change", "words"),
+    [
+        (lambda found: found["tasks"]["gmm"].update(version=7), "version 7 of the task 'gmm', and this is version 1"),
+        (lambda found: found["tasks"]["gmm"].update(repeats=9), "8 values for ddim on gmm at 5 steps, and asks for 9"),
+        (lambda found: found["curves"][0]["points"][0].update(values={}), "holds no values for ddim on gmm at 5 steps"),
+        (
+            lambda found: found["tasks"]["gmm"]["margins"].update(w3={"scale": "relative", "margin": 0.1}),
+            "unknown metric of the task 'gmm' 'w3': did you mean 'w2' or 'w1'",
+        ),
+        (lambda found: found["tasks"]["gmm"].update(grid="quadratik"), "did you mean 'quadratic'"),
+        (lambda found: found.update(schema=9), "has schema 9"),
+        (lambda found: found["curves"][0].update(sampler="ddin"), "unknown sampler 'ddin': did you mean 'ddim'"),
+    ],
+)  # fmt: skip
+def test_a_baseline_that_cannot_be_checked(
+    sigbench: Command, project: Any, tmp_path: Path, change: Callable[[Any], object], words: str
+) -> None:
+    updated(sigbench, "--sampler", "ddim")
+    edit(tmp_path, change)
+    done = checked(sigbench)
+    assert words in done.sentence()
+    assert done.code == 2
+
+
+def test_update_wants_a_clean_tree(sigbench: Command, project: Any, tmp_path: Path) -> None:
+    (tmp_path / "mine.py").write_text("changed")
+    done = sigbench("check", "--update", "--baseline", "baseline.json")
+    assert done.code == 2
+    assert "is not clean (mine.py): commit first" in done.sentence()
+    assert not (tmp_path / "baseline.json").exists()
+
+
+def test_update_shows_the_difference_and_keeps_the_rest(sigbench: Command, project: Any, tmp_path: Path) -> None:
+    updated(sigbench)
+    first = json.loads((tmp_path / "baseline.json").read_text())
+    project(NOISIER)
+    done = updated(sigbench, "--sampler", MINE)
+    assert "regressed" in done.out
+    second = json.loads((tmp_path / "baseline.json").read_text())
+    assert second["curves"][0] == first["curves"][0]
+    assert second["curves"][1]["git"] != first["curves"][1]["git"]
+    assert checked(sigbench, "--sampler", MINE).code == 0
+
+
+def test_update_writes_no_failures(sigbench: Command, project: Any, tmp_path: Path) -> None:
+    updated(sigbench)
+    before = (tmp_path / "baseline.json").read_bytes()
+    project("x = x / 0 * 0")
+    done = sigbench("check", "--update", "--baseline", "baseline.json")
+    assert done.code == 1
+    assert "No baseline was written" in done.sentence()
+    assert (tmp_path / "baseline.json").read_bytes() == before
+
+
+def test_times_of_another_machine_are_not_compared(sigbench: Command, project: Any, tmp_path: Path) -> None:
+    updated(sigbench, "--sampler", "ddim")
+    edit(tmp_path, lambda found: found["curves"][0]["machine"].update(device_name="elsewhere"))
+    done = checked(sigbench)
+    assert done.code == 0
+    assert "not compared" in done.out
+    assert "Time is not compared: the baseline is of another machine" in " ".join(done.out.split())

@@ -1,0 +1,198 @@
+"""`sigbench leaderboard`: what it prints, what it writes, and what it says of records that are not sound."""
+
+import json
+import shutil
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+from commandline import SMALL, Command
+from rich.cells import cell_len
+
+COMMITTED = Path(__file__).parents[2] / "leaderboard"
+RECORDS = ("--records", COMMITTED / "gmm.jsonl", "--records", COMMITTED / "mnist.jsonl")
+SHOW = ("leaderboard", "show", "--task", "gmm", *RECORDS)
+
+
+@pytest.fixture
+def board(sigbench: Command, tmp_path: Path) -> Path:
+    """A board's folder with a line of a record that was made here."""
+    folder = tmp_path / "leaderboard"
+    folder.mkdir()
+    done = sigbench(
+        "run", "--task", "gmm", "--sampler", "ddim,heun", "--steps", "3", *SMALL, "--repeats", "3", "--json"
+    )
+    (folder / "some.jsonl").write_text(done.out)
+    return folder
+
+
+def test_show_fits_80_columns_and_ranks_ties_as_ties(sigbench: Command) -> None:
+    done = sigbench(*SHOW)
+    assert done.code == 0
+    assert max(cell_len(line) for line in done.out.splitlines()) <= 80
+    assert "\x1b" not in done.out
+    first = next(line for line in done.out.splitlines() if "sigdeg" in line)
+    assert first.split("│")[0].strip() == "=1"
+    assert "floor of w1 0.0033 [0.0029, 0.0040]" in done.out
+
+
+@pytest.mark.parametrize("columns", ["60", "80", "200"])
+def test_show_of_all_grids_keeps_its_width(sigbench: Command, monkeypatch: pytest.MonkeyPatch, columns: str) -> None:
+    monkeypatch.setenv("COLUMNS", columns)
+    done = sigbench(
+        "leaderboard", "show", "--task", "mnist", "--records", COMMITTED / "mnist-grids.jsonl", "--grid", "all"
+    )
+    assert done.code == 0
+    assert max(cell_len(line) for line in done.out.splitlines()) <= int(columns)
+
+
+def test_show_as_json_is_one_object_a_row_best_first(sigbench: Command) -> None:
+    done = sigbench(*SHOW, "--json", "--steps", "5,10")
+    rows = done.records()
+    assert [row["rank"] for row in rows] == sorted(row["rank"] for row in rows)
+    assert {row["steps"] for row in rows} == {5, 10}
+    assert (rows[0]["sampler"], rows[0]["metric"], rows[0]["standing"]) == ("sigdeg", "w1", "measured")
+    assert rows[0].keys() >= {"value", "low", "high", "floor", "nfe", "key", "grid", "status"}
+
+
+def test_show_takes_a_metric_a_budget_and_a_board(sigbench: Command) -> None:
+    rows = sigbench(
+        "leaderboard",
+        "show",
+        "--task",
+        "mnist",
+        *RECORDS,
+        "--metric",
+        "is",
+        "--nfe",
+        "10",
+        "--samples",
+        "10000",
+        "--json",
+    ).records()
+    assert {(row["metric"], row["samples"]) for row in rows} == {("is", 10000)}
+    assert max(row["nfe"] for row in rows) <= 10
+
+
+@pytest.mark.parametrize(
+    ("arguments", "told"),
+    [
+        (("--task", "gmn"), "unknown task among the records 'gmn': did you mean 'gmm'"),
+        (("--task", "gmm", "--metric", "w3"), "unknown metric of gmm 'w3': did you mean 'w2' or 'w1'"),
+        (("--task", "gmm", "--grid", "unifrm"), "unknown grid among the records 'unifrm'"),
+        (("--task", "gmm", "--samples", "7"), "there are 100000 samples, seed 0"),
+        (("--task", "gmm", "--steps", "999"), "no cell of gmm fits"),
+        (("--task", "gmm", "--steps", "x"), "--steps"),
+        (("--task", "gmm", "--nfe", "0"), "--nfe must be at least 1, got 0"),
+        (("--task", "gmm", "--records", "nowhere"), "there are no records at nowhere"),
+        (("--task", "gmm", "--folder", "nowhere"), "there is no folder nowhere"),
+    ],
+)
+def test_bad_input_is_one_sentence(sigbench: Command, arguments: tuple[str, ...], told: str) -> None:
+    records = () if {"--records", "--folder"} & set(arguments) else RECORDS
+    done = sigbench("leaderboard", "show", *arguments, *records)
+    assert done.code == 2
+    assert told in done.sentence()
+
+
+def test_records_that_are_not_sound_are_named_and_counted(sigbench: Command, board: Path) -> None:
+    lines = (board / "some.jsonl").read_text().splitlines()
+    edited = json.loads(lines[0])
+    edited["metrics"]["w1"]["high"] *= 2
+    foreign = {**json.loads(lines[0]), "schema": 7}
+    wrong = [lines[0], lines[1], json.dumps(edited), json.dumps(foreign), lines[1][:100], lines[0]]
+    (board / "some.jsonl").write_text("\n".join(wrong) + "\n")
+    done = sigbench("leaderboard", "show", "--task", "gmm", "--json")
+    assert done.code == 0
+    assert len(done.records()) == 2
+    for line, reason in ((3, "digest"), (4, "schema 7"), (5, "not JSON"), (6, "duplicate")):
+        assert any(f"some.jsonl, line {line}" in told and reason in told for told in done.err.splitlines()), line
+    assert "4 records were skipped: 2 damaged, 1 foreign, 1 duplicate" in done.err
+
+
+def test_build_writes_the_page_and_the_table(sigbench: Command, board: Path) -> None:
+    shutil.copy(COMMITTED / "claims.toml", board)
+    done = sigbench("leaderboard", "build")
+    assert done.code == 0
+    assert "2 cells of 1 tasks" in done.out
+    text = (board / "index.html").read_text()
+    assert "vegaEmbed" in text
+    assert "Not measured yet" in text
+    table = (board / "README.md").read_text()
+    assert "| ddim | 3 | 3 |" in table
+    sigbench("leaderboard", "build")
+    assert (board / "index.html").read_text() == text
+
+
+def test_build_refuses_another_ending(sigbench: Command, board: Path) -> None:
+    done = sigbench("leaderboard", "build", "--out", "page.pdf")
+    assert done.code == 2
+    assert "'page.pdf'" in done.err
+
+
+def alter(board: Path, edit: Callable[[dict[str, Any]], object]) -> str:
+    """Hands in the board's first record as `edit` leaves it, without a digest; returns its key."""
+    record = json.loads((board / "some.jsonl").read_text().splitlines()[0])
+    del record["digest"]
+    edit(record)
+    (board.parent / "theirs.json").write_text(json.dumps(record))
+    key: str = record["key"]
+    return key
+
+
+def standing(sigbench: Command, key: str) -> str:
+    rows = sigbench("leaderboard", "show", "--task", "gmm", "--json").records()
+    return next(row["standing"] for row in reversed(rows) if row["key"] == key)
+
+
+def test_a_reported_record_is_reproduced(sigbench: Command, board: Path) -> None:
+    key = alter(board, lambda record: None)
+    (board / "some.jsonl").write_text("".join((board / "some.jsonl").read_text().splitlines(keepends=True)[1:]))
+    done = sigbench("leaderboard", "add", "theirs.json")
+    assert (done.code, key in done.out) == (0, True)
+    assert standing(sigbench, key) == "reported"
+    done = sigbench("leaderboard", "verify", key[:8])
+    assert done.code == 0, done.err
+    assert "reproduced" in done.out
+    assert standing(sigbench, key) == "reproduced"
+
+
+def test_a_record_that_is_too_good_differs(sigbench: Command, board: Path) -> None:
+    def better(record: dict[str, Any]) -> None:
+        for m in record["metrics"].values():
+            m.update(value=m["value"] / 50, low=0.0, high=m["floor_high"], at_floor=True)
+        record["metrics"] = {"w1": record["metrics"]["w1"]}
+
+    key = alter(board, better)
+    assert sigbench("leaderboard", "add", "theirs.json").code == 0
+    done = sigbench("leaderboard", "verify", key)
+    assert done.code == 1
+    assert "standard errors" in done.out
+    rows = sigbench("leaderboard", "show", "--task", "gmm", "--json").records()
+    assert {row["standing"]: row["rank"] is None for row in rows if row["key"] == key} == {
+        "measured": False, "differs": True
+    }  # fmt: skip
+
+
+def test_what_cannot_be_taken_is_named(sigbench: Command, board: Path) -> None:
+    (board.parent / "bad.jsonl").write_text('{"schema": 2}\nnonsense\n')
+    done = sigbench("leaderboard", "add", "bad.jsonl")
+    assert done.code == 2
+    assert "bad.jsonl, line 1" in done.err
+    assert "bad.jsonl, line 2" in done.err
+    assert sigbench("leaderboard", "add", "none.jsonl").code == 2
+    assert sigbench("leaderboard", "verify", "abc").code == 2
+
+
+def test_show_loads_neither_torch_nor_scipy() -> None:
+    code = (
+        "import sys; from sigbench.cli.app import main\n"
+        f"sys.argv = 'sigbench leaderboard show --task gmm --records'.split() + [{str(COMMITTED / 'gmm.jsonl')!r}]\n"
+        "try: main()\nexcept SystemExit: pass\n"
+        "print({'torch', 'scipy', 'numpy', 'altair'} & set(sys.modules), file=sys.stderr)"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
+    assert done.stderr.splitlines()[-1] == "set()"

@@ -1,0 +1,319 @@
+"""The page in a real browser, from disk, without a network. Screenshots go to $SIGBENCH_SCREENSHOTS, if it is set."""
+
+import os
+import shutil
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from made_records import made, metric
+
+from sigbench.leaderboard.board import Entry, boards, ranks
+from sigbench.leaderboard.claims import answers, read_claims
+from sigbench.leaderboard.page import build_page, find_pictures
+from sigbench.records.reading import read_records
+
+sync_api = pytest.importorskip("playwright.sync_api", reason="browser: playwright is not installed")
+CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser")
+pytestmark = pytest.mark.skipif(
+    CHROMIUM is None, reason="browser: there is no chromium here (apt-get install chromium)"
+)
+
+COMMITTED = Path(__file__).parents[2] / "leaderboard"
+EVIL = '<img src=x onerror="window.ran=1"><script>window.ran=1</script></script><svg onload=window.ran=1>'
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Any]:
+    with sync_api.sync_playwright() as playwright:
+        running = playwright.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox"])
+        yield running
+        running.close()
+
+
+@pytest.fixture(scope="module")
+def shots(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = Path(os.environ.get("SIGBENCH_SCREENSHOTS") or tmp_path_factory.mktemp("screenshots"))
+    folder.mkdir(parents=True, exist_ok=True)
+    return folder
+
+
+@pytest.fixture(scope="module")
+def committed(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The page of the committed records."""
+    names = ("gmm", "gmm2d", "mnist", "mnist-grids")
+    found = boards(Entry(r) for r in read_records([COMMITTED / f"{name}.jsonl" for name in names]).records)
+    html = build_page(
+        found, titles={"gmm": "A Gaussian mixture"}, claims=answers(read_claims(COMMITTED / "claims.toml"), found),
+        pictures=find_pictures(COMMITTED),
+    )  # fmt: skip
+    file = tmp_path_factory.mktemp("page") / "index.html"
+    file.write_text(html)
+    return file
+
+
+class Visit:
+    """A page that is open, with all that it said on the console and all that it asked for."""
+
+    def __init__(
+        self, browser: Any, file: Path, *, width: int = 1280, height: int = 900, scheme: str = "light"
+    ) -> None:
+        self.context = browser.new_context(viewport={"width": width, "height": height}, color_scheme=scheme)
+        self.page = self.context.new_page()
+        self.said: list[str] = []
+        self.asked: list[str] = []
+        self.page.on("console", lambda message: self.said.append(f"{message.type}: {message.text}"))
+        self.page.on("pageerror", lambda error: self.said.append(f"error: {error}"))
+        self.page.on("request", lambda request: self.asked.append(request.url))
+        self.page.goto(file.as_uri())
+        self.page.wait_for_selector("#quality svg")
+        self.page.wait_for_selector("#pareto svg")
+
+    def column(self, selector: str) -> list[str]:
+        """The texts of a column of the table."""
+        return [text.strip() for text in self.page.locator(f"#cells tr.row {selector}").all_inner_texts()]
+
+    def close(self) -> None:
+        """Leaves the page; it must have said nothing, and asked for nothing but itself."""
+        assert self.said == []
+        assert [url for url in self.asked if not url.startswith(("file:", "data:", "blob:"))] == []
+        assert len([url for url in self.asked if url.startswith("file:")]) == 1
+        self.context.close()
+
+
+def test_tabs_sort_filter_and_details(browser: Any, committed: Path, shots: Path) -> None:
+    visit = Visit(browser, committed)
+    page = visit.page
+    assert page.locator("nav [role=tab]").all_inner_texts() == ["gmm", "gmm2d", "mnist"]
+    assert page.locator("h1").inner_text() == "A Gaussian mixture"
+    page.screenshot(path=shots / "light.png", full_page=True)
+
+    values = visit.column("td:nth-child(6)")
+    page.click("#cells [data-sort=value]")
+    by_value = [float(text.split("[")[0]) for text in visit.column("td:nth-child(6)")]
+    assert by_value == sorted(by_value)
+    assert len(values) == len(by_value) == 22
+    page.click("#cells [data-sort=value]")
+    assert [float(text.split("[")[0]) for text in visit.column("td:nth-child(6)")] == by_value[::-1]
+    assert page.locator("#cells th[aria-sort=descending]").count() == 1
+
+    page.select_option("#budget", "10")
+    assert max(int(text) for text in visit.column("td:nth-child(5)")) <= 10
+    page.select_option("#budget", "")
+    page.select_option("#trained", "yes")
+    assert {text.split("\n")[0] for text in visit.column(".name")} == {"sigdeg"}
+    page.select_option("#trained", "")
+    page.click("#families button:has-text('ode')")
+    assert {text.split("\n")[0] for text in visit.column(".name")}.isdisjoint({"ddim", "heun"})
+    page.click("#families button:has-text('ode')")
+    page.fill("#find", "shark")
+    assert {text.split("\n")[0] for text in visit.column(".name")} == {"shark"}
+    page.fill("#find", "no such thing")
+    assert "No cell fits" in page.inner_text("#cells")
+    page.fill("#find", "")
+
+    page.locator("#cells tr.row:has-text('sigdeg') .name button").first.click()
+    detail = page.inner_text("#cells tr.detail")
+    for told in ("sigbench run --task gmm --sampler", "AMD EPYC", "torch 2.13.0", "SHA-256", "All metrics"):
+        assert told in detail
+    page.click("nav [role=tab]:has-text('mnist')")
+    assert page.url.endswith("#mnist")
+    assert page.locator("section.picture:visible img").count() == 1
+    assert page.evaluate("document.querySelector('section.picture:not([hidden]) img').naturalWidth") > 100
+    assert page.locator("section.claims:visible .claimed").count() >= 2
+    page.wait_for_selector("#quality svg")
+    page.screenshot(path=shots / "mnist.png", full_page=True)
+    visit.close()
+
+
+def test_ranks_of_the_page_are_those_of_the_terminal(browser: Any, committed: Path) -> None:
+    visit = Visit(browser, committed)
+    board = boards(Entry(r) for r in read_records([COMMITTED / "gmm.jsonl"]).records)["gmm"][0]
+    expected = {e.record["key"]: rank for e, rank in zip(board.entries, ranks(board, board.entries, "w1"), strict=True)}
+    rows = visit.page.locator("#cells tr.row")
+    keys = rows.evaluate_all("rows => rows.map(row => row.dataset.key)")
+    assert dict(zip(keys, [int(t.lstrip("=")) for t in visit.column(".rank")], strict=True)) == expected
+    visit.close()
+
+
+def test_the_legend_hides_a_sampler_on_both_charts(browser: Any, committed: Path) -> None:
+    visit = Visit(browser, committed)
+    page = visit.page
+    marks = "#{} svg .mark-symbol path"
+
+    def counts() -> list[int]:
+        return [page.locator(marks.format(chart)).count() for chart in ("quality", "pareto")]
+
+    full = counts()
+    assert full == [44, 44]  # a point that is seen, and a larger one that catches the pointer
+    page.click("#legend button:has-text('ddim')")
+    page.wait_for_function("document.querySelectorAll('#pareto svg .mark-symbol path').length === 38")
+    page.wait_for_function("document.querySelectorAll('#quality svg .mark-symbol path').length === 38")
+    assert page.locator("#legend button[aria-pressed=false]").count() == 1
+    page.click("#legend button:has-text('ddim')")
+    page.wait_for_function("document.querySelectorAll('#quality svg .mark-symbol path').length === 44")
+    visit.close()
+
+
+def test_hovering_tells_everything_about_a_cell(browser: Any, committed: Path, shots: Path) -> None:
+    visit = Visit(browser, committed)
+    page = visit.page
+    for chart in ("quality", "pareto"):
+        page.locator(f"#{chart}").scroll_into_view_if_needed()
+        page.locator(f"#{chart} svg .mark-symbol path").first.hover(force=True)
+        page.wait_for_selector("#vg-tooltip-element.visible")
+        told = page.inner_text("#vg-tooltip-element")
+        for name in ("sampler", "grid", "NFE", "value [95 %]", "floor [95 %]", "time a sample", "machine", "key"):
+            assert name in told, chart
+        assert "undefined" not in told
+        assert any(name in told for name in ("sigdeg", "teacher (euler-maruyama)", "ddim"))
+        assert "AMD EPYC, 2 threads, float32" in told
+        page.screenshot(path=shots / f"hover-{chart}.png")
+        page.mouse.move(5, 5)
+    visit.close()
+
+
+def test_the_floor_and_the_bands_are_drawn(browser: Any, committed: Path) -> None:
+    visit = Visit(browser, committed)
+    assert visit.page.locator("#quality svg .mark-area path").count() >= 7
+    assert "floor: exact draws of the truth" in visit.page.inner_text("#quality")
+    assert visit.page.locator("#pareto svg .mark-line path").count() == 1
+    visit.close()
+
+
+@pytest.mark.parametrize("width", [320, 390, 768])
+def test_a_narrow_screen_has_no_sideways_scrolling(browser: Any, committed: Path, shots: Path, width: int) -> None:
+    visit = Visit(browser, committed, width=width, height=844)
+    page = visit.page
+    for tab in ("gmm", "mnist"):
+        page.click(f"nav [role=tab]:has-text('{tab}') >> nth=0")
+        page.wait_for_selector("#quality svg")
+        assert page.evaluate("document.documentElement.scrollWidth") <= width
+        page.screenshot(path=shots / f"narrow-{width}-{tab}.png", full_page=True)
+    page.locator("#cells tr.row .name button").first.click()
+    assert page.evaluate("document.documentElement.scrollWidth") <= width
+    visit.close()
+
+
+def contrast(one: str, other: str) -> float:
+    """The contrast ratio of two CSS colours `rgb(r, g, b)` (WCAG 2)."""
+
+    def luminance(colour: str) -> float:
+        parts = np.array([float(part) for part in colour[colour.index("(") + 1 : -1].split(",")[:3]]) / 255
+        linear = np.where(parts <= 0.04045, parts / 12.92, ((parts + 0.055) / 1.055) ** 2.4)
+        return float(linear @ [0.2126, 0.7152, 0.0722])
+
+    light, dark = sorted((luminance(one), luminance(other)), reverse=True)
+    return (light + 0.05) / (dark + 0.05)
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_light_and_dark_are_readable(browser: Any, committed: Path, shots: Path, scheme: str) -> None:
+    visit = Visit(browser, committed, scheme=scheme)
+    page = visit.page
+    ground = page.evaluate("getComputedStyle(document.body).backgroundColor")
+    assert (contrast(ground, "rgb(0, 0, 0)") < 3) == (scheme == "dark")
+    for selector in ("h1", "p.muted", "a[href^=http]", "#cells .ends", ".tag.floor", ".tag.claimed"):
+        colour = page.evaluate(f"getComputedStyle(document.querySelector({selector!r})).color")
+        assert contrast(colour, ground) >= 4.5, selector
+    page.screenshot(path=shots / f"{scheme}.png", full_page=True)
+    page.click("#theme")
+    page.click("#theme")
+    assert contrast(page.evaluate("getComputedStyle(document.body).backgroundColor"), "rgb(0, 0, 0)") < 3
+    visit.close()
+
+
+def test_markup_in_records_is_shown_and_never_run(browser: Any, tmp_path: Path, shots: Path) -> None:
+    records = [
+        made(EVIL, 5, {EVIL: metric(0.2, 0.01, method=EVIL)}, grid=EVIL, note=EVIL, family=EVIL),
+        made(EVIL, 7, {EVIL: metric(0.1, 0.01, method=EVIL)}, grid=EVIL),
+        made("broken", 5, status="failed", error=EVIL, grid=EVIL),
+    ]
+    for record in records:
+        record["provenance"].update(device_name=EVIL, platform=EVIL, artifacts={EVIL: EVIL}, packages={EVIL: EVIL})
+    entries = [Entry(records[0], "reported", EVIL), Entry(records[1]), Entry(records[2])]
+    file = tmp_path / "evil.html"
+    file.write_text(build_page(boards(entries), titles={"gmm": EVIL}, claims={}, pictures=[]))
+    visit = Visit(browser, file)
+    page = visit.page
+    for row in range(3):
+        page.locator("#cells tr.row .name button").nth(row).click()
+    for told in (
+        page.inner_text("h1"),
+        page.inner_text("#cells"),
+        page.inner_text("#legend"),
+        page.inner_text("#reached"),
+    ):
+        assert "<img src=x" in told
+    page.locator("#quality svg .mark-symbol path").first.hover(force=True)
+    page.wait_for_selector("#vg-tooltip-element.visible")
+    assert "<img src=x" in page.inner_text("#vg-tooltip-element")
+    assert page.locator("img").count() == 0
+    assert page.evaluate("window.ran") is None
+    assert page.evaluate("document.documentElement.scrollWidth") <= 1280
+    assert "failed" in page.inner_text("#cells")
+    assert "reported" in page.inner_text("#cells")
+    page.screenshot(path=shots / "evil.png", full_page=True)
+    visit.close()
+
+
+def test_failed_cells_and_those_without_interval_are_shown_as_such(browser: Any, tmp_path: Path) -> None:
+    records = [
+        made("good", 5), made("lost", 5, status="diverged", error="7 of 9 samples are not finite."),
+        made("once", 5, {"w1": metric(0.2, None)}, repeats=1),
+    ]  # fmt: skip
+    file = tmp_path / "page.html"
+    file.write_text(build_page(boards(Entry(r) for r in records), titles={}, claims={}, pictures=[]))
+    visit = Visit(browser, file)
+    assert visit.column(".rank") == ["1", "–", "–"]
+    told = visit.page.inner_text("#cells")
+    assert "diverged" in told
+    assert "0.2000[?]" in told.replace("\n", "").replace(" ", "")
+    visit.page.click("#cells tr.row:has-text('lost') .name button")
+    assert "7 of 9 samples are not finite." in visit.page.inner_text("#cells tr.detail")
+    visit.close()
+
+
+def test_the_calls_for_a_quality_are_read_between_the_points(browser: Any, tmp_path: Path) -> None:
+    """W1 = 1/NFE within ± 20 %: a quality of 0.05 takes 20 calls, between 16 and 24."""
+    records = [made("a", n, {"w1": metric(1 / n, 0.2 / n)}) for n in (5, 10, 40)]
+    records += [made("b", 5, {"w1": metric(0.001, 0.0001)}), made("c", 5, {"w1": metric(9.0, 1.0)})]
+    file = tmp_path / "page.html"
+    file.write_text(build_page(boards(Entry(r) for r in records), titles={}, claims={}, pictures=[]))
+    visit = Visit(browser, file)
+    visit.page.fill("#reach", "0.05")
+    rows = [text.split() for text in visit.page.locator("#reached tbody tr").all_inner_texts()]
+    assert [row[0] for row in rows] == ["b", "a", "c"]
+    assert rows[0][2:] == ["≤", "5", "[≤", "5,", "≤", "5]"]
+    assert rows[1][2:] == ["20", "[16,", "24]"]
+    assert rows[2][2:] == [">", "5", "[>", "5,", ">", "5]"]
+    visit.page.fill("#reach", "0.0105")
+    assert visit.page.locator("#reach-note").is_visible()
+    visit.close()
+
+
+def test_the_front_joins_what_nothing_beats_in_time_and_quality(browser: Any, tmp_path: Path) -> None:
+    file = tmp_path / "page.html"
+    file.write_text(build_page(boards([Entry(made("a", 5)), Entry(made("b", 9))]), titles={}, claims={}, pictures=[]))
+    visit = Visit(browser, file)
+    points = [(1, 0.5), (2, 0.6), (3, 0.2), (3, 0.4), (4, 0.2), (5, 0.1)]
+    rows = [{"seconds": seconds, "value": value} for seconds, value in points]
+    front = visit.page.evaluate("rows => measures.front(rows, 'lower')", rows)
+    assert [(p["seconds"], p["value"]) for p in front] == [(1, 0.5), (3, 0.2), (5, 0.1)]
+    front = visit.page.evaluate("rows => measures.front(rows, 'higher')", rows)
+    assert [(p["seconds"], p["value"]) for p in front] == [(1, 0.5), (2, 0.6)]
+    visit.close()
+
+
+@pytest.mark.slow
+def test_a_board_of_many_cells_stays_usable(browser: Any, tmp_path: Path) -> None:
+    records = [made(f"s{i % 15}", 2 + i // 15, {"w1": metric(1 / (2 + i), 0.01 / (2 + i))}) for i in range(900)]
+    file = tmp_path / "page.html"
+    file.write_text(build_page(boards(Entry(r) for r in records), titles={}, claims={}, pictures=[]))
+    visit = Visit(browser, file)
+    assert visit.page.locator("#cells tr.row").count() == 150
+    visit.page.click("#more")
+    assert visit.page.locator("#cells tr.row").count() == 900
+    visit.close()

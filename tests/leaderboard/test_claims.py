@@ -1,0 +1,92 @@
+"""Claims stand beside what was measured, never in its place."""
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+from made_records import made, metric
+
+from sigbench.errors import BadInput
+from sigbench.leaderboard.board import Entry, boards
+from sigbench.leaderboard.claims import Answer, Claim, answers, read_claims
+from sigbench.records.record import Record
+
+COMMITTED = Path(__file__).parents[2] / "leaderboard" / "claims.toml"
+
+
+def answer(claim: dict[str, Any], *records: Record) -> Answer:
+    facts = {
+        "task": "gmm", "kind": "quality", "words": "it is as good", "source": "a paper", "url": "https://example.org",
+        "sampler": "sigdeg", "steps": 5, "against": "teacher", "against_steps": 300, "metrics": ("w1",), **claim,
+    }  # fmt: skip
+    found = answers([Claim(**facts)], boards(Entry(record) for record in records))  # type: ignore[arg-type]
+    (only,) = found["gmm"]
+    return only
+
+
+def student(value: float, half: float | None = 0.01, **changes: Any) -> Record:
+    return made("sigdeg", 5, {"w1": metric(value, half)}, family="student", **changes)
+
+
+def teacher(value: float, half: float | None = 0.01, **changes: Any) -> Record:
+    return made("teacher (euler-maruyama)", 300, {"w1": metric(value, half)}, **changes)
+
+
+@pytest.mark.parametrize(
+    ("own", "other", "verdict"),
+    [
+        ((0.10, 0.01), (0.11, 0.01), "Tied, the intervals overlap"),
+        ((0.10, 0.01), (0.20, 0.01), "Better beyond doubt"),
+        ((0.20, 0.01), (0.10, 0.01), "Worse beyond doubt"),
+        ((0.0095, 0.0001), (0.0105, 0.0001), "Tied, both at the floor"),
+        ((0.20, None), (0.10, 0.01), "Not decided (one repeat has no interval)"),
+    ],
+)
+def test_quality_is_decided_by_intervals(own: tuple, other: tuple, verdict: str) -> None:
+    found = answer({}, student(*own), teacher(*other))
+    assert found.verdict == verdict
+    assert f"{own[0]:.4f}" in found.answer
+    assert f"{other[0]:.4f}" in found.answer
+    assert "floor 0.0100" in found.answer
+
+
+def test_speed_is_the_ratio_of_times_with_its_ends() -> None:
+    found = answer({"kind": "speed"}, student(0.1, seconds=1e-3), teacher(0.1, seconds=0.08))
+    assert found.verdict == "80 (65.5–97.8) times faster"
+    assert "60 times fewer network calls (300 and 5)" in found.answer
+
+
+def test_times_of_different_machines_are_not_compared() -> None:
+    other = teacher(0.1, seconds=0.08)
+    other["provenance"]["device_name"] = "another"
+    found = answer({"kind": "speed"}, student(0.1), other)
+    assert found.verdict == "Only the calls can be compared"
+
+
+def test_what_is_missing_failed_or_only_reported_answers_nothing() -> None:
+    assert answer({}, student(0.1)).verdict == "Not measured yet"
+    assert answer({}, student(0.1), teacher(0.1, status="failed")).verdict == "Not measured yet"
+    reported = [Entry(student(0.1)), Entry(teacher(0.1), "reported")]
+    claim = Claim("gmm", "quality", "w", "s", "u", "sigdeg", 5, "teacher", 300, ("w1",))
+    assert answers([claim], boards(reported))["gmm"][0].verdict == "Not measured yet"
+
+
+def test_the_committed_claims_are_read_and_name_their_source() -> None:
+    claims = read_claims(COMMITTED)
+    assert {claim.task for claim in claims} >= {"gmm", "mnist"}
+    assert all("2508.16939" in claim.url for claim in claims)
+
+
+@pytest.mark.parametrize(
+    ("text", "told"),
+    [
+        ("[[claim]]\ntask = 'gmm'", "claim 1 of .* lacks"),
+        (COMMITTED.read_text().replace('kind = "speed"', 'kind = "fast"'), "'fast': valid are quality, speed"),
+        (COMMITTED.read_text().replace("remark =", "remrak ="), "unknown remrak"),
+        ("[[claim", "cannot be read"),
+    ],
+)
+def test_mistakes_in_the_file_are_named(tmp_path: Path, text: str, told: str) -> None:
+    (tmp_path / "claims.toml").write_text(text)
+    with pytest.raises(BadInput, match=told):
+        read_claims(tmp_path / "claims.toml")

@@ -1,0 +1,214 @@
+"""Reading records back: what is sound is kept, what is not is named with its file and line."""
+
+import json
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import msgspec
+import pytest
+
+from sigbench.errors import BadInput
+from sigbench.experiments.cell import Settings, plan_cells
+from sigbench.experiments.run import measure
+from sigbench.records.provenance import provenance
+from sigbench.records.reading import determinants_of, digest_of, parse_record, read_records
+from sigbench.records.record import Record, key_of, to_json
+from sigbench.records.store import Store
+
+COMMITTED = Path(__file__).parents[2] / "leaderboard"
+
+
+@pytest.fixture(scope="module")
+def records() -> list[Record]:
+    settings = Settings("gmm", samples=200, repeats=3, device="cpu")
+    return list(measure(plan_cells(settings, ["ddim", "heun", "euler-maruyama", "teacher"], [2, 3])))
+
+
+@pytest.fixture
+def store(tmp_path: Path, records: list[Record]) -> Path:
+    store = Store(tmp_path / "store")
+    for record in records:
+        store.write(record)
+    return store.folder
+
+
+def change(file: Path, edit: Callable[[dict[str, Any]], object]) -> None:
+    """Edits the record in a file as a hand would, key and digest left as they are."""
+    document = json.loads(file.read_text())
+    edit(document)
+    file.write_text(json.dumps(document, indent=1))
+
+
+def test_a_store_and_lines_hold_the_same_records(tmp_path: Path, store: Path, records: list[Record]) -> None:
+    lines = tmp_path / "all.jsonl"
+    lines.write_text("".join(to_json(record) + "\n" for record in records))
+    from_store, from_lines = read_records([store]), read_records([lines])
+    assert from_store.problems == from_lines.problems == []
+    assert sorted(from_store.records, key=lambda r: r["key"]) == sorted(records, key=lambda r: r["key"])
+    assert from_lines.records == records
+
+
+def test_a_task_keeps_its_records_and_all_tasks_are_told() -> None:
+    found = read_records([COMMITTED], "gmm2d")
+    assert {record["task"] for record in found.records} == {"gmm2d"}
+    assert found.tasks >= {"gmm", "gmm2d", "mnist"}
+
+
+def test_the_committed_records_are_sound() -> None:
+    found = read_records([COMMITTED])
+    assert [str(problem) for problem in found.problems if problem.kind != "duplicate"] == []
+    assert len(found.records) > 100
+    assert COMMITTED / "orders-gmm.jsonl" in found.others
+
+
+def test_the_determinants_in_a_record_give_its_key(records: list[Record]) -> None:
+    for record in records:
+        told = determinants_of(record)
+        assert told is not None
+        assert key_of(told) == record["key"]
+
+
+def test_conditions_are_among_the_determinants(records: list[Record]) -> None:
+    (cell,) = plan_cells(Settings("mnist", samples=100, repeats=1, label=3, guidance=1.0, device="cpu"), ["ddim"], [2])
+    record: Any = {
+        **records[0], "task": "mnist", "task_version": cell.task.version, "times": list(cell.grid.times),
+        "samples": 100, "repeats": 1, "conditions": dict(cell.task.conditions()), "asked": cell.asked(),
+        "provenance": provenance(cell.device, cell.network_dtype, cell.artifact_hashes()),
+    }  # fmt: skip
+    read_back = msgspec.json.decode(json.dumps(record), type=Record)
+    told = determinants_of(read_back)
+    assert told is not None
+    assert key_of(told) == cell.key
+
+
+def test_times_do_not_change_the_digest_and_numbers_do(records: list[Record]) -> None:
+    record = json.loads(to_json(records[0]))
+    record["timing"]["sample_s"]["value"] *= 2
+    record["provenance"]["date"] = "tomorrow"
+    assert digest_of(record) == records[0].get("digest")
+    record["metrics"]["w1"]["value"] *= 1.0000001
+    assert digest_of(record) != records[0].get("digest")
+
+
+EDITS: dict[str, tuple[Callable[[dict[str, Any]], object], str]] = {
+    "a wider interval": (lambda r: r["metrics"]["w1"].update(high=1.5 * r["metrics"]["w1"]["high"]), "digest"),
+    "another sampler": (lambda r: r.update(sampler="mine"), "digest"),
+    "another machine": (lambda r: r["provenance"].update(device_name="a faster one"), "digest"),
+    "a faster time": (lambda r: r["timing"]["sample_s"].update(value=1e-12), "contradict"),
+    "a value outside its interval": (lambda r: r["metrics"]["w1"].update(value=0.0), "contradict"),
+    "fewer steps": (lambda r: r.update(steps=1), "steps"),
+    "times that go back": (lambda r: r.update(times=sorted(r["times"], reverse=True)), "go back"),
+    "a status that does not fit": (lambda r: r.update(status="failed"), "metrics"),
+    "a status that is none": (lambda r: r.update(status="splendid"), "status"),
+    "text for a number": (lambda r: r["metrics"]["w1"].update(value="low"), "metrics"),
+    "a missing field": (lambda r: r.pop("grid"), "grid"),
+    "a missing schema": (lambda r: r.pop("schema"), "schema"),
+    "no metrics": (lambda r: r.update(metrics={}), "missing"),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("edit", EDITS)
+def test_a_hand_edited_record_is_named_and_left_out(store: Path, edit: str) -> None:
+    action, reason = EDITS[edit]
+    victim = sorted(store.iterdir())[2]
+    change(victim, action)
+    found = read_records([store])
+    (problem,) = found.problems
+    assert (problem.file, problem.line, problem.kind) == (victim, None, "damaged")
+    assert reason in problem.reason
+    assert len(found.records) == len(list(store.iterdir())) - 1
+
+
+@pytest.mark.parametrize("old", ["value", "steps"])
+def test_a_record_without_digest_is_still_checked_for_contradictions(store: Path, old: str) -> None:
+    """As are the records of versions that wrote none."""
+    victim = sorted(store.iterdir())[0]
+    change(victim, lambda r: (r.pop("digest"), r.pop("asked")))
+    assert read_records([store]).problems == []
+    change(victim, lambda r: r.update(steps=9) if old == "steps" else r["metrics"]["w1"].update(value=-1.0))
+    assert [problem.kind for problem in read_records([store]).problems] == ["damaged"]
+
+
+def test_every_cut_of_a_record_is_named(tmp_path: Path, records: list[Record]) -> None:
+    text = to_json(records[0])
+    for number, cut in enumerate(range(0, len(text), 97)):
+        (tmp_path / f"{number:03}.json").write_text(text[:cut])
+    found = read_records([tmp_path])
+    assert found.records == []
+    assert found.count("damaged") == len(range(0, len(text), 97))
+    assert all("JSON" in problem.reason for problem in found.problems)
+
+
+def test_a_line_that_is_cut_is_named_by_its_number(tmp_path: Path, records: list[Record]) -> None:
+    lines = [to_json(record) for record in records[:3]]
+    file = tmp_path / "some.jsonl"
+    file.write_text(f"{lines[0]}\n\n{lines[1][:200]}\n{lines[2]}\n")
+    found = read_records([file])
+    assert [(p.line, p.kind) for p in found.problems] == [(3, "damaged")]
+    assert found.records == [records[0], records[2]]
+    assert str(found.problems[0]).startswith(f"{file}, line 3: not JSON")
+
+
+@pytest.mark.parametrize("schema", [2, 0, "1", None, [1], True])
+def test_a_foreign_schema_is_named(store: Path, schema: Any) -> None:
+    change(sorted(store.iterdir())[0], lambda r: r.update(schema=schema))
+    (problem,) = read_records([store]).problems
+    assert problem.kind == "foreign"
+    assert "schema" in problem.reason
+
+
+@pytest.mark.parametrize("text", ["[1]", "3", '"x"', "null"])
+def test_json_that_is_no_object_is_foreign(tmp_path: Path, text: str) -> None:
+    (tmp_path / "a.json").write_text(text)
+    (problem,) = read_records([tmp_path]).problems
+    assert problem.kind == "foreign"
+
+
+@pytest.mark.parametrize("data", [b"\xff\xfe\x00", b"[" * 100_000, b'{"schema":1,"steps":1e999}', b"\x00" * 50])
+def test_bytes_that_are_no_json_are_damaged(tmp_path: Path, data: bytes) -> None:
+    (tmp_path / "a.json").write_bytes(data)
+    (problem,) = read_records([tmp_path]).problems
+    assert problem.kind == "damaged"
+
+
+def test_a_duplicate_is_named_with_the_first(tmp_path: Path, store: Path, records: list[Record]) -> None:
+    again = tmp_path / "again.jsonl"
+    again.write_text(to_json(records[0]) + "\n")
+    found = read_records([store, again])
+    (problem,) = found.problems
+    assert (problem.file, problem.line, problem.kind) == (again, 1, "duplicate")
+    assert str(store / f"{records[0]['key']}.json") in problem.reason
+    assert len(found.records) == len(records)
+
+
+def test_unfinished_files_are_passed_over(store: Path) -> None:
+    shutil.copy(sorted(store.iterdir())[0], store / ".writing-abc.json")
+    assert read_records([store]).problems == []
+
+
+def test_large_records_are_read_whole(tmp_path: Path, records: list[Record]) -> None:
+    (tmp_path / "a.json").write_text(to_json(records[0]) + " " * 200_000)
+    assert read_records([tmp_path]).records == [records[0]]
+
+
+def test_a_missing_path_is_bad_input(tmp_path: Path) -> None:
+    with pytest.raises(BadInput, match="nowhere"):
+        read_records([tmp_path / "nowhere"])
+
+
+def test_a_key_that_is_not_the_hash_is_refused(records: list[Record]) -> None:
+    record = json.loads(to_json(records[0]))
+    record["key"] = "0" * 20
+    record["digest"] = digest_of(record)
+    with pytest.raises(BadInput, match="key is not the hash"):
+        parse_record(json.dumps(record))
+
+
+def test_whole_numbers_in_the_place_of_floats_fit_their_digest(records: list[Record]) -> None:
+    """A plug-in's metric may return an int; read back by the schema it has become a float."""
+    record: Any = json.loads(to_json(records[0]))
+    record["metrics"]["w1"].update(value=3, low=2, high=4, at_floor=False)
+    record["digest"] = digest_of(record)
+    assert parse_record(json.dumps(record))["metrics"]["w1"]["value"] == 3.0

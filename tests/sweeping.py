@@ -1,0 +1,26 @@
+"""What the tests of sweeps share: small sweeps, and records without what may differ between two runs."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+MEASURED = {"sample_s", "samples_per_s", "efficiency", "peak_memory_mb"}
+
+
+def comparable(record: Any) -> dict[str, Any]:
+    """Returns the record without its time of day and what was measured of the machine: durations and memory."""
+    timing = None if record["timing"] is None else {k: v for k, v in record["timing"].items() if k not in MEASURED}
+    provenance = {k: v for k, v in record["provenance"].items() if k != "date"}
+    return {**record, "timing": timing, "provenance": provenance}
+
+
+def stored(folder: Path) -> dict[str, dict[str, Any]]:
+    """Returns the records of a store by key; every file that a reader would look at must be a whole one."""
+    found = {file.stem: json.loads(file.read_text()) for file in folder.glob("[!.]*")}
+    assert all(record["key"] == key for key, record in found.items())
+    return found
+
+
+def comparable_store(folder: Path) -> dict[str, dict[str, Any]]:
+    """Returns what two runs of a sweep must have in common."""
+    return {key: comparable(record) for key, record in stored(folder).items()}
