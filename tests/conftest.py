@@ -22,3 +22,4 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
             item.add_marker(skip_slow)
         if "cuda" in item.keywords and not torch.cuda.is_available():
             item.add_marker(skip_cuda)
+    items.sort(key=lambda item: "slow" not in item.keywords)  # so that no worker ends alone with the longest
