@@ -76,11 +76,11 @@ def _samplers() -> list[dict[str, Any]]:
 def _metrics() -> list[dict[str, Any]]:
     from sigbench.registry import make_task, task_names
 
-    rows: dict[str, dict[str, Any]] = {}
+    rows: dict[tuple[str, str], dict[str, Any]] = {}
     for task in task_names():
         for metric in make_task(task).metrics():
             row = rows.setdefault(
-                metric.name,
+                (metric.name, metric.method),
                 {"name": metric.name, "better": metric.better, "tasks": task, "method": metric.method},
             )
             if task not in row["tasks"].split(", "):

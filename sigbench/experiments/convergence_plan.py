@@ -124,6 +124,11 @@ def plan_study(settings: ConvergenceSettings) -> Study:
     problem = task.problem(device, dtype)
     if not isinstance(problem, SDEProblem):
         raise BadInput(f"the task {task.name!r} is no stochastic equation, so nothing there has an order.")
+    if not (hasattr(task.truth(), "mean") and hasattr(task.truth(), "covariance")):
+        raise BadInput(
+            f"the truth of the task {task.name!r} has no known mean and covariance, which place the test functions of "
+            "weak orders: measure orders on gmm, gmm2d, ou or gbm."
+        )
     problem.grid(_grid_name(settings), _level_steps(settings)[-1])
     chosen: dict[Group, list[str]] = {"sde": [], "ode": [], "student": []}
     left_out: list[LeftOut] = []

@@ -12,7 +12,7 @@ import torch
 
 import sigbench
 
-PACKAGES = ("torch", "numpy", "scipy", "pot", "torchsde", "torch-fidelity", "rich", "typer", "safetensors")
+PACKAGES = ("torch", "numpy", "scipy", "pot", "torchsde", "torch-fidelity", "rich", "typer", "safetensors", "pysiglib")
 
 
 def package_versions() -> dict[str, str | None]:

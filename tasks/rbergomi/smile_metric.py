@@ -80,6 +80,32 @@ class SmileError(_SmileMetric):
         return float(100 * np.sqrt(np.mean(there**2))) if len(there) else float("nan")
 
 
+class ForwardError(PathMetric):
+    """The mean of S at the last time less its true value 1: generated prices should be a martingale, as exact ones are.
+
+    Implied volatilities do not correct for it, so that it shifts calls up and puts down.
+    """
+
+    name, title, better = "forward", "E[S] − 1", "zero"
+    method = "mean of S at the last time, less 1"
+
+    def __call__(self, samples: PathSample, reference: Reference) -> float:
+        with np.errstate(over="ignore"):
+            return float(np.exp(samples.log_s[:, -1]).mean() - 1.0)
+
+
+class SpreadError(PathMetric):
+    """The variance of log S at the last time that is missing, as a share of an exact draw's; negative: too much."""
+
+    name, title, better = "lost-variance", "lost variance", "zero"
+    method = "1 − variance of log S at the last time over that of an exact draw of the same size"
+
+    def __call__(self, samples: PathSample, reference: Reference) -> float:
+        exact = self.exact_of(samples, reference)
+        with np.errstate(over="ignore", invalid="ignore"):
+            return float(1.0 - samples.log_s[:, -1].var() / exact.log_s[:, -1].var())
+
+
 class LostPrices(_SmileMetric):
     """How many of the generated prices have no implied volatility, and so do not enter the smile's error."""
 

@@ -14,7 +14,15 @@ from sigbench.sde.denoiser import Denoiser
 from sigbench.sde.problem import ReverseDiffusion
 from sigbench.sde.schedule import VPLinear
 from sigbench.task import Recipe, Task, Teacher
-from sigbench_tasks.rbergomi.smile_metric import LostPrices, SmileError, SmileRecipe, reference_smile, smile_rows
+from sigbench_tasks.rbergomi.smile_metric import (
+    ForwardError,
+    LostPrices,
+    SmileError,
+    SmileRecipe,
+    SpreadError,
+    reference_smile,
+    smile_rows,
+)
 from sigbench_tasks.rbergomi.teacher_training import TeacherRecipe
 from sigbench_tasks.rbergomi.truth import SHAPE, RoughBergomiTruth
 
@@ -53,7 +61,13 @@ class RBergomi(Task):
 
     def metrics(self) -> Sequence[Metric]:
         smile = reference_smile(ARTIFACTS / "smile")
-        return (*path_metrics(self.truth().model.hurst), SmileError(smile), LostPrices(smile))
+        return (
+            *path_metrics(self.truth().model.hurst),
+            SmileError(smile),
+            LostPrices(smile),
+            ForwardError(),
+            SpreadError(),
+        )
 
     def observe(self, samples: "torch.Tensor", labels: "torch.Tensor | None") -> PathSample:
         return self.truth().seen(self.to_data(samples.double()).cpu().numpy())

@@ -10,6 +10,7 @@ import time
 from pathlib import Path
 
 import pytest
+from commandline import Command
 
 from sigbench.cli import app
 
@@ -147,3 +148,10 @@ def test_ctrl_c_ends_the_workers_at_once() -> None:
     assert "interrupted: 0 samplers are finished" in err
     assert "Traceback" not in err
     assert not any(Path(f"/proc/{worker}").exists() for worker in workers)
+
+
+@pytest.mark.parametrize("task", ["mnist", "rbergomi"])
+def test_a_truth_without_known_moments_has_no_orders(sigbench: Command, task: str) -> None:
+    refused = sigbench("convergence", "--task", task, "--sampler", "euler-maruyama", "--paths", "400")
+    assert refused.code == 2
+    assert "has no known mean and covariance" in refused.sentence()
