@@ -105,9 +105,9 @@ def kill_at_random(folder: Path, kills: int, seed: int) -> Tally:
     while tally.kills < kills:
         before = contents(store)
         process = start(folder, store)
-        if chance.random() < 0.5:  # at any moment
+        if tally.kills % 2 == 0:  # at any moment
             time.sleep(chance.uniform(0.0, usual))
-        else:  # within the work itself, which the start would else keep from being hit
+        else:  # every other one within the work itself, which the start would else keep from being hit
             while process.poll() is None and len(contents(store)) == len(before):
                 time.sleep(0.002)
             time.sleep(chance.expovariate(10.0))
