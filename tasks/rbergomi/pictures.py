@@ -45,9 +45,11 @@ def paths_picture(
         _side_by_side(_heatmaps(own.cross_correlation, true.cross_correlation)),
         _side_by_side(last),
     ]
+    sizes = f"{len(samples):,} generated paths beside {len(exact):,} exact ones"
+    heading = alt.Title(title, subtitle=sizes, anchor="middle", fontSize=17, subtitleFontSize=13, offset=16)
     return (
         alt.vconcat(*rows, spacing=30)
-        .properties(title=alt.Title(title, anchor="middle", fontSize=17, offset=16))
+        .properties(title=heading)
         .configure_axis(labelFontSize=12, titleFontSize=13, titleFontWeight="normal")
         .configure_axisY(minExtent=32, maxExtent=32)
         .configure_legend(labelFontSize=12, titleFontSize=12, titleFontWeight="normal")

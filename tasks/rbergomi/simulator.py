@@ -94,7 +94,7 @@ class Simulator:
     ) -> None:
         if not 0 < horizon < math.inf:
             raise BadInput(f"the horizon must lie in (0, ∞), not {horizon}.")
-        if steps < 2:
+        if int(steps) != steps or steps < 2:
             raise BadInput(f"a grid takes at least 2 steps, not {steps}: a grid of one point has no path.")
         if method not in METHODS:
             raise unknown_name("method", method, METHODS)

@@ -180,9 +180,9 @@ def test_blocks_are_the_drivers(method: str) -> None:
 
 
 def test_bad_grids() -> None:
-    for steps in (1, 0, -3):
+    for steps in (1, 0, -3, 2.5):
         with pytest.raises(BadInput, match=f"at least 2 steps, not {steps}: a grid of one point has no path"):
-            Simulator(MODEL, 1.0, steps)
+            Simulator(MODEL, 1.0, steps)  # type: ignore[arg-type]
     for horizon in (0.0, -1.0, math.nan, math.inf):
         with pytest.raises(BadInput, match=rf"horizon must lie in \(0, ∞\), not {horizon}"):
             Simulator(MODEL, horizon, 10)
