@@ -114,6 +114,7 @@ def test_the_official_sweep_has_every_sampler_that_a_task_can_have(official: Swe
     cells = [cell for cell in official.cells if cell.task == task]
     assert {cell.settings.repeats for cell in cells} == {3}
     cannot = {"taylor15"} if task in ("mnist", "rbergomi") else set()
-    assert {cell.sampler for cell in cells} == {*sampler_names(), "teacher"} - cannot
-    steps = {cell.steps for cell in cells if cell.sampler == "ddim"}
+    names = [cell.sampler.partition("@")[0] for cell in cells]
+    assert set(names) == {*sampler_names(), "teacher"} - cannot
+    steps = {cell.steps for cell, name in zip(cells, names, strict=True) if name == "ddim"}
     assert {2, 5, 10, 20, 50} <= steps
