@@ -19,6 +19,12 @@ def mean_kernel(squared: Array, bandwidths: Sequence[float], *, off_diagonal: bo
     return (total - n) / (n * (n - 1)) if off_diagonal else total / (n * m)
 
 
+def squared_mmd(x: Array, y: Array, bandwidths: Sequence[float]) -> float:
+    """Returns the unbiased squared MMD between two samples (n, d) and (m, d) (Gretton et al. 2012, eq. 3)."""
+    within = (mean_kernel(cdist(z, z, "sqeuclidean"), bandwidths, off_diagonal=True) for z in (x, y))
+    return sum(within) - 2.0 * mean_kernel(cdist(x, y, "sqeuclidean"), bandwidths, off_diagonal=False)
+
+
 class MMD(Metric):
     """The squared maximum mean discrepancy, unbiased (Gretton et al. 2012, eq. 3), with frozen bandwidths.
 

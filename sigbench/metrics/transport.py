@@ -35,6 +35,11 @@ class W2(_WassersteinSorted):
     method = "root mean squared difference of sorted samples and exact quantiles"
 
 
+def sliced_w2(x: Array, y: Array, projections: int, seed: int) -> float:
+    """Returns the sliced W2 between two samples (n, d) over fixed random directions (Bonneel et al. 2015), by POT."""
+    return float(ot.sliced_wasserstein_distance(x, y, n_projections=projections, p=2, seed=seed))
+
+
 class SlicedW2(Metric):
     """The sliced second Wasserstein distance over fixed random directions (Bonneel et al. 2015), by POT."""
 
@@ -45,9 +50,7 @@ class SlicedW2(Metric):
         self.projections, self.seed = projections, seed
 
     def __call__(self, samples: Array, reference: Reference) -> float:
-        exact = reference.draw(len(samples))
-        distance = ot.sliced_wasserstein_distance(samples, exact, n_projections=self.projections, p=2, seed=self.seed)
-        return float(distance)
+        return sliced_w2(samples, reference.draw(len(samples)), self.projections, self.seed)
 
 
 class ExactW2(Metric):

@@ -1,5 +1,6 @@
 """Brownian drivers: what hands a sampler the partial signature of each step."""
 
+from collections.abc import Sequence
 from typing import Protocol
 
 from sigbench.errors import BadInput
@@ -86,3 +87,25 @@ class RecordingBrownian:
             raise ValueError("no step was walked since the signature was last taken")
         total, self._total = self._total, None
         return total
+
+
+class StoredBrownian:
+    """A path whose signatures over the steps of a grid were recorded, seen on any coarser grid of its times."""
+
+    def __init__(self, grid: Grid, signatures: Sequence[PartialSignature]) -> None:
+        if len(signatures) != grid.steps:
+            raise ValueError(f"{len(signatures)} signatures do not make the {grid.steps} steps of the grid")
+        self._grid, self._signatures = grid, tuple(signatures)
+
+    def signature(self, step: Step, order: int = 1) -> PartialSignature:
+        """Returns the signature over `step`; raises BadInput for other times, and above the recorded order."""
+        if order > self._signatures[0].order:
+            raise BadInput(f"this path was recorded up to order {self._signatures[0].order}, got {order}.")
+        try:
+            start, end = self._grid.index_of(step.start), self._grid.index_of(step.end)
+        except KeyError as error:
+            raise BadInput(f"the time {error.args[0]:g} is not on the grid of this path.") from None
+        total = self._signatures[start]
+        for later in self._signatures[start + 1 : end]:
+            total = total.then(later)
+        return total.truncated(order)

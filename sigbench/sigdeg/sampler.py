@@ -62,8 +62,13 @@ class SigDEG(Sampler):
                 f"this Sig-DEG student was distilled at guidance {given:g}, not {asked:g}: train one by "
                 f"`sigbench train --task {task.name} --guidance {asked:g}` and name its folder, sigdeg:artifact=FOLDER."
             )
+        assert isinstance(problem, ReverseDiffusion)
+        if (trained_for := manifest.config.get("schedule")) != problem.schedule.name:
+            raise BadInput(
+                f"the student in {folder} was distilled under the schedule {trained_for!r}, and the task "
+                f"{task.name!r} has {problem.schedule.name!r}."
+            )
         try:
-            assert isinstance(problem, ReverseDiffusion)
             generator = build_generator(manifest.config, problem.schedule)
             generator.load_state_dict(weights)
             self._trained = str(manifest.data["grid"]), tuple(map(int, manifest.data["steps"]))

@@ -216,6 +216,12 @@ class TestArtifacts:
         (copy / "manifest.json").write_text(json.dumps(manifest))
         assert "does not fit its manifest" in self.refused(sigbench)
 
+    def test_another_schedules_student(self, sigbench: Command, copy: Path) -> None:
+        manifest = json.loads((copy / "manifest.json").read_text())
+        manifest["config"]["schedule"] = "vp-cosine"
+        (copy / "manifest.json").write_text(json.dumps(manifest))
+        assert "under the schedule 'vp-cosine', and the task 'gmm' has 'vp-linear'" in self.refused(sigbench)
+
     def test_another_tasks_student(self, sigbench: Command, copy: Path) -> None:
         done = sigbench("run", "--task", "gmm2d", "--sampler", "sigdeg:artifact=copy", "--steps", "2")
         assert "is a sigdeg-student of gmm version 1, not a sigdeg-student of gmm2d" in done.sentence()

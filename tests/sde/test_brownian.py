@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from scipy import stats
 
 from sigbench.errors import BadInput
-from sigbench.sde.brownian import CoupledBrownian, FreshBrownian, RecordingBrownian
+from sigbench.sde.brownian import CoupledBrownian, FreshBrownian, RecordingBrownian, StoredBrownian
 from sigbench.sde.grid import Grid, Step, uniform_grid
 from sigbench.sde.noise import NoiseStream
 from sigbench.sde.signature import PartialSignature, moment_covariance
@@ -150,3 +150,25 @@ def test_recording_has_nothing_to_give_before_a_step() -> None:
     recording.take()
     with pytest.raises(ValueError, match="no step was walked"):
         recording.take()
+
+
+@PROPERTY
+@given(factor=st.integers(1, 4), order=st.integers(1, ORDER))
+def test_a_stored_path_is_the_recorded_one_on_every_coarser_grid(factor: int, order: int) -> None:
+    fine = COARSE.refine(factor)
+    fresh = FreshBrownian(stream(fine.steps), 3, 10, ORDER)
+    stored = StoredBrownian(fine, [fresh.signature(step, ORDER) for step in fine])
+    coupled = CoupledBrownian(stream(fine.steps), 3, 10, fine, ORDER)
+    for step in (*COARSE, *fine):
+        assert_close(stored.signature(step, order), coupled.signature(step, order))
+
+
+def test_a_stored_path_knows_its_times_and_its_order() -> None:
+    fresh = FreshBrownian(stream(COARSE.steps), 0, 2, ORDER)
+    stored = StoredBrownian(COARSE, [fresh.signature(step, 2) for step in COARSE])
+    with pytest.raises(BadInput, match=r"time 0\.2 is not on the grid"):
+        stored.signature(Step(0, 0.1, 0.2))
+    with pytest.raises(BadInput, match="recorded up to order 2, got 3"):
+        stored.signature(next(iter(COARSE)), 3)
+    with pytest.raises(ValueError, match="1 signatures do not make the 4 steps"):
+        StoredBrownian(COARSE, [fresh.signature(next(iter(COARSE)), 2)])

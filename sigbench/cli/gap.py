@@ -1,0 +1,177 @@
+"""`sigbench gap`: where along the path a sampler loses its teacher."""
+
+import json as json_module
+import sys
+from contextlib import nullcontext
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from sigbench.cli.parsing import split_ints, split_names
+from sigbench.cli.printing import TableConsole, say
+
+if TYPE_CHECKING:
+    from sigbench.experiments.gap import Gap
+    from sigbench.metrics.estimate import Interval
+
+
+def gap(
+    task: Annotated[str, typer.Option(help="A task with a teacher; see `sigbench list tasks`.")],
+    sampler: Annotated[
+        str, typer.Option(help="Samplers, separated by commas: NAME, NAME:option=value, NAME@STEPS, or FILE.py:CLASS.")
+    ] = "sigdeg",
+    steps: Annotated[str, typer.Option(help="Step counts, separated by commas (default: the task's).")] = "",
+    samples: Annotated[
+        int | None, typer.Option(help="Paths of the teacher in all (default: half of the task's samples).")
+    ] = None,
+    repeats: Annotated[int, typer.Option(help="Parts that the paths are cut into; intervals are their spread.")] = 5,
+    seed: Annotated[int, typer.Option(help="Seed of initial states and Brownian paths.")] = 0,
+    grid: Annotated[str | None, typer.Option(help="Time grid of all samplers (default: the task's).")] = None,
+    label: Annotated[
+        int | None, typer.Option(help="The class of every sample (default: drawn by their shares).")
+    ] = None,
+    guidance: Annotated[float, typer.Option(help="Classifier-free guidance, of teacher and sampler.")] = 0.0,
+    batch: Annotated[int | None, typer.Option(help="Paths walked at once (default: the task's).")] = None,
+    device: Annotated[str, typer.Option(help="auto, cpu or cuda.")] = "auto",
+    dtype: Annotated[str, typer.Option(help="float32, float64, or bfloat16 (networks only).")] = "float32",
+    plot: Annotated[Path | None, typer.Option(help="File (.png, .svg) for the chart over time.")] = None,
+    json: Annotated[bool, typer.Option("--json", help="Print one JSON object a sampler, and no table.")] = False,
+) -> None:
+    """Show where a sampler loses its teacher, on the same Brownian path from the same initial state.
+
+    At every coarse time: the error on the path and what of it one step makes from the teacher's own state; each
+    step's share in the error at the end; the distance of the laws, with its floor; and the ratio of variances. A
+    verdict names the step and the part that dominate.
+
+    \b
+    sigbench gap --task gmm --sampler sigdeg,euler-maruyama --steps 5,10 --plot gap.png
+    sigbench gap --task mnist --steps 5 --samples 1000 --dtype bfloat16
+    """
+    from sigbench.experiments.gap import measure_gaps
+    from sigbench.experiments.gap_plan import GapSettings, plan_gap
+    from sigbench.leaderboard.charts import check_picture
+
+    if plot is not None:
+        check_picture(plot)
+    plan = plan_gap(
+        GapSettings(
+            task=task, samplers=tuple(split_names(sampler)), steps=tuple(split_ints(steps, "--steps")),
+            samples=samples, repeats=repeats, seed=seed, grid=grid, batch=batch, device=device, dtype=dtype,
+            label=label, guidance=guidance,
+        )
+    )  # fmt: skip
+    gaps: list[Gap] = []
+    try:
+        with _Progress() if sys.stderr.isatty() else nullcontext() as bar:
+            for found in measure_gaps(plan, bar.step if bar is not None else lambda done, total: None):
+                gaps.append(found)
+                if found.status != "ok":
+                    say(f"{found.sampler} {found.status}: {found.error}")
+                if json:
+                    print(json_module.dumps(found.as_json(), separators=(",", ":")), flush=True)
+    except KeyboardInterrupt:
+        say(f"interrupted: {len(gaps)} samplers are finished.")
+        raise typer.Exit(3 if gaps else 4) from None
+    good = [found for found in gaps if found.status == "ok"]
+    if not json:
+        _print(good)
+    if plot is not None and good:
+        from sigbench.leaderboard.charts import save_chart
+        from sigbench.leaderboard.gap_chart import gap_chart
+
+        save_chart(gap_chart([found.as_json() for found in good]), plot)
+        say(f"the chart is in {plot}.")
+    raise typer.Exit(0 if len(good) == len(gaps) else 1 if good else 4)
+
+
+def _print(gaps: "list[Gap]") -> None:
+    console = TableConsole(highlight=False)
+    for index, found in enumerate(gaps):
+        teacher = found.facts["teacher"]
+        if index:
+            console.print()
+        console.print(
+            f"[bold]{found.task} · {found.sampler} · {len(found.steps)} steps[/bold] · grid {found.grid} · "
+            f"{found.facts['samples']:,} paths · seed {found.facts['seed']}"
+        )
+        console.print(f"teacher: {teacher['sampler']}, {teacher['steps']} steps, grid {teacher['grid']}", style="dim")
+        console.print()
+        console.print(_paths_table(found))
+        console.print()
+        console.print(_laws_table(found))
+        console.print()
+        if found.verdict is not None:
+            console.print(found.verdict.sentence)
+    if gaps:
+        console.print()
+        console.print("one step: from the teacher's own state. carried: of the squared error, what", style="dim")
+        console.print("earlier steps left. share: of the squared error at the end. ± 95 %.", style="dim")
+
+
+def _paths_table(found: "Gap") -> Any:
+    table = _table("step", "t", "RMSE", "one step", "carried", "share of the end")
+    for step in found.steps:
+        carried = step.accumulated.value / step.mean_square.value if step.mean_square.value else 0.0
+        share = f"{100 * step.share.value:.1f} ±{100 * _half(step.share):.1f} %"
+        table.add_row(
+            str(step.step), f"{step.t:.3f}", _with_half(step.rmse), _with_half(step.local_rmse),
+            f"{100 * carried:.0f} %", share,
+        )  # fmt: skip
+    return table
+
+
+def _laws_table(found: "Gap") -> Any:
+    distance = {"w1": "W1", "sliced-w2": "sliced W2"}[found.distance]
+    table = _table("step", distance, "floor", "above it", "MMD²", "variance", "one step")
+    for step in found.steps:
+        table.add_row(
+            str(step.step), f"{step.distance.value:.4g}", f"{step.distance_floor.value:.4g}",
+            f"{step.excess.value:+.2g} ±{_half(step.excess):.1g}", f"{step.mmd2.value:+.1e}",
+            f"{step.variance_ratio.value:.3f} ±{_half(step.variance_ratio):.3f}",
+            f"{step.local_variance_ratio.value:.3f}",
+        )  # fmt: skip
+    return table
+
+
+def _table(*columns: str) -> Any:
+    from rich.table import Table
+
+    table = Table(pad_edge=False, show_edge=False, header_style="bold", box=None, padding=(0, 2, 0, 0))
+    for column in columns:
+        table.add_column(column, justify="right", no_wrap=True)
+    return table
+
+
+def _half(interval: "Interval") -> float:
+    assert interval.low is not None and interval.high is not None
+    return 0.5 * (interval.high - interval.low)
+
+
+def _with_half(interval: "Interval") -> str:
+    return f"{interval.value:.3g} ±{_half(interval):.1g}"
+
+
+class _Progress:
+    """A bar over the teacher's steps, on stderr, gone when done."""
+
+    def __init__(self) -> None:
+        from rich.console import Console
+        from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
+
+        self._progress = Progress(
+            TextColumn("the teacher walks"), BarColumn(), TextColumn("{task.percentage:.0f} %"), TimeRemainingColumn(),
+            console=Console(stderr=True), transient=True, redirect_stdout=False,
+        )  # fmt: skip
+        self._bar = self._progress.add_task("", total=None)
+
+    def __enter__(self) -> "_Progress":
+        self._progress.start()
+        return self
+
+    def __exit__(self, *details: object) -> None:
+        self._progress.stop()
+
+    def step(self, done: int, total: int) -> None:
+        """Shows how many of its steps the teacher has taken, in all batches."""
+        self._progress.update(self._bar, completed=done, total=total)

@@ -1,0 +1,138 @@
+"""What a study of the gap is to measure: the teacher's walks, and the samplers whose coarse times lie on them."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from math import ceil
+
+import numpy as np
+
+from sigbench.errors import BadInput
+from sigbench.experiments.cell import Cell, Settings, plan_cells
+from sigbench.registry import make_task
+from sigbench.sde.grid import Grid
+
+MAX_STEPS = 64
+_GROUPS_A_REPEAT = 2
+_LEAST_GROUP = 8
+
+
+@dataclass(frozen=True, slots=True)
+class GapSettings:
+    """What is compared with the teacher. None means the task's default, for `samples` half of it.
+
+    `samples` is the number of the teacher's paths in all: they are cut into two groups for each of `repeats`.
+    """
+
+    task: str
+    samplers: tuple[str, ...]
+    steps: tuple[int, ...] = ()
+    samples: int | None = None
+    repeats: int = 5
+    seed: int = 0
+    grid: str | None = None
+    batch: int | None = None
+    device: str = "auto"
+    dtype: str = "float32"
+    label: int | None = None
+    guidance: float = 0.0
+
+
+@dataclass(frozen=True)
+class Coupling:
+    """A cell, and where its coarse times lie on the teacher's walk: `grid` holds the walk's own times."""
+
+    cell: Cell
+    grid: Grid
+    places: tuple[int, ...]
+
+
+@dataclass(frozen=True)
+class TeacherWalk:
+    """One walk of the teacher along `fine`, and everything that is coupled to it."""
+
+    fine: Grid
+    couplings: tuple[Coupling, ...]
+
+    @property
+    def read_at(self) -> tuple[int, ...]:
+        """The places on the fine grid at which any of the couplings looks at the teacher."""
+        return tuple(sorted({place for coupling in self.couplings for place in coupling.places}))
+
+    @property
+    def order(self) -> int:
+        """The signature order that has to be recorded."""
+        return max(1, *(coupling.cell.sampler.signature_order for coupling in self.couplings))
+
+
+@dataclass(frozen=True)
+class GapPlan:
+    """The teacher's cell and its walks; `group` paths of each are on one side of a comparison of laws."""
+
+    settings: GapSettings
+    teacher: Cell
+    walks: tuple[TeacherWalk, ...]
+    group: int
+
+    @property
+    def samples(self) -> int:
+        """The number of paths of each walk."""
+        return _GROUPS_A_REPEAT * self.settings.repeats * self.group
+
+
+def plan_gap(settings: GapSettings) -> GapPlan:
+    """Returns the plan, everything checked that can be before any sampling.
+
+    Raises BadInput for a task without a teacher, for more than 64 coarse steps (the split takes K²/2 steps), for
+    too few samples, and for whatever `plan_cells` refuses.
+    """
+    task = make_task(settings.task)
+    if task.teacher is None:
+        raise BadInput(f"the task {task.name!r} has no teacher: there is no gap to it.")
+    if settings.repeats < 2:
+        raise BadInput(f"--repeats must be at least 2, since intervals come from their spread, got {settings.repeats}.")
+    samples = task.default_samples // 2 if settings.samples is None else settings.samples
+    group = samples // (_GROUPS_A_REPEAT * settings.repeats)
+    if group < _LEAST_GROUP:
+        least = _LEAST_GROUP * _GROUPS_A_REPEAT * settings.repeats
+        raise BadInput(f"--samples must be at least {least} at {settings.repeats} repeats, got {samples}.")
+    common = Settings(
+        task=settings.task, samples=samples, repeats=settings.repeats, seed=settings.seed, grid=settings.grid,
+        batch=settings.batch, device=settings.device, dtype=settings.dtype, label=settings.label,
+        guidance=settings.guidance,
+    )  # fmt: skip
+    cells = plan_cells(common, settings.samplers, settings.steps)
+    if most := max((cell.grid.steps for cell in cells if cell.grid.steps > MAX_STEPS), default=None):
+        raise BadInput(f"the gap is split over at most {MAX_STEPS} steps, got {most}: it takes K²/2 of them.")
+    (teacher,) = plan_cells(replace(common, grid=None), ["teacher"], [])
+    return GapPlan(settings, teacher, tuple(_walks(teacher.grid, cells)), group)
+
+
+def _walks(own: Grid, cells: Sequence[Cell]) -> list[TeacherWalk]:
+    """One walk on the teacher's own grid for all whose times lie on it, and one on a refined grid for each other.
+
+    A refined grid has at least as many steps as the teacher's own, each coarse step cut into equal ones.
+    """
+    on_own: list[Coupling] = []
+    refined: dict[tuple[float, ...], list[Coupling]] = {}
+    for cell in cells:
+        places = _places_on(own, cell.grid)
+        if places is not None:
+            on_own.append(Coupling(cell, Grid(cell.grid.name, tuple(own.times[place] for place in places)), places))
+        else:
+            factor = ceil(own.steps / cell.grid.steps)
+            coupling = Coupling(cell, cell.grid, tuple(range(0, factor * cell.grid.steps + 1, factor)))
+            refined.setdefault(cell.grid.times, []).append(coupling)
+    walks = [TeacherWalk(own, tuple(on_own))] if on_own else []
+    for couplings in refined.values():
+        grid = couplings[0].grid
+        walks.append(TeacherWalk(grid.refine(ceil(own.steps / grid.steps)), tuple(couplings)))
+    return walks
+
+
+def _places_on(fine: Grid, coarse: Grid) -> tuple[int, ...] | None:
+    """The index of each coarse time on the fine grid, None where one is missing; rounding is forgiven."""
+    times = np.array(fine.times)
+    nearest = np.abs(times[None, :] - np.array(coarse.times)[:, None]).argmin(axis=1)
+    if not np.allclose(times[nearest], coarse.times, rtol=0, atol=1e-12 * times[-1]):
+        return None
+    return tuple(int(place) for place in nearest)
