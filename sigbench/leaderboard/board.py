@@ -156,19 +156,24 @@ def _newest(group: Sequence[Entry]) -> list[Entry]:
 
 def _common_metrics(entries: Sequence[Entry]) -> dict[str, MetricRecord]:
     """Each metric as most entries measure it, from the entry of most repeats."""
-    ways: dict[str, Counter[tuple[str, int]]] = {}
+    ways: dict[tuple[str, str, int], list[Any]] = {}  # (name, method, n): entries, most repeats, their metric
     for entry in entries:
+        counts = entry.standing == "measured"
+        repeats = entry.record["repeats"] if counts else 0
         for name, metric in entry.record["metrics"].items():
-            ways.setdefault(name, Counter())[metric["method"], metric["n"]] += entry.standing == "measured"
-    common = {name: ways[name].most_common(1)[0][0] for name in ways}
-    found: dict[str, tuple[int, MetricRecord]] = {}
-    for entry in entries:
-        repeats = entry.record["repeats"] if entry.standing == "measured" else 0
-        for name, metric in entry.record["metrics"].items():
-            fits = (metric["method"], metric["n"]) == common[name]
-            if fits and (name not in found or repeats > found[name][0]):
-                found[name] = repeats, metric
-    return {name: found[name][1] for name in ways}
+            key = (name, metric["method"], metric["n"])
+            way = ways.get(key)
+            if way is None:
+                ways[key] = [int(counts), repeats, metric]
+            else:
+                way[0] += counts
+                if repeats > way[1]:
+                    way[1:] = repeats, metric
+    common: dict[str, list[Any]] = {}
+    for (name, _, _), way in ways.items():
+        if name not in common or way[0] > common[name][0]:
+            common[name] = way
+    return {name: way[2] for name, way in common.items()}
 
 
 def _most_common(names: Iterable[str]) -> str:

@@ -137,12 +137,13 @@ def determinants_of(record: Record) -> dict[str, Any] | None:
 
 @contextmanager
 def _no_collector() -> Iterator[None]:
-    """Keeps the garbage collector from walking all records again and again while they are read."""
+    """Keeps the garbage collector from walking all records again and again, while they are read and later."""
     was_on = gc.isenabled()
     gc.disable()
     try:
         yield
     finally:
+        gc.freeze()  # records hold no circles, and so there is nothing among them for it to find
         if was_on:
             gc.enable()
 
@@ -307,6 +308,6 @@ def _intact(record: Record, data: bytes) -> bool:
 
 
 def _digest(document: Mapping[str, Any]) -> str:
-    sealed = [document.get(name) for name in _SEALED]
+    sealed = list(map(document.get, _SEALED))
     sealed += [item for item in document["provenance"].items() if item[0] != "date"]
     return hashlib.blake2b(_ENCODER.encode(sealed), digest_size=10).hexdigest()
