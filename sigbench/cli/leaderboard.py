@@ -113,12 +113,14 @@ def build(
 ) -> None:
     """Build the page, one file that works from disk without a network, and README.md beside it.
 
-    The board's folder may hold claims.toml, mnist-strip.png, rbergomi-smile.png (or .svg) and submitted/.
+    The board's folder may hold claims.toml, mnist-strip.png, rbergomi-smile.png (or .svg), gap-TASK.jsonl
+    (by `sigbench gap --json`) and submitted/.
     """
     from sigbench.leaderboard.board import boards
     from sigbench.leaderboard.claims import answers, read_claims
     from sigbench.leaderboard.markdown import build_markdown
     from sigbench.leaderboard.page import build_page, find_pictures, newest_date
+    from sigbench.leaderboard.studies import find_studies
     from sigbench.records.store import make_folder, replacing
 
     page = out or folder / "index.html"
@@ -126,16 +128,16 @@ def build(
         raise BadInput(f"the page is written as .html, not as {page.name!r}.")
     found = boards(_gather(records, folder)[0])
     claims = answers(read_claims(folder / "claims.toml"), found) if (folder / "claims.toml").is_file() else {}
+    studies = find_studies(folder)
     titles = _titles(found)
     make_folder(page.parent, "the page's folder")
     day = newest_date(found)
     html = build_page(
         found, titles=titles, claims=claims, pictures=find_pictures(folder),
-        footer=f"The newest record is of {day}." if day else "",
+        studies=studies, footer=f"The newest record is of {day}." if day else "",
     )  # fmt: skip
-    for file, text in (
-        (page, html), (page.with_name("README.md"), build_markdown(found, titles=titles, claims=claims))
-    ):  # fmt: skip
+    text_of = build_markdown(found, titles=titles, claims=claims, studies=studies)
+    for file, text in ((page, html), (page.with_name("README.md"), text_of)):
         with replacing(file) as temporary:
             temporary.write_text(text, encoding="utf-8")
     cells = sum(len(board.entries) for several in found.values() for board in several)

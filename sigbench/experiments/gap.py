@@ -99,7 +99,7 @@ class Gap:
         steps, verdict = fields.pop("steps"), fields.pop("verdict")
         if self.error is None:
             fields.pop("error")
-        return {"schema": 1, **fields, **facts, "verdict": verdict, "times": steps}
+        return {"kind": "gap", **fields, **facts, "verdict": verdict, "times": steps}
 
 
 def measure_gaps(plan: GapPlan, progress: Progress = lambda done, total: None) -> Iterator[Gap]:
@@ -207,9 +207,10 @@ def _flat(state: Tensor) -> States:
 
 def _gap(plan: GapPlan, walk: TeacherWalk, tally: _Tally) -> Gap:
     cell, settings, teacher = tally.coupling.cell, plan.settings, plan.teacher
+    on_a_line = tally.teacher.shape[2] == 1
     gap = partial(
         Gap, cell.task.name, cell.label, cell.sampler.family, cell.grid.name,
-        distance="w1" if tally.teacher.shape[2] == 1 else "sliced-w2",
+        distance="w1" if on_a_line else "sliced-w2",
         facts={
             "samples": plan.samples, "group": plan.group, "repeats": settings.repeats, "seed": settings.seed,
             "teacher": {
@@ -235,7 +236,8 @@ def _gap(plan: GapPlan, walk: TeacherWalk, tally: _Tally) -> Gap:
         numbers["variance_ratio"][:, -1],
     )  # fmt: skip
     times = [problem.time(s) for s in tally.coupling.grid.times]  # type: ignore[attr-defined]
-    return gap(tuple(steps), judge(evidence, times, follows=cell.sampler.signature_order > 0))
+    called = "W1" if on_a_line else "sliced W2"
+    return gap(tuple(steps), judge(evidence, times, follows=cell.sampler.signature_order > 0, distance=called))
 
 
 def _numbers(tally: _Tally, plan: GapPlan) -> dict[str, Array]:

@@ -38,13 +38,14 @@ class Verdict:
     sentence: str
 
 
-def judge(evidence: Evidence, times: Sequence[float], *, follows: bool) -> Verdict:
+def judge(evidence: Evidence, times: Sequence[float], *, follows: bool, distance: str = "W1") -> Verdict:
     """Returns the verdict; `times` are the diffusion times of the grid, K+1 of them.
 
     A step leads alone where its share exceeds every other's in paired one-sided t-tests over the repeats, 5 % of
-    error shared among them. `follows` says whether the sampler reads the path at all.
+    error shared among them. `follows` says whether the sampler reads the path at all, `distance` how that of laws is
+    called.
     """
-    laws = _on_laws(evidence)
+    laws = _on_laws(evidence, distance)
     if not (evidence.mean_square > 0).all():
         return Verdict((), "none", None, f"There is no gap: the paths are the teacher's own. {laws}")
     leaders = _leaders(evidence.shares)
@@ -102,11 +103,11 @@ def _on_steps(shares: Array, leaders: Sequence[int], times: Sequence[float]) -> 
     )
 
 
-def _on_laws(evidence: Evidence) -> str:
+def _on_laws(evidence: Evidence, distance: str) -> str:
     excess, ratio = mean_interval(list(evidence.excess)), mean_interval(list(evidence.variance_ratio))
     assert excess.low is not None and ratio.low is not None and ratio.high is not None
     law = (
-        f"The law at the end is {excess.value:.2g} above the floor from the teacher's"
+        f"The law at the end is farther from the teacher's than its floor, by {excess.value:.2g} in {distance}"
         if excess.low > 0
         else "The law at the end cannot be told from the teacher's at this n"
     )

@@ -6,14 +6,19 @@ from collections.abc import Mapping, Sequence
 from sigbench.leaderboard.board import Board, Entry, ranks
 from sigbench.leaderboard.claims import Answer
 from sigbench.leaderboard.numbers import interval, seconds
+from sigbench.leaderboard.studies import Study
 
 _SPECIAL = re.compile(r"([\\`*_\[\]<>|~&])")
 
 
 def build_markdown(
-    boards: Mapping[str, Sequence[Board]], *, titles: Mapping[str, str], claims: Mapping[str, Sequence[Answer]]
+    boards: Mapping[str, Sequence[Board]],
+    *,
+    titles: Mapping[str, str],
+    claims: Mapping[str, Sequence[Answer]],
+    studies: Sequence[Study] = (),
 ) -> str:
-    """Returns the main board of each task as a Markdown table, with the claims and their answers below.
+    """Returns the main board of each task as a Markdown table, with the claims, their answers and studies below.
 
     Names and notes of records are escaped: they are text, whatever they hold.
     """
@@ -35,7 +40,13 @@ def build_markdown(
             parts.append(f"Further comparisons on the page: {others}{more}.")
         if claims.get(task):
             parts.append(_claims(claims[task]))
+        parts += [_study(study) for study in studies if study.task == task]
     return "\n\n".join(part for part in parts if part) + "\n"
+
+
+def _study(study: Study) -> str:
+    said = [f"- {escaped(what)}: {escaped(sentence)}" for what, sentence in study.sentences]
+    return "\n\n".join([f"**{escaped(study.title)}.** {escaped(study.note)}", "\n".join(said), f"`{study.command}`"])
 
 
 def escaped(text: str) -> str:

@@ -16,6 +16,7 @@ import msgspec
 from sigbench.leaderboard.board import Board, Entry
 from sigbench.leaderboard.claims import Answer
 from sigbench.leaderboard.command import command_of
+from sigbench.leaderboard.studies import Study
 from sigbench.records.record import MetricRecord, Record
 
 _DIGITS = 7
@@ -38,6 +39,7 @@ def build_page(
     titles: Mapping[str, str],
     claims: Mapping[str, Sequence[Answer]],
     pictures: Sequence[Picture],
+    studies: Sequence[Study] = (),
     footer: str = "",
 ) -> str:
     """Returns the page of all boards, by task; `titles` says what the tasks are called in words.
@@ -48,11 +50,13 @@ def build_page(
     from markupsafe import Markup
 
     scripts = [_bundle(), _part("measures.js"), _part("page.js")]
+    numbered = list(enumerate(studies))
     tasks = [
         {
             "name": name,
             "claims": claims.get(name, ()),
             "pictures": [{"title": p.title, "uri": _data_uri(p.file)} for p in pictures if p.task == name],
+            "studies": [(number, study) for number, study in numbered if study.task == name],
         }
         for name in boards
     ]
@@ -65,9 +69,13 @@ def build_page(
         css=Markup(_part("page.css")),
         scripts=[Markup(script) for script in scripts],
         script_hashes=Markup(" ".join(_hash_of(script) for script in scripts)),
-        data=Markup(embedded(page_data(boards, titles))),
+        data=Markup(embedded(page_data(boards, titles) | {"studies": [_study_data(study) for study in studies]})),
         footer=footer,
     )
+
+
+def _study_data(study: Study) -> dict[str, Any]:
+    return {"task": study.task, "charts": list(study.charts.values())}
 
 
 def embedded(document: Any) -> str:

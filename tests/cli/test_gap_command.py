@@ -29,7 +29,7 @@ def test_json_is_a_line_a_sampler(sigbench: Command) -> None:
         ("sigdeg", "student", "ok"), ("heun", "ode", "ok"),
     ]  # fmt: skip
     for record in records:
-        assert record["schema"] == 1
+        assert record["kind"] == "gap"
         assert [time["step"] for time in record["times"]] == [1, 2, 3]
         whole = record["times"][-1]
         assert whole["local"]["value"] + whole["accumulated"]["value"] == pytest.approx(whole["mean_square"]["value"])

@@ -220,7 +220,7 @@ def test_the_sentence_names_part_law_and_variance() -> None:
     assert local.part == "local"
     assert "Step 3 of 3 (t from 0.2 to 0.001) makes 79 %" in local.sentence
     assert "80 % [80, 80] was made in the last step itself" in local.sentence
-    assert "0.5 above the floor" in local.sentence
+    assert "than its floor, by 0.5 in W1" in local.sentence
     assert "less variance" in local.sentence
     both = judge(evidence(shares, accumulated=0.5, ratio=1.2), TIMES, follows=True)
     assert both.part == "both"

@@ -155,21 +155,32 @@
   const drawn = {};
 
   async function embed(id, spec, datasets, title) {
-    const colour = ink(), place = byId(id);
     const copy = JSON.parse(JSON.stringify(spec).replaceAll('"METRIC"', () => JSON.stringify(title))
       .replaceAll('"values":[-1]', `"values":${JSON.stringify([...new Set(datasets.rows.map((row) => row.NFE))].sort((a, b) => a - b))}`));
     copy.datasets = datasets;
+    await show(id, copy);
+  }
+
+  async function show(id, copy) {
+    const colour = ink(), place = byId(id);
     copy.background = "transparent";
     copy.config = {
       font: "system-ui, -apple-system, 'Segoe UI', Roboto, 'DejaVu Sans', sans-serif", view: { stroke: null },
       axis: { labelColor: colour("--muted"), titleColor: colour("--muted"), gridColor: colour("--line"), domainColor: colour("--line"),
         tickColor: colour("--line"), labelFontSize: 11, titleFontSize: 12, titleFontWeight: 400 },
+      legend: { labelColor: colour("--ink"), labelFontSize: 11 },
     };
     const turn = (drawn[id] = (drawn[id] || 0) + 1);
     if (place.finish) place.finish();
     place.finish = null;
     const result = await vegaEmbed(place, copy, { actions: false, renderer: "svg", tooltip: { theme: "custom" } });
     if (turn === drawn[id]) place.finish = () => result.finalize(); else result.finalize();
+  }
+
+  function drawStudies() {
+    data.studies.forEach((study, number) => {
+      if (study.task === task().name) study.charts.forEach((spec, index) => show(`study-${number}-${index}`, JSON.parse(JSON.stringify(spec))));
+    });
   }
 
   function drawCharts(rows) {
@@ -404,6 +415,7 @@
     });
     document.querySelectorAll("[data-of]").forEach((part) => { part.hidden = part.dataset.of !== task().name; });
     draw();
+    drawStudies();
   }
 
   function applyTheme(theme) {
@@ -424,8 +436,8 @@
     on("machine", "change", (event) => { state.machine = event.target.value; draw(); });
     on("reach", "input", (event) => { const q = Number(event.target.value); if (event.target.value && Number.isFinite(q)) { state.q = q; drawReach(chosenRows()); } });
     on("more", "click", () => { state.all = true; draw(true); });
-    on("theme", "click", () => { applyTheme({ "": "light", light: "dark", dark: "" }[state.theme]); drawCharts(chosenRows()); });
-    matchMedia("(prefers-color-scheme: dark)").addEventListener("change", () => drawCharts(chosenRows()));
+    on("theme", "click", () => { applyTheme({ "": "light", light: "dark", dark: "" }[state.theme]); drawCharts(chosenRows()); drawStudies(); });
+    matchMedia("(prefers-color-scheme: dark)").addEventListener("change", () => { drawCharts(chosenRows()); drawStudies(); });
     document.querySelectorAll("[role=tab]").forEach((tab) => {
       const index = Number(tab.dataset.task);
       tab.addEventListener("click", () => { history.replaceState(null, "", `#${encodeURIComponent(data.tasks[index].name)}`); chooseTask(index); });

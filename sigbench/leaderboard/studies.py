@@ -1,0 +1,80 @@
+"""Studies on the page: what commands other than `run` found of a task, in charts and in sentences."""
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from sigbench.errors import BadInput
+
+
+@dataclass(frozen=True, slots=True)
+class Study:
+    """A section of a task's tab: sentences, each with what it is said of, the names and colours of
+    curves, and charts by their titles (Vega-Lite)."""
+
+    task: str
+    title: str
+    note: str
+    sentences: tuple[tuple[str, str], ...]
+    legend: tuple[tuple[str, str], ...]
+    charts: Mapping[str, Mapping[str, Any]]
+    command: str
+
+
+def find_studies(folder: Path) -> list[Study]:
+    """Returns the studies in a board's folder, by file name; raises BadInput for a file that cannot be read so."""
+    return [_gap_study(file) for file in sorted(folder.glob("gap-*.jsonl"))]
+
+
+def read_lines(file: Path) -> list[dict[str, Any]]:
+    """Returns the JSON objects of a file, a line each; raises BadInput where one is none."""
+    try:
+        rows = [json.loads(line) for line in file.read_text(encoding="utf-8").splitlines() if line.strip()]
+    except (OSError, ValueError) as error:
+        raise BadInput(f"the study {file} cannot be read: {error}.") from error
+    if not rows or not all(isinstance(row, dict) for row in rows):
+        raise BadInput(f"the study {file} holds no JSON objects, a line each.")
+    return rows
+
+
+def _gap_study(file: Path) -> Study:
+    from sigbench.leaderboard.gap_chart import gap_panels, legend_of
+
+    rows = read_lines(file)
+    try:
+        good = [row for row in rows if row["status"] == "ok"]
+        first = good[0]
+        teacher, task = first["teacher"], first["task"]
+        sentences = tuple(
+            (f"{row['sampler']}, {len(row['times'])} steps", str(row["verdict"]["sentence"])) for row in good
+        )
+        charts = {title: responsive(panel.to_dict()) for title, panel in gap_panels(good, legends=False).items()}
+        names = ",".join(dict.fromkeys(row["sampler"] for row in good))
+        steps = ",".join(dict.fromkeys(str(len(row["times"])) for row in good))
+        note = (
+            f"Teacher ({teacher['sampler']}, {teacher['steps']} steps) and sampler start from the same state and walk "
+            f"on the same Brownian path, {first['samples']:,} of them; {first['provenance']['dtype']} networks. "
+            "Dashed in the first chart: one step from the teacher's own state."
+        )
+        command = (
+            f"sigbench gap --task {task} --sampler {names} --steps {steps} --samples {first['samples']}"
+            f" --dtype {first['provenance']['dtype']} --json"
+        )
+    except (KeyError, IndexError, TypeError) as error:
+        raise BadInput(f"the study {file} is not what `sigbench gap --json` prints: {error!r}.") from error
+    return Study(str(task), "Where the error comes from", note, sentences, tuple(legend_of(good)), charts, command)
+
+
+def responsive(spec: dict[str, Any]) -> dict[str, Any]:
+    """Returns the Vega-Lite specification of a single view as the page draws it: as wide as its place."""
+    return {key: value for key, value in spec.items() if key != "config"} | {"width": "container", "height": 260}
+
+
+def by_task(studies: Sequence[Study]) -> dict[str, list[Study]]:
+    """Returns the studies of each task."""
+    found: dict[str, list[Study]] = {}
+    for study in studies:
+        found.setdefault(study.task, []).append(study)
+    return found
