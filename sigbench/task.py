@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from torch import Tensor
 
     from sigbench.metrics.metric import Metric, Truth
+    from sigbench.metrics.spectra import Spectrum
     from sigbench.sde.problem import SDEProblem
 
 
@@ -149,6 +150,10 @@ class Task(ABC):
     ) -> "alt.TopLevelMixin | Image | None":
         """Returns a picture of samples in data units, None where the task has none; `labels` are their classes."""
         return None
+
+    def spectrum(self, samples: "NDArray[np.float64]") -> "Spectrum":
+        """Returns the power spectrum of samples in data units; raises BadInput where, as here, they have none."""
+        raise BadInput(f"samples of the task {self.name!r} have no spectrum: they are neither images nor paths.")
 
     def strip(self, rows: "Sequence[tuple[str, NDArray[np.float64]]]", title: str) -> "Image | None":
         """Returns a picture of named rows of samples in data units, None where the task has none.

@@ -11,7 +11,7 @@ from typing import Annotated, Any
 import typer
 
 from sigbench import __version__
-from sigbench.cli import check, convergence, doctor, gap, leaderboard, listing, run, sweep, train
+from sigbench.cli import check, convergence, doctor, gap, leaderboard, listing, run, spectrum, sweep, train
 from sigbench.cli.printing import say
 from sigbench.errors import SigbenchError
 
@@ -30,6 +30,7 @@ app.command("check")(check.check)
 app.add_typer(leaderboard.app, name="leaderboard")
 app.command("convergence")(convergence.convergence)
 app.command("gap")(gap.gap)
+app.command("spectrum")(spectrum.spectrum)
 app.command("train")(train.train)
 app.command("list")(listing.list_)
 app.command("doctor")(doctor.doctor)

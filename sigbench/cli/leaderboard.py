@@ -114,7 +114,7 @@ def build(
     """Build the page, one file that works from disk without a network, and README.md beside it.
 
     The board's folder may hold claims.toml, mnist-strip.png, rbergomi-smile.png (or .svg), gap-TASK.jsonl
-    (by `sigbench gap --json`) and submitted/.
+    and spectrum-TASK.jsonl (what those commands print with --json) and submitted/.
     """
     from sigbench.leaderboard.board import boards
     from sigbench.leaderboard.claims import answers, read_claims

@@ -6,7 +6,7 @@ from typing import Any
 import altair as alt
 
 _WIDTH, _HEIGHT = 330, 220
-_GREY = "#7a7a7a"
+GREY = "#7a7a7a"
 COLORS = (  # of Tableau 10
     "#4c78a8", "#f58518", "#e45756", "#72b7b2", "#54a24b", "#b79a20", "#b279a2", "#d67195", "#9d755d", "#79706e",
 )  # fmt: skip
@@ -51,7 +51,7 @@ def gap_panels(gaps: Sequence[Mapping[str, Any]], *, legends: bool = True) -> di
         scale=alt.Scale(nice=False, padding=8),
     )  # fmt: skip
     base = alt.Chart(alt.Data(values=rows)).encode(x=x, color=color)
-    same = alt.Chart(alt.Data(values=[{"one": 1}])).mark_rule(color=_GREY, strokeDash=[6, 4]).encode(y="one:Q")
+    same = alt.Chart(alt.Data(values=[{"one": 1}])).mark_rule(color=GREY, strokeDash=[6, 4]).encode(y="one:Q")
     distance = _DISTANCES[gaps[0]["distance"]]
     laws = _layers(base, "distance", f"{distance} to the teacher's law", log=True)
     return {
@@ -90,7 +90,7 @@ def _errors(rows: Sequence[Mapping[str, Any]], x: alt.X, color: alt.Color, *, le
         "kind:N", title=None, scale=alt.Scale(domain=[_TOTAL, _LOCAL], range=[[1, 0], [4, 3]]),
         legend=alt.Legend(
             orient="top", columns=1, labelLimit=240, symbolType="stroke", symbolSize=400, symbolStrokeWidth=2,
-            symbolStrokeColor=_GREY,
+            symbolStrokeColor=GREY,
         ) if legends else None,
     )  # fmt: skip
     base = alt.Chart(alt.Data(values=long)).encode(x=x, color=color)
@@ -123,5 +123,5 @@ def _floor(rows: Sequence[Mapping[str, Any]], x: alt.X) -> alt.LayerChart:
         for at, row in sorted(seen.items())
     ]  # fmt: skip
     base = alt.Chart(alt.Data(values=values)).encode(x=x)
-    band = base.mark_area(color=_GREY, opacity=0.2).encode(y="low:Q", y2="high:Q")
-    return alt.LayerChart(layer=[band, base.mark_line(color=_GREY, strokeDash=[6, 4]).encode(y="floor:Q")])
+    band = base.mark_area(color=GREY, opacity=0.2).encode(y="low:Q", y2="high:Q")
+    return alt.LayerChart(layer=[band, base.mark_line(color=GREY, strokeDash=[6, 4]).encode(y="floor:Q")])

@@ -46,7 +46,8 @@ def build_markdown(
 
 def _study(study: Study) -> str:
     said = [f"- {escaped(what)}: {escaped(sentence)}" for what, sentence in study.sentences]
-    return "\n\n".join([f"**{escaped(study.title)}.** {escaped(study.note)}", "\n".join(said), f"`{study.command}`"])
+    command = f"`{study.command.replace('`', '')}`"  # markup means nothing between backticks
+    return "\n\n".join([f"**{escaped(study.title)}.** {escaped(study.note)}", "\n".join(said), command])
 
 
 def escaped(text: str) -> str:

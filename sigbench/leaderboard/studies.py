@@ -25,7 +25,7 @@ class Study:
 
 def find_studies(folder: Path) -> list[Study]:
     """Returns the studies in a board's folder, by file name; raises BadInput for a file that cannot be read so."""
-    return [_gap_study(file) for file in sorted(folder.glob("gap-*.jsonl"))]
+    return [make(file) for pattern, make in _KINDS.items() for file in sorted(folder.glob(pattern))]
 
 
 def read_lines(file: Path) -> list[dict[str, Any]]:
@@ -65,6 +65,38 @@ def _gap_study(file: Path) -> Study:
     except (KeyError, IndexError, TypeError) as error:
         raise BadInput(f"the study {file} is not what `sigbench gap --json` prints: {error!r}.") from error
     return Study(str(task), "Where the error comes from", note, sentences, tuple(legend_of(good)), charts, command)
+
+
+def _spectrum_study(file: Path) -> Study:
+    from sigbench.leaderboard.spectrum_chart import legend_of, spectrum_panels
+
+    rows = read_lines(file)
+    try:
+        good = [row for row in rows if row["status"] == "ok"]
+        first = good[0]
+        made = first["provenance"]["dtype"]
+        sentences = tuple((f"{row['sampler']}, {row['steps']} steps", str(row["sentence"])) for row in good)
+        charts = {title: responsive(panel.to_dict()) for title, panel in spectrum_panels(good, legends=False).items()}
+        note = (
+            f"The power spectrum of {first['of']}, {first['samples']:,} samples × {first['repeats']}; {made} networks."
+        )
+        names = ",".join(dict.fromkeys(_spec(row) for row in good))
+        command = (
+            f"sigbench spectrum --task {first['task']} --sampler {names} --samples {first['samples']}"
+            f" --repeats {first['repeats']} --dtype {made} --json"
+        )
+    except (KeyError, IndexError, TypeError) as error:
+        raise BadInput(f"the study {file} is not what `sigbench spectrum --json` prints: {error!r}.") from error
+    return Study(str(first["task"]), "Spectrum", note, sentences, tuple(legend_of(good)), charts, command)
+
+
+def _spec(row: Mapping[str, Any]) -> str:
+    """How the command line names a cell."""
+    name = str(row["sampler"])
+    return "teacher" if name.startswith("teacher ") else f"{name}@{row['steps']}"
+
+
+_KINDS = {"gap-*.jsonl": _gap_study, "spectrum-*.jsonl": _spectrum_study}
 
 
 def responsive(spec: dict[str, Any]) -> dict[str, Any]:

@@ -12,6 +12,7 @@ from sigbench.errors import BadInput
 from sigbench.metrics.images import ImageSample, image_metrics
 from sigbench.metrics.inception import InceptionFID, hash_of
 from sigbench.metrics.metric import Metric
+from sigbench.metrics.spectra import Spectrum, image_spectrum
 from sigbench.networks.artifacts import read_manifest
 from sigbench.networks.scheduled import ScheduledDenoiser, load_denoiser
 from sigbench.sde.denoiser import Denoiser
@@ -109,6 +110,9 @@ class MNIST(Task):
 
     def to_data(self, samples: "torch.Tensor") -> "torch.Tensor":
         return quantised(samples)
+
+    def spectrum(self, samples: "NDArray[np.float64]") -> Spectrum:
+        return image_spectrum(samples / 255.0)
 
     def picture(self, samples: "NDArray[np.float64]", title: str, labels: "NDArray[np.int64] | None" = None) -> "Image":
         from sigbench_tasks.mnist.pictures import image_grid

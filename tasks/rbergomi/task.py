@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from sigbench.metrics.metric import Metric
 from sigbench.metrics.path_sample import PathSample
 from sigbench.metrics.paths import path_metrics
+from sigbench.metrics.spectra import Spectrum, increment_spectrum
 from sigbench.networks.artifacts import read_manifest
 from sigbench.networks.scheduled import ScheduledDenoiser, load_denoiser
 from sigbench.sde.denoiser import Denoiser
@@ -24,7 +25,7 @@ from sigbench_tasks.rbergomi.smile_metric import (
     smile_rows,
 )
 from sigbench_tasks.rbergomi.teacher_training import TeacherRecipe
-from sigbench_tasks.rbergomi.truth import SHAPE, RoughBergomiTruth
+from sigbench_tasks.rbergomi.truth import HORIZON, POINTS, SHAPE, RoughBergomiTruth
 
 if TYPE_CHECKING:
     import altair as alt
@@ -89,6 +90,9 @@ class RBergomi(Task):
 
     def to_data(self, samples: "torch.Tensor") -> "torch.Tensor":
         return self.truth().coordinates.to_paths(samples)
+
+    def spectrum(self, samples: "NDArray[np.float64]") -> Spectrum:
+        return increment_spectrum(samples[:, :, 1], HORIZON / POINTS, "increments of log V", "cycles a year")
 
     def picture(
         self, samples: "NDArray[np.float64]", title: str, labels: "NDArray[np.int64] | None" = None

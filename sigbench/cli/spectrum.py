@@ -1,0 +1,140 @@
+"""`sigbench spectrum`: whether high frequencies are missing."""
+
+import json as json_module
+import sys
+from contextlib import nullcontext
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from sigbench.cli.parsing import split_ints, split_names
+from sigbench.cli.printing import TableConsole, say
+
+if TYPE_CHECKING:
+    from sigbench.experiments.spectrum import SpectrumGap
+    from sigbench.metrics.estimate import Interval
+
+
+def spectrum(
+    task: Annotated[str, typer.Option(help="A task of images or of paths: mnist, rbergomi.")],
+    sampler: Annotated[
+        str, typer.Option(help="Samplers, separated by commas, as for `sigbench run`; 'teacher' is one of them.")
+    ] = "sigdeg",
+    steps: Annotated[str, typer.Option(help="Step counts, separated by commas (default: the task's).")] = "",
+    samples: Annotated[int | None, typer.Option(help="Samples in a repeat (default: a quarter of the task's).")] = None,
+    repeats: Annotated[int, typer.Option(help="Independent repeats; intervals come from their spread.")] = 5,
+    seed: Annotated[int, typer.Option(help="Seed of all noise.")] = 0,
+    grid: Annotated[str | None, typer.Option(help="Time grid of all samplers (default: the task's).")] = None,
+    label: Annotated[
+        int | None, typer.Option(help="The class of every sample (default: drawn by their shares).")
+    ] = None,
+    guidance: Annotated[float, typer.Option(help="Classifier-free guidance.")] = 0.0,
+    batch: Annotated[int | None, typer.Option(help="Samples integrated at once (default: the task's).")] = None,
+    device: Annotated[str, typer.Option(help="auto, cpu or cuda.")] = "auto",
+    dtype: Annotated[str, typer.Option(help="float32, float64, or bfloat16 (networks only).")] = "float32",
+    plot: Annotated[Path | None, typer.Option(help="File (.png, .svg) for the chart.")] = None,
+    json: Annotated[bool, typer.Option("--json", help="Print one JSON object a cell, and no table.")] = False,
+) -> None:
+    """Compare the power spectrum of samples with the truth's, frequency by frequency and in three bands.
+
+    Of images the radially averaged spectrum, of rough Bergomi paths that of the increments of log V. A sampler that
+    blurs has too little at high frequencies; beside every ratio stands that of other exact draws.
+
+    \b
+    sigbench spectrum --task mnist --sampler sigdeg,ddim,teacher --steps 5 --samples 200 --dtype bfloat16
+    sigbench spectrum --task rbergomi --steps 5,10 --plot spectrum.png
+    """
+    from sigbench.errors import BadInput
+    from sigbench.experiments.cell import Settings, plan_cells
+    from sigbench.experiments.spectrum import measure_spectra
+    from sigbench.leaderboard.charts import check_picture
+    from sigbench.registry import make_task
+
+    if plot is not None:
+        check_picture(plot)
+    if repeats < 2:
+        raise BadInput(f"--repeats must be at least 2, since intervals come from their spread, got {repeats}.")
+    size = max(2, make_task(task).default_samples // 4) if samples is None else samples
+    settings = Settings(
+        task=task, samples=size, repeats=repeats, seed=seed, grid=grid, batch=batch, device=device, dtype=dtype,
+        label=label, guidance=guidance,
+    )  # fmt: skip
+    cells = plan_cells(settings, split_names(sampler), split_ints(steps, "--steps"))
+    found: list[SpectrumGap] = []
+    try:
+        with _Progress() if sys.stderr.isatty() else nullcontext() as bar:
+            for one in measure_spectra(cells, bar.repeat if bar is not None else lambda done, total: None):
+                found.append(one)
+                if one.status != "ok":
+                    say(f"{one.sampler} at {one.steps} steps {one.status}: {one.error}")
+                if json:
+                    print(json_module.dumps(one.as_json(), separators=(",", ":")), flush=True)
+    except KeyboardInterrupt:
+        say(f"interrupted: {len(found)} of {len(cells)} cells are finished.")
+        raise typer.Exit(3 if found else 4) from None
+    good = [one for one in found if one.status == "ok"]
+    if good and not json:
+        _print(good)
+    if plot is not None and good:
+        from sigbench.leaderboard.charts import save_chart
+        from sigbench.leaderboard.spectrum_chart import spectrum_chart
+
+        save_chart(spectrum_chart([one.as_json() for one in good]), plot)
+        say(f"the chart is in {plot}.")
+    raise typer.Exit(0 if len(good) == len(found) else 1 if good else 4)
+
+
+def _print(found: "list[SpectrumGap]") -> None:
+    from rich.table import Table
+
+    first = found[0]
+    console = TableConsole(highlight=False)
+    console.print(
+        f"[bold]{first.task}[/bold] · {first.of} · {first.facts['samples']:,} samples × {first.facts['repeats']} "
+        f"repeats · seed {first.facts['seed']}"
+    )
+    console.print()
+    table = Table(pad_edge=False, show_edge=False, header_style="bold", box=None, padding=(0, 2, 0, 0))
+    table.add_column("sampler", no_wrap=True, max_width=24, overflow="ellipsis")
+    table.add_column("steps", justify="right")
+    for band in first.bands:
+        table.add_column(f"{band.name}\n{band.first:.3g}–{band.last:.3g}", justify="right", no_wrap=True)
+    table.add_row("floor (exact draws)", "", *(_percent(band.floor) for band in first.bands), style="dim")
+    for one in found:
+        table.add_row(one.sampler, str(one.steps), *(_percent(band.ratio) for band in one.bands))
+    console.print(table)
+    console.print()
+    console.print(f"Power over the truth's, by thirds of the frequencies, in {first.unit}. ± 95 %.", style="dim")
+    for one in found:
+        console.print(f"{one.sampler}, {one.steps} steps: {one.sentence}")
+
+
+def _percent(interval: "Interval") -> str:
+    assert interval.low is not None and interval.high is not None
+    return f"{100 * interval.value:.1f} ±{50 * (interval.high - interval.low):.1f} %"
+
+
+class _Progress:
+    """A bar over the repeats of all cells, on stderr, gone when done."""
+
+    def __init__(self) -> None:
+        from rich.console import Console
+        from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+
+        self._progress = Progress(
+            BarColumn(), MofNCompleteColumn(), TextColumn("repeats"), TimeRemainingColumn(),
+            console=Console(stderr=True), transient=True, redirect_stdout=False,
+        )  # fmt: skip
+        self._bar = self._progress.add_task("", total=None)
+
+    def __enter__(self) -> "_Progress":
+        self._progress.start()
+        return self
+
+    def __exit__(self, *details: object) -> None:
+        self._progress.stop()
+
+    def repeat(self, done: int, total: int) -> None:
+        """Shows how many repeats of all cells are finished."""
+        self._progress.update(self._bar, completed=done, total=total)
