@@ -35,6 +35,10 @@ def train(
         int, typer.Option(help="Width of the student's layers; one of images has its teacher's network.")
     ] = 128,
     depth: Annotated[int, typer.Option(help="Number of the student's hidden layers; likewise.")] = 3,
+    base: Annotated[
+        str, typer.Option(help="What the student adds to: exponential (the exact linear step) or identity (the state).")
+    ] = "exponential",
+    memory: Annotated[int, typer.Option(help="Number of earlier states that the student reads; 0 to 4.")] = 0,
     seed: Annotated[int, typer.Option(help="Seed of weights, paths and minibatches.")] = 0,
     paths: Annotated[
         Path | None,
@@ -65,7 +69,7 @@ def train(
         raise BadInput(f"there is an artifact in {folder} already: choose another --out, or --overwrite.")
     choices = StudentChoices(
         order=order, grid=grid, steps=_step_range(steps), loss=loss, iterations=iterations,
-        width=width, depth=depth, seed=seed, guidance=guidance, teacher_paths=teacher_paths,
+        width=width, depth=depth, base=base, memory=memory, seed=seed, guidance=guidance, teacher_paths=teacher_paths,
     )  # fmt: skip
     command = shlex.join(["sigbench", *_without_folder(sys.argv[1:])])
     bar = _Bar() if sys.stderr.isatty() else None

@@ -44,6 +44,8 @@ class StudentChoices:
     iterations: int | None = None
     width: int = 128
     depth: int = 3
+    base: str = "exponential"
+    memory: int = 0
     seed: int = 0
     guidance: float = 0.0
     teacher_paths: int | None = None
@@ -111,6 +113,8 @@ def _train_network_student(
     """Distils a student of a teacher that is a network; its paths lie in `folder`/paths until the student is saved."""
     if choices.loss != "local" or choices.grid not in (None, task.default_grid):
         raise BadInput(f"a student of {task.name!r} learns local steps on the grid {task.default_grid!r}.")
+    if (choices.base, choices.memory) != ("exponential", 0):
+        raise BadInput(f"a student of {task.name!r} steps from the exponential step and has no memory.")
     if choices.iterations is not None:
         _at_least_one(choices.iterations)
     for steps in choices.steps:
@@ -217,6 +221,7 @@ def _config(task: Task, problem: ReverseDiffusion, order: int, choices: StudentC
     return GeneratorConfig(
         order=order, shape=task.shape, data_mean=mean, data_std=std, local_std=local,
         schedule=problem.schedule.name, width=choices.width, depth=choices.depth,
+        base=choices.base, memory=choices.memory,  # type: ignore[arg-type]  # the configuration checks it
     )  # fmt: skip
 
 

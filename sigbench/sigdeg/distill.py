@@ -91,15 +91,19 @@ class Distillation:
         `states` has shape (n, K+1, d), `whitened` (n, K, order, d), `rows` (K, columns).
         """
         n, k = whitened.shape[:2]
-        predicted = self.generator(states[:, :-1].flatten(0, 1), whitened.flatten(0, 1), rows.repeat(n, 1))
+        steps = torch.arange(k)
+        earlier = [states[:, (steps - back).clamp(min=0)].flatten(0, 1) for back in range(1, self.generator.memory + 1)]
+        predicted = self.generator(states[:, :-1].flatten(0, 1), whitened.flatten(0, 1), rows.repeat(n, 1), earlier)
         error = (predicted - states[:, 1:].flatten(0, 1)).view(n, k, -1) / rows[:, 3:4]
         return error.square().mean()
 
     def global_loss(self, states: Tensor, whitened: Tensor, rows: Tensor) -> Tensor:
         """Returns the mean squared error along the student's own rollout, over the data's standard deviation."""
-        x, total = states[:, 0], states.new_zeros(())
+        x, total, memory = states[:, 0], states.new_zeros(()), self.generator.memory
+        earlier = [x] * memory
         for i in range(whitened.shape[1]):
-            x = self.generator(x, whitened[:, i], rows[i : i + 1])
+            following = self.generator(x, whitened[:, i], rows[i : i + 1], earlier)
+            earlier, x = [x, *earlier][:memory], following
             total = total + (x - states[:, i + 1]).square().mean()
         return total / (whitened.shape[1] * self.generator.config.data_std**2)
 

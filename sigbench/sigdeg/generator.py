@@ -7,16 +7,17 @@ rest. ξ are the whitened moments of the signature; B = α′·(1 − e^{−2Δ�
 step gives to the denoised sample, so that a short step learns a small correction.
 """
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import asdict, dataclass
 from functools import lru_cache
 from math import prod
-from typing import Any
+from typing import Any, Literal, get_args
 
 import numpy as np
 import torch
 from torch import Tensor, nn
 
+from sigbench.errors import BadInput, unknown_name
 from sigbench.networks.backbones import FourierFeatures, ResidualMLP
 from sigbench.sde.grid import Step
 from sigbench.sde.problem import Classes
@@ -24,13 +25,18 @@ from sigbench.sde.schedule import Schedule, schedule_named
 from sigbench.sde.signature import PartialSignature, check_order
 from sigbench.sigdeg.linear_step import linear_step
 
+Base = Literal["exponential", "identity"]
+MAX_MEMORY = 4
+
 
 @dataclass(frozen=True, slots=True)
 class GeneratorConfig:
     """What rebuilds a generator: the signature order, the data's moments, the schedule and the network's size.
 
     `local_std` is the standard deviation within a cluster of the data; a second linear step, with it in the
-    place of `data_std`, is one of the network's features.
+    place of `data_std`, is one of the network's features. `base` is what the network's output is added to: the exact
+    linear step ("exponential") or the state as it is ("identity", which leaves drift and noise to the network);
+    `memory` is the number of earlier states that it reads. Raises BadInput for another base or memory.
     """
 
     order: int
@@ -41,6 +47,14 @@ class GeneratorConfig:
     schedule: str
     width: int = 128
     depth: int = 2
+    base: Base = "exponential"
+    memory: int = 0
+
+    def __post_init__(self) -> None:
+        if self.base not in get_args(Base):
+            raise unknown_name("base step", self.base, get_args(Base))
+        if not 0 <= self.memory <= MAX_MEMORY:
+            raise BadInput(f"a student's memory lies between 0 and {MAX_MEMORY} earlier states, got {self.memory}.")
 
     def as_json(self) -> dict[str, Any]:
         """Returns the fields as plain JSON values."""
@@ -68,7 +82,8 @@ class Generator(nn.Module):
         self.schedule = schedule or schedule_named(config.schedule)
         d, m = prod(config.shape), config.order
         self.embed = FourierFeatures((1.0, 2.0, 4.0, 8.0))
-        self.network = ResidualMLP(3 * d + m * d + 2 * 9, d, config.width, config.depth)
+        own = {"exponential": 3, "identity": 1}[config.base]
+        self.network = ResidualMLP((own + m + config.memory) * d + 2 * 9, d, config.width, config.depth)
         self.register_buffer("mean", torch.tensor(config.data_mean), persistent=False)
         self._row = lru_cache(maxsize=4096)(self._compute_row)
 
@@ -91,35 +106,41 @@ class Generator(nn.Module):
         """Returns a row for each step, shape (steps, 8 + 2·order), on the host."""
         return torch.tensor([self._row(step.start, step.end) for step in steps], dtype=dtype)
 
-    def forward(self, x: Tensor, whitened: Tensor, rows: Tensor) -> Tensor:
+    def forward(self, x: Tensor, whitened: Tensor, rows: Tensor, earlier: Sequence[Tensor] = ()) -> Tensor:
         """Returns the states after a step.
 
         `x` has shape (n, d), `whitened` (n, order, d) and `rows` (n, 8 + 2·order), or (1, …) where the step
-        is the same for all.
+        is the same for all; `earlier` are `memory` states before x, the latest first.
         """
         decay, shift, narrow_decay, weight, scale, scale_next, now, later = rows[:, :8].unsqueeze(-1).unbind(1)
-        order = self.config.order
+        order, dtype = self.config.order, self.network.first.weight.dtype
+        clock = self.embed(torch.cat([now, later], dim=1)).expand(len(x), -1)
+        read = [whitened.flatten(1), clock, *(scale * state for state in earlier)]
+        if self.config.base == "identity":
+            features = torch.cat([scale * x, *read], dim=1)
+            return x + self.network(features.to(dtype)).to(x.dtype) / scale_next
         wide_noise = torch.einsum("nmd,nm->nd", whitened, rows[:, 8 : 8 + order].expand(len(x), -1))
         narrow_noise = torch.einsum("nmd,nm->nd", whitened, rows[:, 8 + order :].expand(len(x), -1))
         linear = decay * x + shift * self.mean.to(x.dtype) + wide_noise
         narrow = narrow_decay * x + narrow_noise
-        clock = self.embed(torch.cat([now, later], dim=1)).expand(len(x), -1)
-        features = torch.cat([scale * x, scale_next * linear, scale_next * narrow, whitened.flatten(1), clock], dim=1)
-        dtype = self.network.first.weight.dtype
+        features = torch.cat([scale * x, scale_next * linear, scale_next * narrow, *read], dim=1)
         return linear + weight * self.network(features.to(dtype)).to(x.dtype)
+
+    @property
+    def memory(self) -> int:
+        """The number of earlier states that it reads."""
+        return self.config.memory
 
     @property
     def order(self) -> int:
         """The signature order that it reads."""
         return self.config.order
 
-    def step_of(
-        self, classes: Classes | None, compute: torch.dtype
-    ) -> Callable[[Tensor, PartialSignature, Tensor], Tensor]:
+    def step_of(self, classes: Classes | None, compute: torch.dtype) -> Callable[..., Tensor]:
         """Returns the step that a sampler takes; vector data have no classes, and the weights' dtype decides."""
         return self.step
 
-    def step(self, x: Tensor, signature: PartialSignature, row: Tensor) -> Tensor:
+    def step(self, x: Tensor, signature: PartialSignature, row: Tensor, *earlier: Tensor) -> Tensor:
         """Returns the states after the step of `row`, shape of `x`, reading the signature's whitened moments."""
         whitened = torch.stack([xi.flatten(1) for xi in signature.whitened()], dim=1)
-        return self(x.flatten(1), whitened, row).view_as(x)
+        return self(x.flatten(1), whitened, row, [state.flatten(1) for state in earlier]).view_as(x)

@@ -53,6 +53,7 @@ class ImageGenerator(EDMDenoiser):
     Everything that depends on the step alone is a row of `coefficients`, computed once a grid in float64.
     """
 
+    memory = 0  # earlier states that it reads
     log_scale_start = -4.0  # about the logarithm of a step's mean squared error before any training
 
     def __init__(self, config: ImageGeneratorConfig, schedule: Schedule | None = None) -> None:

@@ -50,6 +50,7 @@ class PathGeneratorConfig:
 class PathGenerator(GaussianDenoiser):
     """N_θ for samples of `config.denoiser.shape`: maps states and signatures over one coarse step."""
 
+    memory = 0  # earlier states that it reads
     log_scale_start = 0.0  # errors are measured in units of B·c, so they are of order one
 
     def __init__(self, config: PathGeneratorConfig, schedule: Schedule | None = None) -> None:

@@ -92,9 +92,12 @@ class SigDEG(Sampler):
 
     def walk(self, problem: SDEProblem, x: Tensor, grid: Grid, brownian: BrownianDriver) -> Iterator[Tensor]:
         rows = self._generator.coefficients(grid, x.dtype).to(x.device)
+        memory = self._generator.memory
+        earlier = [x] * memory
         for step, row in zip(grid, rows.split(1), strict=True):
             signature = brownian.signature(step, self.signature_order)
-            x = self._call(x, signature, row)
+            following = self._call(x, signature, row, *earlier)
+            earlier, x = [x, *earlier][:memory], following
             yield x
 
     def artifact_hashes(self) -> dict[str, str]:

@@ -1,5 +1,9 @@
 """Teacher trajectories, the two losses, and what a student is made of."""
 
+from collections.abc import Sequence
+from dataclasses import replace
+from typing import Any
+
 import pytest
 import torch
 from torch import Tensor
@@ -10,7 +14,7 @@ from sigbench.registry import make_sampler, make_task
 from sigbench.sde.brownian import CoupledBrownian
 from sigbench.sde.noise import NoiseStream, seed_of
 from sigbench.sigdeg.distill import Distillation, DistillPlan
-from sigbench.sigdeg.generator import Generator, GeneratorConfig
+from sigbench.sigdeg.generator import Base, Generator, GeneratorConfig
 from sigbench.sigdeg.trajectories import Trajectories, draw_trajectories, stack_whitened
 
 TASK = make_task("gmm")
@@ -52,7 +56,7 @@ class Perfect(Generator):
         super().__init__(CONFIG)
         self.answers = states
 
-    def forward(self, x: Tensor, whitened: Tensor, rows: Tensor) -> Tensor:
+    def forward(self, x: Tensor, whitened: Tensor, rows: Tensor, earlier: Sequence[Tensor] = ()) -> Tensor:
         for index in range(self.answers.shape[1] - 1):
             if len(x) == len(self.answers) and torch.equal(x, self.answers[:, index]):
                 return self.answers[:, index + 1]
@@ -78,6 +82,46 @@ def test_over_one_step_both_losses_are_the_same_error() -> None:
         local = float(distillation.local_loss(states, whitened, rows) * rows[0, 3] ** 2)
         rollout = float(distillation.global_loss(states, whitened, rows)) * CONFIG.data_std**2
     assert local == pytest.approx(rollout, rel=1e-4)
+
+
+def shaken(config: GeneratorConfig) -> Generator:
+    """A student whose weights are random to the last."""
+    torch.manual_seed(0)
+    student = Generator(config)
+    torch.nn.init.normal_(student.network.last.weight, std=0.05)
+    return student
+
+
+def test_without_a_base_an_untrained_student_stays_where_it_is() -> None:
+    found = drawn()
+    student = Generator(replace(CONFIG, base="identity"))
+    rows = student.coefficients(GRID)
+    assert torch.equal(student(found.states[:, 0], found.whitened[:, 0], rows[:1]), found.states[:, 0])
+
+
+@pytest.mark.parametrize("base", ["exponential", "identity"])
+def test_memory_is_read_and_a_rollout_keeps_it(base: Base) -> None:
+    """The global loss is that of the states which the sampler's own loop would walk, memory included."""
+    found = drawn()
+    student = shaken(replace(CONFIG, base=base, memory=2))
+    rows = student.coefficients(GRID)
+    states = [found.states[:, 0]]
+    with torch.no_grad():
+        for i in range(GRID.steps):
+            earlier = [states[max(i - 1, 0)], states[max(i - 2, 0)]]
+            states.append(student(states[i], found.whitened[:, i], rows[i : i + 1], earlier))
+            other = student(states[i], found.whitened[:, i], rows[i : i + 1], [earlier[0], earlier[1] + 1])
+            assert not torch.equal(other, states[-1])
+        walked = torch.stack(states, 1)
+        distillation = Distillation(PROBLEM, make_sampler("euler-maruyama"), student, DistillPlan(steps=(4,)))
+        assert float(distillation.global_loss(walked, found.whitened, rows)) == pytest.approx(0, abs=1e-12)
+        assert float(distillation.local_loss(walked, found.whitened, rows)) == pytest.approx(0, abs=1e-10)
+
+
+@pytest.mark.parametrize("wrong", [{"base": "linear"}, {"memory": -1}, {"memory": 5}])
+def test_there_are_two_bases_and_a_short_memory(wrong: dict[str, Any]) -> None:
+    with pytest.raises(BadInput, match="base step|memory lies between"):
+        replace(CONFIG, **wrong)
 
 
 def test_an_untrained_student_is_the_linear_step() -> None:
