@@ -11,7 +11,7 @@ from typing import Annotated, Any
 import typer
 
 from sigbench import __version__
-from sigbench.cli import check, convergence, doctor, gap, leaderboard, listing, run, spectrum, sweep, train
+from sigbench.cli import ablate, check, convergence, doctor, gap, leaderboard, listing, run, spectrum, sweep, train
 from sigbench.cli.printing import say
 from sigbench.errors import SigbenchError
 
@@ -31,6 +31,7 @@ app.add_typer(leaderboard.app, name="leaderboard")
 app.command("convergence")(convergence.convergence)
 app.command("gap")(gap.gap)
 app.command("spectrum")(spectrum.spectrum)
+app.command("ablate")(ablate.ablate)
 app.command("train")(train.train)
 app.command("list")(listing.list_)
 app.command("doctor")(doctor.doctor)

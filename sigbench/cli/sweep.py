@@ -74,9 +74,9 @@ def sweep(
     assert records_at is not None
     records_at.tidy()
     _say_skipped(plan.skipped)
-    count, each = _share(todo, workers, threads)
+    count, each = share(todo, workers, threads)
     began = monotonic()
-    with _stopping() as stopped, _Progress(todo, count) as progress:
+    with stopping() as stopped, SweepProgress(todo, count) as progress:
         events = run_sweep(todo, records_at, workers=count, threads=each, should_stop=lambda: bool(stopped))
         with closing(events):
             for event in events:
@@ -89,15 +89,15 @@ def sweep(
     if not json:
         _print_summary(plan, statuses)
     say(
-        f"{progress.measured} of {len(plan.cells)} cells measured in {_clock(monotonic() - began)}, "
+        f"{progress.measured} of {len(plan.cells)} cells measured in {clock(monotonic() - began)}, "
         f"{len(plan.cells) - len(todo)} were there before; the records are in {store}."
     )
     good = sum(status == "ok" for status in statuses.values())
     raise typer.Exit(0 if good == len(plan.cells) else 1 if good else 4)
 
 
-def _share(todo: "Sequence[PlannedCell]", workers: int | None, threads: int | None) -> tuple[int, int]:
-    """The number of workers, no more than cells, and of threads for each."""
+def share(todo: "Sequence[PlannedCell]", workers: int | None, threads: int | None) -> tuple[int, int]:
+    """Returns the number of workers, no more than cells, and of threads for each."""
     import torch
 
     from sigbench.experiments.cell import pick_device
@@ -111,7 +111,7 @@ def _share(todo: "Sequence[PlannedCell]", workers: int | None, threads: int | No
 
 
 @contextmanager
-def _stopping() -> Iterator[list[int]]:
+def stopping() -> Iterator[list[int]]:
     """Yields a list that holds a signal once Ctrl-C or SIGTERM has come.
 
     Noted, not raised: the loop ends its workers within a moment, and no record is cut off on its way to the disk.
@@ -175,14 +175,15 @@ def _print_summary(plan: "SweepPlan", statuses: dict[str, str]) -> None:
     TableConsole().print(table)
 
 
-def _clock(seconds: float) -> str:
+def clock(seconds: float) -> str:
+    """Returns a duration in words: 40 s, 12 min, 2 h 05 min."""
     minutes = round(seconds / 60)
     if seconds < 99:
         return f"{seconds:.0f} s"
     return f"{minutes} min" if minutes < 100 else f"{minutes // 60} h {minutes % 60:02d} min"
 
 
-class _Progress:
+class SweepProgress:
     """What is done, running, failed and left: one live line on a terminal, else a line a minute; both on stderr."""
 
     def __init__(self, todo: "Sequence[PlannedCell]", workers: int) -> None:
@@ -194,7 +195,7 @@ class _Progress:
         self.measured, self._failed, self._said = 0, 0, monotonic()
         self._bar = _Bar(len(todo)) if sys.stderr.isatty() else None
 
-    def __enter__(self) -> "_Progress":
+    def __enter__(self) -> "SweepProgress":
         if self._bar is not None:
             self._bar.start()
         return self
@@ -229,7 +230,7 @@ class _Progress:
 
     def _show(self) -> None:
         seconds = self._forecast.seconds(self._left.values(), self._workers)
-        left = "" if seconds is None or not self._left else f" · about {_clock(seconds)} left"
+        left = "" if seconds is None or not self._left else f" · about {clock(seconds)} left"
         names = [str(cell) for cell in self._running.values()][:_RUNNING_SHOWN]
         if self._bar is not None:
             failed = f" · [red]{self._failed} failed[/red]" if self._failed else " · 0 failed"

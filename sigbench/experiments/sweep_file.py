@@ -20,7 +20,6 @@ What is said of a sampler goes before what is said of a task, and that before wh
 
 import itertools
 import math
-import tomllib
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -28,7 +27,22 @@ from typing import Any
 
 from sigbench.errors import BadInput, unknown_name
 from sigbench.experiments.cell import MAX_SAMPLES, Settings, pick_device, pick_dtype
-from sigbench.experiments.sweep_lines import KeyPath, lines_of
+from sigbench.experiments.sweep_lines import KeyPath
+from sigbench.experiments.toml_checks import (
+    Mistake,
+    Table,
+    as_dict,
+    as_list,
+    kind_of,
+    list_of,
+    message_of,
+    read_checked,
+    single,
+    tables,
+    text,
+    unknown_keys,
+    whole,
+)
 from sigbench.registry import make_sampler, split_spec, task_class
 from sigbench.sde.grid import FAMILIES, check_steps, parse_times
 
@@ -37,8 +51,6 @@ AXES = ("steps", "grids", "seeds")
 TOP_KEYS = ("tasks", "samplers", *AXES, *SETTINGS, "task", "sampler")
 TASK_KEYS = ("samplers", *AXES, *SETTINGS)
 SAMPLER_KEYS = ("tasks", "steps", "grids", "options")
-
-Table = Mapping[str, Any]
 
 
 @dataclass(frozen=True)
@@ -76,19 +88,7 @@ class SweepFile:
 
 def read_sweep(file: Path) -> SweepFile:
     """Returns the sweep that a file asks for; raises BadInput that names every mistake with its line and key."""
-    try:
-        text = file.read_text(encoding="utf-8")
-    except OSError as error:
-        raise BadInput(f"the sweep {file} cannot be read: {error.strerror or error}.") from error
-    except UnicodeDecodeError as error:
-        raise BadInput(f"the sweep {file} is not UTF-8 text: {error.reason} at byte {error.start}.") from error
-    try:
-        table = tomllib.loads(text)
-    except tomllib.TOMLDecodeError as error:
-        raise BadInput(f"the sweep {file} is not TOML: {error}.") from error
-    mistakes = list(_mistakes(table))
-    if mistakes:
-        raise BadInput(_report(file, lines_of(text.replace("\r\n", "\n")), mistakes))
+    table = read_checked(file, "sweep", _mistakes)
     return SweepFile(
         tasks=tuple(dict.fromkeys(table["tasks"])),
         common={key: value for key, value in table.items() if key not in ("task", "sampler")},
@@ -97,86 +97,58 @@ def read_sweep(file: Path) -> SweepFile:
     )
 
 
-Mistake = tuple[KeyPath, str]
-
-
-def _report(file: Path, lines: Mapping[KeyPath, int], mistakes: Sequence[Mistake]) -> str:
-    def line(path: KeyPath) -> int:
-        while path and path not in lines:
-            path = path[:-1]
-        return lines.get(path, 1)
-
-    ordered = sorted(mistakes, key=lambda mistake: line(mistake[0]))
-    told = [f"line {line(path)}, {_dotted(path)}: {message}" for path, message in ordered]
-    if len(told) == 1:
-        return f"{file}, {told[0]}"
-    return "\n".join([f"{file} has {len(told)} mistakes:", *(f"  {each}" for each in told)])
-
-
-def _dotted(path: KeyPath) -> str:
-    """The path as a reader of TOML writes it: sampler.ddim.steps[1]."""
-    text = ""
-    for part in path:
-        if isinstance(part, int):
-            text += f"[{part}]"
-        else:
-            plain = part.replace("-", "").replace("_", "").isalnum() and part.isascii()
-            text += f"{'.' if text else ''}{part if plain else repr(part)}"
-    return text or "the file"
-
-
 def _mistakes(table: Table) -> Iterator[Mistake]:
-    yield from _unknown_keys(table, TOP_KEYS, ())
+    yield from unknown_keys(table, TOP_KEYS, ())
     if "tasks" not in table:
         yield (), 'name at least one task: tasks = ["gmm"].'
     for key in table:
         if key in CHECKS:
             yield from CHECKS[key]((key,), table[key])
-    listed = [name for name in _list(table.get("tasks")) if isinstance(name, str)]
-    specs = [spec for spec in _list(table.get("samplers")) if isinstance(spec, str)]
+    listed = [name for name in as_list(table.get("tasks")) if isinstance(name, str)]
+    specs = [spec for spec in as_list(table.get("samplers")) if isinstance(spec, str)]
     missing = "samplers" not in table
-    for name, below in _tables(table, "task"):
+    for name, below in tables(table, "task"):
         path: KeyPath = ("task", name)
         if not isinstance(below, dict):
-            yield path, f"is a table, [task.{name}], not {_kind(below)}."
+            yield path, f"is a table, [task.{name}], not {kind_of(below)}."
             continue
         if name not in listed:
             yield path, str(unknown_name("task in tasks", name, listed))
-        yield from _unknown_keys(below, TASK_KEYS, path)
+        yield from unknown_keys(below, TASK_KEYS, path)
         for key in below:
             if key in TASK_KEYS:
                 yield from CHECKS[key]((*path, key), below[key])
-        specs += [spec for spec in _list(below.get("samplers")) if isinstance(spec, str)]
-    if missing and not all("samplers" in _dict(_dict(table.get("task")).get(name)) for name in listed or [""]):
+        specs += [spec for spec in as_list(below.get("samplers")) if isinstance(spec, str)]
+    if missing and not all("samplers" in as_dict(as_dict(table.get("task")).get(name)) for name in listed or [""]):
         yield (), 'name at least one sampler: samplers = ["ddim"].'
     yield from _sampler_mistakes(table, listed, specs)
     for kind in ("task", "sampler"):
         if not isinstance(table.get(kind, {}), dict):
-            yield (kind,), f"is a table of tables, [{kind}.NAME], not {_kind(table[kind])}."
+            yield (kind,), f"is a table of tables, [{kind}.NAME], not {kind_of(table[kind])}."
 
 
 def _sampler_mistakes(table: Table, listed: Sequence[str], specs: Sequence[str]) -> Iterator[Mistake]:
     names = {_name(spec) for spec in specs}
-    for name, below in _tables(table, "sampler"):
+    for name, below in tables(table, "sampler"):
         path: KeyPath = ("sampler", name)
         if not isinstance(below, dict):
-            yield path, f"is a table, [sampler.{name}], not {_kind(below)}."
+            yield path, f"is a table, [sampler.{name}], not {kind_of(below)}."
             continue
         if name not in names:
             yield path, str(unknown_name("sampler in samplers", name, names))
-        yield from _unknown_keys(below, SAMPLER_KEYS, path)
+        yield from unknown_keys(below, SAMPLER_KEYS, path)
         for key in ("steps", "grids"):
             if key in below:
                 yield from CHECKS[key]((*path, key), below[key])
         if "tasks" in below:
-            yield from _check_list(lambda task: _among(task, listed))((*path, "tasks"), below["tasks"])
+            yield from list_of(lambda task: _among(task, listed))((*path, "tasks"), below["tasks"])
         if "options" in below:
             yield from _option_mistakes((*path, "options"), name, below["options"])
 
 
 def _option_mistakes(path: KeyPath, sampler: str, options: Any) -> Iterator[Mistake]:
     if not isinstance(options, dict):
-        yield path, f"is a table of options and their values, not {_kind(options)}."
+        yield path, f"is a table of options and their values, not {kind_of(options)}."
         return
     if sampler == "teacher":
         yield path, "the teacher has no options: it is the task's own."
@@ -184,78 +156,18 @@ def _option_mistakes(path: KeyPath, sampler: str, options: Any) -> Iterator[Mist
     for option, values in options.items():
         if values == []:
             yield (*path, option), "is an empty list."
-        for index, value in enumerate(_list(values) or ([] if values == [] else [values])):
+        for index, value in enumerate(as_list(values) or ([] if values == [] else [values])):
             where = (*path, option, index) if isinstance(values, list) else (*path, option)
             if isinstance(value, bool) or not isinstance(value, str | int | float):
-                yield where, f"is a number or a text, not {_kind(value)}."
+                yield where, f"is a number or a text, not {kind_of(value)}."
             else:
                 message = _sampler_mistake(f"{sampler}:{option}={value}")
                 if message is not None and "unknown sampler" not in message:
                     yield where, message
 
 
-def _unknown_keys(table: Table, valid: Sequence[str], path: KeyPath) -> Iterator[Mistake]:
-    for key in table:
-        if key not in valid:
-            yield (*path, key), str(unknown_name("key", key, valid))
-
-
-# What is wrong with one value, None where nothing is.
-Check = Callable[[Any], str | None]
-
-
-def _check_list(check: Check) -> Callable[[KeyPath, Any], Iterator[Mistake]]:
-    def mistakes(path: KeyPath, values: Any) -> Iterator[Mistake]:
-        if not isinstance(values, list):
-            yield path, f"is a list, [ … ], not {_kind(values)}."
-        elif not values:
-            yield path, "is an empty list."
-        else:
-            for index, value in enumerate(values):
-                if (message := check(value)) is not None:
-                    yield (*path, index), message
-
-    return mistakes
-
-
-def _check_value(check: Check) -> Callable[[KeyPath, Any], Iterator[Mistake]]:
-    def mistakes(path: KeyPath, value: Any) -> Iterator[Mistake]:
-        if (message := check(value)) is not None:
-            yield path, message
-
-    return mistakes
-
-
-def _whole(low: int | None, high: int | None) -> Check:
-    def check(value: Any) -> str | None:
-        if isinstance(value, bool) or not isinstance(value, int):
-            return f"is a whole number, not {_kind(value)}."
-        if (low is not None and value < low) or (high is not None and value > high):
-            return f"must be {f'at least {low}' if high is None else f'between {low} and {high}'}, got {value}."
-        return None
-
-    return check
-
-
-def _text(raising: Callable[[str], object]) -> Check:
-    def check(value: Any) -> str | None:
-        if not isinstance(value, str):
-            return f"is a text in quotes, not {_kind(value)}."
-        return _message_of(raising, value)
-
-    return check
-
-
-def _message_of(raising: Callable[[Any], object], value: Any) -> str | None:
-    try:
-        raising(value)
-    except BadInput as error:
-        return str(error)
-    return None
-
-
 def _steps(value: Any) -> str | None:
-    return _whole(None, None)(value) or _message_of(check_steps, value)
+    return whole(None, None)(value) or message_of(check_steps, value)
 
 
 def _grid(name: str) -> None:
@@ -267,7 +179,7 @@ def _grid(name: str) -> None:
 
 def _guidance(value: Any) -> str | None:
     if isinstance(value, bool) or not isinstance(value, int | float):
-        return f"is a number, not {_kind(value)}."
+        return f"is a number, not {kind_of(value)}."
     return None if 0 <= value < math.inf else f"must be a finite number, 0 or above, got {value:g}."
 
 
@@ -279,7 +191,7 @@ def _sampler_mistake(spec: str) -> str | None:
         spec = name
         if (message := _steps(int(own))) is not None:
             return message
-    return None if spec == "teacher" else _message_of(make_sampler, spec)
+    return None if spec == "teacher" else message_of(make_sampler, spec)
 
 
 def _sampler(spec: str) -> None:
@@ -289,48 +201,25 @@ def _sampler(spec: str) -> None:
 
 def _among(task: Any, listed: Sequence[str]) -> str | None:
     if not isinstance(task, str):
-        return f"is a text in quotes, not {_kind(task)}."
+        return f"is a text in quotes, not {kind_of(task)}."
     return None if task in listed else str(unknown_name("task in tasks", task, listed))
 
 
 CHECKS: dict[str, Callable[[KeyPath, Any], Iterator[Mistake]]] = {
-    "tasks": _check_list(_text(task_class)),
-    "samplers": _check_list(_text(_sampler)),
-    "steps": _check_list(_steps),
-    "grids": _check_list(_text(_grid)),
-    "seeds": _check_list(_whole(None, None)),
-    "samples": _check_value(_whole(2, MAX_SAMPLES)),
-    "repeats": _check_value(_whole(1, 1000)),
-    "batch": _check_value(_whole(1, MAX_SAMPLES)),
-    "nfe": _check_value(_whole(1, None)),
-    "device": _check_value(_text(pick_device)),
-    "dtype": _check_value(_text(pick_dtype)),
-    "label": _check_value(_whole(0, None)),
-    "guidance": _check_value(_guidance),
+    "tasks": list_of(text(task_class)),
+    "samplers": list_of(text(_sampler)),
+    "steps": list_of(_steps),
+    "grids": list_of(text(_grid)),
+    "seeds": list_of(whole(None, None)),
+    "samples": single(whole(2, MAX_SAMPLES)),
+    "repeats": single(whole(1, 1000)),
+    "batch": single(whole(1, MAX_SAMPLES)),
+    "nfe": single(whole(1, None)),
+    "device": single(text(pick_device)),
+    "dtype": single(text(pick_dtype)),
+    "label": single(whole(0, None)),
+    "guidance": single(_guidance),
 }
-
-
-def _kind(value: Any) -> str:
-    names = {
-        bool: "true or false",
-        int: "a whole number",
-        float: "a number with a point",
-        str: "a text",
-        list: "a list",
-    }
-    return f"{names.get(type(value), 'a table' if isinstance(value, dict) else 'a date or time')} ({value!r:.40})"
-
-
-def _list(value: Any) -> list[Any]:
-    return value if isinstance(value, list) else []
-
-
-def _dict(value: Any) -> dict[str, Any]:
-    return value if isinstance(value, dict) else {}
-
-
-def _tables(table: Table, kind: str) -> Iterator[tuple[str, Any]]:
-    yield from _dict(table.get(kind)).items()
 
 
 def _name(spec: str) -> str:
@@ -348,6 +237,6 @@ def _variants(spec: str, options: Table) -> Iterator[str]:
     if not options or bare != _name(spec):
         yield spec
         return
-    choices = [[f":{name}={value}" for value in (_list(values) or [values])] for name, values in options.items()]
+    choices = [[f":{name}={value}" for value in (as_list(values) or [values])] for name, values in options.items()]
     for chosen in itertools.product(*choices):
         yield "".join([bare, *chosen, f"@{own}" if at else ""])

@@ -6,6 +6,7 @@ from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from math import isnan
 from pathlib import Path
+from typing import get_args
 
 import numpy as np
 import torch
@@ -21,9 +22,10 @@ from sigbench.sde.grid import check_steps
 from sigbench.sde.noise import block_of
 from sigbench.sde.problem import ReverseDiffusion
 from sigbench.sde.signature import check_order
-from sigbench.sigdeg.distill import DistillPlan, distill
-from sigbench.sigdeg.generator import GeneratorConfig
+from sigbench.sigdeg.distill import DistillPlan, Loss, distill
+from sigbench.sigdeg.generator import Base, GeneratorConfig
 from sigbench.sigdeg.sampler import KIND
+from sigbench.sigdeg.stored_paths import MOST_MOMENTS
 from sigbench.task import Task, Trained
 
 Report = Callable[[int, int, float], None]
@@ -71,19 +73,11 @@ def train_student(
         task = task.conditioned(None, choices.guidance)
     if task.teacher is None:
         raise BadInput(f"the task {task.name!r} has no teacher to distil.")
-    network = "teacher" in task.networks()
-    order = choices.order if choices.order is not None else 2 if network else 4
-    check_order(order)
-    if network:
+    order = check_student(task, choices)
+    if "teacher" in task.networks():
         return _train_network_student(task, order, choices, folder, command, report, paths)
-    if paths is not None or choices.teacher_paths is not None:
-        option = "--paths" if paths is not None else "--teacher-paths"
-        raise BadInput(
-            f"the teacher of the task {task.name!r} is no network: its paths are not stored, so no {option}."
-        )
-    for name, value, least in (("--width", choices.width, 1), ("--depth", choices.depth, 0)):
-        if value < least:
-            raise BadInput(f"{name} must be at least {least}, got {value}.")
+    if paths is not None:
+        raise BadInput(f"the teacher of the task {task.name!r} is no network: its paths are not stored, so no --paths.")
     problem = task.problem(torch.device("cpu"), torch.float32)
     if not isinstance(problem, ReverseDiffusion):
         raise BadInput(f"a student needs a reverse diffusion, and the task {task.name!r} is none.")
@@ -107,25 +101,56 @@ def train_student(
     return saved
 
 
-def _train_network_student(
-    task: Task, order: int, choices: StudentChoices, folder: Path, command: str, report: Report, paths: Path | None
-) -> Manifest:
-    """Distils a student of a teacher that is a network; its paths lie in `folder`/paths until the student is saved."""
-    if choices.loss != "local" or choices.grid not in (None, task.default_grid):
-        raise BadInput(f"a student of {task.name!r} learns local steps on the grid {task.default_grid!r}.")
-    if (choices.base, choices.memory) != ("exponential", 0):
-        raise BadInput(f"a student of {task.name!r} steps from the exponential step and has no memory.")
+def check_student(task: Task, choices: StudentChoices) -> int:
+    """Returns the signature order of a student of these choices; raises BadInput where none of the task can be so.
+
+    The task must have a teacher.
+    """
+    network = "teacher" in task.networks()
+    order = choices.order if choices.order is not None else 2 if network else 4
+    check_order(order)
     if choices.iterations is not None:
         _at_least_one(choices.iterations)
     for steps in choices.steps:
         check_steps(steps)
-        if task.teacher is not None and steps > task.teacher.steps:
-            raise BadInput(f"--steps must be at most {task.teacher.steps}, the teacher's own, got {steps}.")
+    (_check_of_network if network else _check_of_formula)(task, order, choices)
+    return order
+
+
+def _check_of_formula(task: Task, order: int, choices: StudentChoices) -> None:
+    if choices.teacher_paths is not None:
+        raise BadInput(
+            f"the teacher of the task {task.name!r} is no network: its paths are not stored, so no --teacher-paths."
+        )
+    for name, value, least in (("--width", choices.width, 1), ("--depth", choices.depth, 0)):
+        if value < least:
+            raise BadInput(f"{name} must be at least {least}, got {value}.")
+    for field, valid in (("loss", get_args(Loss)), ("base", get_args(Base))):
+        if getattr(choices, field) not in valid:
+            raise unknown_name({"loss": "loss", "base": "base step"}[field], getattr(choices, field), valid)
+
+
+def _check_of_network(task: Task, order: int, choices: StudentChoices) -> None:
+    assert task.teacher is not None
+    if order > MOST_MOMENTS:
+        raise BadInput(f"the stored paths of {task.name!r} give signatures up to order {MOST_MOMENTS}, got {order}.")
+    if choices.loss != "local" or choices.grid not in (None, task.default_grid):
+        raise BadInput(f"a student of {task.name!r} learns local steps on the grid {task.default_grid!r}.")
+    if (choices.base, choices.memory) != ("exponential", 0):
+        raise BadInput(f"a student of {task.name!r} steps from the exponential step and has no memory.")
+    if most := max((steps for steps in choices.steps if steps > task.teacher.steps), default=None):
+        raise BadInput(f"--steps must be at most {task.teacher.steps}, the teacher's own, got {most}.")
+    together = block_of(task.shape)
+    if choices.teacher_paths is not None and (choices.teacher_paths < together or choices.teacher_paths % together):
+        raise BadInput(f"--teacher-paths must be a positive multiple of {together}, got {choices.teacher_paths}.")
+
+
+def _train_network_student(
+    task: Task, order: int, choices: StudentChoices, folder: Path, command: str, report: Report, paths: Path | None
+) -> Manifest:
+    """Distils a student of a teacher that is a network; its paths lie in `folder`/paths until the student is saved."""
     plan = shortened(plan_for(task), choices.iterations, choices.seed, choices.steps)
     if choices.teacher_paths is not None:
-        together = block_of(task.shape)
-        if choices.teacher_paths < together or choices.teacher_paths % together:
-            raise BadInput(f"--teacher-paths must be a positive multiple of {together}, got {choices.teacher_paths}.")
         plan = replace(plan, paths=choices.teacher_paths)
     commit = git_commit()
     make_folder(folder, "the artifact folder")

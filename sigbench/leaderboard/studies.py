@@ -90,13 +90,33 @@ def _spectrum_study(file: Path) -> Study:
     return Study(str(first["task"]), "Spectrum", note, sentences, tuple(legend_of(good)), charts, command)
 
 
+def _ablation_study(file: Path) -> Study:
+    from sigbench.leaderboard.ablation_chart import ablation_panels, legend_of, sentences
+
+    rows = read_lines(file)
+    try:
+        good = [row for row in rows if row["record"]["status"] == "ok"]
+        first = good[0]
+        record, budget = first["record"], first["budget"]
+        charts = {title: responsive(panel.to_dict()) for title, panel in ablation_panels(good, legends=False).items()}
+        said = tuple((str(what), str(sentence)) for what, sentence in sentences(good))
+        note = (
+            f"Students trained for {budget['iterations']:,} iterations each, and for one number of steps; "
+            f"{record['samples']:,} samples × {record['repeats']}."
+        )
+    except (KeyError, IndexError, TypeError, ValueError) as error:
+        raise BadInput(f"the study {file} is not what `sigbench ablate --json` prints: {error!r}.") from error
+    command = f"sigbench ablate leaderboard/{file.stem}.toml --json"
+    return Study(str(first["task"]), "What the signature is worth", note, said, tuple(legend_of(good)), charts, command)
+
+
 def _spec(row: Mapping[str, Any]) -> str:
     """How the command line names a cell."""
     name = str(row["sampler"])
     return "teacher" if name.startswith("teacher ") else f"{name}@{row['steps']}"
 
 
-_KINDS = {"gap-*.jsonl": _gap_study, "spectrum-*.jsonl": _spectrum_study}
+_KINDS = {"gap-*.jsonl": _gap_study, "spectrum-*.jsonl": _spectrum_study, "ablate-*.jsonl": _ablation_study}
 
 
 def responsive(spec: dict[str, Any]) -> dict[str, Any]:

@@ -75,9 +75,10 @@ class StoredPaths:
         """
         folder.mkdir(parents=True, exist_ok=True)
         file = folder / "facts.json"
-        if file.exists() and json.loads(file.read_text()) != asdict(facts):
+        if not file.exists():
+            file.write_text(json.dumps(asdict(facts), indent=2) + "\n")
+        elif json.loads(file.read_text()) != asdict(facts):
             raise BadInput(f"the folder {folder} holds paths of another teacher or seed: choose another one.")
-        file.write_text(json.dumps(asdict(facts), indent=2) + "\n")
         return StoredPaths(folder, facts, grid, shape)
 
     def walk(

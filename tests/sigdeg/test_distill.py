@@ -120,7 +120,7 @@ def test_memory_is_read_and_a_rollout_keeps_it(base: Base) -> None:
 
 @pytest.mark.parametrize("wrong", [{"base": "linear"}, {"memory": -1}, {"memory": 5}])
 def test_there_are_two_bases_and_a_short_memory(wrong: dict[str, Any]) -> None:
-    with pytest.raises(BadInput, match="base step|memory lies between"):
+    with pytest.raises(BadInput, match=r"base step|memory lies between"):
         replace(CONFIG, **wrong)
 
 

@@ -1,0 +1,157 @@
+"""`sigbench ablate`: students trained under one budget, to see what each part of Sig-DEG is worth."""
+
+import json as json_module
+import sys
+from collections.abc import Mapping, Sequence
+from contextlib import closing, nullcontext
+from pathlib import Path
+from time import monotonic
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from sigbench.cli.printing import TableConsole, say
+from sigbench.cli.sweep import SweepProgress, clock, share, stopping
+from sigbench.errors import BadInput
+
+if TYPE_CHECKING:
+    from sigbench.experiments.ablation import Ablation
+
+
+def ablate(
+    file: Annotated[Path, typer.Argument(help="The ablation, a TOML file; leaderboard/ablate-gmm.toml is an example.")],
+    work: Annotated[
+        Path | None, typer.Option(help="Folder of students, paths and records (default: the file's name).")
+    ] = None,
+    workers: Annotated[
+        int | None, typer.Option(help="Worker processes, a student each at a time (default: one a core).")
+    ] = None,
+    threads: Annotated[
+        int | None, typer.Option(help="Torch threads of each worker (default: the cores, divided among the workers).")
+    ] = None,
+    retry_failed: Annotated[bool, typer.Option("--retry-failed", help="Measure students again that diverged.")] = False,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Only say what would be trained.")] = False,
+    plot: Annotated[Path | None, typer.Option(help="File (.png, .svg) for the chart.")] = None,
+    json: Annotated[
+        bool, typer.Option("--json", help="Print one JSON object a student, of all that are there, and no table.")
+    ] = False,
+) -> None:
+    """Train students that differ in one thing or another under one budget, and judge them on the same noise.
+
+    What may differ: the signature order, the number of steps, the time grid, the loss (local, global or both), the
+    memory of earlier states, and the base step (exponential or identity). A repeated command trains and measures only
+    what is missing in the work folder, and goes on with a training where it was interrupted.
+
+    \b
+    sigbench ablate leaderboard/ablate-gmm.toml --dry-run
+    sigbench ablate mine.toml --work ablation --plot ablation.png
+    """
+    for name, value in (("--workers", workers), ("--threads", threads)):
+        if value is not None and value < 1:
+            raise BadInput(f"{name} must be at least 1, got {value}.")
+
+    from sigbench.experiments.ablation import plan_ablation, walk_teacher
+    from sigbench.experiments.ablation_file import read_ablation
+    from sigbench.experiments.sweep import missing_cells, run_sweep
+    from sigbench.leaderboard.charts import check_picture
+
+    if plot is not None:
+        check_picture(plot)
+    asked = read_ablation(file)
+    ablation = plan_ablation(asked, Path(file.stem) if work is None else work)
+    if dry_run:
+        for cell in ablation.cells:
+            print(cell.variant)
+        say(f"{len(ablation.cells)} students of {asked.task}, {asked.budget['iterations']} iterations each.")
+        return
+    store = ablation.store
+    todo = missing_cells(ablation.cells, store, retry_failed=retry_failed)
+    began = monotonic()
+    with stopping() as stopped:
+        if todo:
+            with _WalkProgress() if sys.stderr.isatty() else nullcontext() as bar:
+                walk_teacher(ablation, bar.step if bar is not None else lambda done, total: None)
+        count, each = share(todo, workers, threads)
+        with SweepProgress(todo, count) as progress:
+            events = run_sweep(todo, store, workers=count, threads=each, should_stop=lambda: bool(stopped))
+            with closing(events):
+                for event in events:
+                    progress.take(event, as_json=False)
+    results = ablation.results()
+    if json:
+        for result in results:
+            print(json_module.dumps(result, separators=(",", ":")))
+    elif results:
+        _print(ablation, results)
+    good = [result for result in results if result["record"]["status"] == "ok"]
+    if plot is not None and good:
+        from sigbench.leaderboard.ablation_chart import ablation_chart
+        from sigbench.leaderboard.charts import save_chart
+
+        save_chart(ablation_chart(good), plot)
+        say(f"the chart is in {plot}.")
+    say(f"{len(results)} of {len(ablation.cells)} students are measured, {progress.measured} now, "
+        f"in {clock(monotonic() - began)}; they are in {ablation.work}.")  # fmt: skip
+    if len(results) < len(ablation.cells):
+        raise typer.Exit(3 if results else 4)
+    raise typer.Exit(0 if len(good) == len(results) else 1 if good else 4)
+
+
+def _print(ablation: "Ablation", results: Sequence[Mapping[str, Any]]) -> None:
+    from rich.table import Table
+
+    from sigbench.experiments.ablation_file import Variant
+    from sigbench.leaderboard.ablation_chart import headline_of, sentences
+
+    console = TableConsole(highlight=False)
+    name = headline_of(results)
+    judged = results[0]["record"]
+    console.print(
+        f"[bold]{ablation.file.task}[/bold] · {name} · {judged['samples']:,} samples × {judged['repeats']} repeats · "
+        f"{ablation.file.budget['iterations']} iterations"
+    )
+    console.print()
+    table = Table(pad_edge=False, show_edge=False, header_style="bold", box=None, padding=(0, 2, 0, 0))
+    table.add_column("student", max_width=44, overflow="fold")
+    for title in (name, "training"):
+        table.add_column(title, justify="right", no_wrap=True)
+    for result in results:
+        metric = result["record"]["metrics"].get(name)
+        value = (
+            result["record"]["status"] if metric is None
+            else f"{metric['value']:.4g} [{metric['low']:.3g}, {metric['high']:.3g}]"
+        )  # fmt: skip
+        seconds = result["training_s"]
+        table.add_row(
+            str(Variant(**result["variant"])), value, "–" if seconds is None else clock(seconds),
+            style="bold" if result["usual"] else None,
+        )  # fmt: skip
+    console.print(table)
+    console.print()
+    for what, sentence in sentences(results):
+        console.print(f"{what}: {sentence}")
+
+
+class _WalkProgress:
+    """A bar over the teacher's paths, on stderr, gone when done."""
+
+    def __init__(self) -> None:
+        from rich.console import Console
+        from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+
+        self._progress = Progress(
+            TextColumn("teacher paths"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn(),
+            console=Console(stderr=True), transient=True, redirect_stdout=False,
+        )  # fmt: skip
+        self._bar = self._progress.add_task("", total=None)
+
+    def __enter__(self) -> "_WalkProgress":
+        self._progress.start()
+        return self
+
+    def __exit__(self, *details: object) -> None:
+        self._progress.stop()
+
+    def step(self, done: int, total: int) -> None:
+        """Shows how many paths are walked."""
+        self._progress.update(self._bar, completed=done, total=total)
