@@ -3,9 +3,10 @@
 import json
 import re
 from pathlib import Path
+from typing import Any
 
 import pytest
-from made_records import made
+from made_records import made, metric
 
 from sigbench.errors import BadInput
 from sigbench.experiments.cell import Settings, plan_cells
@@ -65,8 +66,38 @@ def test_sentences_and_names_are_text_on_the_page(folder: Path) -> None:
     assert markdown.count("\\<script\\>") == 8
 
 
+def trained(value: float, half: float = 0.001, **changed: Any) -> dict[str, Any]:
+    """What `sigbench ablate --json` prints of a student that differs from the usual one in what is `changed`."""
+    variant = {"order": 2, "steps": 5, "grid": "quadratic", "loss": "local", "memory": 0, "base": "exponential"}
+    record = made("sigdeg", metrics={"w1": metric(value, half)})
+    return {
+        "kind": "ablation", "task": "gmm", "variant": variant | changed, "usual": not changed,
+        "budget": {"iterations": 100}, "training_s": 10.0 * (1 + changed.get("order", 2)), "record": record,
+    }  # fmt: skip
+
+
+def test_an_ablation_says_what_each_change_is_worth(tmp_path: Path) -> None:
+    rows = [
+        trained(0.4, order=1), trained(0.1), trained(0.0995, order=3), trained(0.3, order=2, steps=2),
+        trained(0.2, loss="global"), trained(0.1005, memory=1), trained(0.9, base="identity", memory=1),
+    ]  # fmt: skip
+    (tmp_path / "ablate-gmm.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
+    (study,) = find_studies(tmp_path)
+    assert study.title == "What the signature is worth"
+    assert study.command == "sigbench ablate leaderboard/ablate-gmm.toml --json"
+    assert [name for name, _ in study.legend] == ["2 steps", "5 steps"]
+    assert len(study.charts) == 2
+    assert dict(study.sentences) == {
+        "5 steps": "w1 0.4 [0.399, 0.401] at order 1, 0.0995 [0.0985, 0.101] at order 3, the smallest: 0.25 times; "
+        "tied with it: order 2.",
+        "loss global": "w1 0.2 [0.199, 0.201], 2.00 times that of local, 0.1 [0.099, 0.101].",
+        "memory 1": "w1 0.101 [0.0995, 0.102], 1.00 times that of 0, 0.1 [0.099, 0.101]; the intervals overlap.",
+    }
+    assert read_records([tmp_path]).problems == []
+
+
 @pytest.mark.parametrize("text", ["", "{", "[]\n", '{"kind": "gap"}\n', '{"status": "ok"}\n', "\x00"])
-@pytest.mark.parametrize("name", ["gap-gmm.jsonl", "spectrum-mnist.jsonl"])
+@pytest.mark.parametrize("name", ["gap-gmm.jsonl", "spectrum-mnist.jsonl", "ablate-gmm.jsonl"])
 def test_files_that_are_no_studies_are_named(tmp_path: Path, name: str, text: str) -> None:
     (tmp_path / name).write_text(text)
     with pytest.raises(BadInput, match=name):
