@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from sigbench.cli.printing import TableConsole, say
-from sigbench.cli.sweep import SweepProgress, clock, share, stopping
+from sigbench.cli.sweep import SweepProgress, clock, say_unsound, share, stopping
 from sigbench.errors import BadInput
 
 if TYPE_CHECKING:
@@ -66,6 +66,7 @@ def ablate(
         return
     store = ablation.store
     todo = missing_cells(ablation.cells, store, retry_failed=retry_failed)
+    say_unsound(todo, store)
     began = monotonic()
     with stopping() as stopped:
         if todo:

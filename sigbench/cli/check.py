@@ -94,13 +94,15 @@ def _update(old: "Baseline | None", file: Path, wanted: "Filter") -> "Judgement 
     """Measures and writes; returns how the new baseline differs from the old one, None where there is no overlap."""
     from sigbench.experiments.gate_plan import default_baseline, extended
     from sigbench.experiments.gate_run import judge_against, measure_baseline
-    from sigbench.experiments.gate_tree import require_clean
+    from sigbench.experiments.gate_tree import require_clean, require_tracked
     from sigbench.records.baseline import write_baseline
     from sigbench.records.store import make_folder
 
     require_clean(Path.cwd(), file)
     plan = default_baseline(wanted) if old is None else extended(old, wanted)
     curves = _curves(plan, file, wanted)
+    specs = [name for curve in curves for name in (curve["task"], curve["sampler"])]
+    require_tracked([Path(spec.partition(".py:")[0] + ".py") for spec in specs if ".py:" in spec])
     make_folder(file.resolve().parent, "the baseline's folder")
     with _progress() as bar:
         new = measure_baseline(plan, curves, _hearing(bar))

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from sigbench.cli.parsing import split_ints
-from sigbench.cli.printing import TableConsole, say
+from sigbench.cli.printing import TableConsole, printable, say
 from sigbench.errors import BadInput, unknown_name
 
 if TYPE_CHECKING:
@@ -66,6 +66,8 @@ def show(
     """
     from sigbench.leaderboard.board import boards, on_grid, ranks
 
+    if rows < 0:
+        raise BadInput(f"--rows must be at least 0, got {rows}.")
     if nfe is not None and nfe < 1:
         raise BadInput(f"--nfe must be at least 1, got {nfe}.")
     wanted = set(split_ints(steps, "--steps"))
@@ -157,7 +159,7 @@ def add(
     for problem in (*added.refused, *added.known):
         say(str(problem))
     for record in added.taken:
-        print(f"{record['key']}  {record['task']}, {record['sampler']} at {record['steps']} steps: reported")
+        print(printable(f"{record['key']}  {record['task']}, {record['sampler']} at {record['steps']} steps: reported"))
     if not added.taken and not added.known:
         raise BadInput(f"{file} holds no record that can be taken.")
     raise typer.Exit(1 if added.refused else 0)
@@ -176,6 +178,7 @@ def verify(
     metrics). Exit code 1 where one does, 3 where one repeat leaves it open.
     """
     from sigbench.experiments.verify import cell_of, compare, differences, run_again, sentence
+    from sigbench.records.reading import digest_of
 
     kept = _submissions(folder)
     reported = kept.find(key)
@@ -186,7 +189,9 @@ def verify(
     ours = run_again(cell)
     verdict, found = compare(reported, ours)
     remark = sentence(verdict, reported, ours, found)
-    kept.keep(reported, {**ours, "sampler": reported["sampler"]}, verdict, remark)
+    ours["sampler"] = reported["sampler"]  # the name under which it was handed in
+    ours["digest"] = digest_of(ours)
+    kept.keep(reported, ours, verdict, remark)
     console = TableConsole()
     if found:
         console.print(_comparison_table(found))
@@ -289,8 +294,8 @@ def _heading(board: "Board", name: str) -> str:
     if name in board.metrics:
         m = board.metrics[name]
         floor = f" · floor of {name} {interval(m['floor'], m['floor_low'], m['floor_high'])}"
-    text = f"[bold]{escape(board.task)}[/bold] · {escape(conditions)}{board.samples} samples · seed {board.seed}"
-    return text + escape(floor)
+    task = escape(printable(board.task))
+    return f"[bold]{task}[/bold] · {escape(f'{conditions}{board.samples} samples · seed {board.seed}{floor}')}"
 
 
 def _table(board: "Board", name: str, ranked: "list[tuple[int | None, Entry]]", width: int) -> "Table":
@@ -316,12 +321,13 @@ def _table(board: "Board", name: str, ranked: "list[tuple[int | None, Entry]]", 
         else:
             mark = " =" if metric["at_floor"] else "  "
             value = Text(interval(metric["value"], metric["low"], metric["high"], brief=True) + mark)
-        label = Text(r["sampler"])
+        label = Text(printable(r["sampler"]))
         if entry.standing != "measured":
             label.append(f" ({entry.standing})", style="yellow")
         time = "–" if r["timing"] is None else seconds(r["timing"]["sample_s"]["value"])
+        grids = [Text(printable(r["grid"]))] if several else []
         table.add_row(
-            Text(place, style="bold green" if rank == 1 else ""), label, *([Text(r["grid"])] if several else []),
+            Text(place, style="bold green" if rank == 1 else ""), label, *grids,
             str(r["steps"]), "–" if r["nfe"] is None else str(r["nfe"]), value, *([] if several else [time]),
         )  # fmt: skip
     table.caption = "= at the floor: cannot be told from the truth at this n"

@@ -12,6 +12,11 @@ class TableConsole(Console):
         raise BrokenPipeError
 
 
+def printable(text: str) -> str:
+    """Returns text whose control characters are shown and do nothing: names in records may hold anything."""
+    return "".join(c if c.isprintable() else "\N{REPLACEMENT CHARACTER}" for c in text)
+
+
 def say(message: str) -> None:
-    """Prints a sentence to the user on stderr."""
-    print(f"sigbench: {message}", file=sys.stderr)
+    """Prints a sentence to the user on stderr, control characters shown."""
+    print(f"sigbench: {chr(10).join(map(printable, message.split(chr(10))))}", file=sys.stderr)

@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 
 _SECONDS_BETWEEN_LINES = 60.0
 _RUNNING_SHOWN = 2
+_UNSOUND_SHOWN = 10
 
 
 def sweep(
@@ -74,6 +75,7 @@ def sweep(
     assert records_at is not None
     records_at.tidy()
     _say_skipped(plan.skipped)
+    say_unsound(todo, records_at)
     count, each = share(todo, workers, threads)
     began = monotonic()
     with stopping() as stopped, SweepProgress(todo, count) as progress:
@@ -83,7 +85,7 @@ def sweep(
                 progress.take(event, as_json=json)
     statuses = _statuses(plan.cells, records_at)
     done = sum(status != "missing" for status in statuses.values())
-    if stopped and done < len(plan.cells):
+    if stopped and (done < len(plan.cells) or progress.left):
         say(f"interrupted: {done} of {len(plan.cells)} cells are in {store}; the same command goes on.")
         raise typer.Exit(3 if done else 4)
     if not json:
@@ -132,6 +134,15 @@ def stopping() -> Iterator[list[int]]:
 def _statuses(cells: "Sequence[PlannedCell]", store: "Store | None") -> dict[str, str]:
     found = {cell.key: None if store is None else store.read(cell.key) for cell in cells}
     return {key: "missing" if record is None else record["status"] for key, record in found.items()}
+
+
+def say_unsound(todo: "Sequence[PlannedCell]", store: "Store") -> None:
+    """Says which files of the store hold no sound record of their cells, which are measured again."""
+    found = [(store.path_of(cell.key), reason) for cell in todo if (reason := store.look(cell.key)[1]) is not None]
+    for file, reason in found[:_UNSOUND_SHOWN]:
+        say(f"{file} is measured again: {reason}.")
+    if len(found) > _UNSOUND_SHOWN:
+        say(f"{len(found)} records in all are measured again.")
 
 
 def _say_skipped(skipped: "Sequence[SkippedCell]") -> None:
@@ -204,6 +215,11 @@ class SweepProgress:
         if self._bar is not None:
             self._bar.stop()
 
+    @property
+    def left(self) -> int:
+        """How many cells are not finished."""
+        return len(self._left)
+
     def take(self, event: "Event", *, as_json: bool) -> None:
         """Shows what happened; with `as_json` prints the record of a finished cell on stdout."""
         key, record = event.cell.key, event.record
@@ -217,9 +233,8 @@ class SweepProgress:
             say(f"{event.cell} was lost: {event.reason}; it is left missing.")
         if event.what == "finished" and record is not None:
             self.measured += 1
-            if record["status"] == "ok":
-                self._forecast.add(event.cell, event.seconds)
-            else:
+            self._forecast.add(event.cell, event.seconds)
+            if record["status"] != "ok":
                 self._failed += 1
                 say(f"{event.cell} {record['status']}: {record.get('error', '')}")
             if as_json:
@@ -229,8 +244,8 @@ class SweepProgress:
         self._show()
 
     def _show(self) -> None:
-        seconds = self._forecast.seconds(self._left.values(), self._workers)
-        left = "" if seconds is None or not self._left else f" · about {clock(seconds)} left"
+        seconds, known = self._forecast.seconds(self._left.values(), self._workers)
+        left = f" · {'about' if known else 'more than'} {clock(seconds)} left" if self._left and seconds else ""
         names = [str(cell) for cell in self._running.values()][:_RUNNING_SHOWN]
         if self._bar is not None:
             failed = f" · [red]{self._failed} failed[/red]" if self._failed else " · 0 failed"

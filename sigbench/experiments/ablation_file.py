@@ -27,7 +27,7 @@ from pathlib import Path
 from typing import Any, get_args
 
 from sigbench.errors import unknown_name
-from sigbench.experiments.cell import MAX_SAMPLES, Settings, pick_dtype
+from sigbench.experiments.cell import MAX_SAMPLES, MAX_SEED, Settings, pick_dtype
 from sigbench.experiments.sweep_lines import KeyPath
 from sigbench.experiments.toml_checks import (
     Check,
@@ -75,7 +75,7 @@ BUDGET: dict[str, Check] = {
 JUDGED: dict[str, Check] = {
     "samples": whole(2, MAX_SAMPLES),
     "repeats": whole(2, 1000),
-    "seed": whole(None, None),
+    "seed": whole(-MAX_SEED, MAX_SEED),
     "batch": whole(1, MAX_SAMPLES),
     "dtype": text(pick_dtype),
 }

@@ -18,6 +18,7 @@ from sigbench.task import Task
 
 DTYPES = {"float32": torch.float32, "float64": torch.float64, "bfloat16": torch.bfloat16}
 MAX_SAMPLES = 10_000_000
+MAX_SEED = 2**63 - 1  # what a record can hold
 
 
 @dataclass(frozen=True, slots=True)
@@ -142,6 +143,7 @@ def _check_settings(settings: Settings) -> None:
         ("--samples", settings.samples, 2, MAX_SAMPLES),
         ("--repeats", settings.repeats, 1, 1000),
         ("--nfe", settings.nfe, 1, None),
+        ("--seed", settings.seed, -MAX_SEED, MAX_SEED),
         ("--batch", settings.batch, 1, MAX_SAMPLES),
     ):
         if value is not None and (value < low or (high is not None and value > high)):

@@ -1,6 +1,7 @@
 """Is what is about to be measured committed? A baseline is only worth something where its code can be found again."""
 
 import subprocess
+from collections.abc import Sequence
 from pathlib import Path
 
 from sigbench.errors import BadInput
@@ -36,6 +37,13 @@ def require_clean(folder: Path, baseline: Path) -> None:
                 f"the Git tree {root} is not clean ({', '.join(changed[:_SHOWN])}{more}): commit first, for a baseline "
                 f"is made from committed code only."
             )
+
+
+def require_tracked(files: Sequence[Path]) -> None:
+    """Raises BadInput where a file of a plug-in is not in its Git tree: an ignored file is committed nowhere."""
+    for file in files:
+        if not _git(file.resolve().parent, "ls-files", "--error-unmatch", file.name):
+            raise BadInput(f"{file} is not in Git: a baseline is made from committed code only.")
 
 
 def _root(folder: Path) -> Path | None:

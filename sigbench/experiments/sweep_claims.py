@@ -5,6 +5,8 @@ import fcntl
 from pathlib import Path
 from types import TracebackType
 
+from sigbench.errors import BadInput
+
 CLAIMS = ".claims"
 _POSITIONS = 2**62
 
@@ -19,7 +21,10 @@ class Claims:
 
     def __init__(self, folder: Path) -> None:
         self._path = folder / CLAIMS
-        self._file = self._path.open("a+b")
+        try:
+            self._file = self._path.open("a+b")
+        except OSError as error:
+            raise BadInput(f"the store {folder} cannot be used: {self._path}: {error.strerror or error}.") from error
 
     def __enter__(self) -> "Claims":
         return self

@@ -26,7 +26,7 @@ from pathlib import Path
 from typing import Any
 
 from sigbench.errors import BadInput, unknown_name
-from sigbench.experiments.cell import MAX_SAMPLES, Settings, pick_device, pick_dtype
+from sigbench.experiments.cell import MAX_SAMPLES, MAX_SEED, Settings, pick_device, pick_dtype
 from sigbench.experiments.sweep_lines import KeyPath
 from sigbench.experiments.toml_checks import (
     Mistake,
@@ -210,7 +210,7 @@ CHECKS: dict[str, Callable[[KeyPath, Any], Iterator[Mistake]]] = {
     "samplers": list_of(text(_sampler)),
     "steps": list_of(_steps),
     "grids": list_of(text(_grid)),
-    "seeds": list_of(whole(None, None)),
+    "seeds": list_of(whole(-MAX_SEED, MAX_SEED)),
     "samples": single(whole(2, MAX_SAMPLES)),
     "repeats": single(whole(1, 1000)),
     "batch": single(whole(1, MAX_SAMPLES)),

@@ -19,14 +19,13 @@ class Forecast:
         """Takes note of a cell that was measured in so many seconds."""
         self._seen[cell.task].append((cell.work, seconds))
 
-    def seconds(self, cells: Iterable[PlannedCell], workers: int) -> float | None:
-        """Returns the seconds that `workers` need for the cells, None while a task among them is yet unknown."""
+    def seconds(self, cells: Iterable[PlannedCell], workers: int) -> tuple[float, bool]:
+        """Returns the seconds that `workers` need for the cells of tasks that are known, and whether all are."""
         works: dict[str, list[float]] = defaultdict(list)
         for cell in cells:
             works[cell.task].append(cell.work)
-        if any(task not in self._seen for task in works):
-            return None
-        return sum(self._of_task(task, works[task]) for task in works) / max(workers, 1)
+        known = [task for task in works if task in self._seen]
+        return sum(self._of_task(task, works[task]) for task in known) / max(workers, 1), len(known) == len(works)
 
     def _of_task(self, task: str, works: list[float]) -> float:
         done = np.array(self._seen[task])

@@ -28,7 +28,7 @@ def read_checked(file: Path, what: str, mistakes_in: Callable[[Table], Iterator[
         raise BadInput(f"the {what} {file} is not UTF-8 text: {error.reason} at byte {error.start}.") from error
     try:
         table = tomllib.loads(content)
-    except tomllib.TOMLDecodeError as error:
+    except (ValueError, RecursionError) as error:  # too many digits, and too deep, are no TOMLDecodeError
         raise BadInput(f"the {what} {file} is not TOML: {error}.") from error
     mistakes = list(mistakes_in(table))
     if mistakes:

@@ -70,7 +70,7 @@ class Board:
 
 
 def boards(entries: Iterable[Entry]) -> dict[str, list[Board]]:
-    """Returns the boards of each task, tasks in the order of their names, the board of most records first."""
+    """Returns the boards of each task, tasks in the order of their names, the newest version's largest board first."""
     groups: dict[Any, list[Entry]] = {}
     for entry in entries:
         r = entry.record
@@ -80,8 +80,13 @@ def boards(entries: Iterable[Entry]) -> dict[str, list[Board]]:
     for (task, version, conditions, samples, seed), group in groups.items():
         found.setdefault(task, []).append(Board(task, version, dict(conditions), samples, seed, group))
     for several in found.values():
-        several.sort(key=lambda b: (-b.version, -len(b.group), bool(b.conditions), b.seed, -b.samples))
+        several.sort(key=lambda b: (not _trusted(b), -b.version, -len(b.group), bool(b.conditions), b.seed, -b.samples))
     return dict(sorted(found.items()))
+
+
+def _trusted(board: Board) -> bool:
+    """Whether anything on the board was measured here: what is only handed in never stands before the rest."""
+    return any(entry.standing in ("measured", "reproduced") for entry in board.group)
 
 
 def ranks(board: Board, entries: Sequence[Entry], name: str) -> list[int | None]:

@@ -6,6 +6,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import msgspec
+
 from sigbench.errors import BadInput
 from sigbench.leaderboard.board import Board, turned
 from sigbench.leaderboard.numbers import interval, number, seconds
@@ -48,8 +50,10 @@ def read_claims(file: Path) -> list[Claim]:
     """Returns the claims of a TOML file; raises BadInput, naming the claim, where it cannot be read."""
     try:
         entries = tomllib.loads(file.read_text(encoding="utf-8")).get("claim", [])
-    except (OSError, ValueError) as error:
+    except (OSError, ValueError, RecursionError) as error:
         raise BadInput(f"the claims {file} cannot be read: {error}.") from error
+    if not isinstance(entries, list) or not all(isinstance(entry, dict) for entry in entries):
+        raise BadInput(f"the claims {file} are a list of tables, each [[claim]].")
     return [_claim(entry, f"claim {number} of {file}") for number, entry in enumerate(entries, 1)]
 
 
@@ -60,7 +64,10 @@ def _claim(entry: Mapping[str, Any], where: str) -> Claim:
         raise BadInput(f"{where} {what}.")
     if entry["kind"] not in _KINDS:
         raise BadInput(f"the kind of {where} is {entry['kind']!r}: valid are {', '.join(_KINDS)}.")
-    return Claim(**{**entry, "metrics": tuple(entry.get("metrics", ()))})
+    try:
+        return msgspec.convert(entry, Claim)
+    except msgspec.ValidationError as error:
+        raise BadInput(f"{where} is not as it should be: {error}.") from error
 
 
 def answers(claims: Sequence[Claim], boards: Mapping[str, Sequence[Board]]) -> dict[str, list[Answer]]:
@@ -114,6 +121,12 @@ def _quality(board: Board, claim: Claim, own: Record, other: Record) -> tuple[st
     return verdict, f"{cells}, {board.samples:,} samples × {own['repeats']}, grid {own['grid']}: {'; '.join(parts)}."
 
 
+def at_once(record: Record) -> int:
+    """Returns how many cells were measured at once on the machine: a busy one is slower."""
+    timing = record["timing"]
+    return 1 if timing is None else timing.get("workers") or 1
+
+
 def _compare(a: MetricRecord, b: MetricRecord) -> str:
     if None in (a["low"], a["high"], b["low"], b["high"]):
         return "not decided (one repeat has no interval)"
@@ -133,9 +146,12 @@ def _speed(own: Record, other: Record) -> tuple[str, str]:
     assert own["nfe"] is not None
     assert other["nfe"] is not None
     calls = f"{other['nfe'] / own['nfe']:.3g} times fewer network calls ({other['nfe']} and {own['nfe']})"
-    machines = [(r["provenance"].get("device_name"), r["provenance"].get("threads")) for r in (own, other)]
+    machines = [(r["provenance"].get("device_name"), r["provenance"].get("threads"), at_once(r)) for r in (own, other)]
     if machines[0] != machines[1]:
-        return "Only the calls can be compared", f"{calls}; the two were timed on different machines."
+        return (
+            "Only the calls can be compared",
+            f"{calls}; the two were timed on different machines, or beside more or fewer others.",
+        )
     ratio = b["sample_s"]["value"] / a["sample_s"]["value"]
     ends = (a["sample_s"]["low"], a["sample_s"]["high"], b["sample_s"]["low"], b["sample_s"]["high"])
     spread = "" if None in ends else f" ({ends[2] / ends[1]:.3g}–{ends[3] / ends[0]:.3g})"  # type: ignore[operator]

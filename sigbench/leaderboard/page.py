@@ -14,7 +14,7 @@ from typing import Any
 import msgspec
 
 from sigbench.leaderboard.board import Board, Entry
-from sigbench.leaderboard.claims import Answer
+from sigbench.leaderboard.claims import Answer, at_once
 from sigbench.leaderboard.command import command_of
 from sigbench.leaderboard.studies import Study
 from sigbench.records.record import MetricRecord, Record
@@ -139,7 +139,7 @@ class _Shared:
 
     def make_of(self, record: Record) -> int:
         made = {name: value for name, value in record["provenance"].items() if name != "date"}
-        return self.makes.place_by(msgspec.json.encode(made), lambda: _make_data(record))
+        return self.makes.place_by(msgspec.json.encode([made, at_once(record)]), lambda: _make_data(record))
 
 
 def _board_data(board: Board, shared: _Shared) -> dict[str, Any]:
@@ -206,7 +206,8 @@ def _make_data(record: Record) -> dict[str, Any]:
     threads = made.get("threads")
     return {
         "machine": f"{_text(made.get('device_name') or made.get('device'))}, {_text(threads)} thread"
-        + ("" if threads == 1 else "s"),
+        + ("" if threads == 1 else "s")
+        + ("" if at_once(record) == 1 else f", {at_once(record)} cells at once"),
         "packages": ", ".join(f"{k} {v}" for k, v in packages.items() if v) if isinstance(packages, dict) else "",
         "artifacts": [[f"{k} (SHA-256)", _text(v)] for k, v in artifacts.items()]
         if isinstance(artifacts, dict)

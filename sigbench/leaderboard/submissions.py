@@ -47,7 +47,7 @@ class Submissions:
         if not file.is_file():
             raise BadInput(f"there are no records at {file}: no such file.")
         text = file.read_text(encoding="utf-8", errors="replace")
-        lines = [(None, text)] if _is_one(text) else list(enumerate(text.splitlines(), 1))
+        lines = [(None, text)] if _is_one(text) else list(enumerate(text.split("\n"), 1))
         added = Added()
         for number, line in lines:
             if not line.strip():
@@ -62,9 +62,15 @@ class Submissions:
                 reason = f"{record['key']} is submitted already"
                 added.known.append(Problem(file, number, "duplicate", reason))
             else:
-                Store(self.folder).write(record)
+                self._keep_as_it_came(record["key"], line)
                 added.taken.append(record)
         return added
+
+    def _keep_as_it_came(self, key: str, text: str) -> None:
+        # Not what was decoded: that has floats where a whole number stood, which the digest tells apart.
+        document = json.loads(text)
+        with replacing(Store(self.folder).path_of(key)) as temporary:
+            temporary.write_text(json.dumps(document, indent=1) + "\n")
 
     def _check_name(self, record: Record) -> None:
         # The key becomes a file's name.

@@ -79,7 +79,7 @@ def read_baseline(file: Path) -> Baseline:
         raise BadInput(f"there is no baseline {file}: `sigbench check --update --baseline {file}` makes one.") from None
     except OSError as error:
         raise BadInput(f"the baseline {file} cannot be read: {error.strerror or error}.") from error
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         raise BadInput(f"the baseline {file} is corrupt: it is no JSON ({error}).") from error
     if not isinstance(found, dict) or found.get("kind") != KIND:
         raise BadInput(f'{file} is no baseline: its "kind" is not {KIND!r}.')

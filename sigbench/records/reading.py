@@ -89,14 +89,19 @@ def read_records(paths: Iterable[Path], task: str | None = None) -> Reading:
     return reader.found
 
 
-def parse_record(text: bytes | str) -> Record:
-    """Returns the record in a JSON document after every check; raises BadInput, saying what is wrong with it."""
+def parse_sound(text: bytes | str) -> Record:
+    """Returns the record in a JSON document, sound in itself; raises BadInput, saying what is wrong with it."""
     try:
-        record = _parse(text if isinstance(text, bytes) else text.encode())
+        return _parse(text if isinstance(text, bytes) else text.encode())
     except _OtherDocument:
         raise BadInput("not a record: the field `schema` is missing.") from None
     except _Unfit as problem:
         raise BadInput(f"{problem}.") from None
+
+
+def parse_record(text: bytes | str) -> Record:
+    """Returns the record in a JSON document after every check, its key too; raises BadInput as `parse_sound`."""
+    record = parse_sound(text)
     if (determinants := determinants_of(record)) is not None and key_of(determinants) != record["key"]:
         raise BadInput("the key is not the hash of what the record says was asked for.")
     return record
@@ -181,7 +186,10 @@ class _Reader:
         prefix = os.path.join(folder, "")  # noqa: PTH118 - a Path for each file would cost as much as reading it
         for name in names:
             if name.endswith((".json", ".jsonl")) and not name.startswith("."):
-                self.read_file(prefix + name)
+                try:
+                    self.read_file(prefix + name)
+                except BadInput as error:
+                    self._leave_out(prefix + name, None, "damaged", str(error).rstrip("."))
 
     def read_file(self, path: str | Path) -> None:
         data = _bytes_of(path)

@@ -7,10 +7,10 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import cast
 
 from sigbench.errors import BadInput
-from sigbench.records.record import SCHEMA, Record
+from sigbench.records.reading import parse_sound
+from sigbench.records.record import Record
 
 _WRITING = ".writing-"
 _LEFT_BEHIND_S = 600.0
@@ -85,14 +85,22 @@ class Store:
         return removed
 
     def read(self, key: str) -> Record | None:
-        """Returns the record of `key`, None where there is none that can be read under this schema."""
+        """Returns the record of `key`, None where there is none that is sound under this schema."""
+        return self.look(key)[0]
+
+    def look(self, key: str) -> tuple[Record | None, str | None]:
+        """Returns the record of `key`, and where its file holds none that can be taken, why not."""
         try:
-            record = json.loads(self.path_of(key).read_text())
-        except (OSError, ValueError):
-            return None
-        if not isinstance(record, dict) or record.get("schema") != SCHEMA or record.get("key") != key:
-            return None
-        return cast(Record, record)
+            data = self.path_of(key).read_bytes()
+        except FileNotFoundError:
+            return None, None
+        except OSError as error:
+            return None, f"it cannot be read: {error.strerror or error}"
+        try:
+            record = parse_sound(data)
+        except BadInput as error:
+            return None, str(error).rstrip(".")
+        return (record, None) if record["key"] == key else (None, f"it holds the record {record['key'][:40]!r}")
 
     def __iter__(self) -> Iterator[Record]:
         for file in sorted(self.folder.glob("[!.]*.json")):

@@ -196,3 +196,44 @@ def test_show_loads_neither_torch_nor_scipy() -> None:
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
     assert done.stderr.splitlines()[-1] == "set()"
+
+
+def test_control_characters_of_names_do_nothing(sigbench: Command, board: Path) -> None:
+    from sigbench.records.reading import digest_of
+
+    record = json.loads((board / "some.jsonl").read_text().splitlines()[0])
+    record["sampler"] = "red\x1b[31m"
+    record["digest"] = digest_of(record)
+    (board / "some.jsonl").write_text(json.dumps(record) + "\n")
+    done = sigbench("leaderboard", "show", "--task", "gmm")
+    assert done.code == 0
+    assert "\x1b" not in done.out + done.err
+    assert "red\N{REPLACEMENT CHARACTER}" in done.out.replace("\n", "")
+
+
+@pytest.mark.parametrize("text", ["claim = 3", "[claim]", "[[claim]]\ntask = 'gmm'", "claim = [1]", "[" * 5000])
+def test_claims_that_are_none(sigbench: Command, board: Path, text: str) -> None:
+    (board / "claims.toml").write_text(text)
+    done = sigbench("leaderboard", "build")
+    assert done.code == 2
+    assert "claim" in done.sentence()
+
+
+def test_a_claim_with_wrong_kinds_of_values(sigbench: Command, board: Path) -> None:
+    text = (COMMITTED / "claims.toml").read_text()
+    (board / "claims.toml").write_text(text.replace('metrics = ["w1", "ks"]', "metrics = 5"))
+    done = sigbench("leaderboard", "build")
+    assert done.code == 2
+    assert "claim 1 of" in done.sentence()
+
+
+def test_a_folder_in_the_place_of_a_record_is_counted(sigbench: Command, board: Path) -> None:
+    (board / "some.jsonl").rename(board / "kept.jsonl")
+    (board / "x.json").mkdir()
+    done = sigbench("leaderboard", "show", "--task", "gmm", "--records", board)
+    assert done.code == 0
+    assert "1 damaged" in done.err
+
+
+def test_rows_are_counted_from_0(sigbench: Command) -> None:
+    assert "--rows must be at least 0, got -3" in sigbench(*SHOW, "--rows", "-3").sentence()

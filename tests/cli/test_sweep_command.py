@@ -48,6 +48,7 @@ def test_a_repeated_command_does_only_what_is_missing(sigbench: Command, tmp_pat
     cut.write_bytes(cut.read_bytes()[:100])
     again = sigbench("sweep", file, *ONE, "--json")
     assert again.code == 0
+    assert f"{cut.name} is measured again: not JSON" in again.err
     assert {record["key"] for record in again.records()} == {gone.stem, cut.stem}
     assert comparable_store(store) == before
 
@@ -242,6 +243,39 @@ def test_a_live_display_on_a_terminal(spawn: Spawn, tmp_path: Path) -> None:
     for words in ("4/4", "1 running", "0 failed", " left", "gmm · ddim · 3 steps", "4 of 4 cells measured in"):
         assert words in text
     assert {json.loads(line)["steps"] for line in out.splitlines()} == {2, 3, 4, 5}
+
+
+def test_unsound_records_are_named_and_measured_again(sigbench: Command, tmp_path: Path) -> None:
+    """Edited by hand, of another schema, of nothing but a key, nested without end, and a folder in a record's place."""
+    file = write(tmp_path, 'samplers = ["ddim"]\nsteps = [2, 3, 4, 5, 6]')
+    store = tmp_path / ".sigbench" / "records"
+    assert sigbench("sweep", file, *ONE).code == 0
+    before = comparable_store(store)
+    edited, foreign, bare, deep, listed = sorted(store.glob("*.json"))
+    record = json.loads(edited.read_text())
+    record["metrics"]["w1"]["value"] = record["metrics"]["w1"]["low"]
+    edited.write_text(json.dumps(record))
+    foreign.write_text(json.dumps({**json.loads(foreign.read_text()), "schema": 99}))
+    bare.write_text(json.dumps({"schema": 1, "key": bare.stem}))
+    deep.write_text("[" * 100_000)
+    listed.write_text(json.dumps({**json.loads(listed.read_text()), "status": ["ok"]}))
+    done = sigbench("sweep", file, *ONE)
+    assert done.code == 0
+    assert "Traceback" not in done.err
+    for name, why in ((edited, "digest"), (foreign, "schema 99"), (bare, ""), (deep, "JSON"), (listed, "status")):
+        (line,) = [line for line in done.err.splitlines() if f"{name.name} is measured again" in line]
+        assert why in line
+    assert "5 of 5 cells measured" in done.err
+    assert comparable_store(store) == before
+
+
+def test_a_lock_file_that_cannot_be_opened(sigbench: Command, tmp_path: Path) -> None:
+    file = write(tmp_path, 'samplers = ["ddim"]\nsteps = [2]')
+    (tmp_path / ".sigbench" / "records" / ".claims").mkdir(parents=True)
+    done = sigbench("sweep", file, *ONE)
+    assert done.code == 2
+    assert "cannot be used: " in done.err
+    assert "Is a directory" in done.err
 
 
 @pytest.mark.slow

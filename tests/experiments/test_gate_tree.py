@@ -7,7 +7,7 @@ import pytest
 
 from sigbench.errors import BadInput
 from sigbench.experiments import gate_tree
-from sigbench.experiments.gate_tree import changed_files, commit_of, require_clean
+from sigbench.experiments.gate_tree import changed_files, commit_of, require_clean, require_tracked
 
 
 @pytest.fixture
@@ -63,6 +63,14 @@ def test_ignored_files_do_not_count(tree: Path) -> None:
     git(tree, "commit", "-q", "-m", "second")
     (tree / "x.tmp").write_text("")
     require_clean(tree, tree / "baseline.json")
+
+
+def test_plug_ins_must_be_in_git(tree: Path) -> None:
+    require_tracked([tree / "mine.py"])
+    (tree / ".gitignore").write_text("hidden.py\n")
+    (tree / "hidden.py").write_text("")
+    with pytest.raises(BadInput, match=r"hidden\.py is not in Git"):
+        require_tracked([tree / "mine.py", tree / "hidden.py"])
 
 
 def test_no_tree_at_all(tree: Path, tmp_path: Path) -> None:

@@ -232,16 +232,16 @@ def test_forecast_tells_the_metrics_time_from_the_networks(tmp_path: Path) -> No
     cells = cells_of(tmp_path, 'tasks = ["gmm", "gmm2d"]\nsamplers = ["ddim"]\nsteps = [2, 4, 8, 16]')
     gmm, plane = cells[:4], cells[4:]
     forecast = Forecast()
-    assert forecast.seconds(gmm, 2) is None
+    assert forecast.seconds(gmm, 2) == (0, False)
     forecast.add(gmm[0], 3.0)
-    assert forecast.seconds(gmm[1:], 1) == pytest.approx(9.0)  # one cell cannot tell the two apart
+    assert forecast.seconds(gmm[1:], 1) == (pytest.approx(9.0), True)  # one cell cannot tell the two apart
     forecast.add(gmm[1], 4.0)
-    assert forecast.seconds(gmm[2:], 1) == pytest.approx(6.0 + 10.0)  # 2 s, and half a second a step
-    assert forecast.seconds(gmm[2:], 2) == pytest.approx(8.0)
-    assert forecast.seconds(cells, 2) is None
+    assert forecast.seconds(gmm[2:], 1) == (pytest.approx(6.0 + 10.0), True)  # 2 s, and half a second a step
+    assert forecast.seconds(gmm[2:], 2) == (pytest.approx(8.0), True)
+    assert forecast.seconds(cells[2:], 2) == (pytest.approx(8.0), False)  # nothing is known of the other task
     forecast.add(plane[0], 1.0)
-    assert forecast.seconds(plane, 1) == pytest.approx(4.0)
-    assert forecast.seconds([], 2) == 0
+    assert forecast.seconds(plane, 1) == (pytest.approx(4.0), True)
+    assert forecast.seconds([], 2) == (0, True)
 
 
 def test_tidying_spares_what_is_being_written(tmp_path: Path) -> None:

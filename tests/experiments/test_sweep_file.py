@@ -165,3 +165,12 @@ def test_all_combinations_of_options(tmp_path: Path) -> None:
     specs = [spec.removeprefix(name) for spec, _ in read(tmp_path, text).samplers("gmm")]
     assert specs == [":a=1:b=x@3", ":a=1:b=y@3", ":a=2:b=x@3", ":a=2:b=y@3"]
     assert "a takes int, got 'z'" in refusal(tmp_path, text.replace("[1, 2]", '["z"]'))
+
+
+@pytest.mark.parametrize("text", ["steps = [" + "1" * 5000 + "]", "steps = " + "[" * 5000])
+def test_too_many_digits_and_too_deep(tmp_path: Path, text: str) -> None:
+    assert "is not TOML: " in refusal(tmp_path, GOOD + text)
+
+
+def test_seeds_are_what_a_record_can_hold(tmp_path: Path) -> None:
+    assert "line 3, seeds[1]: must be between " in refusal(tmp_path, GOOD + f"seeds = [1, {2**64}]\n")

@@ -38,6 +38,14 @@ def test_the_newest_version_of_a_task_comes_first_and_then_the_board_of_most_rec
     assert [(board.version, len(board.group)) for board in found] == [(2, 2), (2, 1), (1, 3)]
 
 
+def test_what_is_only_handed_in_never_stands_first() -> None:
+    own, theirs = made(), made(task_version=99)
+    (first, second) = boards([Entry(theirs, "reported"), Entry(own)])["gmm"]
+    assert (first.version, second.version) == (1, 99)
+    (first, second) = boards([Entry(theirs, "reproduced"), Entry(own)])["gmm"]
+    assert (first.version, second.version) == (99, 1)
+
+
 def test_of_one_cell_enough_repeats_stand_before_few_and_then_the_newest() -> None:
     def at(repeats: int, day: int, value: float) -> Record:
         record = made(metrics=w1(value, 0.001), repeats=repeats)

@@ -230,15 +230,16 @@ def test_markup_in_records_is_shown_and_never_run(browser: Any, tmp_path: Path, 
         made(EVIL, 5, {EVIL: metric(0.2, 0.01, method=EVIL)}, grid=EVIL, note=EVIL, family=EVIL),
         made(EVIL, 7, {EVIL: metric(0.1, 0.01, method=EVIL)}, grid=EVIL),
         made("broken", 5, status="failed", error=EVIL, grid=EVIL),
+        made("constructor", 9, {EVIL: metric(0.05, 0.01, method=EVIL)}, grid=EVIL, family="constructor"),
     ]
     for record in records:
         record["provenance"].update(device_name=EVIL, platform=EVIL, artifacts={EVIL: EVIL}, packages={EVIL: EVIL})
-    entries = [Entry(records[0], "reported", EVIL), Entry(records[1]), Entry(records[2])]
+    entries = [Entry(records[0], "reported", EVIL), *map(Entry, records[1:])]
     file = tmp_path / "evil.html"
     file.write_text(build_page(boards(entries), titles={"gmm": EVIL}, claims={}, pictures=[]))
     visit = Visit(browser, file)
     page = visit.page
-    for row in range(3):
+    for row in range(4):
         page.locator("#cells tr.row .name button").nth(row).click()
     for told in (
         page.inner_text("h1"),

@@ -39,6 +39,18 @@ def test_records_are_taken_once_and_shown_as_reported(tmp_path: Path, kept: Subm
     assert sorted(e.record["key"] for e in entries) == sorted(r["key"] for r in records)
 
 
+def test_records_are_kept_as_they_came(tmp_path: Path, kept: Submissions) -> None:
+    """A label is a whole number, which a schema of floats would turn into 3.0, and the digest knows the difference."""
+    record = sealed({**made(), "conditions": {"label": 3}, "note": "one line\N{LINE SEPARATOR}for a reader"})
+    file = tmp_path / "theirs.jsonl"
+    file.write_text(json.dumps(record, ensure_ascii=False) + "\n")
+    added = kept.add(file)
+    assert (len(added.taken), added.refused) == (1, [])
+    entries, reading = kept.read()
+    assert reading.problems == []
+    assert entries[0].record["key"] == record["key"]
+
+
 def test_one_document_may_be_handed_in(tmp_path: Path, kept: Submissions) -> None:
     (tmp_path / "one.json").write_text(json.dumps(made(), indent=2))
     assert len(kept.add(tmp_path / "one.json").taken) == 1

@@ -16,7 +16,7 @@ def record(key: str, **changes: Any) -> Record:
     fields: dict[str, Any] = {
         "schema": SCHEMA, "key": key, "task": "gmm", "task_version": 1, "sampler": "ddim", "family": "ode",
         "steps": 2, "nfe": 2, "samples": 10, "repeats": 1, "seed": 0, "grid": "uniform", "times": [0.0, 0.5, 0.999],
-        "final_step": "none", "status": "ok", "metrics": {}, "timing": None, "provenance": {"device_name": "Größe"},
+        "final_step": "none", "status": "failed", "metrics": {}, "timing": None, "provenance": {"device_name": "Größe"},
     }  # fmt: skip
     return {**fields, **changes}  # type: ignore[typeddict-item]
 
@@ -36,9 +36,9 @@ def test_what_is_written_is_read_back(tmp_path: Path) -> None:
 
 def test_same_key_replaces(tmp_path: Path) -> None:
     store = Store(tmp_path)
-    store.write(record("aa", steps=2))
-    store.write(record("aa", steps=3))
-    assert [found["steps"] for found in store] == [3]
+    store.write(record("aa", seed=2))
+    store.write(record("aa", seed=3))
+    assert [found["seed"] for found in store] == [3]
 
 
 def test_iteration_goes_by_key(tmp_path: Path) -> None:
@@ -53,7 +53,7 @@ def test_failing_write_leaves_the_old_record_and_no_trace(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, failing: str
 ) -> None:
     store = Store(tmp_path)
-    store.write(record("aa", steps=2))
+    store.write(record("aa", seed=2))
 
     def fail(*arguments: object) -> None:
         raise OSError(28, "No space left on device")
@@ -63,21 +63,21 @@ def test_failing_write_leaves_the_old_record_and_no_trace(
         with pytest.raises(BadInput, match="cannot be written: No space left on device"):
             store.write(record(key, steps=3))
     assert files_of(tmp_path) == ["aa.json"]
-    assert store.read("aa") == record("aa", steps=2)
+    assert store.read("aa") == record("aa", seed=2)
 
 
 def test_interrupted_write_leaves_the_old_record_and_no_trace(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     store = Store(tmp_path)
-    store.write(record("aa", steps=2))
+    store.write(record("aa", seed=2))
 
     def interrupt(*arguments: object) -> None:
         raise KeyboardInterrupt
 
     monkeypatch.setattr(os, "fsync", interrupt)
     with pytest.raises(KeyboardInterrupt):
-        store.write(record("aa", steps=3))
+        store.write(record("aa", seed=3))
     assert files_of(tmp_path) == ["aa.json"]
-    assert store.read("aa") == record("aa", steps=2)
+    assert store.read("aa") == record("aa", seed=2)
 
 
 def test_record_that_is_no_json_leaves_no_trace(tmp_path: Path) -> None:

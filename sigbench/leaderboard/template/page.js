@@ -7,7 +7,7 @@
   const FIRST_ROWS = 150;
   const COLOURS = ["#d1495b", "#3d7ebf", "#e08e2b", "#3f9b6b", "#8e6bbf", "#2a9d9d", "#b0762f", "#c65d9e", "#7a8b2c",
     "#6f7bd9", "#a0522d", "#4fa3d1", "#c9a227", "#5f8f8b", "#d9776b", "#84a03c", "#9a7fa8", "#4d8c57", "#b58b6e", "#76869a"];
-  const SHAPES = { student: "diamond", sde: "circle", ode: "square" };
+  const SHAPES = Object.assign(Object.create(null), { student: "diamond", sde: "circle", ode: "square" });
   const byId = (id) => document.getElementById(id);
   const state = { task: 0, board: 0, metric: "", grid: "", budget: "", trained: "", find: "", families: new Set(),
     hidden: new Set(), sort: "rank", descending: false, all: false, open: new Set(), machine: "", q: null, theme: "" };
@@ -41,7 +41,7 @@
 
   // A record of the page as the flat row that tables and charts need, under the metric that is chosen.
   function rowOf(cell, m) {
-    const made = data.makes[cell.p], values = cell.m[m.name] || null;
+    const made = data.makes[cell.p], values = Object.hasOwn(cell.m, m.name) ? cell.m[m.name] : null;
     const floor = values ? data.floors[values[4]] : null;
     return {
       cell, made, sampler: cell.s, family: cell.f, grid: cell.g, steps: cell.n, NFE: cell.c, standing: cell.b,
@@ -333,7 +333,7 @@
     const copy = make("button", { type: "button", class: "plain", onclick: async (event) => {
       try { await navigator.clipboard.writeText(command); event.target.textContent = "Copied"; } catch { getSelection().selectAllChildren(event.target.parentNode.querySelector("pre")); }
     } }, "Copy");
-    const lines = b.metrics.filter((m) => cell.m[m.name]).map((m) => {
+    const lines = b.metrics.filter((m) => Object.hasOwn(cell.m, m.name)).map((m) => {
       const [value, low, high, atFloor, index] = cell.m[m.name], floor = data.floors[index];
       return make("tr", {}, make("td", {}, m.name), make("td", { class: "num" }, number(value), make("span", { class: "ends" }, interval(low, high))),
         make("td", { class: "num" }, number(floor[0]), make("span", { class: "ends" }, interval(floor[1], floor[2]))), make("td", {}, atFloor ? "at the floor" : ""));
