@@ -13,6 +13,7 @@ from made_records import made, metric
 from sigbench.leaderboard.board import Entry, boards, ranks
 from sigbench.leaderboard.claims import answers, read_claims
 from sigbench.leaderboard.page import build_page, find_pictures
+from sigbench.leaderboard.studies import Study, find_studies
 from sigbench.records.reading import read_records
 
 sync_api = pytest.importorskip("playwright.sync_api", reason="browser: playwright is not installed")
@@ -47,7 +48,7 @@ def committed(tmp_path_factory: pytest.TempPathFactory) -> Path:
     found = boards(Entry(r) for r in read_records([COMMITTED / f"{name}.jsonl" for name in names]).records)
     html = build_page(
         found, titles={"gmm": "A Gaussian mixture"}, claims=answers(read_claims(COMMITTED / "claims.toml"), found),
-        pictures=find_pictures(COMMITTED),
+        pictures=find_pictures(COMMITTED), studies=find_studies(COMMITTED),
     )  # fmt: skip
     file = tmp_path_factory.mktemp("page") / "index.html"
     file.write_text(html)
@@ -222,6 +223,36 @@ def test_light_and_dark_are_readable(browser: Any, committed: Path, shots: Path,
     page.click("#theme")
     page.click("#theme")
     assert contrast(page.evaluate("getComputedStyle(document.body).backgroundColor"), "rgb(0, 0, 0)") < 3
+    visit.close()
+
+
+@pytest.mark.parametrize(("width", "scheme"), [(1280, "dark"), (390, "light")])
+def test_studies_are_drawn_on_their_task_alone(
+    browser: Any, tmp_path: Path, shots: Path, width: int, scheme: str
+) -> None:
+    """As wide as the page, on a phone too, and again in the other colours; what a study holds is text."""
+    line: dict[str, Any] = {
+        "data": {"values": [{"a": 1, "b": 2}, {"a": 2, "b": 5}]}, "mark": "line", "width": "container", "height": 200,
+        "encoding": {"x": {"field": "a", "type": "quantitative"}, "y": {"field": "b", "type": "quantitative"}},
+    }  # fmt: skip
+    study = Study("gmm", EVIL, EVIL, ((EVIL, EVIL),), ((EVIL, "#4c78a8"),), {"one": line, EVIL: line}, EVIL)
+    entries = [Entry(made("a", 5)), Entry(made("b", 5, task="other"))]
+    file = tmp_path / "studies.html"
+    file.write_text(build_page(boards(entries), titles={}, claims={}, pictures=[], studies=[study]))
+    visit = Visit(browser, file, width=width, scheme=scheme)
+    page = visit.page
+    page.wait_for_selector("#study-0-1 svg")
+    for place in ("#study-0-0", "#study-0-1"):
+        drawn, room = (page.locator(f"{place}{part}").bounding_box()["width"] for part in (" svg", ""))
+        assert 0.9 * room <= drawn <= room + 1
+    assert page.evaluate("document.documentElement.scrollWidth") <= width
+    assert page.evaluate("window.ran") is None
+    assert "<img src=x" in page.inner_text("section.study")
+    page.screenshot(path=shots / f"studies-{scheme}.png", full_page=True)
+    page.click("#theme")
+    page.wait_for_selector("#study-0-1 svg")
+    page.click("#tab-1")
+    assert page.locator("section.study:visible").count() == 0
     visit.close()
 
 
