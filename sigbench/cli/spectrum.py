@@ -3,6 +3,7 @@
 import json as json_module
 import sys
 from contextlib import nullcontext
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -46,7 +47,7 @@ def spectrum(
     sigbench spectrum --task rbergomi --steps 5,10 --plot spectrum.png
     """
     from sigbench.errors import BadInput
-    from sigbench.experiments.cell import Settings, plan_cells
+    from sigbench.experiments.cell import MAX_SAMPLES, Settings, plan_cells
     from sigbench.experiments.spectrum import measure_spectra
     from sigbench.leaderboard.charts import check_picture
     from sigbench.registry import make_task
@@ -55,12 +56,15 @@ def spectrum(
         check_picture(plot)
     if repeats < 2:
         raise BadInput(f"--repeats must be at least 2, since intervals come from their spread, got {repeats}.")
-    size = max(2, make_task(task).default_samples // 4) if samples is None else samples
+    size = make_task(task).default_samples // 4 if samples is None else samples
+    if not 2 <= size <= MAX_SAMPLES:
+        raise BadInput(f"--samples must be between 2 and {MAX_SAMPLES}, got {size}.")
     settings = Settings(
-        task=task, samples=size, repeats=repeats, seed=seed, grid=grid, batch=batch, device=device, dtype=dtype,
+        task=task, repeats=repeats, seed=seed, grid=grid, batch=batch, device=device, dtype=dtype,
         label=label, guidance=guidance,
     )  # fmt: skip
-    cells = plan_cells(settings, split_names(sampler), split_ints(steps, "--steps"))
+    planned = plan_cells(settings, split_names(sampler), split_ints(steps, "--steps"))
+    cells = [replace(cell, samples=size) for cell in planned]  # as many as the spectrum takes, not the metrics
     found: list[SpectrumGap] = []
     try:
         with _Progress() if sys.stderr.isatty() else nullcontext() as bar:

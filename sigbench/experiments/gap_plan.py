@@ -7,7 +7,7 @@ from math import ceil
 import numpy as np
 
 from sigbench.errors import BadInput
-from sigbench.experiments.cell import Cell, Settings, plan_cells
+from sigbench.experiments.cell import MAX_SAMPLES, Cell, Settings, plan_cells
 from sigbench.registry import make_task
 from sigbench.sde.grid import Grid
 
@@ -95,8 +95,10 @@ def plan_gap(settings: GapSettings) -> GapPlan:
     if group < _LEAST_GROUP:
         least = _LEAST_GROUP * _GROUPS_A_REPEAT * settings.repeats
         raise BadInput(f"--samples must be at least {least} at {settings.repeats} repeats, got {samples}.")
+    if samples > MAX_SAMPLES:
+        raise BadInput(f"--samples must be at most {MAX_SAMPLES}, got {samples}.")
     common = Settings(
-        task=settings.task, samples=samples, repeats=settings.repeats, seed=settings.seed, grid=settings.grid,
+        task=settings.task, repeats=settings.repeats, seed=settings.seed, grid=settings.grid,
         batch=settings.batch, device=settings.device, dtype=settings.dtype, label=settings.label,
         guidance=settings.guidance,
     )  # fmt: skip

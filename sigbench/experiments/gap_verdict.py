@@ -112,7 +112,7 @@ def _on_laws(evidence: Evidence, distance: str) -> str:
         else "The law at the end cannot be told from the teacher's at this n"
     )
     if ratio.low <= 1.0 <= ratio.high:
-        return f"{law}, and its variance is the same."
+        return f"{law}, and no difference in variance shows."
     word = "less" if ratio.value < 1 else "more"
     lost = sorted(abs(1.0 - end) for end in (ratio.low, ratio.high))
     return f"{law}, with {_percent(Interval(abs(1.0 - ratio.value), *lost))} {word} variance."

@@ -27,6 +27,7 @@ def test_table_json_and_chart(sigbench: Command, tmp_path: Path) -> None:
     [
         (("spectrum", "--task", "gmm"), "samples of the task 'gmm' have no spectrum"),
         (("spectrum", "--task", "mnst"), "unknown task 'mnst': did you mean 'mnist'"),
+        ((*SMALL, "--samples", "1"), "--samples must be between 2 and 10000000, got 1"),
         ((*SMALL, "--repeats", "1"), "--repeats must be at least 2"),
         ((*SMALL, "--sampler", "nothing"), "unknown sampler 'nothing'"),
         ((*SMALL, "--plot", "chart.gif"), "saved as .png or .svg"),
