@@ -133,6 +133,7 @@ def test_students_are_trained_and_judged_under_their_own_keys(tmp_path: Path) ->
     assert one["record"]["metrics"]["w1"]["floor"] == two["record"]["metrics"]["w1"]["floor"]
 
 
+@pytest.mark.slow
 def test_the_same_ablation_elsewhere_gives_the_same_numbers(tmp_path: Path) -> None:
     first, again = measured(tmp_path), measured(tmp_path, work="elsewhere")
     for a, b in zip(first, again, strict=True):
@@ -151,12 +152,14 @@ def test_a_student_that_is_there_is_not_trained_again(tmp_path: Path) -> None:
     assert [file.stat().st_mtime_ns for file in weights] == before
 
 
+@pytest.mark.slow
 def test_another_budget_is_another_student(tmp_path: Path) -> None:
     keys = {result["record"]["key"] for result in measured(tmp_path)}
     other = {result["record"]["key"] for result in measured(tmp_path, SMALL.replace("= 20", "= 21"))}
     assert not keys & other
 
 
+@pytest.mark.slow
 def test_teachers_that_are_networks_walk_once_for_all(tmp_path: Path) -> None:
     text = (
         "task = 'rbergomi'\niterations = 2\nteacher_paths = 32\nsamples = 100\nrepeats = 2\n"
