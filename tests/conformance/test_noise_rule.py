@@ -85,13 +85,14 @@ def drawn_by_measure(task: str, samplers: list[str], steps: list[int]) -> dict[t
 @pytest.mark.parametrize("task", task_names())
 def test_cells_do_not_depend_on_their_order_or_on_each_other(task: str) -> None:
     names = runnable(task)[:: 4 if task in SAMPLES else 1]  # of a costly task every fourth sampler
-    together = drawn_by_measure(task, names, [2, 5])
-    backwards = drawn_by_measure(task, names[::-1], [5, 2])
+    few, more = (10, 20) if task == "rbergomi" else (2, 5)  # with fewer steps some samplers diverge there
+    together = drawn_by_measure(task, names, [few, more])
+    backwards = drawn_by_measure(task, names[::-1], [more, few])
     assert together.keys() == backwards.keys()
     for key, samples in together.items():
         assert torch.equal(samples, backwards[key]), key
     for name in names[::4] if len(names) > 4 else names[:1]:
-        assert torch.equal(drawn_by_measure(task, [name], [5])[name, 5], together[name, 5])
+        assert torch.equal(drawn_by_measure(task, [name], [more])[name, more], together[name, more])
 
 
 @pytest.mark.parametrize("task", task_names())
