@@ -74,7 +74,7 @@ def boards(entries: Iterable[Entry]) -> dict[str, list[Board]]:
     groups: dict[Any, list[Entry]] = {}
     for entry in entries:
         r = entry.record
-        conditions = tuple(sorted(r.get("conditions", {}).items()))
+        conditions = tuple(sorted(r["conditions"].items())) if "conditions" in r else ()
         groups.setdefault((r["task"], r["task_version"], conditions, r["samples"], r["seed"]), []).append(entry)
     found: dict[str, list[Board]] = {}
     for (task, version, conditions, samples, seed), group in groups.items():
@@ -148,15 +148,19 @@ def on_grid(board: Board, choice: str, name: str) -> list[Entry]:
 
 
 def _newest(group: Sequence[Entry]) -> list[Entry]:
-    kept: dict[Any, tuple[Any, Entry]] = {}
+    kept: dict[Any, Entry] = {}
     for entry in group:
         r = entry.record
         made = r["provenance"]
         cell = (r["sampler"], r["steps"], r["grid"], made.get("dtype"), made.get("device"), entry.standing)
-        worth = (min(r["repeats"], ENOUGH_REPEATS), str(made.get("date")))
-        if cell not in kept or worth > kept[cell][0]:
-            kept[cell] = worth, entry
-    return [entry for _, entry in kept.values()]
+        other = kept.setdefault(cell, entry)
+        if other is not entry and _worth(entry.record) > _worth(other.record):
+            kept[cell] = entry
+    return list(kept.values())
+
+
+def _worth(record: Record) -> tuple[int, str]:
+    return min(record["repeats"], ENOUGH_REPEATS), str(record["provenance"].get("date"))
 
 
 def _common_metrics(entries: Sequence[Entry]) -> dict[str, MetricRecord]:
