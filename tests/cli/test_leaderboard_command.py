@@ -237,3 +237,15 @@ def test_a_folder_in_the_place_of_a_record_is_counted(sigbench: Command, board: 
 
 def test_rows_are_counted_from_0(sigbench: Command) -> None:
     assert "--rows must be at least 0, got -3" in sigbench(*SHOW, "--rows", "-3").sentence()
+
+
+def test_a_teacher_that_was_run_again_is_reproduced(sigbench: Command, tmp_path: Path) -> None:
+    """Its cell runs under the name of its sampler, and its record keeps the one under which it was handed in."""
+    made = sigbench("run", "--task", "gmm", "--sampler", "teacher", *SMALL, "--repeats", "3", "--json")
+    (tmp_path / "theirs.jsonl").write_text(made.out)
+    (tmp_path / "leaderboard").mkdir()
+    assert sigbench("leaderboard", "add", "theirs.jsonl").code == 0
+    (record,) = made.records()
+    assert sigbench("leaderboard", "verify", record["key"]).code == 0
+    (row,) = sigbench("leaderboard", "show", "--task", "gmm", "--json").records()
+    assert (row["sampler"], row["standing"], row["rank"]) == ("teacher (euler-maruyama)", "reproduced", 1)

@@ -90,3 +90,13 @@ def test_mistakes_in_the_file_are_named(tmp_path: Path, text: str, told: str) ->
     (tmp_path / "claims.toml").write_text(text)
     with pytest.raises(BadInput, match=told):
         read_claims(tmp_path / "claims.toml")
+
+
+def test_times_beside_other_cells_are_not_compared_with_those_alone() -> None:
+    alone, busy = student(0.1), teacher(0.1)
+    assert busy["timing"] is not None
+    assert "times faster" in answer({"kind": "speed"}, alone, busy).verdict
+    busy["timing"]["workers"] = 2
+    found = answer({"kind": "speed"}, alone, busy)
+    assert found.verdict == "Only the calls can be compared"
+    assert "beside more or fewer others" in found.answer
