@@ -1,9 +1,8 @@
 """`sigbench ablate`: students trained under one budget, to see what each part of Sig-DEG is worth."""
 
 import json as json_module
-import sys
 from collections.abc import Mapping, Sequence
-from contextlib import closing, nullcontext
+from contextlib import closing
 from pathlib import Path
 from time import monotonic
 from typing import TYPE_CHECKING, Annotated, Any
@@ -11,6 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from sigbench.cli.printing import TableConsole, say
+from sigbench.cli.progress import Bar
 from sigbench.cli.sweep import SweepProgress, clock, say_unsound, share, stopping
 from sigbench.errors import BadInput
 
@@ -70,8 +70,8 @@ def ablate(
     began = monotonic()
     with stopping() as stopped:
         if todo:
-            with _WalkProgress() if sys.stderr.isatty() else nullcontext() as bar:
-                walk_teacher(ablation, bar.step if bar is not None else lambda done, total: None)
+            with Bar("the teacher walks", "paths") as bar:
+                walk_teacher(ablation, bar.show)
         count, each = share(todo, workers, threads)
         with SweepProgress(todo, count) as progress:
             events = run_sweep(todo, store, workers=count, threads=each, should_stop=lambda: bool(stopped))
@@ -131,28 +131,3 @@ def _print(ablation: "Ablation", results: Sequence[Mapping[str, Any]]) -> None:
     console.print()
     for what, sentence in sentences(results):
         console.print(f"{what}: {sentence}")
-
-
-class _WalkProgress:
-    """A bar over the teacher's paths, on stderr, gone when done."""
-
-    def __init__(self) -> None:
-        from rich.console import Console
-        from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
-
-        self._progress = Progress(
-            TextColumn("teacher paths"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn(),
-            console=Console(stderr=True), transient=True, redirect_stdout=False,
-        )  # fmt: skip
-        self._bar = self._progress.add_task("", total=None)
-
-    def __enter__(self) -> "_WalkProgress":
-        self._progress.start()
-        return self
-
-    def __exit__(self, *details: object) -> None:
-        self._progress.stop()
-
-    def step(self, done: int, total: int) -> None:
-        """Shows how many paths are walked."""
-        self._progress.update(self._bar, completed=done, total=total)

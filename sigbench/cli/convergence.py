@@ -2,8 +2,6 @@
 
 import json as json_module
 import math
-import sys
-from contextlib import nullcontext
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -11,6 +9,7 @@ import typer
 
 from sigbench.cli.parsing import split_names
 from sigbench.cli.printing import say
+from sigbench.cli.progress import Bar
 
 if TYPE_CHECKING:
     from sigbench.experiments.convergence import SamplerConvergence
@@ -19,6 +18,7 @@ if TYPE_CHECKING:
 
 
 COLUMNS = 6  # levels side by side: what 80 columns of text hold
+GROUPS = {"sde": "stochastic schemes", "ode": "deterministic samplers", "student": "students"}
 PARTS = {"strong error (mean absolute)": "strong", "strong error (RMS)": "strong_rms", "weak error": "weak"}
 
 
@@ -67,8 +67,10 @@ def convergence(
         say(f"left out: {out.sampler} {out.reason}.")
     results: list[SamplerConvergence] = []
     try:
-        with _Progress() if sys.stderr.isatty() else nullcontext() as bar:
-            for result in measure_study(study, progress=bar.chunk if bar else lambda group, done, total: None):
+        with Bar("starting", "chunks of paths") as bar:
+            for result in measure_study(
+                study, progress=lambda group, done, total: bar.show(done, total, GROUPS[group])
+            ):
                 results.append(result)
                 if json:
                     print(json_module.dumps(result.as_json()), flush=True)
@@ -204,29 +206,3 @@ def _short(value: float) -> str:
         return "∞"
     mantissa, _, exponent = f"{value:.1e}".partition("e")
     return f"{mantissa}e{int(exponent)}"
-
-
-class _Progress:
-    """A bar over the chunks of paths of each group, on stderr, gone when done."""
-
-    def __init__(self) -> None:
-        from rich.console import Console
-        from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
-
-        self._progress = Progress(
-            TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TextColumn("chunks of paths"),
-            TimeRemainingColumn(), console=Console(stderr=True), transient=True, redirect_stdout=False,
-        )  # fmt: skip
-        self._bar = self._progress.add_task("starting", total=None)
-
-    def __enter__(self) -> "_Progress":
-        self._progress.start()
-        return self
-
-    def __exit__(self, *details: object) -> None:
-        self._progress.stop()
-
-    def chunk(self, group: str, done: int, total: int) -> None:
-        """Shows how many chunks of a group's pass are finished."""
-        names = {"sde": "stochastic schemes", "ode": "deterministic samplers", "student": "students"}
-        self._progress.update(self._bar, description=names[group], completed=done, total=total)

@@ -1,8 +1,6 @@
 """`sigbench gap`: where along the path a sampler loses its teacher."""
 
 import json as json_module
-import sys
-from contextlib import nullcontext
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -10,6 +8,7 @@ import typer
 
 from sigbench.cli.parsing import split_ints, split_names
 from sigbench.cli.printing import TableConsole, say
+from sigbench.cli.progress import Bar
 
 if TYPE_CHECKING:
     from sigbench.experiments.gap import Gap
@@ -48,23 +47,22 @@ def gap(
     sigbench gap --task gmm --sampler sigdeg,euler-maruyama --steps 5,10 --plot gap.png
     sigbench gap --task mnist --steps 5 --samples 1000 --dtype bfloat16
     """
+    from sigbench.experiments.cell import Settings
     from sigbench.experiments.gap import measure_gaps
-    from sigbench.experiments.gap_plan import GapSettings, plan_gap
+    from sigbench.experiments.gap_plan import plan_gap
     from sigbench.leaderboard.charts import check_picture
 
     if plot is not None:
         check_picture(plot)
-    plan = plan_gap(
-        GapSettings(
-            task=task, samplers=tuple(split_names(sampler)), steps=tuple(split_ints(steps, "--steps")),
-            samples=samples, repeats=repeats, seed=seed, grid=grid, batch=batch, device=device, dtype=dtype,
-            label=label, guidance=guidance,
-        )
+    settings = Settings(
+        task=task, samples=samples, repeats=repeats, seed=seed, grid=grid, batch=batch, device=device, dtype=dtype,
+        label=label, guidance=guidance,
     )  # fmt: skip
+    plan = plan_gap(settings, split_names(sampler), split_ints(steps, "--steps"))
     gaps: list[Gap] = []
     try:
-        with _Progress() if sys.stderr.isatty() else nullcontext() as bar:
-            for found in measure_gaps(plan, bar.step if bar is not None else lambda done, total: None):
+        with Bar("the teacher walks") as bar:
+            for found in measure_gaps(plan, bar.show):
                 gaps.append(found)
                 if found.status != "ok":
                     say(f"{found.sampler} {found.status}: {found.error}")
@@ -150,28 +148,3 @@ def _half(interval: "Interval") -> float:
 
 def _with_half(interval: "Interval") -> str:
     return f"{interval.value:.3g} ±{_half(interval):.1g}"
-
-
-class _Progress:
-    """A bar over the teacher's steps, on stderr, gone when done."""
-
-    def __init__(self) -> None:
-        from rich.console import Console
-        from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
-
-        self._progress = Progress(
-            TextColumn("the teacher walks"), BarColumn(), TextColumn("{task.percentage:.0f} %"), TimeRemainingColumn(),
-            console=Console(stderr=True), transient=True, redirect_stdout=False,
-        )  # fmt: skip
-        self._bar = self._progress.add_task("", total=None)
-
-    def __enter__(self) -> "_Progress":
-        self._progress.start()
-        return self
-
-    def __exit__(self, *details: object) -> None:
-        self._progress.stop()
-
-    def step(self, done: int, total: int) -> None:
-        """Shows how many of its steps the teacher has taken, in all batches."""
-        self._progress.update(self._bar, completed=done, total=total)

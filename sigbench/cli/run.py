@@ -1,8 +1,6 @@
 """`sigbench run`: measure samplers on a task."""
 
 import re
-import sys
-from contextlib import nullcontext
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -10,6 +8,7 @@ import typer
 
 from sigbench.cli.parsing import split_ints, split_names
 from sigbench.cli.printing import TableConsole, say
+from sigbench.cli.progress import Bar
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -103,10 +102,11 @@ def run(
     kept = {key: record for key, record in found.items() if record is not None and record["status"] != "failed"}
     todo = [cell for cell in cells if cell.key not in kept]
     try:
-        with _Progress(todo) if sys.stderr.isatty() else nullcontext() as bar:
+        with Bar("starting", "cells") as bar:
+            shown = _Progress(todo, bar)
             fresh = measure(
                 todo,
-                progress=bar.repeat if bar is not None else lambda done, total: None,
+                progress=shown.repeat,
                 on_samples=None if save_samples is None else lambda c, x: _save(save_samples, c, x),
             )
             for cell in cells:
@@ -114,8 +114,7 @@ def run(
                 if cell.key not in kept:
                     records_at.write(record)
                 records.append(record)
-                if bar is not None:
-                    bar.finished()
+                shown.finished()
                 _report(record, as_json=json)
     except KeyboardInterrupt:
         kept_in = f" and kept in {store}; --resume goes on" if records else ""
@@ -204,36 +203,21 @@ def _save_strip(folder: Path, cells: "list[Cell]") -> None:
 
 
 class _Progress:
-    """A bar over the repeats of all cells, on stderr, gone when done."""
+    """A bar over the repeats of all cells."""
 
-    def __init__(self, cells: "list[Cell]") -> None:
-        from rich.console import Console
-        from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
-
-        self._cells, self._index = cells, 0
-        self._progress = Progress(
-            TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TextColumn("cells"),
-            TimeRemainingColumn(), console=Console(stderr=True), transient=True, redirect_stdout=False,
-        )  # fmt: skip
-        self._bar = self._progress.add_task("starting", total=len(cells))
-
-    def __enter__(self) -> "_Progress":
-        self._progress.start()
-        return self
-
-    def __exit__(self, *details: object) -> None:
-        self._progress.stop()
+    def __init__(self, cells: "list[Cell]", bar: Bar) -> None:
+        self._cells, self._bar, self._index = cells, bar, 0
 
     def repeat(self, done: int, total: int) -> None:
         """Shows which repeat of which cell is running."""
         if self._index < len(self._cells):
             cell = self._cells[self._index]
-            self._progress.update(
-                self._bar, completed=self._index + 0.9 * done / total,
-                description=f"{cell.sampler_spec} · {cell.grid.steps} steps · repeat {min(done + 1, total)}/{total}",
+            self._bar.show(
+                self._index + 0.9 * done / total, len(self._cells),
+                f"{cell.sampler_spec} · {cell.grid.steps} steps · repeat {min(done + 1, total)}/{total}",
             )  # fmt: skip
 
     def finished(self) -> None:
         """Counts a finished cell."""
         self._index += 1
-        self._progress.update(self._bar, completed=self._index)
+        self._bar.show(self._index, len(self._cells))

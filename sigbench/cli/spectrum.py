@@ -1,8 +1,6 @@
 """`sigbench spectrum`: whether high frequencies are missing."""
 
 import json as json_module
-import sys
-from contextlib import nullcontext
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -11,6 +9,7 @@ import typer
 
 from sigbench.cli.parsing import split_ints, split_names
 from sigbench.cli.printing import TableConsole, say
+from sigbench.cli.progress import Bar
 
 if TYPE_CHECKING:
     from sigbench.experiments.spectrum import SpectrumGap
@@ -67,8 +66,8 @@ def spectrum(
     cells = [replace(cell, samples=size) for cell in planned]  # as many as the spectrum takes, not the metrics
     found: list[SpectrumGap] = []
     try:
-        with _Progress() if sys.stderr.isatty() else nullcontext() as bar:
-            for one in measure_spectra(cells, bar.repeat if bar is not None else lambda done, total: None):
+        with Bar("sampling", "repeats") as bar:
+            for one in measure_spectra(cells, bar.show):
                 found.append(one)
                 if one.status != "ok":
                     say(f"{one.sampler} at {one.steps} steps {one.status}: {one.error}")
@@ -117,28 +116,3 @@ def _print(found: "list[SpectrumGap]") -> None:
 def _percent(interval: "Interval") -> str:
     assert interval.low is not None and interval.high is not None
     return f"{100 * interval.value:.1f} ±{50 * (interval.high - interval.low):.1f} %"
-
-
-class _Progress:
-    """A bar over the repeats of all cells, on stderr, gone when done."""
-
-    def __init__(self) -> None:
-        from rich.console import Console
-        from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
-
-        self._progress = Progress(
-            BarColumn(), MofNCompleteColumn(), TextColumn("repeats"), TimeRemainingColumn(),
-            console=Console(stderr=True), transient=True, redirect_stdout=False,
-        )  # fmt: skip
-        self._bar = self._progress.add_task("", total=None)
-
-    def __enter__(self) -> "_Progress":
-        self._progress.start()
-        return self
-
-    def __exit__(self, *details: object) -> None:
-        self._progress.stop()
-
-    def repeat(self, done: int, total: int) -> None:
-        """Shows how many repeats of all cells are finished."""
-        self._progress.update(self._bar, completed=done, total=total)

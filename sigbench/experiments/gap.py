@@ -38,6 +38,7 @@ from sigbench.records.provenance import provenance
 from sigbench.sde.brownian import BrownianDriver, FreshBrownian, RecordingBrownian, StoredBrownian
 from sigbench.sde.grid import Grid
 from sigbench.sde.noise import NoiseStream, seed_of
+from sigbench.sde.problem import ReverseDiffusion
 from sigbench.sde.signature import MAX_ORDER
 
 Array = NDArray[np.float64]
@@ -225,17 +226,18 @@ def _gap(plan: GapPlan, walk: TeacherWalk, tally: _Tally) -> Gap:
         return gap((), None, status=status, error=error)
     numbers = _numbers(tally, plan)
     problem = cell.problem
+    assert isinstance(problem, ReverseDiffusion)
     steps = []
     for i, end in enumerate(tally.coupling.grid.times[1:]):
-        t = problem.time(end)  # type: ignore[attr-defined]
-        log_snr = float(problem.schedule.log_snr(t))  # type: ignore[attr-defined]
+        t = problem.time(end)
+        log_snr = float(problem.schedule.log_snr(t))
         found = {name: mean_interval(list(values[:, i])) for name, values in numbers.items()}
         steps.append(StepGap(step=i + 1, t=t, log_snr=log_snr, **found))
     evidence = Evidence(
         numbers["share"], numbers["local"][:, -1], numbers["mean_square"][:, -1], numbers["excess"][:, -1],
         numbers["variance_ratio"][:, -1],
     )  # fmt: skip
-    times = [problem.time(s) for s in tally.coupling.grid.times]  # type: ignore[attr-defined]
+    times = [problem.time(s) for s in tally.coupling.grid.times]
     called = "W1" if on_a_line else "sliced W2"
     return gap(tuple(steps), judge(evidence, times, follows=cell.sampler.signature_order > 0, distance=called))
 

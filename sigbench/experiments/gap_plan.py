@@ -10,31 +10,11 @@ from sigbench.errors import BadInput
 from sigbench.experiments.cell import MAX_SAMPLES, Cell, Settings, plan_cells
 from sigbench.registry import make_task
 from sigbench.sde.grid import Grid
+from sigbench.sde.problem import ReverseDiffusion
 
 MAX_STEPS = 64
 _GROUPS_A_REPEAT = 2
 _LEAST_GROUP = 8
-
-
-@dataclass(frozen=True, slots=True)
-class GapSettings:
-    """What is compared with the teacher. None means the task's default, for `samples` half of it.
-
-    `samples` is the number of the teacher's paths in all: they are cut into two groups for each of `repeats`.
-    """
-
-    task: str
-    samplers: tuple[str, ...]
-    steps: tuple[int, ...] = ()
-    samples: int | None = None
-    repeats: int = 5
-    seed: int = 0
-    grid: str | None = None
-    batch: int | None = None
-    device: str = "auto"
-    dtype: str = "float32"
-    label: int | None = None
-    guidance: float = 0.0
 
 
 @dataclass(frozen=True)
@@ -68,7 +48,7 @@ class TeacherWalk:
 class GapPlan:
     """The teacher's cell and its walks; `group` paths of each are on one side of a comparison of laws."""
 
-    settings: GapSettings
+    settings: Settings
     teacher: Cell
     walks: tuple[TeacherWalk, ...]
     group: int
@@ -79,11 +59,12 @@ class GapPlan:
         return _GROUPS_A_REPEAT * self.settings.repeats * self.group
 
 
-def plan_gap(settings: GapSettings) -> GapPlan:
+def plan_gap(settings: Settings, samplers: Sequence[str], steps: Sequence[int]) -> GapPlan:
     """Returns the plan, everything checked that can be before any sampling.
 
-    Raises BadInput for a task without a teacher, for more than 64 coarse steps (the split takes K²/2 steps), for
-    too few samples, and for whatever `plan_cells` refuses.
+    `settings.samples` is the number of the teacher's paths in all, by default half of the task's samples: they are cut
+    into two groups for each of `settings.repeats`. Raises BadInput for a task without a teacher, for more than 64
+    coarse steps (the split takes K²/2 steps), for too few samples, and for whatever `plan_cells` refuses.
     """
     task = make_task(settings.task)
     if task.teacher is None:
@@ -97,15 +78,13 @@ def plan_gap(settings: GapSettings) -> GapPlan:
         raise BadInput(f"--samples must be at least {least} at {settings.repeats} repeats, got {samples}.")
     if samples > MAX_SAMPLES:
         raise BadInput(f"--samples must be at most {MAX_SAMPLES}, got {samples}.")
-    common = Settings(
-        task=settings.task, repeats=settings.repeats, seed=settings.seed, grid=settings.grid,
-        batch=settings.batch, device=settings.device, dtype=settings.dtype, label=settings.label,
-        guidance=settings.guidance,
-    )  # fmt: skip
-    cells = plan_cells(common, settings.samplers, settings.steps)
+    common = replace(settings, samples=None)  # the number that the task's metrics need is none of the gap's
+    cells = plan_cells(common, samplers, steps)
     if most := max((cell.grid.steps for cell in cells if cell.grid.steps > MAX_STEPS), default=None):
         raise BadInput(f"the gap is split over at most {MAX_STEPS} steps, got {most}: it takes K²/2 of them.")
     (teacher,) = plan_cells(replace(common, grid=None), ["teacher"], [])
+    if not isinstance(teacher.problem, ReverseDiffusion):
+        raise BadInput(f"the gap runs over diffusion times, and the task {task.name!r} has none.")
     return GapPlan(settings, teacher, tuple(_walks(teacher.grid, cells)), group)
 
 

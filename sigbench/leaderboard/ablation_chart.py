@@ -5,7 +5,7 @@ from typing import Any
 
 import altair as alt
 
-from sigbench.leaderboard.gap_chart import COLORS, GREY
+from sigbench.leaderboard.curves import GREY, color_of, legend_of, tips_of
 
 _WIDTH, _HEIGHT = 340, 250
 _NAMES = {
@@ -20,10 +20,9 @@ def headline_of(results: Sequence[Result]) -> str:
     return next((name for result in results for name in result["record"]["metrics"]), "")
 
 
-def legend_of(results: Sequence[Result]) -> list[tuple[str, str]]:
-    """Returns the name and the colour of every curve."""
-    steps = sorted({row["steps"] for row in _grown(results)})
-    return [(f"{count} steps", COLORS[index % len(COLORS)]) for index, count in enumerate(steps)]
+def names_of(results: Sequence[Result]) -> list[str]:
+    """Returns what the curves are called."""
+    return [f"{steps} steps" for steps in sorted({row["steps"] for row in _grown(results)})]
 
 
 def ablation_chart(results: Sequence[Result]) -> alt.TopLevelMixin:
@@ -47,11 +46,7 @@ def ablation_panels(results: Sequence[Result], *, legends: bool = True) -> dict[
     Of the students that differ from the usual one in order and number of steps only; one curve a number of steps.
     """
     rows, name = _grown(results), headline_of(results)
-    names, colors = zip(*legend_of(results), strict=True)
-    color = alt.Color(
-        "who:N", title=None, scale=alt.Scale(domain=names, range=colors),
-        legend=alt.Legend(orient="top", columns=4, symbolStrokeWidth=3) if legends else None,
-    )  # fmt: skip
+    color = color_of(legend_of(names_of(results)), shown=legends)
     orders = sorted({row["order"] for row in rows})
     x = alt.X(
         "order:Q", title="signature order", axis=alt.Axis(values=orders, format="d", grid=False),
@@ -60,17 +55,13 @@ def ablation_panels(results: Sequence[Result], *, legends: bool = True) -> dict[
     base = alt.Chart(alt.Data(values=rows)).encode(x=x, color=color)
     log = alt.Scale(type="log", nice=False, padding=8)
     y = alt.Y("value:Q", title=f"{name} (95 % interval)", scale=log)
-    tips = [
-        alt.Tooltip("who:N", title="student"), alt.Tooltip("order:Q", title="order"),
-        alt.Tooltip("value:Q", title=name, format=".4g"), alt.Tooltip("low:Q", title="from", format=".4g"),
-        alt.Tooltip("high:Q", title="to", format=".4g"), alt.Tooltip("seconds:Q", title="training (s)", format=".0f"),
-    ]  # fmt: skip
+    tips = tips_of("value", alt.Tooltip("order:Q"), alt.Tooltip("seconds:Q", title="training (s)", format=".0f"))
     floor = alt.Chart(alt.Data(values=[{"floor": rows[0]["floor"]}])).encode(y="floor:Q")
     quality = alt.LayerChart(
         layer=[
             floor.mark_rule(strokeDash=[6, 4], color=GREY),
             base.mark_line(strokeWidth=1.5).encode(y=y),
-            base.mark_rule(strokeWidth=1.5).encode(y=alt.Y("low:Q"), y2="high:Q"),
+            base.mark_rule(strokeWidth=1.5).encode(y=alt.Y("value_low:Q"), y2="value_high:Q"),
             base.mark_point(filled=True, size=45, opacity=1).encode(y=y, tooltip=tips),
         ]
     )
@@ -118,11 +109,11 @@ def _on_orders(rows: Sequence[Mapping[str, Any]], name: str) -> str | None:
         return None
     first, best = min(rows, key=lambda row: row["order"]), min(rows, key=lambda row: row["value"])
     if best is first:
-        return f"order {first['order']} has the smallest {name}, {_number(first)}."
-    ties = [row["order"] for row in rows if row is not best and row["low"] <= best["high"]]
+        return f"order {first['order']} has the smallest {name}, {_number(first, 'value_')}."
+    ties = [row["order"] for row in rows if row is not best and row["value_low"] <= best["value_high"]]
     told = (
-        f"{name} {_number(first)} at order {first['order']}, {_number(best)} at order {best['order']}, the smallest: "
-        f"{best['value'] / first['value']:.2f} times"
+        f"{name} {_number(first, 'value_')} at order {first['order']}, "
+        f"{_number(best, 'value_')} at order {best['order']}, the smallest: {best['value'] / first['value']:.2f} times"
     )
     if ties:
         return f"{told}; tied with it: order {', '.join(map(str, sorted(ties)))}."
@@ -133,8 +124,8 @@ def _tie(a: Mapping[str, Any], b: Mapping[str, Any]) -> str:
     return "; the intervals overlap" if a["low"] <= b["high"] and b["low"] <= a["high"] else ""
 
 
-def _number(metric: Mapping[str, Any]) -> str:
-    return f"{metric['value']:.3g} [{metric['low']:.3g}, {metric['high']:.3g}]"
+def _number(metric: Mapping[str, Any], ends: str = "") -> str:
+    return f"{metric['value']:.3g} [{metric[f'{ends}low']:.3g}, {metric[f'{ends}high']:.3g}]"
 
 
 def _grown(results: Sequence[Result]) -> list[dict[str, Any]]:
@@ -149,7 +140,8 @@ def _grown(results: Sequence[Result]) -> list[dict[str, Any]]:
             rows.append(
                 {
                     "who": f"{variant['steps']} steps", "order": variant["order"], "steps": variant["steps"],
-                    "value": metric["value"], "low": metric["low"], "high": metric["high"], "floor": metric["floor"],
+                    "value": metric["value"], "value_low": metric["low"], "value_high": metric["high"],
+                    "floor": metric["floor"],
                     "seconds": result["training_s"],
                 }
             )  # fmt: skip

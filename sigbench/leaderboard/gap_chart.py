@@ -5,11 +5,9 @@ from typing import Any
 
 import altair as alt
 
+from sigbench.leaderboard.curves import GREY, color_of, legend_of, log_low, tips_of
+
 _WIDTH, _HEIGHT = 330, 220
-GREY = "#7a7a7a"
-COLORS = (  # of Tableau 10
-    "#4c78a8", "#f58518", "#e45756", "#72b7b2", "#54a24b", "#b79a20", "#b279a2", "#d67195", "#9d755d", "#79706e",
-)  # fmt: skip
 _TOTAL, _LOCAL = "along its own path", "one step from the teacher's state"
 _DISTANCES = {"w1": "W1", "sliced-w2": "sliced W2"}
 
@@ -29,9 +27,9 @@ def gap_chart(gaps: Sequence[Mapping[str, Any]]) -> alt.TopLevelMixin:
     return rows.resolve_scale(color="shared").properties(title=title)
 
 
-def legend_of(gaps: Sequence[Mapping[str, Any]]) -> list[tuple[str, str]]:
-    """Returns the name and the colour of every curve."""
-    return [(_name(gap), COLORS[index % len(COLORS)]) for index, gap in enumerate(gaps)]
+def names_of(gaps: Sequence[Mapping[str, Any]]) -> list[str]:
+    """Returns what the curves are called."""
+    return [f"{gap['sampler']}, {len(gap['times'])} steps" for gap in gaps]
 
 
 def gap_panels(gaps: Sequence[Mapping[str, Any]], *, legends: bool = True) -> dict[str, alt.LayerChart]:
@@ -40,12 +38,8 @@ def gap_panels(gaps: Sequence[Mapping[str, Any]], *, legends: bool = True) -> di
     The error on the path and that of single steps, the share of each step in the squared error at the end, the
     distance of laws with its floor, and the ratio of variances; all with their 95 % intervals.
     """
-    names, colors = zip(*legend_of(gaps), strict=True)
     rows = [row for gap in gaps for row in _rows(gap)]
-    color = alt.Color(
-        "who:N", title=None, scale=alt.Scale(domain=names, range=colors),
-        legend=alt.Legend(orient="top", columns=3, labelLimit=240, symbolStrokeWidth=3) if legends else None,
-    )  # fmt: skip
+    color = color_of(legend_of(names_of(gaps)), shown=legends)
     x = alt.X(
         "log_snr:Q", title="log-SNR at the end of the step (noise → data)", axis=alt.Axis(grid=False),
         scale=alt.Scale(nice=False, padding=8),
@@ -66,14 +60,10 @@ def gap_panels(gaps: Sequence[Mapping[str, Any]], *, legends: bool = True) -> di
     }
 
 
-def _name(gap: Mapping[str, Any]) -> str:
-    return f"{gap['sampler']}, {len(gap['times'])} steps"
-
-
 def _rows(gap: Mapping[str, Any]) -> list[dict[str, Any]]:
-    rows = []
+    rows, (who,) = [], names_of([gap])
     for time in gap["times"]:
-        row: dict[str, Any] = {"who": _name(gap), "step": time["step"], "t": time["t"], "log_snr": time["log_snr"]}
+        row: dict[str, Any] = {"who": who, "step": time["step"], "t": time["t"], "log_snr": time["log_snr"]}
         for name, value in time.items():
             if isinstance(value, dict):
                 row |= {f"{name}_{end}": value[end] for end in ("low", "high")} | {name: value["value"]}
@@ -102,15 +92,10 @@ def _layers(base: alt.Chart, name: str, title: str, *, log: bool = False, axis: 
     y = alt.Y(f"{name}:Q", title=title, axis=axis, scale=scale)
     intervals = base.mark_rule(strokeWidth=1.5)
     if log:  # an interval may reach 0, which a log axis cannot show
-        intervals = intervals.transform_calculate(low_end=f"max(datum.{name}_low, 0.2 * datum.{name})")
+        intervals = intervals.transform_calculate(low_end=log_low(name))
     low = "low_end:Q" if log else f"{name}_low:Q"
     rules = intervals.encode(y=alt.Y(low), y2=f"{name}_high:Q", strokeDash=alt.value([1, 0]))
-    tips = [
-        alt.Tooltip("who:N", title="sampler"), alt.Tooltip("step:Q"), alt.Tooltip("t:Q", format=".3g"),
-        alt.Tooltip(f"{name}:Q", title="value", format=".4g"),
-        alt.Tooltip(f"{name}_low:Q", title="from", format=".4g"),
-        alt.Tooltip(f"{name}_high:Q", title="to", format=".4g"),
-    ]  # fmt: skip
+    tips = tips_of(name, alt.Tooltip("step:Q"), alt.Tooltip("t:Q", format=".3g"))
     points = base.mark_point(filled=True, size=35, opacity=1).encode(y=y, tooltip=tips)
     return alt.LayerChart(layer=[base.mark_line(strokeWidth=1.5).encode(y=y), rules, points])
 

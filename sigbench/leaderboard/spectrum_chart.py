@@ -5,14 +5,14 @@ from typing import Any
 
 import altair as alt
 
-from sigbench.leaderboard.gap_chart import COLORS, GREY
+from sigbench.leaderboard.curves import GREY, color_of, legend_of, log_low, tips_of
 
 _WIDTH, _HEIGHT = 360, 260
 
 
-def legend_of(found: Sequence[Mapping[str, Any]]) -> list[tuple[str, str]]:
-    """Returns the name and the colour of every curve."""
-    return [(_name(one), COLORS[index % len(COLORS)]) for index, one in enumerate(found)]
+def names_of(found: Sequence[Mapping[str, Any]]) -> list[str]:
+    """Returns what the curves are called."""
+    return [f"{one['sampler']}, {one['steps']} steps" for one in found]
 
 
 def spectrum_chart(found: Sequence[Mapping[str, Any]]) -> alt.TopLevelMixin:
@@ -30,12 +30,8 @@ def spectrum_chart(found: Sequence[Mapping[str, Any]]) -> alt.TopLevelMixin:
 
 def spectrum_panels(found: Sequence[Mapping[str, Any]], *, legends: bool = True) -> dict[str, alt.LayerChart]:
     """Returns two charts by their titles, from the JSON objects of a study whose status is "ok"."""
-    names, colors = zip(*legend_of(found), strict=True)
     rows = [row for one in found for row in _rows(one)]
-    color = alt.Color(
-        "who:N", title=None, scale=alt.Scale(domain=names, range=colors),
-        legend=alt.Legend(orient="top", columns=3, labelLimit=240, symbolStrokeWidth=3) if legends else None,
-    )  # fmt: skip
+    color = color_of(legend_of(names_of(found)), shown=legends)
     x = alt.X(
         "frequency:Q", title=f"frequency ({found[0]['unit']})", scale=alt.Scale(nice=False), axis=alt.Axis(grid=False)
     )
@@ -58,14 +54,10 @@ def spectrum_panels(found: Sequence[Mapping[str, Any]], *, legends: bool = True)
     return {"Power": power, "Over the truth's; grey: other exact draws": ratio}
 
 
-def _name(one: Mapping[str, Any]) -> str:
-    return f"{one['sampler']}, {one['steps']} steps"
-
-
 def _rows(one: Mapping[str, Any]) -> list[dict[str, Any]]:
-    rows = []
+    rows, (who,) = [], names_of([one])
     for i, frequency in enumerate(one["frequencies"]):
-        row: dict[str, Any] = {"who": _name(one), "frequency": frequency}
+        row: dict[str, Any] = {"who": who, "frequency": frequency}
         for name in ("power", "truth", "ratio", "floor"):
             interval = one[name][i]
             ends = {f"{name}_{end}": interval[end] for end in ("low", "high")}
@@ -75,13 +67,8 @@ def _rows(one: Mapping[str, Any]) -> list[dict[str, Any]]:
 
 
 def _curve(base: alt.Chart, name: str, y: alt.Y) -> list[alt.Chart]:
-    tips = [
-        alt.Tooltip("who:N", title="sampler"), alt.Tooltip("frequency:Q", format=".3g"),
-        alt.Tooltip(f"{name}:Q", title="value", format=".4g"),
-        alt.Tooltip(f"{name}_low:Q", title="from", format=".4g"),
-        alt.Tooltip(f"{name}_high:Q", title="to", format=".4g"),
-    ]  # fmt: skip
-    cut = base.transform_calculate(low_end=f"max(datum.{name}_low, 0.2 * datum.{name})")
+    tips = tips_of(name, alt.Tooltip("frequency:Q", format=".3g"))
+    cut = base.transform_calculate(low_end=log_low(name))
     return [
         base.mark_line(strokeWidth=1.5).encode(y=y),
         cut.mark_rule(strokeWidth=1.2).encode(y=alt.Y("low_end:Q"), y2=f"{name}_high:Q"),

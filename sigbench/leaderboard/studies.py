@@ -7,12 +7,15 @@ from pathlib import Path
 from typing import Any
 
 from sigbench.errors import BadInput
+from sigbench.leaderboard.curves import legend_of
 
 
 @dataclass(frozen=True, slots=True)
 class Study:
-    """A section of a task's tab: sentences, each with what it is said of, the names and colours of
-    curves, and charts by their titles (Vega-Lite)."""
+    """A section of a task's tab.
+
+    Sentences, each with what it is said of, the names and colours of curves, and charts by their titles (Vega-Lite).
+    """
 
     task: str
     title: str
@@ -40,7 +43,7 @@ def read_lines(file: Path) -> list[dict[str, Any]]:
 
 
 def _gap_study(file: Path) -> Study:
-    from sigbench.leaderboard.gap_chart import gap_panels, legend_of
+    from sigbench.leaderboard.gap_chart import gap_panels, names_of
 
     rows = read_lines(file)
     try:
@@ -64,11 +67,13 @@ def _gap_study(file: Path) -> Study:
         )
     except (KeyError, IndexError, TypeError) as error:
         raise BadInput(f"the study {file} is not what `sigbench gap --json` prints: {error!r}.") from error
-    return Study(str(task), "Where the error comes from", note, sentences, tuple(legend_of(good)), charts, command)
+    return Study(
+        str(task), "Where the error comes from", note, sentences, tuple(legend_of(names_of(good))), charts, command
+    )
 
 
 def _spectrum_study(file: Path) -> Study:
-    from sigbench.leaderboard.spectrum_chart import legend_of, spectrum_panels
+    from sigbench.leaderboard.spectrum_chart import names_of, spectrum_panels
 
     rows = read_lines(file)
     try:
@@ -87,11 +92,11 @@ def _spectrum_study(file: Path) -> Study:
         )
     except (KeyError, IndexError, TypeError) as error:
         raise BadInput(f"the study {file} is not what `sigbench spectrum --json` prints: {error!r}.") from error
-    return Study(str(first["task"]), "Spectrum", note, sentences, tuple(legend_of(good)), charts, command)
+    return Study(str(first["task"]), "Spectrum", note, sentences, tuple(legend_of(names_of(good))), charts, command)
 
 
 def _ablation_study(file: Path) -> Study:
-    from sigbench.leaderboard.ablation_chart import ablation_panels, legend_of, sentences
+    from sigbench.leaderboard.ablation_chart import ablation_panels, names_of, sentences
 
     rows = read_lines(file)
     try:
@@ -107,7 +112,9 @@ def _ablation_study(file: Path) -> Study:
     except (KeyError, IndexError, TypeError, ValueError) as error:
         raise BadInput(f"the study {file} is not what `sigbench ablate --json` prints: {error!r}.") from error
     command = f"sigbench ablate leaderboard/{file.stem}.toml --json"
-    return Study(str(first["task"]), "What the signature is worth", note, said, tuple(legend_of(good)), charts, command)
+    return Study(
+        str(first["task"]), "What the signature is worth", note, said, tuple(legend_of(names_of(good))), charts, command
+    )
 
 
 def _spec(row: Mapping[str, Any]) -> str:

@@ -1,6 +1,6 @@
 """The gap to the teacher: its split adds up, the teacher has none to itself, and an injected fault is found."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import fields
 from functools import cache
 from pathlib import Path
@@ -11,13 +11,25 @@ import pytest
 import torch
 
 from sigbench.errors import BadInput
+from sigbench.experiments.cell import Settings
 from sigbench.experiments.gap import Gap, measure_gaps
-from sigbench.experiments.gap_plan import GapSettings, plan_gap
+from sigbench.experiments.gap_plan import GapPlan, plan_gap
 from sigbench.experiments.gap_verdict import Evidence, judge
 from sigbench.metrics.estimate import Interval
 from sigbench.registry import make_task, sampler_names
 
-SMALL = GapSettings("gmm", ("sigdeg", "euler-maruyama", "ddim"), (5, 7), samples=400, device="cpu")
+SMALL = (Settings("gmm", samples=400, device="cpu"), ["sigdeg", "euler-maruyama", "ddim"], [5, 7])
+Asked = tuple[Settings, Sequence[str], Sequence[int]]
+
+
+def asked(task: str, samplers: Sequence[str], steps: Sequence[int] = (), **settings: Any) -> Asked:
+    return Settings(task, **settings), samplers, steps
+
+
+def planned(task: str, samplers: Sequence[str], steps: Sequence[int] = (), **settings: Any) -> GapPlan:
+    return plan_gap(*asked(task, samplers, steps, **settings))
+
+
 THIRD = """
 from sigbench.sigdeg.sampler import SigDEG
 from sigbench_tasks.mixture.task import GMM
@@ -60,7 +72,7 @@ def mine(tmp_path: Path) -> Path:
 
 @cache
 def small() -> tuple[Gap, ...]:
-    return tuple(measure_gaps(plan_gap(SMALL)))
+    return tuple(measure_gaps(plan_gap(*SMALL)))
 
 
 def all_steps() -> Iterator[Any]:
@@ -95,7 +107,7 @@ def test_every_number_has_an_interval_around_it() -> None:
 
 
 def test_a_coarse_grid_on_the_teachers_own_and_one_that_is_not() -> None:
-    plan = plan_gap(SMALL)
+    plan = plan_gap(*SMALL)
     five, seven = plan.walks
     assert {coupling.grid.steps for coupling in five.couplings} == {5}
     assert five.fine.times == plan.teacher.grid.times
@@ -115,8 +127,7 @@ def test_the_student_follows_the_path_and_a_sampler_without_noise_cannot() -> No
 
 
 def test_the_teachers_gap_to_itself_is_the_floor(mine: Path) -> None:
-    settings = GapSettings(f"{mine}:Short", ("euler-maruyama@20",), samples=400, device="cpu")
-    (gap,) = measure_gaps(plan_gap(settings))
+    (gap,) = measure_gaps(planned(f"{mine}:Short", ("euler-maruyama@20",), samples=400, device="cpu"))
     for step in gap.steps:
         assert step.mean_square.value == 0
         assert step.distance == step.distance_floor
@@ -131,8 +142,7 @@ def test_the_teachers_gap_to_itself_is_the_floor(mine: Path) -> None:
 @pytest.mark.parametrize("at", [1, 2, 3, 4, 5])
 def test_an_injected_fault_is_found(mine: Path, at: int) -> None:
     """One step of five moves every sample by a quarter; the others are the student's own."""
-    settings = GapSettings("gmm", (f"{mine}:Faulty:at={at}",), (5,), samples=2_000, device="cpu")
-    (gap,) = measure_gaps(plan_gap(settings))
+    (gap,) = measure_gaps(planned("gmm", (f"{mine}:Faulty:at={at}",), (5,), samples=2_000, device="cpu"))
     assert gap.verdict is not None
     assert gap.verdict.steps == (at,)
     assert gap.verdict.part == ("local" if at == 5 else "accumulated")
@@ -141,8 +151,8 @@ def test_an_injected_fault_is_found(mine: Path, at: int) -> None:
 
 
 def test_batches_change_nothing() -> None:
-    (whole,) = measure_gaps(plan_gap(GapSettings("gmm", ("sigdeg",), (5,), samples=400)))
-    (parts,) = measure_gaps(plan_gap(GapSettings("gmm", ("sigdeg",), (5,), samples=400, batch=96)))
+    (whole,) = measure_gaps(planned("gmm", ("sigdeg",), (5,), samples=400))
+    (parts,) = measure_gaps(planned("gmm", ("sigdeg",), (5,), samples=400, batch=96))
     for a, b in zip(whole.steps, parts.steps, strict=True):
         assert a.rmse.value == pytest.approx(b.rmse.value, rel=1e-4)
         assert a.distance.value == pytest.approx(b.distance.value, rel=1e-4)
@@ -150,14 +160,14 @@ def test_batches_change_nothing() -> None:
 
 def test_company_changes_nothing() -> None:
     """A sampler's numbers do not depend on those that are measured beside it, whatever orders they read."""
-    (alone,) = measure_gaps(plan_gap(GapSettings("gmm", ("euler-maruyama",), (5,), samples=400)))
+    (alone,) = measure_gaps(planned("gmm", ("euler-maruyama",), (5,), samples=400))
     among = next(gap for gap in small() if gap.sampler == "euler-maruyama" and len(gap.steps) == 5)
     assert alone.steps == among.steps
 
 
 def test_samplers_that_fail_are_told_and_the_others_go_on(mine: Path) -> None:
     names = (f"{mine}:Exploding", f"{mine}:Lazy", "sigdeg")
-    exploding, lazy, good = measure_gaps(plan_gap(GapSettings("gmm", names, (5,), samples=80)))
+    exploding, lazy, good = measure_gaps(planned("gmm", names, (5,), samples=80))
     assert (exploding.status, good.status) == ("diverged", "ok")
     assert exploding.error == "samples are not finite after step 1."
     assert exploding.as_json()["times"] == ()
@@ -167,14 +177,14 @@ def test_samplers_that_fail_are_told_and_the_others_go_on(mine: Path) -> None:
 
 @pytest.mark.parametrize("sampler", list(sampler_names()))
 def test_every_sampler_can_be_held_against_the_teacher(sampler: str) -> None:
-    (gap,) = measure_gaps(plan_gap(GapSettings("gmm", (sampler,), (3,), samples=160)))
+    (gap,) = measure_gaps(planned("gmm", (sampler,), (3,), samples=160))
     assert gap.status == "ok", gap.error
     assert [step.step for step in gap.steps] == [1, 2, 3]
     assert gap.as_json()["teacher"]["steps"] == 300
 
 
 def test_in_the_plane() -> None:
-    (gap,) = measure_gaps(plan_gap(GapSettings("gmm2d", ("sigdeg",), (2,), samples=160)))
+    (gap,) = measure_gaps(planned("gmm2d", ("sigdeg",), (2,), samples=160))
     assert gap.distance == "sliced-w2"
     assert gap.steps[-1].distance.value > 0
 
@@ -182,19 +192,19 @@ def test_in_the_plane() -> None:
 @pytest.mark.parametrize(
     ("settings", "words"),
     [
-        (GapSettings("ou", ("euler-maruyama",)), "the task 'ou' has no teacher"),
-        (GapSettings("gmm", ("ddim",), (65,)), "at most 64 steps, got 65"),
-        (GapSettings("gmm", ("ddim",), samples=79), "--samples must be at least 80 at 5 repeats, got 79"),
-        (GapSettings("gmm", ("ddim",), repeats=1), "--repeats must be at least 2"),
-        (GapSettings("gmm", ("sigdeg",), grid="uniform"), "was trained on the grid 'quadratic', not on 'uniform'"),
-        (GapSettings("gmm", ("nothing",)), "unknown sampler 'nothing'"),
-        (GapSettings("gmn", ("ddim",)), "unknown task 'gmn'"),
-        (GapSettings("gmm", ()), "name at least one sampler"),
+        (asked("ou", ("euler-maruyama",)), "the task 'ou' has no teacher"),
+        (asked("gmm", ("ddim",), (65,)), "at most 64 steps, got 65"),
+        (asked("gmm", ("ddim",), samples=79), "--samples must be at least 80 at 5 repeats, got 79"),
+        (asked("gmm", ("ddim",), repeats=1), "--repeats must be at least 2"),
+        (asked("gmm", ("sigdeg",), grid="uniform"), "was trained on the grid 'quadratic', not on 'uniform'"),
+        (asked("gmm", ("nothing",)), "unknown sampler 'nothing'"),
+        (asked("gmn", ("ddim",)), "unknown task 'gmn'"),
+        (asked("gmm", ()), "name at least one sampler"),
     ],
 )
-def test_bad_settings(settings: GapSettings, words: str) -> None:
+def test_bad_settings(settings: Asked, words: str) -> None:
     with pytest.raises(BadInput, match=words):
-        plan_gap(settings)
+        plan_gap(*settings)
 
 
 def evidence(shares: Any, accumulated: float = 0.8, excess: float = 0.0, ratio: float = 1.0) -> Evidence:
@@ -251,7 +261,7 @@ def test_a_leader_by_far_is_named_alone() -> None:
 def test_the_initial_states_are_those_of_a_run() -> None:
     from sigbench.experiments.run import start_batch
 
-    plan = plan_gap(SMALL)
+    plan = plan_gap(*SMALL)
     cell = plan.walks[0].couplings[0].cell
     assert torch.equal(start_batch(plan.teacher, 0, 3, 5), start_batch(cell, 0, 3, 5))
     assert make_task("gmm").teacher is not None

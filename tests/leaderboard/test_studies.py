@@ -11,7 +11,7 @@ from made_records import made, metric
 from sigbench.errors import BadInput
 from sigbench.experiments.cell import Settings, plan_cells
 from sigbench.experiments.gap import measure_gaps
-from sigbench.experiments.gap_plan import GapSettings, plan_gap
+from sigbench.experiments.gap_plan import plan_gap
 from sigbench.experiments.spectrum import measure_spectra
 from sigbench.leaderboard.board import Entry, boards
 from sigbench.leaderboard.markdown import build_markdown
@@ -25,7 +25,7 @@ EVIL = "<script>alert(1)</script>`<script>"
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     place = tmp_path_factory.mktemp("board")
-    gaps = measure_gaps(plan_gap(GapSettings("gmm", ("sigdeg", "ddim"), (2,), samples=80)))
+    gaps = measure_gaps(plan_gap(Settings("gmm", samples=80), ["sigdeg", "ddim"], [2]))
     (place / "gap-gmm.jsonl").write_text("".join(json.dumps(gap.as_json()) + "\n" for gap in gaps))
     cells = plan_cells(Settings("rbergomi", samples=32, repeats=2), ["ddim"], [2])
     found = [json.dumps(one.as_json()) + "\n" for one in measure_spectra(cells)]
