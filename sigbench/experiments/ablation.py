@@ -6,7 +6,7 @@ the work folder, and what is measured in its store, so that a repeated command d
 
 import json
 from collections.abc import Callable, Mapping
-from dataclasses import asdict, dataclass, fields, replace
+from dataclasses import asdict, dataclass, fields
 from pathlib import Path
 from typing import Any
 
@@ -14,9 +14,9 @@ from sigbench import __version__
 from sigbench.errors import BadInput
 from sigbench.experiments.ablation_file import AblationFile, Variant
 from sigbench.experiments.cell import Cell, Settings, plan_cells
-from sigbench.experiments.network_students import plan_for, shortened, teacher_paths
+from sigbench.experiments.network_students import teacher_paths
 from sigbench.experiments.sweep_plan import PlannedCell
-from sigbench.experiments.training import StudentChoices, check_student, train_student
+from sigbench.experiments.training import StudentChoices, check_student, network_plan, train_student
 from sigbench.records.record import Record, key_of
 from sigbench.records.store import Store
 from sigbench.registry import make_task
@@ -99,14 +99,9 @@ def walk_teacher(ablation: Ablation, report: Report = lambda done, total: None) 
     task = make_task(ablation.file.task)
     if not _has_network(task) or not ablation.cells:
         return
-    plan = _network_plan(task, ablation.cells[0].choices)
+    plan = network_plan(task, ablation.cells[0].choices)
     folder = _paths_folder(ablation.work.resolve())
     teacher_paths(task, plan, folder, lambda done, loss: report(done, plan.paths))
-
-
-def _network_plan(task: Task, choices: StudentChoices) -> Any:
-    plan = shortened(plan_for(task), choices.iterations, choices.seed, choices.steps)
-    return plan if choices.teacher_paths is None else replace(plan, paths=choices.teacher_paths)
 
 
 def _has_network(task: Task) -> bool:

@@ -1,7 +1,7 @@
 """Training the Sig-DEG student of a task whose teacher is a network: teacher paths once, then local steps."""
 
-from collections.abc import Callable
-from dataclasses import asdict, dataclass, field, replace
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -15,9 +15,9 @@ from sigbench.registry import make_sampler
 from sigbench.sde.problem import ReverseDiffusion
 from sigbench.sigdeg.distill import Distilled
 from sigbench.sigdeg.image_generator import ImageGenerator, ImageGeneratorConfig
-from sigbench.sigdeg.local_distill import LocalDistillation, LocalDistillPlan, StepStudent
 from sigbench.sigdeg.path_generator import PathGenerator, PathGeneratorConfig
 from sigbench.sigdeg.sampler import build_generator
+from sigbench.sigdeg.stored_distill import StepStudent, StoredDistillation, StoredDistillPlan, fine_ends
 from sigbench.sigdeg.stored_paths import PathFacts, StoredPaths
 from sigbench.task import Task
 
@@ -35,7 +35,7 @@ class NetworkStudentPlan:
     seed: int = 0
     compute: torch.dtype = torch.bfloat16
     at_once: int = 100
-    steps: LocalDistillPlan = field(default_factory=LocalDistillPlan)
+    steps: StoredDistillPlan = field(default_factory=StoredDistillPlan)
     training: TrainingPlan = field(
         default_factory=lambda: TrainingPlan(
             iterations=9_000, learning_rate=5e-4, muon_rate=5e-3, warmup=100, averaging=0.998, checkpoint_every_s=120.0
@@ -45,7 +45,7 @@ class NetworkStudentPlan:
 
 IMAGES = NetworkStudentPlan()
 VECTORS = NetworkStudentPlan(
-    paths=32_768, at_once=1_024, steps=LocalDistillPlan(groups=16),
+    paths=32_768, at_once=1_024, steps=StoredDistillPlan(groups=16),
     training=TrainingPlan(
         iterations=8_000, learning_rate=1e-3, muon_rate=1e-2, warmup=200, averaging=0.999, checkpoint_every_s=60.0
     ),
@@ -85,7 +85,7 @@ def teacher_paths(task: Task, plan: NetworkStudentPlan, folder: Path, report: Re
 
 def distil_network(
     task: Task,
-    order: int,
+    parts: Mapping[str, Any],
     plan: NetworkStudentPlan,
     checkpoint: Path,
     paths_in: Path,
@@ -93,31 +93,33 @@ def distil_network(
 ) -> tuple[ImageGeneratorConfig | PathGeneratorConfig, Distilled]:
     """Walks the teacher's paths into `paths_in` and trains a student on them, resuming both.
 
-    `report(done, loss)` hears of paths, then of iterations. Raises BadInput for a task whose teacher is no network.
+    `parts` are what the generator is made of: "order", and where it is not as usual "base" and "memory".
+    `report(done, loss)` hears of paths, then of iterations. Raises BadInput for a task whose teacher is no network and
+    for grids that its steps are too coarse for.
     """
     manifest = _teacher_manifest(task)
     assert task.teacher is not None
-    if task.teacher.grid != task.default_grid:
-        raise BadInput(f"the teacher of the task {task.name!r} walks another grid than its students.")
     teacher, _ = load_artifact(task.networks()["teacher"])
     paths = teacher_paths(task, plan, paths_in, report)
     problem = task.problem(torch.device("cpu"), torch.float32)
     assert isinstance(problem, ReverseDiffusion)
     torch.manual_seed(plan.seed)
-    config = generator_config(order, problem.schedule.name, manifest.config)
+    kind = ImageGeneratorConfig if "unet" in manifest.config else PathGeneratorConfig
+    config = kind.from_json({**parts, "schedule": problem.schedule.name, "denoiser": manifest.config})
     generator = build_generator(config.as_json(), problem.schedule)
     assert isinstance(generator, ImageGenerator | PathGenerator)
     generator.start_from(teacher)
     student = StepStudent(generator)
-    distillation = LocalDistillation(paths, generator, plan.steps)
-    facts = {**asdict(paths.facts), **asdict(plan.steps)}
+    grids = [problem.grid(plan.steps.grid, steps) for steps in plan.steps.steps]
+    distillation = StoredDistillation(paths, generator, plan.steps, grids)
+    facts = {**asdict(paths.facts), "teacher_grid": paths.facts.grid, **asdict(plan.steps)}
     weights, seconds = train(
         student, lambda iteration: student.loss(distillation.minibatch(iteration), plan.compute), plan.training,
         checkpoint=checkpoint, report=report, identity={**config.as_json(), **facts},
     )  # fmt: skip
     prefix = "generator."
     own = {name.removeprefix(prefix): value for name, value in weights.items() if name.startswith(prefix)}
-    data = {**facts, "grid": task.default_grid, "steps": list(plan.steps.steps), "teacher_steps": task.teacher.steps}
+    data = {**facts, "steps": list(plan.steps.steps), "teacher_steps": task.teacher.steps}
     cost = {
         "training_s": paths.seconds + seconds, "paths_s": paths.seconds, "iterations": plan.training.iterations,
         "device": "cpu", "threads": torch.get_num_threads(), "network_dtype": str(plan.compute).removeprefix("torch."),
@@ -125,15 +127,10 @@ def distil_network(
     return config, Distilled(own, data, cost)
 
 
-def generator_config(order: int, schedule: str, denoiser: dict[str, Any]) -> ImageGeneratorConfig | PathGeneratorConfig:
-    """Returns the configuration of a student whose teacher's manifest holds the configuration `denoiser`."""
-    kind = ImageGeneratorConfig if "unet" in denoiser else PathGeneratorConfig
-    return kind.from_json({"order": order, "schedule": schedule, "denoiser": denoiser})
-
-
-def shortened(
-    plan: NetworkStudentPlan, iterations: int | None, seed: int, steps: tuple[int, ...]
-) -> NetworkStudentPlan:
-    """Returns the plan with another number of iterations, another seed and other step counts."""
-    training = plan.training if iterations is None else replace(plan.training, iterations=iterations)
-    return replace(plan, seed=seed, steps=replace(plan.steps, steps=steps, seed=seed), training=training)
+def check_grids(task: Task, grid: str, steps: Iterable[int]) -> None:
+    """Raises BadInput where the teacher's own steps are too coarse for a student on the grid."""
+    assert task.teacher is not None
+    problem = task.problem(torch.device("cpu"), torch.float32)
+    fine = problem.grid(task.teacher.grid, task.teacher.steps)
+    for count in steps:
+        fine_ends(fine, problem.grid(grid, count))

@@ -6,13 +6,13 @@ from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from math import isnan
 from pathlib import Path
-from typing import get_args
+from typing import cast, get_args
 
 import numpy as np
 import torch
 
 from sigbench.errors import BadInput, unknown_name
-from sigbench.experiments.network_students import distil_network, plan_for, shortened
+from sigbench.experiments.network_students import NetworkStudentPlan, check_grids, distil_network, plan_for
 from sigbench.metrics.metric import KnownModes, Truth
 from sigbench.networks.artifacts import Manifest, save_artifact
 from sigbench.records.provenance import git_commit, package_versions
@@ -23,7 +23,7 @@ from sigbench.sde.noise import block_of
 from sigbench.sde.problem import ReverseDiffusion
 from sigbench.sde.signature import check_order
 from sigbench.sigdeg.distill import DistillPlan, Loss, distill
-from sigbench.sigdeg.generator import Base, GeneratorConfig
+from sigbench.sigdeg.generator import GeneratorConfig, check_base_and_memory
 from sigbench.sigdeg.sampler import KIND
 from sigbench.sigdeg.stored_paths import MOST_MOMENTS
 from sigbench.task import Task, Trained
@@ -113,6 +113,9 @@ def check_student(task: Task, choices: StudentChoices) -> int:
         _at_least_one(choices.iterations)
     for steps in choices.steps:
         check_steps(steps)
+    if choices.loss not in get_args(Loss):
+        raise unknown_name("loss", choices.loss, get_args(Loss))
+    check_base_and_memory(choices.base, choices.memory)
     (_check_of_network if network else _check_of_formula)(task, order, choices)
     return order
 
@@ -125,39 +128,44 @@ def _check_of_formula(task: Task, order: int, choices: StudentChoices) -> None:
     for name, value, least in (("--width", choices.width, 1), ("--depth", choices.depth, 0)):
         if value < least:
             raise BadInput(f"{name} must be at least {least}, got {value}.")
-    for field, valid in (("loss", get_args(Loss)), ("base", get_args(Base))):
-        if getattr(choices, field) not in valid:
-            raise unknown_name({"loss": "loss", "base": "base step"}[field], getattr(choices, field), valid)
 
 
 def _check_of_network(task: Task, order: int, choices: StudentChoices) -> None:
     assert task.teacher is not None
     if order > MOST_MOMENTS:
         raise BadInput(f"the stored paths of {task.name!r} give signatures up to order {MOST_MOMENTS}, got {order}.")
-    if choices.loss != "local" or choices.grid not in (None, task.default_grid):
-        raise BadInput(f"a student of {task.name!r} learns local steps on the grid {task.default_grid!r}.")
-    if (choices.base, choices.memory) != ("exponential", 0):
-        raise BadInput(f"a student of {task.name!r} steps from the exponential step and has no memory.")
     if most := max((steps for steps in choices.steps if steps > task.teacher.steps), default=None):
         raise BadInput(f"--steps must be at most {task.teacher.steps}, the teacher's own, got {most}.")
     together = block_of(task.shape)
     if choices.teacher_paths is not None and (choices.teacher_paths < together or choices.teacher_paths % together):
         raise BadInput(f"--teacher-paths must be a positive multiple of {together}, got {choices.teacher_paths}.")
+    check_grids(task, choices.grid or task.default_grid, choices.steps)
+
+
+def network_plan(task: Task, choices: StudentChoices) -> NetworkStudentPlan:
+    """Returns how a student of these choices is distilled from a teacher that is a network."""
+    plan = plan_for(task)
+    steps = replace(
+        plan.steps, steps=choices.steps, grid=choices.grid or task.default_grid, loss=cast(Loss, choices.loss),
+        seed=choices.seed,
+    )  # fmt: skip
+    training = plan.training if choices.iterations is None else replace(plan.training, iterations=choices.iterations)
+    paths = plan.paths if choices.teacher_paths is None else choices.teacher_paths
+    return replace(plan, paths=paths, seed=choices.seed, steps=steps, training=training)
 
 
 def _train_network_student(
     task: Task, order: int, choices: StudentChoices, folder: Path, command: str, report: Report, paths: Path | None
 ) -> Manifest:
     """Distils a student of a teacher that is a network; its paths lie in `folder`/paths until the student is saved."""
-    plan = shortened(plan_for(task), choices.iterations, choices.seed, choices.steps)
-    if choices.teacher_paths is not None:
-        plan = replace(plan, paths=choices.teacher_paths)
+    plan = network_plan(task, choices)
+    parts = {"order": order, "base": choices.base, "memory": choices.memory}
     commit = git_commit()
     make_folder(folder, "the artifact folder")
     make_folder(paths or folder / "paths", "the folder of the teacher's paths")
     checkpoint = folder / "checkpoint.pt"
     config, result = distil_network(
-        task, order, plan, checkpoint, paths or folder / "paths",
+        task, parts, plan, checkpoint, paths or folder / "paths",
         lambda done, loss: report(done, plan.paths if isnan(loss) else plan.training.iterations, loss),
     )  # fmt: skip
     trained = Trained(KIND, result.weights, config.as_json(), result.data, result.cost)

@@ -29,6 +29,14 @@ Base = Literal["exponential", "identity"]
 MAX_MEMORY = 4
 
 
+def check_base_and_memory(base: str, memory: int) -> None:
+    """Raises BadInput for what no student adds to, or reads."""
+    if base not in get_args(Base):
+        raise unknown_name("base step", base, get_args(Base))
+    if not 0 <= memory <= MAX_MEMORY:
+        raise BadInput(f"a student's memory lies between 0 and {MAX_MEMORY} earlier states, got {memory}.")
+
+
 @dataclass(frozen=True, slots=True)
 class GeneratorConfig:
     """What rebuilds a generator: the signature order, the data's moments, the schedule and the network's size.
@@ -51,10 +59,7 @@ class GeneratorConfig:
     memory: int = 0
 
     def __post_init__(self) -> None:
-        if self.base not in get_args(Base):
-            raise unknown_name("base step", self.base, get_args(Base))
-        if not 0 <= self.memory <= MAX_MEMORY:
-            raise BadInput(f"a student's memory lies between 0 and {MAX_MEMORY} earlier states, got {self.memory}.")
+        check_base_and_memory(self.base, self.memory)
 
     def as_json(self) -> dict[str, Any]:
         """Returns the fields as plain JSON values."""

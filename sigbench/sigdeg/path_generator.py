@@ -4,10 +4,12 @@ In the directions v_k of the data's covariance, with variances s_k²,
     Z′_k = φ_k·Z_k + Σ_j q_jk·ξ_jk + B·c_k·F_θ(Z/√(α²s² + σ²), ξ; σ/α, σ′/α′)_k,
 the exact step for Gaussian data (linear_step.py) and a network that learns the rest. ξ are the whitened moments of the
 signature, B = α′·(1 − e^{−2Δλ}) and c_k = s_k·(σ/α)/√(s_k² + (σ/α)²), so that B·c_k·F is what a first-order
-exponential step makes of the teacher's own F: the student starts from the teacher's weights.
+exponential step makes of the teacher's own F: the student starts from the teacher's weights. Two variants are for
+ablations: with the base "identity" Z′_k = Z_k + √(α′²s_k² + σ′²)·F_k, F starting at zero; with memory the network also
+reads the states before Z.
 """
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import asdict, dataclass
 from functools import lru_cache
 from math import prod
@@ -23,19 +25,28 @@ from sigbench.sde.grid import Step
 from sigbench.sde.problem import Classes
 from sigbench.sde.schedule import Schedule, schedule_named
 from sigbench.sde.signature import PartialSignature, check_order
+from sigbench.sigdeg.generator import Base, check_base_and_memory
 from sigbench.sigdeg.linear_step import linear_step
 
 CLOCKS = 2  # columns of a row of coefficients before those of each direction: ln σ/α at the step's two ends
-EACH = 3  # columns for each direction before the loadings: φ, B·c, and the scale of the network's input
+EACH = 4  # columns for each direction before the loadings: φ, the network's weight, the scale of its input, and B·c
 
 
 @dataclass(frozen=True, slots=True)
 class PathGeneratorConfig:
-    """What rebuilds a generator: the signature order, the schedule, and the teacher's own network."""
+    """What rebuilds a generator: the signature order, the schedule, and the teacher's own network.
+
+    `base` and `memory` as in `GeneratorConfig`. Raises BadInput for another base or memory.
+    """
 
     order: int
     schedule: str
     denoiser: GaussianDenoiserConfig
+    base: Base = "exponential"
+    memory: int = 0
+
+    def __post_init__(self) -> None:
+        check_base_and_memory(self.base, self.memory)
 
     def as_json(self) -> dict[str, Any]:
         """Returns the fields as plain JSON values."""
@@ -50,12 +61,11 @@ class PathGeneratorConfig:
 class PathGenerator(GaussianDenoiser):
     """N_θ for samples of `config.denoiser.shape`: maps states and signatures over one coarse step."""
 
-    memory = 0  # earlier states that it reads
     log_scale_start = 0.0  # errors are measured in units of B·c, so they are of order one
 
     def __init__(self, config: PathGeneratorConfig, schedule: Schedule | None = None) -> None:
         check_order(config.order)
-        self.inputs_each = 1 + config.order  # the base class builds its network by it
+        self.inputs_each = 1 + config.order + config.memory  # the base class builds its network by it
         super().__init__(config.denoiser)
         self.generator_config = config
         self.schedule = schedule or schedule_named(config.schedule)
@@ -68,16 +78,28 @@ class PathGenerator(GaussianDenoiser):
         """The signature order that it reads."""
         return self.generator_config.order
 
+    @property
+    def memory(self) -> int:
+        """The number of earlier states that it reads."""
+        return self.generator_config.memory
+
     def start_from(self, teacher: dict[str, Tensor]) -> None:
-        """Takes the weights of the teacher's denoiser; the new inputs and the new clock start at zero."""
+        """Takes the weights of the teacher's denoiser; the new inputs and the new clock start at zero.
+
+        So does the output where the base is the identity.
+        """
         own = self.state_dict()
         first = own["network.first.weight"].zero_()
         first[:, : prod(self.config.shape)] = teacher["network.first.weight"]
-        self.load_state_dict({**own, **teacher, "network.first.weight": first})
+        last = {name: value for name, value in own.items() if name.startswith("network.last.")}
+        if self.generator_config.base == "exponential":
+            last = {}
+        self.load_state_dict({**own, **teacher, "network.first.weight": first, **last})
         self._row.cache_clear()
 
     def _compute_row(self, start: float, end: float) -> Tensor:
         """The columns of one step, shape (1, CLOCKS + (EACH + order)·d), float64."""
+        identity = self.generator_config.base == "identity"
         schedule, order = self.schedule, self.order
         t, t_next = schedule.t_start - start, schedule.t_start - end
         stds = self.stds.double().cpu().numpy()
@@ -86,12 +108,14 @@ class PathGenerator(GaussianDenoiser):
         level, alpha = np.exp(-log_snr), float(schedule.alpha(t))
         exponential = float(schedule.alpha(t_next)) * -np.expm1(-2.0 * (log_snr_next - log_snr))
         total = np.sqrt(stds**2 + level**2)
+        unit, loadings = exponential * level * stds / total, np.array([step.loadings for step in exact]).T.ravel()
         columns = [
             [-log_snr, -log_snr_next],
-            [step.decay for step in exact],
-            exponential * level * stds / total,
+            np.ones_like(stds) if identity else [step.decay for step in exact],
+            np.hypot(schedule.alpha(t_next) * stds, schedule.sigma(t_next)) if identity else unit,
             1.0 / (alpha * total),
-            np.array([step.loadings for step in exact]).T.ravel(),
+            unit,
+            np.zeros_like(loadings) if identity else loadings,
         ]
         return torch.from_numpy(np.concatenate([np.asarray(column) for column in columns]))[None]
 
@@ -103,21 +127,11 @@ class PathGenerator(GaussianDenoiser):
         """Returns ln σ/α at the two ends of the steps of these rows, shapes (n,)."""
         return rows[:, 0], rows[:, 1]
 
-    def _parts(self, rows: Tensor) -> tuple[Tensor, Tensor, Tensor, Tensor]:
-        """φ, B·c and the input's scale, each (n, d), and the loadings (n, order, d)."""
+    def _parts(self, rows: Tensor) -> tuple[Tensor, Tensor, Tensor, Tensor, Tensor]:
+        """φ, the network's weight, the input's scale and B·c, each (n, d), and the loadings (n, order, d)."""
         d = prod(self.config.shape)
-        decay, weight, scale = rows[:, CLOCKS : CLOCKS + EACH * d].unflatten(1, (EACH, d)).unbind(1)
-        return decay, weight, scale, rows[:, CLOCKS + EACH * d :].unflatten(1, (self.order, d))
-
-    def _stepped(self, x: Tensor, whitened: Tensor, rows: Tensor, compute: torch.dtype) -> Tensor:
-        """The states after a step, in the basis."""
-        decay, weight, scale, loadings = self._parts(rows)
-        state, moments = self.rotated(x), self.rotated(whitened)
-        now, later = self.clocks(rows)
-        condition = self.condition(now) + self.end_clock(self.fourier(0.25 * later[:, None]))
-        features = torch.cat([scale * state, moments.flatten(1)], dim=1)
-        learned = self.network(features.to(compute), condition).to(x.dtype)
-        return decay * state + (loadings * moments).sum(1) + weight * learned
+        decay, weight, scale, unit = rows[:, CLOCKS : CLOCKS + EACH * d].unflatten(1, (EACH, d)).unbind(1)
+        return decay, weight, scale, unit, rows[:, CLOCKS + EACH * d :].unflatten(1, (self.order, d))
 
     def forward(  # type: ignore[override]
         self,
@@ -126,28 +140,27 @@ class PathGenerator(GaussianDenoiser):
         rows: Tensor,
         labels: Tensor | None = None,
         compute: torch.dtype = torch.float32,
+        earlier: Sequence[Tensor] = (),
     ) -> Tensor:
-        """Returns the states after a step; x (n, *shape), whitened (n, order, *shape), rows of n or one step."""
-        return self.rotated_back(self._stepped(x, whitened, rows, compute))
+        """Returns the next states; x (n, *shape), whitened (n, order, *shape), rows of n or one, `memory` states."""
+        decay, weight, scale, _, loadings = self._parts(rows)
+        state, moments = self.rotated(x), self.rotated(whitened)
+        now, later = self.clocks(rows)
+        condition = self.condition(now) + self.end_clock(self.fourier(0.25 * later[:, None]))
+        read = [scale * state, moments.flatten(1), *(scale * self.rotated(before) for before in earlier)]
+        learned = self.network(torch.cat(read, dim=1).to(compute), condition).to(x.dtype)
+        return self.rotated_back(decay * state + (loadings * moments).sum(1) + weight * learned)
 
-    def squared_error(
-        self, x: Tensor, x_next: Tensor, whitened: Tensor, rows: Tensor, labels: Tensor | None, compute: torch.dtype
-    ) -> Tensor:
-        """Returns the mean squared error over directions, each in units of its B·c, shape (n,)."""
-        weight = self._parts(rows)[1]
-        error = (self._stepped(x, whitened, rows, compute) - self.rotated(x_next)) / weight
-        return error.square().mean(1)
+    def squared_error(self, reached: Tensor, wanted: Tensor, rows: Tensor) -> Tensor:
+        """Returns the mean squared error of the states after a step over directions, in units of B·c, shape (n,)."""
+        unit = self._parts(rows)[3]
+        return (self.rotated(reached - wanted) / unit).square().mean(1)
 
-    def step_of(
-        self, classes: Classes | None, compute: torch.dtype
-    ) -> Callable[[Tensor, PartialSignature, Tensor], Tensor]:
+    def step_of(self, classes: Classes | None, compute: torch.dtype) -> Callable[..., Tensor]:
         """Returns the step that a sampler takes."""
 
-        def step(x: Tensor, signature: PartialSignature, row: Tensor) -> Tensor:
-            return self._call(x, torch.stack(signature.whitened(), dim=1), row, compute)
+        def step(x: Tensor, signature: PartialSignature, row: Tensor, *earlier: Tensor) -> Tensor:
+            stepped: Tensor = self(x, torch.stack(signature.whitened(), dim=1), row, None, compute, earlier)
+            return stepped
 
         return step
-
-    def _call(self, x: Tensor, whitened: Tensor, row: Tensor, compute: torch.dtype) -> Tensor:
-        stepped: Tensor = self(x, whitened, row, None, compute)
-        return stepped

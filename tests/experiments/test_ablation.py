@@ -95,10 +95,9 @@ def test_a_file_that_is_not_there(tmp_path: Path) -> None:
     [
         ("task = 'ou'\niterations = 5\n[[vary]]\norder = [1]", "the task 'ou' has no teacher"),
         (
-            "task = 'rbergomi'\niterations = 5\n[[vary]]\nloss = ['global']",
-            "order 2, 5 steps, quadratic, loss global: ",
+            "task = 'rbergomi'\niterations = 5\n[[vary]]\nsteps = [200]\ngrid = ['log-snr']",
+            "order 2, 200 steps, log-snr: the teacher's 300 steps are too coarse for 200 steps on the grid",
         ),
-        ("task = 'mnist'\niterations = 5\n[[vary]]\nmemory = [1]", "has no memory"),
         ("task = 'mnist'\niterations = 5\n[[vary]]\norder = [5]", "signatures up to order 4, got 5"),
         ("task = 'rbergomi'\niterations = 5\nteacher_paths = 7\n[[vary]]\norder = [1]", "positive multiple of 32"),
         ("task = 'gmm'\niterations = 5\nteacher_paths = 64\n[[vary]]\norder = [1]", "no --teacher-paths"),

@@ -1,5 +1,7 @@
 """The student of vectors: exact for Gaussian data, and at first an exponential step with its teacher's network."""
 
+from typing import Any
+
 import pytest
 import torch
 
@@ -23,8 +25,8 @@ def teacher() -> GaussianDenoiser:
     return module.eval().requires_grad_(False)
 
 
-def student(order: int) -> PathGenerator:
-    module = PathGenerator(PathGeneratorConfig(order, SCHEDULE.name, NETWORK), SCHEDULE)
+def student(order: int, **parts: Any) -> PathGenerator:
+    module = PathGenerator(PathGeneratorConfig(order, SCHEDULE.name, NETWORK, **parts), SCHEDULE)
     module.start_from(teacher().state_dict())
     return module.eval().requires_grad_(False)
 
@@ -35,7 +37,7 @@ def test_an_untrained_student_is_exact_for_gaussian_data() -> None:
     start, end = 0.5, 0.6
     t, t_next = SCHEDULE.t_start - start, SCHEDULE.t_start - end
     row = module.coefficients([Step(0, start, end)], torch.float64)
-    decay, _, _, loadings = module._parts(row)
+    decay, _, _, _, loadings = module._parts(row)
     for k, std in enumerate(module.stds.double().tolist()):
         before, after = ((SCHEDULE.alpha(u) * std) ** 2 + SCHEDULE.sigma(u) ** 2 for u in (t, t_next))
         lost = linear_step(SCHEDULE, t, t_next, std, 4).lost_variance
@@ -58,7 +60,7 @@ def test_it_starts_as_an_exponential_step_with_the_teacher_s_network(order: int)
         change = float(SCHEDULE.log_snr(t) - SCHEDULE.log_snr(t_next))
         weight = float(SCHEDULE.alpha(t_next)) * (1 - torch.tensor(2.0 * change).double().exp())
         linear = ours(x, whitened, row, compute=torch.float64) - weight * (estimate - gaussian)
-        decay, _, _, loadings = ours._parts(row)
+        decay, _, _, _, loadings = ours._parts(row)
         expected = ours.rotated_back(decay * ours.rotated(x) + (loadings * ours.rotated(whitened)).sum(1))
         torch.testing.assert_close(linear, expected, rtol=1e-5, atol=1e-6)
 
@@ -77,7 +79,32 @@ def test_the_error_is_in_units_of_what_the_network_adds() -> None:
     row = module.coefficients([Step(0, 0.4, 0.6)])
     x, whitened = torch.randn(3, 2, 2), torch.randn(3, 2, 2, 2)
     reached = module(x, whitened, row)
-    assert float(module.squared_error(x, reached, whitened, row, None, torch.float32).max()) < 1e-8
+    assert float(module.squared_error(reached, reached, row).max()) < 1e-8
     moved = module.rotated_back(module.rotated(reached) + module._parts(row)[1])
-    found = module.squared_error(x, moved, whitened, row, None, torch.float32)
+    found = module.squared_error(reached, moved, row)
     torch.testing.assert_close(found, torch.ones(3), rtol=1e-3, atol=1e-3)
+
+
+def test_with_the_identity_for_base_it_starts_where_it_stands() -> None:
+    module = student(2, base="identity")
+    rows = module.coefficients(diffusion_grid("quadratic", 3, SCHEDULE))
+    x, whitened = torch.randn(4, 2, 2), torch.randn(4, 2, 2, 2)
+    for row in rows.split(1):
+        torch.testing.assert_close(module(x, whitened, row), x)
+    torch.nn.init.ones_(module.network.last.weight)
+    moved = module.rotated(module(x, whitened, rows[:1]) - x)
+    t = SCHEDULE.t_start - diffusion_grid("quadratic", 3, SCHEDULE).times[1]
+    scale = ((SCHEDULE.alpha(t) * module.stds) ** 2 + SCHEDULE.sigma(t) ** 2).sqrt().float()
+    output = moved / scale
+    torch.testing.assert_close(output, output[:, :1].expand(-1, 4), rtol=1e-3, atol=1e-3)
+
+
+def test_memory_is_read_and_starts_unheard() -> None:
+    module, plain = student(2, memory=2), student(2)
+    row = module.coefficients([Step(0, 0.4, 0.6)])
+    x, whitened = torch.randn(3, 2, 2), torch.randn(3, 2, 2, 2)
+    earlier = [torch.randn(3, 2, 2) for _ in range(2)]
+    torch.testing.assert_close(module(x, whitened, row, earlier=earlier), plain(x, whitened, row))
+    torch.nn.init.normal_(module.network.first.weight)
+    heard = module(x, whitened, row, earlier=earlier)
+    assert not torch.allclose(heard, module(x, whitened, row, earlier=[earlier[1], earlier[0]]))
