@@ -116,7 +116,8 @@ def build(
     """Build the page, one file that works from disk without a network, and README.md beside it.
 
     The board's folder may hold claims.toml, mnist-strip.png, rbergomi-smile.png (or .svg), gap-TASK.jsonl,
-    spectrum-TASK.jsonl and ablate-TASK.jsonl (what those commands print with --json) and submitted/.
+    spectrum-TASK.jsonl and ablate-TASK.jsonl (what those commands print with --json), guidance-TASK.jsonl (records of
+    several weights of guidance) and submitted/.
     """
     from sigbench.leaderboard.board import boards
     from sigbench.leaderboard.claims import answers, read_claims

@@ -46,7 +46,7 @@ def sweep(
         bool, typer.Option("--json", help="Print one JSON record a line for each cell that this command finishes.")
     ] = False,
 ) -> None:
-    """Measure what a file asks for: tasks × samplers × steps × grids × seeds.
+    """Measure what a file asks for: tasks × samplers × steps × grids × seeds × guidance.
 
     Each finished cell is in the store at once, and the same command again measures only what is missing there,
     however the last one ended. Numbers do not depend on the number of workers, times do: records say how many
@@ -164,7 +164,8 @@ def _print_plan(plan: "SweepPlan", todo: "Sequence[PlannedCell]", store: "Store 
         for cell in plan.cells:
             line = {
                 "key": cell.key, "task": cell.task, "sampler": cell.label, "steps": cell.steps, "grid": cell.grid,
-                "seed": cell.settings.seed, "stored": statuses[cell.key], "measure": cell.key in wanted,
+                "seed": cell.settings.seed, "guidance": cell.settings.guidance, "stored": statuses[cell.key],
+                "measure": cell.key in wanted,
             }  # fmt: skip
             print(json_module.dumps(line, separators=(",", ":")))
     _say_skipped(plan.skipped)

@@ -5,7 +5,8 @@
     steps = [5, 10]                      # left out: the task's own
     grids = ["quadratic", "uniform"]     # left out: the task's own
     seeds = [0]                          # left out: 0
-    samples = 2000                       # and repeats, batch, nfe, device, dtype, label, guidance: as in `sigbench run`
+    guidance = [0.0, 1.0]                # or one number; left out: 0
+    samples = 2000                       # and repeats, batch, nfe, device, dtype, label: as in `sigbench run`
 
     [task.mnist]                         # any of the above but tasks, for one task
     samplers = ["ddim"]
@@ -29,6 +30,7 @@ from sigbench.errors import BadInput, unknown_name
 from sigbench.experiments.cell import MAX_SAMPLES, MAX_SEED, Settings, pick_device, pick_dtype
 from sigbench.experiments.sweep_lines import KeyPath
 from sigbench.experiments.toml_checks import (
+    Check,
     Mistake,
     Table,
     as_dict,
@@ -46,8 +48,8 @@ from sigbench.experiments.toml_checks import (
 from sigbench.registry import make_sampler, split_spec, task_class
 from sigbench.sde.grid import FAMILIES, check_steps, parse_times
 
-SETTINGS = ("samples", "repeats", "batch", "nfe", "device", "dtype", "label", "guidance")
-AXES = ("steps", "grids", "seeds")
+SETTINGS = ("samples", "repeats", "batch", "nfe", "device", "dtype", "label")
+AXES = ("steps", "grids", "seeds", "guidance")
 TOP_KEYS = ("tasks", "samplers", *AXES, *SETTINGS, "task", "sampler")
 TASK_KEYS = ("samplers", *AXES, *SETTINGS)
 SAMPLER_KEYS = ("tasks", "steps", "grids", "options")
@@ -72,18 +74,17 @@ class SweepFile:
                     yield variant, said
 
     def axis(self, name: str, task: str, said: Table) -> Sequence[Any] | None:
-        """Returns the values of "steps", "grids" or "seeds" for a task and what is said of a sampler; None: no word."""
+        """Returns the values of one of AXES for a task and what is said of a sampler; None where nothing is said."""
         for table in (said, self.of_task.get(task, {}), self.common):
             if name in table:
-                values: Sequence[Any] = table[name]
-                return values
+                return as_list(table[name]) or [table[name]]
         return None
 
-    def settings(self, task: str, seed: int, grid: str | None) -> Settings:
-        """Returns the settings of a task's cells."""
+    def settings(self, task: str, **of_cell: Any) -> Settings:
+        """Returns the settings of a task's cells; `of_cell` are those that differ from cell to cell."""
         table = {**self.common, **self.of_task.get(task, {})}
         chosen = {name: table[name] for name in SETTINGS if name in table}
-        return Settings(task=task, seed=seed, grid=grid, **chosen)
+        return Settings(task=task, **of_cell, **chosen)
 
 
 def read_sweep(file: Path) -> SweepFile:
@@ -183,6 +184,11 @@ def _guidance(value: Any) -> str | None:
     return None if 0 <= value < math.inf else f"must be a finite number, 0 or above, got {value:g}."
 
 
+def _one_or_more(check: Check) -> Callable[[KeyPath, Any], Iterator[Mistake]]:
+    one, several = single(check), list_of(check)
+    return lambda path, value: (several if isinstance(value, list) else one)(path, value)
+
+
 def _sampler_mistake(spec: str) -> str | None:
     name, at, own = spec.rpartition("@")
     if at:
@@ -218,7 +224,7 @@ CHECKS: dict[str, Callable[[KeyPath, Any], Iterator[Mistake]]] = {
     "device": single(text(pick_device)),
     "dtype": single(text(pick_dtype)),
     "label": single(whole(0, None)),
-    "guidance": single(_guidance),
+    "guidance": _one_or_more(_guidance),
 }
 
 

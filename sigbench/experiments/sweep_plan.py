@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from itertools import product
 
 from sigbench.errors import BadInput
 from sigbench.experiments.cell import Cell, Settings, plan_cells
@@ -31,7 +32,8 @@ class PlannedCell:
         return self.settings.task
 
     def __str__(self) -> str:
-        return f"{self.task} · {self.label} · {self.steps} steps"
+        guided = f" · guidance {self.settings.guidance:g}" if self.settings.guidance else ""
+        return f"{self.task} · {self.label} · {self.steps} steps{guided}"
 
     def plan(self) -> Cell:
         """Returns the cell, ready to be measured.
@@ -84,10 +86,10 @@ def plan_sweep(file: SweepFile) -> SweepPlan:
 
 def _asked(file: SweepFile, task: str) -> Iterator[tuple[Settings, str, tuple[int, ...]]]:
     default_steps = task_class(task).default_steps
-    for seed in file.axis("seeds", task, {}) or (0,):
+    for seed, guidance in product(file.axis("seeds", task, {}) or (0,), file.axis("guidance", task, {}) or (0.0,)):
         for sampler, said in file.samplers(task):
             for grid in file.axis("grids", task, said) or (None,):
-                settings = file.settings(task, seed, grid)
+                settings = file.settings(task, seed=seed, grid=grid, guidance=float(guidance))
                 own_count = sampler == "teacher" or "@" in sampler or (grid is not None and "," in grid)
                 counts = (None,) if own_count else file.axis("steps", task, said) or default_steps
                 for count in counts:

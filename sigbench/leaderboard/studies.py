@@ -117,13 +117,41 @@ def _ablation_study(file: Path) -> Study:
     )
 
 
+def _guidance_study(file: Path) -> Study:
+    from sigbench.leaderboard.guidance_chart import guidance_of, guidance_panels, names_of, sentences
+
+    rows = read_lines(file)
+    try:
+        good = sorted((row for row in rows if row["status"] == "ok"), key=guidance_of)
+        first = good[0]
+        charts = {title: responsive(panel.to_dict()) for title, panel in guidance_panels(good).items()}
+        said = tuple(sentences(good))
+        note = (
+            "Classifier-free guidance (1 + W)·D(class) − W·D(none): two network calls a step above W = 0, and one for "
+            f"a student that was distilled at W. {first['samples']:,} samples × {first['repeats']}; the FCD of so few "
+            f"images is biased, see its floor; {first['provenance']['dtype']} networks."
+        )
+    except (KeyError, IndexError, TypeError, ZeroDivisionError) as error:
+        raise BadInput(
+            f"the study {file} does not hold records of images with guidance, as `sigbench sweep --json` prints: "
+            f"{error!r}."
+        ) from error
+    command = "sigbench sweep leaderboard/guidance.toml --json"
+    return Study(
+        str(first["task"]), "What guidance costs", note, said, tuple(legend_of(names_of(good))), charts, command
+    )
+
+
 def _spec(row: Mapping[str, Any]) -> str:
     """How the command line names a cell."""
     name = str(row["sampler"])
     return "teacher" if name.startswith("teacher ") else f"{name}@{row['steps']}"
 
 
-_KINDS = {"gap-*.jsonl": _gap_study, "spectrum-*.jsonl": _spectrum_study, "ablate-*.jsonl": _ablation_study}
+_KINDS = {
+    "gap-*.jsonl": _gap_study, "spectrum-*.jsonl": _spectrum_study, "ablate-*.jsonl": _ablation_study,
+    "guidance-*.jsonl": _guidance_study,
+}  # fmt: skip
 
 
 def responsive(spec: dict[str, Any]) -> dict[str, Any]:

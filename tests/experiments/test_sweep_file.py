@@ -51,6 +51,9 @@ def refusal(folder: Path, text: str) -> str:
         (GOOD + 'dtype = "float46"\n', "line 3, dtype", "unknown dtype 'float46': did you mean 'float64'"),
         (GOOD + "dtype = 32\n", "line 3, dtype", "is a text in quotes, not a whole number (32)"),
         (GOOD + "guidance = inf\n", "line 3, guidance", "must be a finite number, 0 or above, got inf"),
+        (GOOD + "guidance = [0, -1]\n", "line 3, guidance[1]", "must be a finite number, 0 or above, got -1"),
+        (GOOD + "guidance = []\n", "line 3, guidance", "is an empty list"),
+        (GOOD + 'guidance = "much"\n', "line 3, guidance", "is a number, not a text ('much')"),
         (GOOD + "task = 3\n", "line 3, task", "is a table of tables, [task.NAME], not a whole number (3)"),
         (GOOD + "[task]\ngmm = 3\n", "line 4, task.gmm", "is a table, [task.gmm], not a whole number (3)"),
         (GOOD + "[task.gmn]\n", "line 3, task.gmn", "unknown task in tasks 'gmn': did you mean 'gmm'"),
@@ -147,8 +150,10 @@ def test_what_is_said_of_a_sampler_goes_first_then_of_a_task_then_of_all(tmp_pat
     assert file.axis("steps", "gmm", {}) == [5]
     assert (file.axis("grids", "gmm", {}), file.axis("grids", "ou", {})) == (["uniform"], None)
     assert file.axis("seeds", "gmm", {}) == [0, 1]
-    assert file.settings("gmm", 1, "uniform") == Settings("gmm", samples=100, repeats=2, seed=1, grid="uniform")
-    assert file.settings("ou", 0, None) == Settings("ou", samples=200, repeats=2, dtype="float64")
+    assert file.settings("gmm", seed=1, grid="uniform") == Settings(
+        "gmm", samples=100, repeats=2, seed=1, grid="uniform"
+    )
+    assert file.settings("ou", seed=0) == Settings("ou", samples=200, repeats=2, dtype="float64")
 
 
 def test_all_combinations_of_options(tmp_path: Path) -> None:

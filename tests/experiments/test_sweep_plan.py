@@ -118,3 +118,25 @@ def test_the_official_sweep_has_every_sampler_that_a_task_can_have(official: Swe
     assert set(names) == {*sampler_names(), "teacher"} - cannot
     steps = {cell.steps for cell, name in zip(cells, names, strict=True) if name == "ddim"}
     assert {2, 5, 10, 20, 50} <= steps
+
+
+@pytest.mark.parametrize(("asked", "given"), [("[0, 1, 4]", [0.0, 1.0, 4.0]), ("1.5", [1.5])])
+def test_guidance_is_an_axis_or_one_number(tmp_path: Path, asked: str, given: list[float]) -> None:
+    found = plan(
+        tmp_path, f'tasks = ["mnist"]\nsamplers = ["ddim", "teacher"]\nsteps = [5]\nsamples = 128\nguidance = {asked}'
+    )
+    assert [(cell.label.split()[0], cell.settings.guidance) for cell in found.cells] == [
+        (sampler, guidance) for guidance in given for sampler in ("ddim", "teacher")
+    ]
+    assert len({cell.key for cell in found.cells}) == 2 * len(given)
+    assert str(found.cells[-1]).endswith(f"300 steps · guidance {given[-1]:g}")
+
+
+def test_students_of_other_guidance_are_left_out_with_the_reason(tmp_path: Path) -> None:
+    found = plan(
+        tmp_path,
+        'tasks = ["mnist"]\nsamplers = ["sigdeg"]\nsteps = [5]\nsamples = 128\nguidance = [0, 0.7]',
+    )
+    assert [cell.settings.guidance for cell in found.cells] == [0.0]
+    (left_out,) = found.skipped
+    assert "was distilled at guidance 0, not 0.7" in left_out.reason

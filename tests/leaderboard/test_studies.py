@@ -96,8 +96,49 @@ def test_an_ablation_says_what_each_change_is_worth(tmp_path: Path) -> None:
     assert read_records([tmp_path]).problems == []
 
 
+def guided(sampler: str, weight: float, accuracy: float, intra: float, half: float = 0.1) -> dict[str, Any]:
+    """A record of images with guidance."""
+    family = {"sigdeg": "student"}.get(sampler, "sde")
+    metrics = {
+        "label-accuracy": metric(accuracy, 0.005, better="higher"), "fcd-intra": metric(intra, half, floor=1.0),
+        "recall": metric(0.8 - 0.1 * weight, 0.01, floor=0.9, better="higher"),
+    }  # fmt: skip
+    conditions = {"conditions": {"guidance": weight}} if weight else {}
+    return dict(made(sampler, 5, metrics, task="mnist", family=family, **conditions))
+
+
+def test_guidance_says_what_it_costs_and_how_far_the_teacher_is(tmp_path: Path) -> None:
+    teacher = "teacher (euler-maruyama)"
+    rows = [
+        guided(teacher, 2, 0.99, 3.0), guided(teacher, 0, 0.95, 2.0), guided("ddim", 0, 0.9, 4.0),
+        guided("sigdeg", 0, 0.96, 2.1), guided("sigdeg", 2, 0.999, 3.6),
+    ]  # fmt: skip
+    (tmp_path / "guidance-mnist.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
+    (study,) = find_studies(tmp_path)
+    assert (study.task, study.title) == ("mnist", "What guidance costs")
+    assert [name for name, _ in study.legend] == ["sigdeg, 5 steps", "ddim, 5 steps", f"{teacher}, 5 steps"]
+    said = dict(study.sentences)
+    assert said["sigdeg, 5 steps"] == (
+        "label accuracy 96.0 % [95.5, 96.5] at W = 0, highest at W = 2: 99.9 % [99.4, 100.0]; FCD within classes "
+        "2.1 [2, 2.2] at W = 0, its smallest, and 3.6 [3.5, 3.7] at W = 2."
+    )
+    assert said["sigdeg, 5 steps at W = 0"].endswith("1.05 times the teacher's 2 [1.9, 2.1]; the intervals overlap.")
+    assert said["sigdeg, 5 steps at W = 2"].endswith("1.20 times the teacher's 3 [2.9, 3.1].")
+    assert "ddim, 5 steps at W = 0" not in said
+    (trade, *_) = study.charts.values()
+    assert trade["width"] == "container"
+    reading = read_records([tmp_path])  # the records stand on the boards too
+    assert (len(reading.records), reading.problems) == (5, [])
+
+
+def test_records_of_no_images_are_no_study_of_guidance(tmp_path: Path) -> None:
+    (tmp_path / "guidance-gmm.jsonl").write_text(json.dumps(made()) + "\n")
+    with pytest.raises(BadInput, match="does not hold records of images with guidance"):
+        find_studies(tmp_path)
+
+
 @pytest.mark.parametrize("text", ["", "{", "[]\n", '{"kind": "gap"}\n', '{"status": "ok"}\n', "\x00"])
-@pytest.mark.parametrize("name", ["gap-gmm.jsonl", "spectrum-mnist.jsonl", "ablate-gmm.jsonl"])
+@pytest.mark.parametrize("name", ["gap-gmm.jsonl", "spectrum-mnist.jsonl", "ablate-gmm.jsonl", "guidance-mnist.jsonl"])
 def test_files_that_are_no_studies_are_named(tmp_path: Path, name: str, text: str) -> None:
     (tmp_path / name).write_text(text)
     with pytest.raises(BadInput, match=name):
