@@ -32,7 +32,8 @@ class DistillPlan:
 
     Every step count of `steps` has a pool of `pool` teacher paths; minibatches hold about `batch` coarse
     steps of one count. Pools are drawn in turn, one every `refresh` iterations, so that all of training sees
-    fresh paths. `global_weight` weighs the global loss when `loss` is "both".
+    fresh paths. `global_weight` weighs the global loss when `loss` is "both", which takes half as many paths, so that
+    an iteration costs the same whatever the loss.
     """
 
     steps: tuple[int, ...] = tuple(range(2, 21))
@@ -76,8 +77,8 @@ class Distillation:
         plan = self.plan
         rng = np.random.default_rng([plan.seed, iteration])
         steps = plan.steps[int(rng.integers(len(plan.steps)))]
-        pool = self._pool(steps, iteration)
-        pick = torch.from_numpy(rng.integers(plan.pool, size=max(64, plan.batch // steps)))
+        pool, losses = self._pool(steps, iteration), 2 if plan.loss == "both" else 1
+        pick = torch.from_numpy(rng.integers(plan.pool, size=max(64, plan.batch // (losses * steps))))
         states, whitened, rows = pool.states[pick], pool.whitened[pick], self._rows[steps]
         if plan.loss == "local":
             return self.local_loss(states, whitened, rows)

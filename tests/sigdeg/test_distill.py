@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import replace
-from typing import Any
+from typing import Any, get_args
 
 import pytest
 import torch
@@ -13,7 +13,7 @@ from sigbench.networks.training import TrainingPlan
 from sigbench.registry import make_sampler, make_task
 from sigbench.sde.brownian import CoupledBrownian
 from sigbench.sde.noise import NoiseStream, seed_of
-from sigbench.sigdeg.distill import Distillation, DistillPlan
+from sigbench.sigdeg.distill import Distillation, DistillPlan, Loss
 from sigbench.sigdeg.generator import Base, Generator, GeneratorConfig
 from sigbench.sigdeg.trajectories import Trajectories, draw_trajectories, stack_whitened
 
@@ -82,6 +82,19 @@ def test_over_one_step_both_losses_are_the_same_error() -> None:
         local = float(distillation.local_loss(states, whitened, rows) * rows[0, 3] ** 2)
         rollout = float(distillation.global_loss(states, whitened, rows)) * CONFIG.data_std**2
     assert local == pytest.approx(rollout, rel=1e-4)
+
+
+def test_an_iteration_costs_the_same_whatever_the_loss() -> None:
+    """In states that go through the network."""
+    calls: dict[str, int] = {}
+    for loss in get_args(Loss):
+        student = Generator(CONFIG)
+        passed: list[int] = []
+        student.register_forward_hook(lambda module, given, out, passed=passed: passed.append(len(given[0])))
+        plan = DistillPlan(steps=(4,), loss=loss, batch=1_024, pool=256, teacher_steps=8)
+        Distillation(PROBLEM, make_sampler("euler-maruyama"), student, plan).loss_at(0)
+        calls[loss] = sum(passed)
+    assert calls == dict.fromkeys(get_args(Loss), 1_024)
 
 
 def shaken(config: GeneratorConfig) -> Generator:
