@@ -1,4 +1,4 @@
-"""Training the Sig-DEG student of a task whose teacher is a network: teacher paths once, then local steps."""
+"""Training the Sig-DEG student of a task whose teacher is a network: teacher paths once, then the student on them."""
 
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import asdict, dataclass, field

@@ -120,13 +120,15 @@ def test_iterations_of_a_network_must_be_positive(sigbench: Command) -> None:
     ("options", "words"),
     [
         (("--steps", "2-301"), "--steps must be at most 300"),
-        (("--loss", "global"), "learns local steps on the grid 'quadratic'"),
-        (("--grid", "uniform"), "learns local steps on the grid 'quadratic'"),
+        (("--loss", "globl"), "unknown loss 'globl': did you mean 'global'"),
+        (("--grid", "unifrom"), "unknown grid 'unifrom': did you mean 'uniform'"),
+        (("--grid", "log-snr", "--steps", "200"), "300 steps are too coarse for 200 steps on the grid 'log-snr'"),
+        (("--memory", "7"), "between 0 and 4 earlier states, got 7"),
         (("--order", "0"), "order"),
         (("--guidance", "nan"), "--guidance must be a finite number"),
     ],
 )
-def test_students_that_cannot_be(sigbench: Command, tmp_path: Path, options: tuple[str, str], words: str) -> None:
+def test_students_that_cannot_be(sigbench: Command, tmp_path: Path, options: tuple[str, ...], words: str) -> None:
     refused = sigbench("train", "--task", "mnist", *options, "--out", "out")
     assert refused.code == 2
     assert words in refused.sentence()
