@@ -40,8 +40,9 @@ def gap(
     """Show where a sampler loses its teacher, on the same Brownian path from the same initial state.
 
     At every coarse time: the error on the path and what of it one step makes from the teacher's own state; each
-    step's share in the error at the end; the distance of the laws, with its floor; and the ratio of variances. A
-    verdict names the step and the part that dominate.
+    step's share in the error at the end; W1 (sliced W2 of vectors) and MMD² of the laws above those of the teacher with
+    itself, MMD² from at most 500 states; and the ratio of variances. A verdict names the step that dominates, and says
+    whether the steps' own errors or their growth along the rollout make most of it.
 
     \b
     sigbench gap --task gmm --sampler sigdeg,euler-maruyama --steps 5,10 --plot gap.png
@@ -93,7 +94,11 @@ def _print(gaps: "list[Gap]") -> None:
             f"[bold]{found.task} · {found.sampler} · {len(found.steps)} steps[/bold] · grid {found.grid} · "
             f"{found.facts['samples']:,} paths · seed {found.facts['seed']}"
         )
-        console.print(f"teacher: {teacher['sampler']}, {teacher['steps']} steps, grid {teacher['grid']}", style="dim")
+        sides = found.facts["group"]
+        console.print(
+            f"teacher: {teacher['sampler']}, {teacher['steps']} steps, grid {teacher['grid']} · laws of "
+            f"{sides:,} states each", style="dim",
+        )  # fmt: skip
         console.print()
         console.print(_paths_table(found))
         console.print()
@@ -121,11 +126,12 @@ def _paths_table(found: "Gap") -> Any:
 
 def _laws_table(found: "Gap") -> Any:
     distance = {"w1": "W1", "sliced-w2": "sliced W2"}[found.distance]
-    table = _table("step", distance, "floor", "above it", "MMD²", "variance", "one step")
+    table = _table("step", distance, "floor", "above it", "MMD² above it", "variance", "one step")
     for step in found.steps:
         table.add_row(
-            str(step.step), f"{step.distance.value:.4g}", f"{step.distance_floor.value:.4g}",
-            f"{step.excess.value:+.2g} ±{_half(step.excess):.1g}", f"{step.mmd2.value:+.1e}",
+            str(step.step), f"{step.distance.value:.3g}", f"{step.distance_floor.value:.3g}",
+            f"{step.excess.value:+.2g} ±{_half(step.excess):.1g}",
+            f"{step.mmd2_excess.value:+.1e} ±{_half(step.mmd2_excess):.0e}",
             f"{step.variance_ratio.value:.3f} ±{_half(step.variance_ratio):.3f}",
             f"{step.local_variance_ratio.value:.3f}",
         )  # fmt: skip

@@ -32,9 +32,10 @@ def train(
         float, typer.Option(help="Guidance of the teacher, which the student then gives by one call a step.")
     ] = 0.0,
     width: Annotated[
-        int, typer.Option(help="Width of the student's layers; one of images has its teacher's network.")
-    ] = 128,
-    depth: Annotated[int, typer.Option(help="Number of the student's hidden layers; likewise.")] = 3,
+        int | None,
+        typer.Option(help="Width of the student's layers (default: 128); not where it has its teacher's network."),
+    ] = None,
+    depth: Annotated[int | None, typer.Option(help="Number of its hidden layers (default: 3); likewise.")] = None,
     base: Annotated[
         str, typer.Option(help="What the student adds to: exponential (the exact linear step) or identity (the state).")
     ] = "exponential",

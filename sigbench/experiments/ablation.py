@@ -5,7 +5,7 @@ the work folder, and what is measured in its store, so that a repeated command d
 """
 
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import asdict, dataclass, fields
 from pathlib import Path
 from typing import Any
@@ -16,7 +16,8 @@ from sigbench.experiments.ablation_file import AblationFile, Variant
 from sigbench.experiments.cell import Cell, Settings, plan_cells
 from sigbench.experiments.network_students import teacher_paths
 from sigbench.experiments.sweep_plan import PlannedCell
-from sigbench.experiments.training import StudentChoices, check_student, network_plan, train_student
+from sigbench.experiments.training import StudentChoices, check_student, network_plan, train_student, training_plan
+from sigbench.networks.artifacts import read_manifest
 from sigbench.records.record import Record, key_of
 from sigbench.records.store import Store
 from sigbench.registry import make_task
@@ -81,7 +82,7 @@ class Ablation:
         for cell in self.cells:
             record = store.read(cell.key)
             if record is not None:
-                found.append(_result(self.file, cell.variant, record))
+                found.append(_result(self.file, cell, record))
         return found
 
 
@@ -120,7 +121,8 @@ def _planned(file: AblationFile, task: Task, variant: Variant, work: Path) -> Pl
         raise BadInput(f"the student of {variant}: {error}") from None
     determinants = {
         "kind": "ablation", "sigbench": __version__, "task": task.name, "task_version": task.version,
-        "teacher": dict(task.artifact_hashes()), "choices": asdict(choices), "settings": _judged(settings),
+        "teacher": dict(task.artifact_hashes()), "plan": training_plan(task, choices), "choices": asdict(choices),
+        "settings": _judged(settings),
     }  # fmt: skip
     return PlannedStudent(
         settings, "sigdeg", (variant.steps,), label=str(variant), steps=variant.steps, grid=variant.grid,
@@ -133,13 +135,14 @@ def _judged(settings: Settings) -> dict[str, Any]:
     return {name: value for name, value in asdict(settings).items() if name != "inception"}
 
 
-def _result(file: AblationFile, variant: Variant, record: Record) -> dict[str, Any]:
-    return {
-        "kind": "ablation", "task": file.task, "variant": asdict(variant), "usual": variant == file.usual,
-        "budget": dict(file.budget), "training_s": _training_seconds(record), "record": record,
-    }  # fmt: skip
-
-
-def _training_seconds(record: Mapping[str, Any]) -> float | None:
+def _result(file: AblationFile, cell: PlannedStudent, record: Record) -> dict[str, Any]:
+    """What is known of a variant; the teacher's paths, which students share, are no part of its training."""
     timing = record["timing"]
-    return None if timing is None else timing["training_s"]
+    spent, paths = None if timing is None else timing["training_s"], 0.0
+    if (cell.folder / "manifest.json").is_file():
+        paths = float(read_manifest(cell.folder).cost.get("paths_s", 0.0))
+    return {
+        "kind": "ablation", "task": file.task, "variant": asdict(cell.variant), "usual": cell.variant == file.usual,
+        "budget": dict(file.budget), "training_s": None if spent is None else spent - paths, "paths_s": paths,
+        "record": record,
+    }  # fmt: skip

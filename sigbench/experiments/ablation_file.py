@@ -1,7 +1,7 @@
 """Ablation files: which students are trained, checked with the line and the key of each mistake.
 
 task = "gmm"
-iterations = 3000          # the budget of every student; also teacher_paths, width, depth and training_seed
+iterations = 3000          # the budget of every student; also teacher_paths, width and depth
 samples = 100_000          # how each is judged: also repeats, seed, batch and dtype, as in `sigbench run`
 
 [student]                  # what all are, where nothing else is said; these are the defaults
@@ -11,6 +11,7 @@ grid = "quadratic"         # left out: the task's own
 loss = "local"
 memory = 0
 base = "exponential"
+training_seed = 0
 
 [[vary]]                   # every combination of these lists is trained; there may be several of such tables
 order = [1, 2, 3, 4]
@@ -64,13 +65,13 @@ AXES: dict[str, Check] = {
     "loss": _one_of("loss", get_args(Loss)),
     "memory": whole(0, MAX_MEMORY),
     "base": _one_of("base step", get_args(Base)),
+    "training_seed": whole(0, None),
 }
 BUDGET: dict[str, Check] = {
     "iterations": whole(1, None),
     "teacher_paths": whole(1, None),
     "width": whole(1, None),
     "depth": whole(0, None),
-    "training_seed": whole(0, None),
 }
 JUDGED: dict[str, Check] = {
     "samples": whole(2, MAX_SAMPLES),
@@ -92,11 +93,15 @@ class Variant:
     loss: str = "local"
     memory: int = 0
     base: str = "exponential"
+    training_seed: int = 0
 
     def __str__(self) -> str:
         plain = Variant(self.order, self.steps, self.grid)
-        extra = [f"{name} {getattr(self, name)}" for name in ("loss", "memory", "base")
-                 if getattr(self, name) != getattr(plain, name)]  # fmt: skip
+        extra = [
+            f"{name.replace('_', ' ')} {getattr(self, name)}"
+            for name in ("loss", "memory", "base", "training_seed")
+            if getattr(self, name) != getattr(plain, name)
+        ]
         return ", ".join([f"order {self.order}", f"{self.steps} steps", self.grid, *extra])
 
 
@@ -112,10 +117,9 @@ class AblationFile:
 
     def choices(self, variant: Variant) -> StudentChoices:
         """Returns how a variant is trained."""
-        budget = {name: value for name, value in self.budget.items() if name != "training_seed"}
         return StudentChoices(
             order=variant.order, grid=variant.grid, steps=(variant.steps,), loss=variant.loss, memory=variant.memory,
-            base=variant.base, seed=self.budget.get("training_seed", 0), **budget,
+            base=variant.base, seed=variant.training_seed, **self.budget,
         )  # fmt: skip
 
     def settings(self, variant: Variant) -> Settings:

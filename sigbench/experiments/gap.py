@@ -56,7 +56,7 @@ class StepGap:
     `mean_square` is the squared error a coordinate, `local` what one step from the teacher's own state makes of it,
     `accumulated` the rest, and `rmse`, `local_rmse` their roots. `share` is the step's share of the squared error at
     the end. `distance` and `mmd2` compare the sampler's law with the teacher's on other paths, their floors the teacher
-    with itself, and `excess` is the difference of the two distances. The variance ratios are the sampler's variance
+    with itself, and the excesses are the differences. The variance ratios are the sampler's variance
     over the teacher's on the same paths: along the rollout, and after one step from the teacher's states.
     """
 
@@ -74,6 +74,7 @@ class StepGap:
     excess: Interval
     mmd2: Interval
     mmd2_floor: Interval
+    mmd2_excess: Interval
     variance_ratio: Interval
     local_variance_ratio: Interval
 
@@ -233,13 +234,12 @@ def _gap(plan: GapPlan, walk: TeacherWalk, tally: _Tally) -> Gap:
         log_snr = float(problem.schedule.log_snr(t))
         found = {name: mean_interval(list(values[:, i])) for name, values in numbers.items()}
         steps.append(StepGap(step=i + 1, t=t, log_snr=log_snr, **found))
-    evidence = Evidence(
-        numbers["share"], numbers["local"][:, -1], numbers["mean_square"][:, -1], numbers["excess"][:, -1],
-        numbers["variance_ratio"][:, -1],
-    )  # fmt: skip
+    at_end = {name: numbers[name][:, -1] for name in ("mean_square", "excess", "mmd2_excess", "variance_ratio")}
+    evidence = Evidence(shares=numbers["share"], local=numbers["local"].sum(axis=1), **at_end)
     times = [problem.time(s) for s in tally.coupling.grid.times]
     called = "W1" if on_a_line else "sliced W2"
-    return gap(tuple(steps), judge(evidence, times, follows=cell.sampler.signature_order > 0, distance=called))
+    follows = cell.sampler.signature_order > 0
+    return gap(tuple(steps), judge(evidence, times, follows=follows, distance=called, group=plan.group))
 
 
 def _numbers(tally: _Tally, plan: GapPlan) -> dict[str, Array]:
@@ -276,12 +276,13 @@ def _numbers_at(
     mmd2 = 0.5 * (
         squared_mmd(own_here[some], there[some], bandwidths) + squared_mmd(own_there[some], here[some], bandwidths)
     )
+    mmd2_floor = squared_mmd(here[some], there[some], bandwidths)
     spread = _variance(teacher[both])
     return {
         "mean_square": mean_square, "local": local, "accumulated": accumulated,
         "rmse": float(np.sqrt(mean_square)), "local_rmse": float(np.sqrt(local)),
         "distance": distance, "distance_floor": floor, "excess": distance - floor,
-        "mmd2": mmd2, "mmd2_floor": squared_mmd(here[some], there[some], bandwidths),
+        "mmd2": mmd2, "mmd2_floor": mmd2_floor, "mmd2_excess": mmd2 - mmd2_floor,
         "variance_ratio": _variance(rollout[both]) / spread, "local_variance_ratio": _variance(one_step[both]) / spread,
     }  # fmt: skip
 

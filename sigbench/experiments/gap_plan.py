@@ -80,6 +80,11 @@ def plan_gap(settings: Settings, samplers: Sequence[str], steps: Sequence[int]) 
         raise BadInput(f"--samples must be at most {MAX_SAMPLES}, got {samples}.")
     common = replace(settings, samples=None)  # the number that the task's metrics need is none of the gap's
     cells = plan_cells(common, samplers, steps)
+    if any(cell.label.startswith("teacher ") and cell.grid.steps > MAX_STEPS for cell in cells):
+        raise BadInput(
+            "the teacher is what the gap is measured to: its own is zero on the path, and in law the floor that stands "
+            "beside every sampler's."
+        )
     if most := max((cell.grid.steps for cell in cells if cell.grid.steps > MAX_STEPS), default=None):
         raise BadInput(f"the gap is split over at most {MAX_STEPS} steps, got {most}: it takes K²/2 of them.")
     (teacher,) = plan_cells(replace(common, grid=None), ["teacher"], [])

@@ -35,8 +35,8 @@ class Band:
 class SpectrumGap:
     """What was found of one cell: power, and its ratio to the truth's, at each frequency and in three bands.
 
-    The intervals are over repeats; `floor` is the ratio of independent exact draws to the same reference, and `tilt`
-    the ratio in the highest band over that in the lowest.
+    The intervals are over repeats; `floor` is the ratio of independent exact draws to the same reference, and `tilts`
+    the ratio in the highest band over that in a lower one.
     """
 
     task: str
@@ -52,7 +52,7 @@ class SpectrumGap:
     ratio: tuple[Interval, ...]
     floor: tuple[Interval, ...]
     bands: tuple[Band, ...]
-    tilt: Interval | None
+    tilts: dict[str, Interval]
     facts: dict[str, Any]
     status: str = "ok"
     error: str | None = None
@@ -60,20 +60,19 @@ class SpectrumGap:
     @property
     def sentence(self) -> str:
         """What the highest third of the frequencies says, beyond what chance explains."""
-        high, tilt = self.bands[-1], self.tilt
-        assert tilt is not None
-        ratio, floor = _ends(high.ratio), _ends(high.floor)
-        told = f"{100 * high.ratio.value:.1f} % [{100 * ratio[0]:.1f}, {100 * ratio[1]:.1f}] of the true power"
-        where = f"{told} from {high.first:.3g} to {high.last:.3g} {self.unit}"
-        if ratio[1] < min(1.0, floor[0]):
-            if _ends(tilt)[1] < 1.0:
-                return f"High frequencies are missing more than low ones: {where}."
-            return f"Power is missing, at high frequencies as at low ones: {where}."
-        if ratio[0] > max(1.0, floor[1]):
-            if _ends(tilt)[0] > 1.0:
-                return f"There is too much at high frequencies, more than at low ones: {where}."
-            return f"There is too much power, at high frequencies as at low ones: {where}."
-        return f"High frequencies cannot be told from the truth's at this n: {where}."
+        low, *_, high = self.bands
+        told = _percent(high.ratio)
+        where = f"{told} of the true power from {high.first:.3g} to {high.last:.3g} {self.unit}"
+        direction = _beyond_one(high.ratio)
+        if direction == 0:
+            return f"High frequencies cannot be told from the truth's at this n: {where}."
+        what = "High frequencies are missing" if direction < 0 else "There is too much at high frequencies"
+        for name, tilt in self.tilts.items():
+            if _beyond_one(tilt) == direction:
+                return f"{what}, more than at {name} ones: {where}."
+        if _beyond_one(low.ratio) == direction:
+            return f"{what}, and at low ones too ({_percent(low.ratio)}): {where}."
+        return f"{what}; whether at low ones too is not resolved ({_percent(low.ratio)}): {where}."
 
     def as_json(self) -> dict[str, Any]:
         """Returns the finding as plain JSON values."""
@@ -84,9 +83,15 @@ class SpectrumGap:
         return {"kind": "spectrum", **fields, **facts, "sentence": self.sentence if self.bands else None}
 
 
-def _ends(interval: Interval) -> tuple[float, float]:
-    assert interval.low is not None and interval.high is not None
-    return interval.low, interval.high
+def _beyond_one(ratio: Interval) -> int:
+    """−1 or 1 where the whole interval lies below or above 1, else 0: it carries the noise of both its draws."""
+    assert ratio.low is not None and ratio.high is not None
+    return int(ratio.low > 1.0) - int(ratio.high < 1.0)
+
+
+def _percent(ratio: Interval) -> str:
+    assert ratio.low is not None and ratio.high is not None
+    return f"{100 * ratio.value:.1f} % [{100 * ratio.low:.1f}, {100 * ratio.high:.1f}]"
 
 
 def measure_spectra(cells: Sequence[Cell], progress: Progress = lambda done, total: None) -> Iterator[SpectrumGap]:
@@ -142,7 +147,7 @@ def _finding(
     names = (cell.task.name, cell.label, cell.sampler.family, cell.grid.steps, cell.grid.name)
     if failure is not None:
         status, error = failure_of(failure)
-        return SpectrumGap(*names, "", "", (), (), (), (), (), (), None, facts, status, error)
+        return SpectrumGap(*names, "", "", (), (), (), (), (), (), {}, facts, status, error)
     frequencies = found[0].frequencies
     own, reference, other = (
         np.array(rows) for rows in ([spectrum.power.mean(axis=0) for spectrum in found], *truth)
@@ -150,7 +155,7 @@ def _finding(
     return SpectrumGap(
         *names, found[0].of, found[0].unit, tuple(frequencies.tolist()), _intervals(own), _intervals(reference),
         _intervals(own / reference), _intervals(other / reference), tuple(_bands(frequencies, own, reference, other)),
-        _tilt(own, reference), facts,
+        _tilts(own, reference), facts,
     )  # fmt: skip
 
 
@@ -170,7 +175,7 @@ def _bands(frequencies: Array, own: Array, reference: Array, other: Array) -> It
         yield Band(name, float(frequencies[part[0]]), float(frequencies[part[-1]]), ratio, floor)
 
 
-def _tilt(own: Array, reference: Array) -> Interval:
-    low, *_, high = _thirds(own.shape[1])
-    ratios = [own[:, part].sum(axis=1) / reference[:, part].sum(axis=1) for part in (high, low)]
-    return mean_interval(list(ratios[0] / ratios[1]))
+def _tilts(own: Array, reference: Array) -> dict[str, Interval]:
+    """The ratio in the highest band over that in each lower one."""
+    *lower, high = (own[:, part].sum(axis=1) / reference[:, part].sum(axis=1) for part in _thirds(own.shape[1]))
+    return {name: mean_interval(list(high / ratio)) for name, ratio in zip(BANDS, lower, strict=False)}

@@ -2,11 +2,11 @@
 
 import shutil
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, replace
 from datetime import UTC, datetime
 from math import isnan
 from pathlib import Path
-from typing import cast, get_args
+from typing import Any, cast, get_args
 
 import numpy as np
 import torch
@@ -30,6 +30,9 @@ from sigbench.task import Task, Trained
 
 Report = Callable[[int, int, float], None]
 
+RECIPE = 2  # raised whenever the same choices and plan would train another student
+WIDTH, DEPTH = 128, 3
+
 
 @dataclass(frozen=True, slots=True)
 class StudentChoices:
@@ -44,8 +47,8 @@ class StudentChoices:
     steps: tuple[int, ...] = tuple(range(2, 21))
     loss: str = "local"
     iterations: int | None = None
-    width: int = 128
-    depth: int = 3
+    width: int | None = None
+    depth: int | None = None
     base: str = "exponential"
     memory: int = 0
     seed: int = 0
@@ -123,15 +126,19 @@ def check_student(task: Task, choices: StudentChoices) -> int:
 def _check_of_formula(task: Task, order: int, choices: StudentChoices) -> None:
     if choices.teacher_paths is not None:
         raise BadInput(
-            f"the teacher of the task {task.name!r} is no network: its paths are not stored, so no --teacher-paths."
+            f"the teacher of the task {task.name!r} is no network: its paths are not stored, and have no number to "
+            "choose."
         )
-    for name, value, least in (("--width", choices.width, 1), ("--depth", choices.depth, 0)):
-        if value < least:
-            raise BadInput(f"{name} must be at least {least}, got {value}.")
+    for name, value, least in (("width", choices.width, 1), ("depth", choices.depth, 0)):
+        if value is not None and value < least:
+            raise BadInput(f"a student's {name} must be at least {least}, got {value}.")
 
 
 def _check_of_network(task: Task, order: int, choices: StudentChoices) -> None:
     assert task.teacher is not None
+    for name, value in (("width", choices.width), ("depth", choices.depth)):
+        if value is not None:
+            raise BadInput(f"a student of {task.name!r} has the network of its teacher: no {name} can be chosen.")
     if order > MOST_MOMENTS:
         raise BadInput(f"the stored paths of {task.name!r} give signatures up to order {MOST_MOMENTS}, got {order}.")
     if most := max((steps for steps in choices.steps if steps > task.teacher.steps), default=None):
@@ -140,6 +147,12 @@ def _check_of_network(task: Task, order: int, choices: StudentChoices) -> None:
     if choices.teacher_paths is not None and (choices.teacher_paths < together or choices.teacher_paths % together):
         raise BadInput(f"--teacher-paths must be a positive multiple of {together}, got {choices.teacher_paths}.")
     check_grids(task, choices.grid or task.default_grid, choices.steps)
+
+
+def training_plan(task: Task, choices: StudentChoices) -> dict[str, Any]:
+    """Returns everything that determines how a student of these choices is trained, as plain JSON values."""
+    plan = asdict(network_plan(task, choices) if "teacher" in task.networks() else _plan(task, choices))
+    return {"recipe": RECIPE, **{name: str(v) if isinstance(v, torch.dtype) else v for name, v in plan.items()}}
 
 
 def network_plan(task: Task, choices: StudentChoices) -> NetworkStudentPlan:
@@ -253,7 +266,8 @@ def _config(task: Task, problem: ReverseDiffusion, order: int, choices: StudentC
     mean, std, local = _data_moments(task.truth())
     return GeneratorConfig(
         order=order, shape=task.shape, data_mean=mean, data_std=std, local_std=local,
-        schedule=problem.schedule.name, width=choices.width, depth=choices.depth,
+        schedule=problem.schedule.name, width=WIDTH if choices.width is None else choices.width,
+        depth=DEPTH if choices.depth is None else choices.depth,
         base=choices.base, memory=choices.memory,  # type: ignore[arg-type]  # the configuration checks it
     )  # fmt: skip
 

@@ -10,8 +10,9 @@ from sigbench.leaderboard.curves import GREY, color_of, legend_of, tips_of
 _WIDTH, _HEIGHT = 340, 250
 _NAMES = {
     "order": "signature order", "steps": "number of steps", "grid": "grid", "loss": "loss", "memory": "memory",
-    "base": "base step",
+    "base": "base step", "training_seed": "training seed",
 }  # fmt: skip
+_LATER = ("memory", "training_seed")  # what is said of last where two things differ from the usual student
 Result = Mapping[str, Any]
 
 
@@ -55,7 +56,12 @@ def ablation_panels(results: Sequence[Result], *, legends: bool = True) -> dict[
     base = alt.Chart(alt.Data(values=rows)).encode(x=x, color=color)
     log = alt.Scale(type="log", nice=False, padding=8)
     y = alt.Y("value:Q", title=f"{name} (95 % interval)", scale=log)
-    tips = tips_of("value", alt.Tooltip("order:Q"), alt.Tooltip("seconds:Q", title="training (s)", format=".0f"))
+    tips = tips_of(
+        "value",
+        alt.Tooltip("order:Q"),
+        alt.Tooltip("seconds:Q", title="training (s)", format=".0f"),
+        alt.Tooltip("sample_s:Q", title="seconds a sample", format=".2e"),
+    )
     floor = alt.Chart(alt.Data(values=[{"floor": rows[0]["floor"]}])).encode(y="floor:Q")
     quality = alt.LayerChart(
         layer=[
@@ -76,48 +82,69 @@ def ablation_panels(results: Sequence[Result], *, legends: bool = True) -> dict[
 
 
 def sentences(results: Sequence[Result]) -> list[tuple[str, str]]:
-    """Returns what each change of one thing does to the usual student's headline metric, and what order does."""
+    """Returns what order is worth at each number of steps and what it costs, and what each other change does.
+
+    A student that differs from the usual one in two things is compared with the one that differs in one of them.
+    """
     name = headline_of(results)
     good = [result for result in results if name in result["record"]["metrics"]]
     said = []
     for steps in sorted({result["variant"]["steps"] for result in good}):
-        told = _on_orders([row for row in _grown(good) if row["steps"] == steps], name)
-        if told:
-            said.append((f"{steps} steps", told))
-    usual = next((result for result in good if result["usual"]), None)
-    if usual is None:
-        return said
-    before = usual["record"]["metrics"][name]
-    for result in good:
-        changed = [axis for axis, value in result["variant"].items() if value != usual["variant"][axis]]
-        if len(changed) == 1 and changed[0] not in ("order", "steps"):
-            axis = changed[0]
-            after = result["record"]["metrics"][name]
+        rows = [row for row in _grown(good) if row["steps"] == steps]
+        if len(rows) > 1:
+            said.append((f"{steps} steps", f"{_on_orders(rows, name)} {_on_costs(rows)}"))
+    usual: Mapping[str, Any] = next((result["variant"] for result in good if result["usual"]), {})
+    by_variant = {tuple(sorted(result["variant"].items())): result["record"]["metrics"][name] for result in good}
+    for variant in [result["variant"] for result in good if usual]:
+        changed = sorted((axis for axis, value in variant.items() if value != usual[axis]), key=_LATER.__contains__)
+        if not changed or {"order", "steps"} & set(changed):
+            continue
+        last = changed[-1]
+        before = by_variant.get(tuple(sorted({**variant, last: usual[last]}.items())))
+        if before is not None:
+            after = by_variant[tuple(sorted(variant.items()))]
             said.append(
                 (
-                    f"{_NAMES[axis]} {result['variant'][axis]}",
-                    f"{name} {_number(after)}, {after['value'] / before['value']:.2f} times that of "
-                    f"{usual['variant'][axis]}, {_number(before)}{_tie(before, after)}.",
+                    ", ".join(f"{_NAMES[axis]} {variant[axis]}" for axis in changed),
+                    f"{name} {_number(after)}, {after['value'] / before['value']:.2f} times that of {_NAMES[last]} "
+                    f"{usual[last]}, {_number(before)}{_tie(before, after)}.",
                 )
             )
     return said
 
 
-def _on_orders(rows: Sequence[Mapping[str, Any]], name: str) -> str | None:
-    """What higher orders do at one number of steps, None where only one was trained."""
-    if len(rows) < 2:
-        return None
+def _on_orders(rows: Sequence[Mapping[str, Any]], name: str) -> str:
+    """What higher orders do at one number of steps; whatever is at the floor is tied there."""
     first, best = min(rows, key=lambda row: row["order"]), min(rows, key=lambda row: row["value"])
+    ties = [
+        row["order"]
+        for row in rows
+        if row is not best and (row["value_low"] <= best["value_high"] or (row["at_floor"] and best["at_floor"]))
+    ]
+    floor = ", at the floor" if best["at_floor"] else ""
+    tied = f"; tied with it: order {', '.join(map(str, sorted(ties)))}" if ties else ""
     if best is first:
-        return f"order {first['order']} has the smallest {name}, {_number(first, 'value_')}."
-    ties = [row["order"] for row in rows if row is not best and row["value_low"] <= best["value_high"]]
-    told = (
+        return f"{name} is smallest at order {best['order']}, {_number(best, 'value_')}{floor}{tied}."
+    return (
         f"{name} {_number(first, 'value_')} at order {first['order']}, "
-        f"{_number(best, 'value_')} at order {best['order']}, the smallest: {best['value'] / first['value']:.2f} times"
+        f"{_number(best, 'value_')} at order {best['order']}, the smallest{floor}: "
+        f"{best['value'] / first['value']:.2f} times{tied}."
     )
-    if ties:
-        return f"{told}; tied with it: order {', '.join(map(str, sorted(ties)))}."
-    return f"{told}."
+
+
+def _on_costs(rows: Sequence[Mapping[str, Any]]) -> str:
+    """What the lowest and the highest order cost, in seconds of training and microseconds a sample."""
+    first, last = rows[0], rows[-1]
+    trained, drawn = (
+        [f"{factor * row[what]:.3g}" for row in (first, last) if row[what] is not None]
+        for what, factor in (("seconds", 1.0), ("sample_s", 1e6))
+    )
+    if len(trained) < 2 or len(drawn) < 2:
+        return "What it costs is not known."
+    return (
+        f"Order {last['order']} costs {trained[1]} s of training, order {first['order']} {trained[0]} s; "
+        f"{drawn[1]} and {drawn[0]} µs a sample."
+    )
 
 
 def _tie(a: Mapping[str, Any], b: Mapping[str, Any]) -> str:
@@ -136,13 +163,14 @@ def _grown(results: Sequence[Result]) -> list[dict[str, Any]]:
     rows = []
     for result in results:
         variant, metric = result["variant"], result["record"]["metrics"].get(name)
+        timing = result["record"]["timing"]
         if metric is not None and all(variant[axis] == value for axis, value in others.items()):
             rows.append(
                 {
                     "who": f"{variant['steps']} steps", "order": variant["order"], "steps": variant["steps"],
                     "value": metric["value"], "value_low": metric["low"], "value_high": metric["high"],
-                    "floor": metric["floor"],
-                    "seconds": result["training_s"],
+                    "floor": metric["floor"], "at_floor": metric["at_floor"], "seconds": result["training_s"],
+                    "sample_s": None if timing is None else timing["sample_s"]["value"],
                 }
             )  # fmt: skip
     return sorted(rows, key=lambda row: (row["steps"], row["order"]))

@@ -13,18 +13,16 @@ _DISTANCES = {"w1": "W1", "sliced-w2": "sliced W2"}
 
 
 def gap_chart(gaps: Sequence[Mapping[str, Any]]) -> alt.TopLevelMixin:
-    """Returns the four panels of `gap_panels` as one picture."""
-    errors, shares, laws, spread = (
-        panel.properties(width=_WIDTH, height=_HEIGHT, title=title) for title, panel in gap_panels(gaps).items()
-    )
+    """Returns the panels of `gap_panels` as one picture."""
+    panels = [panel.properties(width=_WIDTH, height=_HEIGHT, title=title) for title, panel in gap_panels(gaps).items()]
     first = gaps[0]
     teacher = first["teacher"]
     title = alt.Title(
         f"{first['task']}: the gap to the teacher", anchor="middle", fontSize=16, offset=12,
-        subtitle=f"{teacher['sampler']}, {teacher['steps']} steps · {first['samples']:,} paths, 95 % intervals",
+        subtitle=f"{teacher['sampler']}, {teacher['steps']} steps · {first['samples']:,} paths, laws of "
+        f"{first['group']:,} states on each side, 95 % intervals",
     )  # fmt: skip
-    rows = alt.vconcat(alt.hconcat(errors, shares), alt.hconcat(laws, spread))
-    return rows.resolve_scale(color="shared").properties(title=title)
+    return alt.concat(*panels, columns=2).resolve_scale(color="shared").properties(title=title)
 
 
 def names_of(gaps: Sequence[Mapping[str, Any]]) -> list[str]:
@@ -33,10 +31,10 @@ def names_of(gaps: Sequence[Mapping[str, Any]]) -> list[str]:
 
 
 def gap_panels(gaps: Sequence[Mapping[str, Any]], *, legends: bool = True) -> dict[str, alt.LayerChart]:
-    """Returns four charts by their titles, from the JSON objects of a study whose status is "ok".
+    """Returns five charts by their titles, from the JSON objects of a study whose status is "ok".
 
     The error on the path and that of single steps, the share of each step in the squared error at the end, the
-    distance of laws with its floor, and the ratio of variances; all with their 95 % intervals.
+    distance of laws with its floor, MMD² above its own, and the ratio of variances; all with their 95 % intervals.
     """
     rows = [row for gap in gaps for row in _rows(gap)]
     color = color_of(legend_of(names_of(gaps)), shown=legends)
@@ -54,6 +52,12 @@ def gap_panels(gaps: Sequence[Mapping[str, Any]], *, legends: bool = True) -> di
             base, "share", "share of the squared error at the end", axis=alt.Axis(format="%")
         ),
         "Laws; grey: the teacher with itself": alt.LayerChart(layer=[_floor(rows, x), laws]),
+        "MMD² above that of the teacher with itself": alt.LayerChart(
+            layer=[
+                alt.Chart(alt.Data(values=[{"none": 0}])).mark_rule(color=GREY, strokeDash=[6, 4]).encode(y="none:Q"),
+                _layers(base, "mmd2_excess", "MMD² above its floor", axis=alt.Axis(format=".0e")),
+            ]
+        ),
         "Variance along its own path": alt.LayerChart(
             layer=[same, _layers(base, "variance_ratio", "variance over the teacher's", log=True)]
         ),

@@ -58,11 +58,13 @@ def _gap_study(file: Path) -> Study:
         steps = ",".join(dict.fromkeys(str(len(row["times"])) for row in good))
         note = (
             f"Teacher ({teacher['sampler']}, {teacher['steps']} steps) and sampler start from the same state and walk "
-            f"on the same Brownian path, {first['samples']:,} of them; {first['provenance']['dtype']} networks. "
+            f"on the same Brownian path, {first['samples']:,} of them; laws are compared with {first['group']:,} "
+            f"states on each side, at most 500 for MMD; {first['provenance']['dtype']} networks. "
             "Dashed in the first chart: one step from the teacher's own state."
         )
         command = (
             f"sigbench gap --task {task} --sampler {names} --steps {steps} --samples {first['samples']}"
+            f" --repeats {first['repeats']} --seed {first['seed']} --grid {first['grid']}{_conditions(first)}"
             f" --dtype {first['provenance']['dtype']} --json"
         )
     except (KeyError, IndexError, TypeError) as error:
@@ -88,7 +90,8 @@ def _spectrum_study(file: Path) -> Study:
         names = ",".join(dict.fromkeys(_spec(row) for row in good))
         command = (
             f"sigbench spectrum --task {first['task']} --sampler {names} --samples {first['samples']}"
-            f" --repeats {first['repeats']} --dtype {made} --json"
+            f" --repeats {first['repeats']} --seed {first['seed']} --grid {first['grid']}{_conditions(first)}"
+            f" --dtype {made} --json"
         )
     except (KeyError, IndexError, TypeError) as error:
         raise BadInput(f"the study {file} is not what `sigbench spectrum --json` prints: {error!r}.") from error
@@ -105,9 +108,12 @@ def _ablation_study(file: Path) -> Study:
         record, budget = first["record"], first["budget"]
         charts = {title: responsive(panel.to_dict()) for title, panel in ablation_panels(good, legends=False).items()}
         said = tuple((str(what), str(sentence)) for what, sentence in sentences(good))
+        shared = max(float(row.get("paths_s", 0.0)) for row in good)
         note = (
             f"Students trained for {budget['iterations']:,} iterations each, and for one number of steps; "
-            f"{record['samples']:,} samples × {record['repeats']}."
+            f"{record['samples']:,} samples × {record['repeats']}. Intervals are of the samples: each student was "
+            "trained once, and what another seed of training would change is not in them."
+            + (f" All share paths of the teacher that took {shared:,.0f} s." if shared else "")
         )
     except (KeyError, IndexError, TypeError, ValueError) as error:
         raise BadInput(f"the study {file} is not what `sigbench ablate --json` prints: {error!r}.") from error
@@ -140,6 +146,10 @@ def _guidance_study(file: Path) -> Study:
     return Study(
         str(first["task"]), "What guidance costs", note, said, tuple(legend_of(names_of(good))), charts, command
     )
+
+
+def _conditions(row: Mapping[str, Any]) -> str:
+    return "".join(f" --{name} {value:g}" for name, value in row["conditions"].items())
 
 
 def _spec(row: Mapping[str, Any]) -> str:

@@ -5,8 +5,9 @@
 the exact step for data at one point D_θ, with φ = α·σ′²/(α′·σ²), B = α′·(1 − e^{−2Δλ}) and ξ the whitened moments.
 D_θ is the teacher's denoiser with the moments as further channels and the step's end as a further clock, both of
 weight zero at first, so that an untrained student is the first-order exponential integrator (SDE-DPM-Solver++ 1, Lu
-et al. 2022). Two variants are for ablations: with the base "identity" Z′ = Z + √(α′² + σ′²)·F, F being the U-Net's own
-output, which starts at zero; with memory the states before Z are further channels.
+et al. 2022). Two variants are for ablations: with the base "identity" Z′ = Z + √(α′²s² + σ′²)·F, s being the data's
+standard deviation and F the U-Net's own output, which starts at zero; with memory the states before Z are further
+channels.
 """
 
 from collections.abc import Iterable, Sequence

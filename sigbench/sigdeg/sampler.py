@@ -86,9 +86,7 @@ class SigDEG(Sampler):
         if grid.name != trained:
             raise BadInput(f"this Sig-DEG student was trained on the grid {trained!r}, not on {grid.name!r}.")
         if grid.steps not in steps:
-            raise BadInput(
-                f"this Sig-DEG student was trained for {min(steps)} to {max(steps)} steps, not for {grid.steps}."
-            )
+            raise BadInput(f"this Sig-DEG student was trained for {_counts(steps)} steps, not for {grid.steps}.")
 
     def walk(self, problem: SDEProblem, x: Tensor, grid: Grid, brownian: BrownianDriver) -> Iterator[Tensor]:
         rows = self._generator.coefficients(grid, x.dtype).to(x.device)
@@ -105,3 +103,11 @@ class SigDEG(Sampler):
 
     def training_seconds(self) -> float | None:
         return None if self._manifest is None else self._seconds
+
+
+def _counts(steps: tuple[int, ...]) -> str:
+    """Step counts in words: 2 to 20, or 2, 20."""
+    several = sorted(steps)
+    if len(several) > 1 and several == list(range(several[0], several[-1] + 1)):
+        return f"{several[0]} to {several[-1]}"
+    return ", ".join(map(str, several))

@@ -69,8 +69,8 @@ SCORE = ("run", "--task", "gmm")
         (("train", "--task", "gmm", "--grid", "karas"), "unknown grid 'karas': did you mean 'karras'"),
         (("train", "--task", "gmm", "--loss", "globall"), "unknown loss 'globall': did you mean 'global'"),
         (("train", "--task", "gmm", "--iterations", "0"), "--iterations must be at least 1, got 0"),
-        (("train", "--task", "gmm", "--width", "0"), "--width"),
-        (("train", "--task", "gmm", "--depth", "-1"), "--depth"),
+        (("train", "--task", "gmm", "--width", "0"), "width must be at least 1"),
+        (("train", "--task", "gmm", "--depth", "-1"), "depth must be at least 0"),
     ],
     ids=lambda value: " ".join(value[-2:]) if isinstance(value, tuple) else "",
 )  # fmt: skip

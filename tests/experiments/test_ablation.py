@@ -100,7 +100,8 @@ def test_a_file_that_is_not_there(tmp_path: Path) -> None:
         ),
         ("task = 'mnist'\niterations = 5\n[[vary]]\norder = [5]", "signatures up to order 4, got 5"),
         ("task = 'rbergomi'\niterations = 5\nteacher_paths = 7\n[[vary]]\norder = [1]", "positive multiple of 32"),
-        ("task = 'gmm'\niterations = 5\nteacher_paths = 64\n[[vary]]\norder = [1]", "no --teacher-paths"),
+        ("task = 'gmm'\niterations = 5\nteacher_paths = 64\n[[vary]]\norder = [1]", "have no number to choose"),
+        ("task = 'mnist'\niterations = 5\nwidth = 64\n[[vary]]\norder = [1]", "no width can be chosen"),
     ],
 )
 def test_students_that_a_task_cannot_have(tmp_path: Path, text: str, words: str) -> None:

@@ -8,7 +8,7 @@ import pytest
 
 from sigbench.errors import BadInput
 from sigbench.experiments.cell import Settings, plan_cells
-from sigbench.experiments.spectrum import SpectrumGap, exact_draw, measure_spectra
+from sigbench.experiments.spectrum import BANDS, Band, SpectrumGap, exact_draw, measure_spectra
 from sigbench.metrics.estimate import Interval
 from sigbench.registry import make_task
 
@@ -54,8 +54,8 @@ def test_a_sampler_that_blurs_is_found_out(tmp_path: Path) -> None:
     assert smooth.status == "ok", smooth.error
     low, _, high = smooth.bands
     assert high.ratio.value < 0.2 < 0.5 < low.ratio.value
-    assert smooth.tilt is not None and smooth.tilt.high is not None and smooth.tilt.high < 1
-    assert smooth.sentence.startswith("High frequencies are missing more than low ones: ")
+    assert smooth.tilts["low"].high is not None and smooth.tilts["low"].high < 1
+    assert smooth.sentence.startswith("High frequencies are missing, more than at low ones: ")
     assert "11 to 14 cycles an image" in smooth.sentence
     assert [band.floor.value for band in smooth.bands] == pytest.approx([1, 1, 1], abs=0.25)
     assert broken.status == "failed"
@@ -77,23 +77,26 @@ def test_tasks_without_a_spectrum_are_refused_before_any_work() -> None:
 
 
 @pytest.mark.parametrize(
-    ("ratio", "tilt", "words"),
+    ("low", "high", "tilts", "words"),
     [
-        (0.5, 1.0, "Power is missing, at high frequencies as at low ones: 50.0 % "),
-        (0.5, 0.5, "High frequencies are missing more than low ones: "),
-        (2.0, 1.0, "There is too much power, at high frequencies as at low ones: 200.0 %"),
-        (2.0, 2.0, "There is too much at high frequencies, more than at low ones: "),
-        (1.0, 1.0, "High frequencies cannot be told from the truth's at this n: "),
+        (0.5, 0.5, (1.0, 1.0), "High frequencies are missing, and at low ones too (50.0 % [49.0, 51.0]): 50.0 % "),
+        (1.0, 0.5, (0.5, 0.5), "High frequencies are missing, more than at low ones: "),
+        (0.7, 0.5, (1.0, 0.5), "High frequencies are missing, more than at middle ones: "),
+        (1.0, 0.9, (1.0, 1.0), "High frequencies are missing; whether at low ones too is not resolved (100.0 % "),
+        (2.0, 2.0, (1.0, 1.0), "There is too much at high frequencies, and at low ones too (200.0 %"),
+        (0.9, 2.0, (2.0, 2.0), "There is too much at high frequencies, more than at low ones: "),
+        (0.5, 1.0, (2.0, 2.0), "High frequencies cannot be told from the truth's at this n: "),
     ],
 )
-def test_the_sentence(ratio: float, tilt: float, words: str) -> None:
-    from sigbench.experiments.spectrum import Band
-
+def test_the_sentence(low: float, high: float, tilts: tuple[float, float], words: str) -> None:
     def about(value: float) -> Interval:
         return Interval(value, value - 0.01, value + 0.01)
 
-    band = Band("high", 11.0, 14.0, about(ratio), about(1.0))
+    bands = tuple(
+        Band(name, 1.0, 14.0, about(value), about(1.0)) for name, value in zip(BANDS, (low, 1.0, high), strict=True)
+    )
+    found = dict(zip(("low", "middle"), map(about, tilts), strict=True))
     gap = SpectrumGap(
-        "mnist", "x", "sde", 2, "quadratic", "pixels", "cycles an image", (), (), (), (), (), (band,), about(tilt), {}
+        "mnist", "x", "sde", 2, "quadratic", "pixels", "cycles an image", (), (), (), (), (), bands, found, {}
     )
     assert gap.sentence.startswith(words)
