@@ -116,10 +116,10 @@ class AblationFile:
     judged: Mapping[str, Any]
 
     def choices(self, variant: Variant) -> StudentChoices:
-        """Returns how a variant is trained."""
+        """Returns how a variant is trained; students of a network share the teacher's paths, whatever their seed."""
         return StudentChoices(
             order=variant.order, grid=variant.grid, steps=(variant.steps,), loss=variant.loss, memory=variant.memory,
-            base=variant.base, seed=variant.training_seed, **self.budget,
+            base=variant.base, seed=variant.training_seed, paths_seed=0, **self.budget,
         )  # fmt: skip
 
     def settings(self, variant: Variant) -> Settings:

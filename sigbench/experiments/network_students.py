@@ -33,6 +33,7 @@ class NetworkStudentPlan:
 
     paths: int = 16_000
     seed: int = 0
+    paths_seed: int = 0
     compute: torch.dtype = torch.bfloat16
     at_once: int = 100
     steps: StoredDistillPlan = field(default_factory=StoredDistillPlan)
@@ -74,7 +75,7 @@ def teacher_paths(task: Task, plan: NetworkStudentPlan, folder: Path, report: Re
     assert isinstance(problem, ReverseDiffusion)
     facts = PathFacts(
         task.name, task.version, teacher.sampler, task.artifact_hashes()["teacher"], teacher.grid, teacher.steps,
-        plan.paths, plan.seed, task.conditions().get("guidance", 0.0),
+        plan.paths, plan.paths_seed, task.conditions().get("guidance", 0.0),
     )  # fmt: skip
     paths = StoredPaths.open(folder, facts, problem.grid(teacher.grid, teacher.steps), task.shape)
     sampler = make_sampler(teacher.sampler)

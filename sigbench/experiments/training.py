@@ -38,6 +38,8 @@ WIDTH, DEPTH = 128, 3
 class StudentChoices:
     """What a user may choose of a student; None means the task's or the plan's default.
 
+    `seed` is of weights and minibatches, and of the teacher's paths where those have no `paths_seed` of their own.
+
     The default order is 4 where the teacher is closed-form, and 2, the paper's, where it is a network: there every
     moment of a fine step costs as many random numbers as pixels.
     """
@@ -52,6 +54,7 @@ class StudentChoices:
     base: str = "exponential"
     memory: int = 0
     seed: int = 0
+    paths_seed: int | None = None
     guidance: float = 0.0
     teacher_paths: int | None = None
 
@@ -164,7 +167,8 @@ def network_plan(task: Task, choices: StudentChoices) -> NetworkStudentPlan:
     )  # fmt: skip
     training = plan.training if choices.iterations is None else replace(plan.training, iterations=choices.iterations)
     paths = plan.paths if choices.teacher_paths is None else choices.teacher_paths
-    return replace(plan, paths=paths, seed=choices.seed, steps=steps, training=training)
+    paths_seed = choices.seed if choices.paths_seed is None else choices.paths_seed
+    return replace(plan, paths=paths, seed=choices.seed, paths_seed=paths_seed, steps=steps, training=training)
 
 
 def _train_network_student(
