@@ -238,8 +238,8 @@ def _gap(plan: GapPlan, walk: TeacherWalk, tally: _Tally) -> Gap:
     evidence = Evidence(shares=numbers["share"], local=numbers["local"].sum(axis=1), **at_end)
     times = [problem.time(s) for s in tally.coupling.grid.times]
     called = "W1" if on_a_line else "sliced W2"
-    follows = cell.sampler.signature_order > 0
-    return gap(tuple(steps), judge(evidence, times, follows=follows, distance=called, group=plan.group))
+    follows, sides = cell.sampler.signature_order > 0, (plan.group, min(plan.group, _MOST_IN_MMD))
+    return gap(tuple(steps), judge(evidence, times, follows=follows, distance=called, sides=sides))
 
 
 def _numbers(tally: _Tally, plan: GapPlan) -> dict[str, Array]:

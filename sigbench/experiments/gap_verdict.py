@@ -46,16 +46,16 @@ class Verdict:
 
 
 def judge(
-    evidence: Evidence, times: Sequence[float], *, follows: bool, distance: str = "W1", group: int = 0
+    evidence: Evidence, times: Sequence[float], *, follows: bool, distance: str = "W1", sides: tuple[int, int] = (0, 0)
 ) -> Verdict:
     """Returns the verdict; `times` are the diffusion times of the grid, K+1 of them.
 
     A step leads alone where its share exceeds every other's in paired one-sided t-tests over the repeats, 5 % of
     error shared among them (and halved for two, of which one was chosen by looking). Laws differ where one of three
     t-tests says so that share another 5 %. `follows` says whether the sampler reads the path at all, `distance` how
-    that of laws is called, and `group` how many states stand on each side of it.
+    that of laws is called, and `sides` how many states stand on each side of it and of MMD.
     """
-    laws = _on_laws(evidence, distance, group)
+    laws = _on_laws(evidence, distance, sides)
     if not (evidence.mean_square > 0).all():
         return Verdict((), "none", None, f"There is no gap: the paths are the teacher's own. {laws}")
     leaders = _leaders(evidence.shares)
@@ -132,7 +132,7 @@ def _on_steps(shares: Array, leaders: Sequence[int], times: Sequence[float]) -> 
     )
 
 
-def _on_laws(evidence: Evidence, distance: str, group: int) -> str:
+def _on_laws(evidence: Evidence, distance: str, sides: tuple[int, int]) -> str:
     """In which ways the law at the end differs from the teacher's, beyond what chance explains."""
     ratio = mean_interval(list(evidence.variance_ratio))
     found = [
@@ -146,9 +146,10 @@ def _on_laws(evidence: Evidence, distance: str, group: int) -> str:
         lost = sorted(abs(1.0 - end) for end in (ratio.low, ratio.high))
         word = "less" if ratio.value < 1 else "more"
         found.append(f"it has {_percent(Interval(abs(1.0 - ratio.value), *lost))} {word} variance")
-    at = f" of {group:,} states on each side" if group else ""
     if not found:
-        return f"The law at the end cannot be told from the teacher's, by {distance} and MMD{at} or by its variance."
+        of, of_mmd = (f" of {n:,}" for n in sides)
+        by = f"{distance} and MMD{of}" if of == of_mmd else f"{distance}{of} and MMD{of_mmd}"
+        return f"The law at the end cannot be told from the teacher's, by {by} states on each side or by its variance."
     listed = " and ".join([*([", ".join(found[:-1])] if found[1:] else []), found[-1]])
     return f"The law at the end is another than the teacher's: {listed}."
 

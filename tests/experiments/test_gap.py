@@ -238,10 +238,10 @@ def test_the_sentence_names_part_law_and_variance() -> None:
     assert accumulated.part == "accumulated"
     assert "accumulates: along the rollout the steps' own squared errors become 3 times [3, 3]" in accumulated.sentence
     assert "MMD² is 0.1 [0.098, 0.1] above its floor and it has 20 % [20, 20] more variance." in accumulated.sentence
-    unresolved = judge(evidence(shares, growth=2.0), TIMES, follows=True, distance="sliced W2", group=100)
+    unresolved = judge(evidence(shares, growth=2.0), TIMES, follows=True, distance="sliced W2", sides=(2_500, 500))
     assert unresolved.part == "unresolved"
     assert "is not resolved: along the rollout" in unresolved.sentence
-    assert "cannot be told from the teacher's, by sliced W2 and MMD of 100 states on each side or by its variance." in (
+    assert "cannot be told from the teacher's, by sliced W2 of 2,500 and MMD of 500 states on each side or" in (
         unresolved.sentence
     )
 
