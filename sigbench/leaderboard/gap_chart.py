@@ -22,7 +22,8 @@ def gap_chart(gaps: Sequence[Mapping[str, Any]]) -> alt.TopLevelMixin:
         subtitle=f"{teacher['sampler']}, {teacher['steps']} steps · {first['samples']:,} paths, laws of "
         f"{first['group']:,} states on each side, 95 % intervals",
     )  # fmt: skip
-    return alt.concat(*panels, columns=2).resolve_scale(color="shared").properties(title=title)
+    rows = alt.vconcat(*(alt.hconcat(*panels[first : first + 2]) for first in range(0, len(panels), 2)))
+    return rows.resolve_scale(color="shared").properties(title=title)
 
 
 def names_of(gaps: Sequence[Mapping[str, Any]]) -> list[str]:
@@ -47,7 +48,7 @@ def gap_panels(gaps: Sequence[Mapping[str, Any]], *, legends: bool = True) -> di
     distance = _DISTANCES[gaps[0]["distance"]]
     laws = _layers(base, "distance", f"{distance} to the teacher's law", log=True)
     return {
-        "Error on the path": _errors(rows, x, color, legends=legends),
+        "Error on the path; dashed: one step from the teacher's state": _errors(rows, x, color),
         "Which step makes the error at the end": _layers(
             base, "share", "share of the squared error at the end", axis=alt.Axis(format="%")
         ),
@@ -75,18 +76,12 @@ def _rows(gap: Mapping[str, Any]) -> list[dict[str, Any]]:
     return rows
 
 
-def _errors(rows: Sequence[Mapping[str, Any]], x: alt.X, color: alt.Color, *, legends: bool) -> alt.LayerChart:
+def _errors(rows: Sequence[Mapping[str, Any]], x: alt.X, color: alt.Color) -> alt.LayerChart:
     long = [
         {**row, "kind": kind, "error": row[name], "error_low": row[f"{name}_low"], "error_high": row[f"{name}_high"]}
         for row in rows for kind, name in ((_TOTAL, "rmse"), (_LOCAL, "local_rmse")) if row[name] > 0
     ]  # fmt: skip
-    dash = alt.StrokeDash(
-        "kind:N", title=None, scale=alt.Scale(domain=[_TOTAL, _LOCAL], range=[[1, 0], [4, 3]]),
-        legend=alt.Legend(
-            orient="top", columns=1, labelLimit=240, symbolType="stroke", symbolSize=400, symbolStrokeWidth=2,
-            symbolStrokeColor=GREY,
-        ) if legends else None,
-    )  # fmt: skip
+    dash = alt.StrokeDash("kind:N", scale=alt.Scale(domain=[_TOTAL, _LOCAL], range=[[1, 0], [4, 3]]), legend=None)
     base = alt.Chart(alt.Data(values=long)).encode(x=x, color=color)
     return _layers(base.encode(strokeDash=dash), "error", "RMSE against the teacher, a coordinate", log=True)
 

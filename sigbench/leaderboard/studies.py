@@ -59,8 +59,7 @@ def _gap_study(file: Path) -> Study:
         note = (
             f"Teacher ({teacher['sampler']}, {teacher['steps']} steps) and sampler start from the same state and walk "
             f"on the same Brownian path, {first['samples']:,} of them; laws are compared with {first['group']:,} "
-            f"states on each side, at most 500 for MMD; {first['provenance']['dtype']} networks. "
-            "Dashed in the first chart: one step from the teacher's own state."
+            f"states on each side, at most 500 for MMD; {first['provenance']['dtype']} networks."
         )
         command = (
             f"sigbench gap --task {task} --sampler {names} --steps {steps} --samples {first['samples']}"
