@@ -154,10 +154,11 @@ def test_cells_of_two_labels_are_each_judged_by_their_own_images() -> None:
     assert ones["metrics"]["class-tv"]["floor"] < 0.1
 
 
-def test_a_guided_student_comes_with_the_task() -> None:
-    """At guidance 1, by one call a step; at any other the plain student would be refused by its manifest."""
-    guided, plain, other = (make_task("mnist").conditioned(None, w).artifacts()["sigdeg"] for w in (1.0, 0.0, 2.5))
+@pytest.mark.parametrize("weight", [1.0, 2.0, 4.0])
+def test_guided_students_come_with_the_task(weight: float) -> None:
+    """By one call a step; at a weight between them the plain student would be refused by its manifest."""
+    guided, plain, other = (make_task("mnist").conditioned(None, w).artifacts()["sigdeg"] for w in (weight, 0.0, 2.5))
     assert guided != plain == other
-    assert read_manifest(guided).data["guidance"] == 1.0
-    (cell,) = plan_cells(Settings("mnist", samples=256, repeats=1, guidance=1.0, device="cpu"), ["sigdeg"], [2])
+    assert read_manifest(guided).data["guidance"] == weight
+    (cell,) = plan_cells(Settings("mnist", samples=256, repeats=1, guidance=weight, device="cpu"), ["sigdeg"], [2])
     assert draw_samples(replace(cell, samples=4), 0).nfe == 2
