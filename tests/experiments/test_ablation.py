@@ -179,11 +179,11 @@ def plan_cells_settings(task: str) -> Any:
     return Settings(task, samples=100, repeats=2)
 
 
-def test_records_are_sound(tmp_path: Path) -> None:
+def test_records_have_the_key_of_their_variant_and_not_of_a_cell(tmp_path: Path) -> None:
     measured(tmp_path)
     for file in (tmp_path / "work" / "records").glob("*.json"):
         text = file.read_text()
-        with pytest.raises(BadInput, match="the key is not the hash"):  # it is the key of a variant, not of a cell
+        with pytest.raises(BadInput, match="the key is not the hash"):
             parse_record(text)
 
 
