@@ -39,8 +39,8 @@ def ablate(
     """Train students that differ in one thing or another under one budget, and judge them on the same noise.
 
     What may differ: the signature order, the number of steps, the time grid, the loss (local, global or both), the
-    memory of earlier states, the base step (exponential or identity), and the seed of training. A repeated command trains and measures only
-    what is missing in the work folder, and goes on with a training where it was interrupted.
+    memory of earlier states, the base step (exponential or identity), and the seed of training. A repeated command
+    trains and measures only what is missing in the work folder, and goes on with a training where it was interrupted.
 
     \b
     sigbench ablate leaderboard/ablate-gmm.toml --dry-run
