@@ -5,7 +5,7 @@ from typing import Any
 
 import altair as alt
 
-from sigbench.leaderboard.curves import GREY, color_of, legend_of, tips_of
+from sigbench.leaderboard.curves import color_of, legend_of, level, tie, tips_of, told
 
 _WIDTH, _HEIGHT = 340, 250
 _NAMES = {
@@ -62,10 +62,9 @@ def ablation_panels(results: Sequence[Result], *, legends: bool = True) -> dict[
         alt.Tooltip("seconds:Q", title="training (s)", format=".0f"),
         alt.Tooltip("sample_s:Q", title="seconds a sample", format=".2e"),
     )
-    floor = alt.Chart(alt.Data(values=[{"floor": rows[0]["floor"]}])).encode(y="floor:Q")
     quality = alt.LayerChart(
         layer=[
-            floor.mark_rule(strokeDash=[6, 4], color=GREY),
+            level("floor", rows[0]["floor"]),
             base.mark_line(strokeWidth=1.5).encode(y=y),
             base.mark_rule(strokeWidth=1.5).encode(y=alt.Y("value_low:Q"), y2="value_high:Q"),
             base.mark_point(filled=True, size=45, opacity=1).encode(y=y, tooltip=tips),
@@ -93,9 +92,11 @@ def sentences(results: Sequence[Result]) -> list[tuple[str, str]]:
         rows = [row for row in _grown(good) if row["steps"] == steps]
         if len(rows) > 1:
             said.append((f"{steps} steps", f"{_on_orders(rows, name)} {_on_costs(rows)}"))
-    usual: Mapping[str, Any] = next((result["variant"] for result in good if result["usual"]), {})
+    usual = next((result["variant"] for result in good if result["usual"]), None)
+    if usual is None:
+        return said
     by_variant = {tuple(sorted(result["variant"].items())): result["record"]["metrics"][name] for result in good}
-    for variant in [result["variant"] for result in good if usual]:
+    for variant in (result["variant"] for result in good):
         changed = sorted((axis for axis, value in variant.items() if value != usual[axis]), key=_LATER.__contains__)
         if not changed or {"order", "steps"} & set(changed):
             continue
@@ -106,8 +107,8 @@ def sentences(results: Sequence[Result]) -> list[tuple[str, str]]:
             said.append(
                 (
                     ", ".join(f"{_NAMES[axis]} {variant[axis]}" for axis in changed),
-                    f"{name} {_number(after)}, {after['value'] / before['value']:.2f} times that of {_NAMES[last]} "
-                    f"{usual[last]}, {_number(before)}{_tie(before, after)}.",
+                    f"{name} {told(after)}, {after['value'] / before['value']:.2f} times that of {_NAMES[last]} "
+                    f"{usual[last]}, {told(before)}{tie(before, after)}.",
                 )
             )
     return said
@@ -124,10 +125,10 @@ def _on_orders(rows: Sequence[Mapping[str, Any]], name: str) -> str:
     floor = ", at the floor" if best["at_floor"] else ""
     tied = f"; tied with it: order {', '.join(map(str, sorted(ties)))}" if ties else ""
     if best is first:
-        return f"{name} is smallest at order {best['order']}, {_number(best, 'value_')}{floor}{tied}."
+        return f"{name} is smallest at order {best['order']}, {told(best, 'value_')}{floor}{tied}."
     return (
-        f"{name} {_number(first, 'value_')} at order {first['order']}, "
-        f"{_number(best, 'value_')} at order {best['order']}, the smallest{floor}: "
+        f"{name} {told(first, 'value_')} at order {first['order']}, "
+        f"{told(best, 'value_')} at order {best['order']}, the smallest{floor}: "
         f"{best['value'] / first['value']:.2f} times{tied}."
     )
 
@@ -145,14 +146,6 @@ def _on_costs(rows: Sequence[Mapping[str, Any]]) -> str:
         f"Order {last['order']} costs {trained[1]} s of training, order {first['order']} {trained[0]} s; "
         f"{drawn[1]} and {drawn[0]} µs a sample."
     )
-
-
-def _tie(a: Mapping[str, Any], b: Mapping[str, Any]) -> str:
-    return "; the intervals overlap" if a["low"] <= b["high"] and b["low"] <= a["high"] else ""
-
-
-def _number(metric: Mapping[str, Any], ends: str = "") -> str:
-    return f"{metric['value']:.3g} [{metric[f'{ends}low']:.3g}, {metric[f'{ends}high']:.3g}]"
 
 
 def _grown(results: Sequence[Result]) -> list[dict[str, Any]]:

@@ -1,6 +1,7 @@
-"""What charts of several curves share: their colours, their legend, and what hovering tells."""
+"""What charts of several curves share: colours, legend, levels to compare with, and how numbers are told."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from typing import Any
 
 import altair as alt
 
@@ -37,3 +38,18 @@ def tips_of(name: str, *places: alt.Tooltip) -> list[alt.Tooltip]:
 def log_low(name: str) -> str:
     """Returns the Vega expression of an interval's lower end on a log axis, which cannot show that it reaches 0."""
     return f"max(datum.{name}_low, 0.2 * datum.{name})"
+
+
+def level(field: str, value: float) -> alt.Chart:
+    """Returns a dashed horizontal line at a value of the field that a chart has for its y."""
+    return alt.Chart(alt.Data(values=[{field: value}])).mark_rule(strokeDash=[6, 4], color=GREY).encode(y=f"{field}:Q")
+
+
+def told(metric: Mapping[str, Any], ends: str = "") -> str:
+    """Returns a value with its interval in words; `ends` stands before the names "low" and "high"."""
+    return f"{metric['value']:.3g} [{metric[f'{ends}low']:.3g}, {metric[f'{ends}high']:.3g}]"
+
+
+def tie(a: Mapping[str, Any], b: Mapping[str, Any]) -> str:
+    """Returns what a sentence that compares two metrics adds where their intervals overlap."""
+    return "; the intervals overlap" if a["low"] <= b["high"] and b["low"] <= a["high"] else ""

@@ -5,7 +5,7 @@ from typing import Any
 
 import altair as alt
 
-from sigbench.leaderboard.curves import GREY, color_of, legend_of, log_low, tips_of
+from sigbench.leaderboard.curves import GREY, color_of, legend_of, level, log_low, tips_of
 
 _WIDTH, _HEIGHT = 330, 220
 _TOTAL, _LOCAL = "along its own path", "one step from the teacher's state"
@@ -44,7 +44,6 @@ def gap_panels(gaps: Sequence[Mapping[str, Any]], *, legends: bool = True) -> di
         scale=alt.Scale(nice=False, padding=8),
     )  # fmt: skip
     base = alt.Chart(alt.Data(values=rows)).encode(x=x, color=color)
-    same = alt.Chart(alt.Data(values=[{"one": 1}])).mark_rule(color=GREY, strokeDash=[6, 4]).encode(y="one:Q")
     distance = _DISTANCES[gaps[0]["distance"]]
     laws = _layers(base, "distance", f"{distance} to the teacher's law", log=True)
     return {
@@ -55,12 +54,12 @@ def gap_panels(gaps: Sequence[Mapping[str, Any]], *, legends: bool = True) -> di
         "Laws; grey: the teacher with itself": alt.LayerChart(layer=[_floor(rows, x), laws]),
         "MMD² above that of the teacher with itself": alt.LayerChart(
             layer=[
-                alt.Chart(alt.Data(values=[{"none": 0}])).mark_rule(color=GREY, strokeDash=[6, 4]).encode(y="none:Q"),
+                level("none", 0.0),
                 _layers(base, "mmd2_excess", "MMD² above its floor", axis=alt.Axis(format=".0e")),
             ]
         ),
         "Variance along its own path": alt.LayerChart(
-            layer=[same, _layers(base, "variance_ratio", "variance over the teacher's", log=True)]
+            layer=[level("one", 1.0), _layers(base, "variance_ratio", "variance over the teacher's", log=True)]
         ),
     }
 

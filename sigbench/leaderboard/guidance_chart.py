@@ -5,7 +5,7 @@ from typing import Any
 
 import altair as alt
 
-from sigbench.leaderboard.curves import GREY, color_of, legend_of, log_low, tips_of
+from sigbench.leaderboard.curves import color_of, legend_of, level, log_low, tie, tips_of, told
 
 Record = Mapping[str, Any]
 _METRICS = {"accuracy": "label-accuracy", "intra": "fcd-intra", "recall": "recall"}
@@ -58,7 +58,7 @@ def guidance_panels(records: Sequence[Record]) -> dict[str, alt.LayerChart]:
     )
     within = alt.LayerChart(
         layer=[
-            _level(rows, "intra"),
+            level("intra", rows[0]["intra_floor"]),
             base.mark_line(strokeWidth=1.5).encode(x=weight, y=intra),
             upright.encode(x=weight),
             base.mark_point(filled=True, size=45, opacity=1).encode(x=weight, y=intra, tooltip=tips),
@@ -67,7 +67,7 @@ def guidance_panels(records: Sequence[Record]) -> dict[str, alt.LayerChart]:
     recall = alt.Y("recall:Q", title="recall", scale=alt.Scale(nice=False, padding=8, zero=False))
     variety = alt.LayerChart(
         layer=[
-            _level(rows, "recall"),
+            level("recall", rows[0]["recall_floor"]),
             base.mark_line(strokeWidth=1.5).encode(x=weight, y=recall),
             base.mark_rule(strokeWidth=1.2).encode(x=weight, y=alt.Y("recall_low:Q"), y2="recall_high:Q"),
             base.mark_point(filled=True, size=45, opacity=1).encode(
@@ -95,8 +95,8 @@ def sentences(records: Sequence[Record]) -> list[tuple[str, str]]:
                 name,
                 f"label accuracy {_percent(first['label-accuracy'])} at W = {weights[0]:g}, highest at W = {most:g}: "
                 f"{_percent(several[most]['metrics']['label-accuracy'])}; FCD within classes "
-                f"{_number(several[least]['metrics']['fcd-intra'])} at W = {least:g}, its smallest, and "
-                f"{_number(last['fcd-intra'])} at W = {weights[-1]:g}.",
+                f"{told(several[least]['metrics']['fcd-intra'])} at W = {least:g}, its smallest, and "
+                f"{told(last['fcd-intra'])} at W = {weights[-1]:g}.",
             )
         )
     teacher = next((name for name in by_name if name.startswith("teacher ")), None)
@@ -105,12 +105,11 @@ def sentences(records: Sequence[Record]) -> list[tuple[str, str]]:
             continue
         for weight in sorted(set(several) & set(by_name[teacher])):
             ours, theirs = (by_name[who][weight]["metrics"]["fcd-intra"] for who in (name, teacher))
-            apart = "" if ours["low"] > theirs["high"] or theirs["low"] > ours["high"] else "; the intervals overlap"
             said.append(
                 (
                     f"{name} at W = {weight:g}",
-                    f"FCD within classes {_number(ours)}, {ours['value'] / theirs['value']:.2f} times the teacher's "
-                    f"{_number(theirs)}{apart}.",
+                    f"FCD within classes {told(ours)}, {ours['value'] / theirs['value']:.2f} times the teacher's "
+                    f"{told(theirs)}{tie(ours, theirs)}.",
                 )
             )
     return said
@@ -136,15 +135,6 @@ def _row(record: Record) -> dict[str, Any]:
     return row
 
 
-def _level(rows: Sequence[Mapping[str, Any]], short: str) -> alt.Chart:
-    data = alt.Data(values=[{short: rows[0][f"{short}_floor"]}])
-    return alt.Chart(data).mark_rule(strokeDash=[6, 4], color=GREY).encode(y=f"{short}:Q")
-
-
 def _percent(metric: Mapping[str, Any]) -> str:
     ends = ", ".join(f"{100 * min(metric[end], 1.0):.1f}" for end in ("low", "high"))
     return f"{100 * metric['value']:.1f} % [{ends}]"
-
-
-def _number(metric: Mapping[str, Any]) -> str:
-    return f"{metric['value']:.3g} [{metric['low']:.3g}, {metric['high']:.3g}]"

@@ -1,7 +1,7 @@
 """Studies on the page: what commands other than `run` found of a task, in charts and in sentences."""
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -53,7 +53,7 @@ def _gap_study(file: Path) -> Study:
         sentences = tuple(
             (f"{row['sampler']}, {len(row['times'])} steps", str(row["verdict"]["sentence"])) for row in good
         )
-        charts = {title: responsive(panel.to_dict()) for title, panel in gap_panels(good, legends=False).items()}
+        charts = _drawn(gap_panels(good, legends=False))
         names = ",".join(dict.fromkeys(row["sampler"] for row in good))
         steps = ",".join(dict.fromkeys(str(len(row["times"])) for row in good))
         note = (
@@ -82,7 +82,7 @@ def _spectrum_study(file: Path) -> Study:
         first = good[0]
         made = first["provenance"]["dtype"]
         sentences = tuple((f"{row['sampler']}, {row['steps']} steps", str(row["sentence"])) for row in good)
-        charts = {title: responsive(panel.to_dict()) for title, panel in spectrum_panels(good, legends=False).items()}
+        charts = _drawn(spectrum_panels(good, legends=False))
         note = (
             f"The power spectrum of {first['of']}, {first['samples']:,} samples × {first['repeats']}; {made} networks."
         )
@@ -105,7 +105,7 @@ def _ablation_study(file: Path) -> Study:
         good = [row for row in rows if row["record"]["status"] == "ok"]
         first = good[0]
         record, budget = first["record"], first["budget"]
-        charts = {title: responsive(panel.to_dict()) for title, panel in ablation_panels(good, legends=False).items()}
+        charts = _drawn(ablation_panels(good, legends=False))
         said = tuple((str(what), str(sentence)) for what, sentence in sentences(good))
         shared = max(float(row.get("paths_s", 0.0)) for row in good)
         note = (
@@ -129,7 +129,7 @@ def _guidance_study(file: Path) -> Study:
     try:
         good = sorted((row for row in rows if row["status"] == "ok"), key=guidance_of)
         first = good[0]
-        charts = {title: responsive(panel.to_dict()) for title, panel in guidance_panels(good).items()}
+        charts = _drawn(guidance_panels(good))
         said = tuple(sentences(good))
         note = (
             "Classifier-free guidance (1 + W)·D(class) − W·D(none): two network calls a step above W = 0, and one for "
@@ -163,14 +163,10 @@ _KINDS = {
 }  # fmt: skip
 
 
+def _drawn(panels: Mapping[str, Any]) -> dict[str, dict[str, Any]]:
+    return {title: responsive(panel.to_dict()) for title, panel in panels.items()}
+
+
 def responsive(spec: dict[str, Any]) -> dict[str, Any]:
     """Returns the Vega-Lite specification of a single view as the page draws it: as wide as its place."""
     return {key: value for key, value in spec.items() if key != "config"} | {"width": "container", "height": 260}
-
-
-def by_task(studies: Sequence[Study]) -> dict[str, list[Study]]:
-    """Returns the studies of each task."""
-    found: dict[str, list[Study]] = {}
-    for study in studies:
-        found.setdefault(study.task, []).append(study)
-    return found
