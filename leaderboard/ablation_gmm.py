@@ -14,12 +14,12 @@ import numpy as np
 import torch
 from rich.progress import track
 
-from sigbench.experiments.cell import Settings, plan_cells
-from sigbench.experiments.run import measure
-from sigbench.experiments.training import StudentChoices, train_student
+from sigbench.measure.cell import Settings, plan_cells
+from sigbench.measure.run import measure
 from sigbench.registry import make_task
 from sigbench.sde.grid import FAMILIES
-from sigbench.sigdeg.linear_step import linear_step
+from sigbench.sigdeg.distillation.training import StudentChoices, train_student
+from sigbench.sigdeg.generators.linear_step import linear_step
 
 ORDERS = (1, 2, 3, 4)
 STEPS = 5

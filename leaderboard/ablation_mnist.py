@@ -15,9 +15,9 @@ from rich.console import Console
 from rich.progress import Progress
 from torch import Tensor
 
-from sigbench.experiments.cell import Cell, Settings, plan_cells
-from sigbench.experiments.run import measure
-from sigbench.experiments.training import StudentChoices, train_student
+from sigbench.measure.cell import Cell, Settings, plan_cells
+from sigbench.measure.run import measure
+from sigbench.sigdeg.distillation.training import StudentChoices, train_student
 from sigbench_tasks.mnist import idx
 
 ORDERS, STEPS, ITERATIONS = (1, 2, 3), (5, 10), 1_400

@@ -4,9 +4,9 @@ from pathlib import Path
 
 import altair as alt
 
-from sigbench.experiments.cell import Settings, plan_cells
-from sigbench.experiments.run import draw_samples
-from sigbench.leaderboard.charts import save_chart
+from sigbench.measure.cell import Settings, plan_cells
+from sigbench.measure.run import draw_samples
+from sigbench.report.charts import save_chart
 from sigbench_tasks.rbergomi.pictures import smile_chart
 from sigbench_tasks.rbergomi.smile_metric import reference_smile, smile_rows
 from sigbench_tasks.rbergomi.task import ARTIFACTS, RBergomi

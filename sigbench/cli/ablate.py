@@ -15,7 +15,7 @@ from sigbench.cli.sweep import SweepProgress, clock, say_unsound, share, stoppin
 from sigbench.errors import BadInput
 
 if TYPE_CHECKING:
-    from sigbench.experiments.ablation import Ablation
+    from sigbench.studies.ablation.study import Ablation
 
 
 def ablate(
@@ -50,10 +50,10 @@ def ablate(
         if value is not None and value < 1:
             raise BadInput(f"{name} must be at least 1, got {value}.")
 
-    from sigbench.experiments.ablation import plan_ablation, walk_teacher
-    from sigbench.experiments.ablation_file import read_ablation
-    from sigbench.experiments.sweep import missing_cells, run_sweep
-    from sigbench.leaderboard.charts import check_picture
+    from sigbench.report.charts import check_picture
+    from sigbench.studies.ablation.file import read_ablation
+    from sigbench.studies.ablation.study import plan_ablation, walk_teacher
+    from sigbench.sweep.run import missing_cells, run_sweep
 
     if plot is not None:
         check_picture(plot)
@@ -86,8 +86,8 @@ def ablate(
         _print(ablation, results)
     good = [result for result in results if result["record"]["status"] == "ok"]
     if plot is not None and good:
-        from sigbench.leaderboard.ablation_chart import ablation_chart
-        from sigbench.leaderboard.charts import save_chart
+        from sigbench.report.charts import save_chart
+        from sigbench.studies.ablation.chart import ablation_chart
 
         save_chart(ablation_chart(good), plot)
         say(f"the chart is in {plot}.")
@@ -101,8 +101,8 @@ def ablate(
 def _print(ablation: "Ablation", results: Sequence[Mapping[str, Any]]) -> None:
     from rich.table import Table
 
-    from sigbench.experiments.ablation_file import Variant
-    from sigbench.leaderboard.ablation_chart import headline_of, sentences
+    from sigbench.studies.ablation.chart import headline_of, sentences
+    from sigbench.studies.ablation.file import Variant
 
     console = TableConsole(highlight=False)
     name = headline_of(results)

@@ -17,9 +17,9 @@ if TYPE_CHECKING:
 
     from rich.progress import Progress
 
-    from sigbench.experiments.gate import Judgement
-    from sigbench.experiments.gate_plan import Filter
-    from sigbench.records.baseline import Baseline, CurveEntry
+    from sigbench.gate.baseline import Baseline, CurveEntry
+    from sigbench.gate.judge import Judgement
+    from sigbench.gate.plan import Filter
 
 DEFAULT_BASELINE = Path("leaderboard/baseline.json")
 
@@ -49,9 +49,9 @@ def check(
     sigbench check --task gmm --summary check.md --plot check.png
     sigbench check --update --baseline mine.json --task gmm --sampler ./mine.py:MySampler
     """
-    from sigbench.experiments.gate_plan import Filter
-    from sigbench.leaderboard.charts import check_picture
-    from sigbench.records.baseline import read_baseline
+    from sigbench.gate.baseline import read_baseline
+    from sigbench.gate.plan import Filter
+    from sigbench.report.charts import check_picture
 
     if plot is not None:
         check_picture(plot)
@@ -72,16 +72,16 @@ def check(
     if summary is not None:
         _write_summary(judgement, summary)
     if plot is not None:
-        from sigbench.leaderboard.charts import save_chart
-        from sigbench.leaderboard.gate_chart import gate_chart
+        from sigbench.gate.chart import gate_chart
+        from sigbench.report.charts import save_chart
 
         save_chart(gate_chart(judgement.points), plot)
     raise typer.Exit(0 if update else judgement.run["exit_code"])
 
 
 def _check(baseline: "Baseline | None", file: Path, wanted: "Filter") -> "Judgement":
-    from sigbench.experiments.gate_plan import check_complete
-    from sigbench.experiments.gate_run import judge_now
+    from sigbench.gate.plan import check_complete
+    from sigbench.gate.run import judge_now
 
     assert baseline is not None
     curves = _curves(baseline, file, wanted)
@@ -92,10 +92,10 @@ def _check(baseline: "Baseline | None", file: Path, wanted: "Filter") -> "Judgem
 
 def _update(old: "Baseline | None", file: Path, wanted: "Filter") -> "Judgement | None":
     """Measures and writes; returns how the new baseline differs from the old one, None where there is no overlap."""
-    from sigbench.experiments.gate_plan import default_baseline, extended
-    from sigbench.experiments.gate_run import judge_against, measure_baseline
-    from sigbench.experiments.gate_tree import require_clean, require_tracked
-    from sigbench.records.baseline import write_baseline
+    from sigbench.gate.baseline import write_baseline
+    from sigbench.gate.plan import default_baseline, extended
+    from sigbench.gate.run import judge_against, measure_baseline
+    from sigbench.gate.tree import require_clean, require_tracked
     from sigbench.records.store import make_folder
 
     require_clean(Path.cwd(), file)
@@ -133,8 +133,8 @@ def _report(judgement: "Judgement", *, as_json: bool) -> None:
             print(json_module.dumps(line, allow_nan=False))
         sys.stdout.flush()
         return
-    from sigbench.leaderboard.gate_table import LEGEND, SENTENCES, curve_table, moved_tables, reasons
-    from sigbench.records.verdict import ELSEWHERE
+    from sigbench.gate.table import LEGEND, SENTENCES, curve_table, moved_tables, reasons
+    from sigbench.gate.verdict import ELSEWHERE
 
     console = TableConsole(highlight=False)
     run = judgement.run
@@ -158,7 +158,7 @@ def _report(judgement: "Judgement", *, as_json: bool) -> None:
 
 def _write_summary(judgement: "Judgement", file: Path) -> None:
     from sigbench.errors import BadInput
-    from sigbench.leaderboard.gate_table import summary
+    from sigbench.gate.table import summary
 
     try:
         file.write_text(summary(judgement.points, judgement.curves, judgement.run), encoding="utf-8")

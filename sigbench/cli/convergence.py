@@ -12,9 +12,9 @@ from sigbench.cli.printing import say
 from sigbench.cli.progress import Bar
 
 if TYPE_CHECKING:
-    from sigbench.experiments.convergence import SamplerConvergence
-    from sigbench.experiments.convergence_plan import ConvergenceSettings, Study
-    from sigbench.experiments.regression import OrderEstimate
+    from sigbench.studies.convergence.order_fit import OrderEstimate
+    from sigbench.studies.convergence.plan import ConvergenceSettings, Study
+    from sigbench.studies.convergence.study import SamplerConvergence
 
 
 COLUMNS = 6  # levels side by side: what 80 columns of text hold
@@ -52,9 +52,9 @@ def convergence(
     sigbench convergence --task gmm
     sigbench convergence --task gbm --sampler euler-maruyama,milstein --paths 100000 --plot orders.png
     """
-    from sigbench.experiments.convergence import measure_study
-    from sigbench.experiments.convergence_plan import ConvergenceSettings, plan_study
-    from sigbench.leaderboard.charts import check_picture
+    from sigbench.report.charts import check_picture
+    from sigbench.studies.convergence.plan import ConvergenceSettings, plan_study
+    from sigbench.studies.convergence.study import measure_study
 
     if plot is not None:
         check_picture(plot)
@@ -82,7 +82,7 @@ def convergence(
     if not json:
         _print(settings, study, results)
     if plot is not None:
-        from sigbench.leaderboard.convergence_chart import save_convergence_chart
+        from sigbench.studies.convergence.chart import save_convergence_chart
 
         for file in save_convergence_chart([result.as_json() for result in results], plot):
             say(f"the chart is in {file}.")

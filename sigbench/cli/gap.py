@@ -11,8 +11,8 @@ from sigbench.cli.printing import TableConsole, say
 from sigbench.cli.progress import Bar
 
 if TYPE_CHECKING:
-    from sigbench.experiments.gap import Gap
     from sigbench.metrics.estimate import Interval
+    from sigbench.studies.gap.study import Gap
 
 
 def gap(
@@ -48,10 +48,10 @@ def gap(
     sigbench gap --task gmm --sampler sigdeg,euler-maruyama --steps 5,10 --plot gap.png
     sigbench gap --task mnist --steps 5 --samples 1000 --dtype bfloat16
     """
-    from sigbench.experiments.cell import Settings
-    from sigbench.experiments.gap import measure_gaps
-    from sigbench.experiments.gap_plan import plan_gap
-    from sigbench.leaderboard.charts import check_picture
+    from sigbench.measure.cell import Settings
+    from sigbench.report.charts import check_picture
+    from sigbench.studies.gap.plan import plan_gap
+    from sigbench.studies.gap.study import measure_gaps
 
     if plot is not None:
         check_picture(plot)
@@ -76,8 +76,8 @@ def gap(
     if not json:
         _print(good)
     if plot is not None and good:
-        from sigbench.leaderboard.charts import save_chart
-        from sigbench.leaderboard.gap_chart import gap_chart
+        from sigbench.report.charts import save_chart
+        from sigbench.studies.gap.chart import gap_chart
 
         save_chart(gap_chart([found.as_json() for found in good]), plot)
         say(f"the chart is in {plot}.")

@@ -123,7 +123,7 @@ def build(
     from sigbench.leaderboard.claims import answers, read_claims
     from sigbench.leaderboard.markdown import build_markdown
     from sigbench.leaderboard.page import build_page, find_pictures, newest_date
-    from sigbench.leaderboard.studies import find_studies
+    from sigbench.leaderboard.sections import find_studies
     from sigbench.records.store import make_folder, replacing
 
     page = out or folder / "index.html"
@@ -178,7 +178,7 @@ def verify(
     It is reproduced where no metric differs by more standard errors than chance explains (5 %, divided among the
     metrics). Exit code 1 where one does, 3 where one repeat leaves it open.
     """
-    from sigbench.experiments.verify import cell_of, compare, differences, run_again, sentence
+    from sigbench.leaderboard.verification import cell_of, compare, differences, run_again, sentence
     from sigbench.records.reading import digest_of
 
     kept = _submissions(folder)
@@ -288,7 +288,7 @@ def _line(board: "Board", name: str, rank: int | None, entry: "Entry") -> dict[s
 def _heading(board: "Board", name: str) -> str:
     from rich.markup import escape
 
-    from sigbench.leaderboard.numbers import interval
+    from sigbench.report.numbers import interval
 
     conditions = "".join(f"{key} {value:g} · " for key, value in board.conditions.items())
     floor = ""
@@ -303,7 +303,7 @@ def _table(board: "Board", name: str, ranked: "list[tuple[int | None, Entry]]", 
     from rich.table import Table
     from rich.text import Text
 
-    from sigbench.leaderboard.numbers import interval, seconds
+    from sigbench.report.numbers import interval, seconds
 
     several = len({entry.record["grid"] for _, entry in ranked}) > 1
     table = Table(pad_edge=False, show_edge=False, header_style="bold")
@@ -339,7 +339,7 @@ def _table(board: "Board", name: str, ranked: "list[tuple[int | None, Entry]]", 
 def _comparison_table(found: list[Any]) -> "Table":
     from rich.table import Table
 
-    from sigbench.leaderboard.numbers import number
+    from sigbench.report.numbers import number
 
     table = Table(pad_edge=False, show_edge=False, header_style="bold")
     table.add_column("metric")

@@ -13,7 +13,7 @@ from sigbench.cli.progress import Bar
 if TYPE_CHECKING:
     from torch import Tensor
 
-    from sigbench.experiments.cell import Cell
+    from sigbench.measure.cell import Cell
     from sigbench.records.record import Record
 
 _STRIP_COLUMNS = 12
@@ -81,10 +81,10 @@ def run(
     sigbench run --task mnist --sampler ddim --steps 10 --label 3 --guidance 1
     sigbench run --task gmm --sampler ./mine.py:MySampler,teacher --steps 10 --json
     """
-    from sigbench.experiments.cell import Settings, plan_cells
-    from sigbench.experiments.run import measure
-    from sigbench.leaderboard.charts import check_picture
+    from sigbench.measure.cell import Settings, plan_cells
+    from sigbench.measure.run import measure
     from sigbench.records.store import Store, make_folder
+    from sigbench.report.charts import check_picture
 
     settings = Settings(
         task=task, samples=samples, repeats=repeats, seed=seed, nfe=nfe, grid=grid, batch=batch,
@@ -127,7 +127,7 @@ def run(
         good_keys = {record["key"] for record in records if record["status"] == "ok"}
         _save_strip(save_samples, [cell for cell in cells if cell.key in good_keys])
     if plot is not None:
-        from sigbench.leaderboard.charts import quality_chart, save_chart
+        from sigbench.report.charts import quality_chart, save_chart
 
         headline = next((name for r in records for name in r["metrics"]), None)
         if headline is not None:
@@ -146,7 +146,7 @@ def _report(record: "Record", *, as_json: bool) -> None:
 
 
 def _print_tables(records: "list[Record]") -> None:
-    from sigbench.leaderboard.table import LEGEND, break_even_lines, run_tables
+    from sigbench.report.run_table import LEGEND, break_even_lines, run_tables
 
     console = TableConsole()
     first = records[0]
@@ -169,9 +169,9 @@ def _print_tables(records: "list[Record]") -> None:
 def _save(folder: Path, cell: "Cell", samples: "Tensor") -> None:
     import numpy as np
 
-    from sigbench.experiments.run import labels_of
-    from sigbench.leaderboard.charts import save_picture
+    from sigbench.measure.run import labels_of
     from sigbench.records.store import replacing
+    from sigbench.report.charts import save_picture
 
     label = re.sub(r"[^A-Za-z0-9.=_-]+", "_", cell.sampler_spec).strip("_.")
     stem = folder / f"{cell.task.name}-{label}-{cell.grid.steps}"
@@ -189,8 +189,8 @@ def _save(folder: Path, cell: "Cell", samples: "Tensor") -> None:
 
 def _save_strip(folder: Path, cells: "list[Cell]") -> None:
     """Saves the same noise under all samplers side by side, where the task has such a picture."""
-    from sigbench.experiments.strip import draw_strip
-    from sigbench.leaderboard.charts import save_picture
+    from sigbench.measure.strip import draw_strip
+    from sigbench.report.charts import save_picture
     from sigbench.task import Task
 
     if not cells or type(cells[0].task).strip is Task.strip:

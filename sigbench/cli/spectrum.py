@@ -12,8 +12,8 @@ from sigbench.cli.printing import TableConsole, say
 from sigbench.cli.progress import Bar
 
 if TYPE_CHECKING:
-    from sigbench.experiments.spectrum import SpectrumGap
     from sigbench.metrics.estimate import Interval
+    from sigbench.studies.spectrum.study import SpectrumGap
 
 
 def spectrum(
@@ -46,10 +46,10 @@ def spectrum(
     sigbench spectrum --task rbergomi --steps 5,10 --plot spectrum.png
     """
     from sigbench.errors import BadInput
-    from sigbench.experiments.cell import MAX_SAMPLES, Settings, plan_cells
-    from sigbench.experiments.spectrum import measure_spectra
-    from sigbench.leaderboard.charts import check_picture
+    from sigbench.measure.cell import MAX_SAMPLES, Settings, plan_cells
     from sigbench.registry import make_task
+    from sigbench.report.charts import check_picture
+    from sigbench.studies.spectrum.study import measure_spectra
 
     if plot is not None:
         check_picture(plot)
@@ -80,8 +80,8 @@ def spectrum(
     if good and not json:
         _print(good)
     if plot is not None and good:
-        from sigbench.leaderboard.charts import save_chart
-        from sigbench.leaderboard.spectrum_chart import spectrum_chart
+        from sigbench.report.charts import save_chart
+        from sigbench.studies.spectrum.chart import spectrum_chart
 
         save_chart(spectrum_chart([one.as_json() for one in good]), plot)
         say(f"the chart is in {plot}.")

@@ -17,9 +17,9 @@ from sigbench.cli.printing import TableConsole, say
 from sigbench.errors import BadInput
 
 if TYPE_CHECKING:
-    from sigbench.experiments.sweep import Event
-    from sigbench.experiments.sweep_plan import PlannedCell, SkippedCell, SweepPlan
     from sigbench.records.store import Store
+    from sigbench.sweep.plan import PlannedCell, SkippedCell, SweepPlan
+    from sigbench.sweep.run import Event
 
 _SECONDS_BETWEEN_LINES = 60.0
 _RUNNING_SHOWN = 2
@@ -60,10 +60,10 @@ def sweep(
         if value is not None and value < 1:
             raise BadInput(f"{name} must be at least 1, got {value}.")
 
-    from sigbench.experiments.sweep import missing_cells, run_sweep
-    from sigbench.experiments.sweep_file import read_sweep
-    from sigbench.experiments.sweep_plan import plan_sweep
     from sigbench.records.store import Store
+    from sigbench.sweep.file import read_sweep
+    from sigbench.sweep.plan import plan_sweep
+    from sigbench.sweep.run import missing_cells, run_sweep
 
     asked = read_sweep(file)
     records_at = None if dry_run and not store.is_dir() else Store(store)
@@ -102,7 +102,7 @@ def share(todo: "Sequence[PlannedCell]", workers: int | None, threads: int | Non
     """Returns the number of workers, no more than cells, and of threads for each."""
     import torch
 
-    from sigbench.experiments.cell import pick_device
+    from sigbench.measure.cell import pick_device
 
     cores = torch.get_num_threads()
     if workers is None:
@@ -199,7 +199,7 @@ class SweepProgress:
     """What is done, running, failed and left: one live line on a terminal, else a line a minute; both on stderr."""
 
     def __init__(self, todo: "Sequence[PlannedCell]", workers: int) -> None:
-        from sigbench.experiments.sweep_forecast import Forecast
+        from sigbench.sweep.forecast import Forecast
 
         self._left = {cell.key: cell for cell in todo}
         self._running: dict[str, PlannedCell] = {}

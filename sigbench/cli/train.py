@@ -63,7 +63,7 @@ def train(
     sigbench train --task mnist --what classifier
     """
     from sigbench.errors import BadInput
-    from sigbench.experiments.training import StudentChoices, train_network, train_student
+    from sigbench.sigdeg.distillation.training import StudentChoices, train_network, train_student
 
     folder = out or Path(f"{task}-{what}")
     if (folder / "manifest.json").exists() and not overwrite:

@@ -10,8 +10,8 @@ import msgspec
 
 from sigbench.errors import BadInput
 from sigbench.leaderboard.board import Board, turned
-from sigbench.leaderboard.numbers import interval, number, seconds
 from sigbench.records.record import MetricRecord, Record
+from sigbench.report.numbers import interval, number, seconds
 
 _NEEDED = {"task", "kind", "words", "source", "url", "sampler", "steps", "against", "against_steps"}
 _KINDS = ("quality", "speed")

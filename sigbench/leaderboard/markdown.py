@@ -5,8 +5,8 @@ from collections.abc import Mapping, Sequence
 
 from sigbench.leaderboard.board import Board, Entry, ranks
 from sigbench.leaderboard.claims import Answer
-from sigbench.leaderboard.numbers import interval, seconds
-from sigbench.leaderboard.studies import Study
+from sigbench.leaderboard.sections import Study
+from sigbench.report.numbers import interval, seconds
 
 _SPECIAL = re.compile(r"([\\`*_\[\]<>|~&])")
 

@@ -16,7 +16,7 @@ import msgspec
 from sigbench.leaderboard.board import Board, Entry
 from sigbench.leaderboard.claims import Answer, at_once
 from sigbench.leaderboard.command import command_of
-from sigbench.leaderboard.studies import Study
+from sigbench.leaderboard.sections import Study
 from sigbench.records.record import MetricRecord, Record
 
 _DIGITS = 7

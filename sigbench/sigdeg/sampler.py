@@ -14,9 +14,9 @@ from sigbench.sde.brownian import BrownianDriver
 from sigbench.sde.grid import Grid
 from sigbench.sde.problem import ReverseDiffusion, SDEProblem
 from sigbench.sde.schedule import Schedule
-from sigbench.sigdeg.generator import Generator, GeneratorConfig
-from sigbench.sigdeg.image_generator import ImageGenerator, ImageGeneratorConfig
-from sigbench.sigdeg.path_generator import PathGenerator, PathGeneratorConfig
+from sigbench.sigdeg.generators.images import ImageGenerator, ImageGeneratorConfig
+from sigbench.sigdeg.generators.paths import PathGenerator, PathGeneratorConfig
+from sigbench.sigdeg.generators.vectors import Generator, GeneratorConfig
 from sigbench.task import Task
 
 KIND = "sigdeg-student"

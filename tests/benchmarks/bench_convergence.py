@@ -17,11 +17,11 @@ import torch
 import torchsde
 from torch import Tensor
 
-from sigbench.experiments.convergence import measure_study
-from sigbench.experiments.convergence_plan import FINER, ConvergenceSettings, plan_study
 from sigbench.registry import make_task
 from sigbench.sde.noise import NoiseStream
 from sigbench.sde.problem import SDEProblem
+from sigbench.studies.convergence.plan import FINER, ConvergenceSettings, plan_study
+from sigbench.studies.convergence.study import measure_study
 
 SOLVERS = {  # the suite's name: torchsde's method and calculus; on additive noise both calculi agree
     "torchsde-euler": ("euler", "ito"),

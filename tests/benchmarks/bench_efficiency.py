@@ -12,9 +12,9 @@ import torch
 from rich.console import Console
 from rich.table import Table
 
-from sigbench.experiments.cell import Cell, Settings, plan_cells
-from sigbench.experiments.run import measure, sample_batch
-from sigbench.records.timing import seconds_of
+from sigbench.measure.cell import Cell, Settings, plan_cells
+from sigbench.measure.run import measure, sample_batch
+from sigbench.measure.timing import seconds_of
 
 SAMPLERS = ["euler-maruyama", "milstein", "ddim", "ddpm", "heun", "shark", "sra1", "torchsde-euler"]
 STEPS, BATCH, ROUNDS, CPU = 20, 10_000, 30, torch.device("cpu")

@@ -16,9 +16,9 @@ def peak_mb(steps: int) -> float | None:
     """Returns the peak memory of sampling one batch above what was held before, ."""
     import torch
 
-    from sigbench.experiments.cell import Settings, plan_cells
-    from sigbench.experiments.run import sample_batch
-    from sigbench.records.timing import PeakMemory
+    from sigbench.measure.cell import Settings, plan_cells
+    from sigbench.measure.run import sample_batch
+    from sigbench.measure.timing import PeakMemory
 
     torch.set_num_threads(1)
     (cell,) = plan_cells(Settings("gmm", samples=SAMPLES, device="cpu"), ["euler-maruyama"], [steps])

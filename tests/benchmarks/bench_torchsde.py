@@ -13,9 +13,9 @@ from rich.console import Console
 from rich.table import Table
 from torch import Tensor
 
-from sigbench.experiments.cell import Cell, Settings, plan_cells
-from sigbench.experiments.run import sample_batch
-from sigbench.records.timing import seconds_of
+from sigbench.measure.cell import Cell, Settings, plan_cells
+from sigbench.measure.run import sample_batch
+from sigbench.measure.timing import seconds_of
 from sigbench.sde.problem import SDEProblem
 
 STEPS, CPU = 20, torch.device("cpu")

@@ -15,7 +15,7 @@ import pytest
 import torch
 
 from sigbench.cli.app import main
-from sigbench.experiments.training import StudentChoices, train_student
+from sigbench.sigdeg.distillation.training import StudentChoices, train_student
 
 # A shell that starts tests in the background lets children ignore Ctrl-C; these ask for it again.
 PROGRAM = (

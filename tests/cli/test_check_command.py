@@ -9,8 +9,9 @@ from typing import Any
 import pytest
 from commandline import Command, Outcome
 
-from sigbench.experiments import gate_plan, gate_tree
-from sigbench.experiments.gate_plan import DefaultCurves
+from sigbench.gate import plan as gate_plan
+from sigbench.gate import tree as gate_tree
+from sigbench.gate.plan import DefaultCurves
 
 SAMPLER = '''
 """A user's sampler."""

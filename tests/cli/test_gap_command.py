@@ -82,7 +82,7 @@ def test_interrupted_before_anything_was_found(sigbench: Command, monkeypatch: p
     def stop(*_: object) -> None:
         raise KeyboardInterrupt
 
-    monkeypatch.setattr("sigbench.experiments.gap.measure_gaps", stop)
+    monkeypatch.setattr("sigbench.studies.gap.study.measure_gaps", stop)
     done = sigbench(*SMALL)
     assert done.code == 4
     assert "interrupted: 0 samplers are finished" in done.err

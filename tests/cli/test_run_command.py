@@ -14,8 +14,8 @@ import pytest
 from commandline import SMALL, Command, interrupt_when
 from rich.cells import cell_len
 
-from sigbench.experiments.cell import Settings, plan_cells
-from sigbench.experiments.run import draw_samples
+from sigbench.measure.cell import Settings, plan_cells
+from sigbench.measure.run import draw_samples
 from sigbench.registry import sampler_names
 
 PLUGINS = Path(__file__).parent / "user_plugins.py"

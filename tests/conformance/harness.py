@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 
 from sigbench.errors import BadInput
-from sigbench.experiments.cell import Cell, Settings, plan_cells
+from sigbench.measure.cell import Cell, Settings, plan_cells
 from sigbench.registry import sampler_names, task_names
 from sigbench.sampler import Sampler
 from sigbench.sde.brownian import BrownianDriver, FreshBrownian

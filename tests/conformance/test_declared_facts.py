@@ -8,7 +8,7 @@ import torch
 from harness import PAIRS, REFUSALS
 
 from sigbench.errors import BadInput
-from sigbench.experiments.cell import Settings, plan_cells
+from sigbench.measure.cell import Settings, plan_cells
 from sigbench.registry import make_sampler, make_task, sampler_class, sampler_names, task_class, task_names
 from sigbench.sampler import Family, Needs, Sampler
 from sigbench.sde.problem import SDEProblem

@@ -10,9 +10,9 @@ import torch
 from harness import SAMPLES, Witness, every_pair, plan, runnable, size
 from torch import Tensor
 
-from sigbench.experiments import run
-from sigbench.experiments.cell import Settings, plan_cells
-from sigbench.experiments.run import draw_samples, measure, sample_batch
+from sigbench.measure import run
+from sigbench.measure.cell import Settings, plan_cells
+from sigbench.measure.run import draw_samples, measure, sample_batch
 from sigbench.registry import task_names
 from sigbench.sde.brownian import FreshBrownian
 from sigbench.sde.grid import Step

@@ -4,7 +4,7 @@ import pytest
 import torch
 from harness import CALLS_AT_THE_START, Watch, driver_of, every_pair, plan, size, start_of, walk
 
-from sigbench.experiments.run import draw_samples
+from sigbench.measure.run import draw_samples
 from sigbench.registry import sampler_class, sampler_names
 
 STEPS = [2, 5, 20]

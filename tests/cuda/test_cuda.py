@@ -3,8 +3,8 @@
 import pytest
 import torch
 
-from sigbench.experiments.cell import Settings, plan_cells
-from sigbench.experiments.run import draw_samples, measure
+from sigbench.measure.cell import Settings, plan_cells
+from sigbench.measure.run import draw_samples, measure
 from sigbench.registry import sampler_names
 from sigbench.sde.noise import NoiseStream
 

@@ -13,7 +13,7 @@ from made_records import made, metric
 from sigbench.leaderboard.board import Entry, boards, ranks
 from sigbench.leaderboard.claims import answers, read_claims
 from sigbench.leaderboard.page import build_page, find_pictures
-from sigbench.leaderboard.studies import Study, find_studies
+from sigbench.leaderboard.sections import Study, find_studies
 from sigbench.records.reading import read_records
 
 sync_api = pytest.importorskip("playwright.sync_api", reason="browser: playwright is not installed")

@@ -10,8 +10,8 @@ import pytest
 from made_records import made, metric, sealed
 
 from sigbench.errors import BadInput
-from sigbench.experiments.verify import compare, sentence
 from sigbench.leaderboard.submissions import Submissions
+from sigbench.leaderboard.verification import compare, sentence
 from sigbench.records.record import Record, to_json
 
 

@@ -10,8 +10,8 @@ import msgspec
 import pytest
 
 from sigbench.errors import BadInput
-from sigbench.experiments.cell import Settings, plan_cells
-from sigbench.experiments.run import measure
+from sigbench.measure.cell import Settings, plan_cells
+from sigbench.measure.run import measure
 from sigbench.records.provenance import provenance
 from sigbench.records.reading import determinants_of, digest_of, parse_record, read_records
 from sigbench.records.record import Record, key_of, to_json

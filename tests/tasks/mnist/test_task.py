@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 import torch
 
-from sigbench.experiments.cell import Cell, Settings, plan_cells
-from sigbench.experiments.run import draw_samples, labels_of, measure, sample_batch
+from sigbench.measure.cell import Cell, Settings, plan_cells
+from sigbench.measure.run import draw_samples, labels_of, measure, sample_batch
 from sigbench.metrics.metric import Reference
 from sigbench.networks.artifacts import read_manifest
 from sigbench.registry import make_task

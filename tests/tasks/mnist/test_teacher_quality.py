@@ -3,8 +3,8 @@
 import numpy as np
 import pytest
 
-from sigbench.experiments.cell import Settings, plan_cells
-from sigbench.experiments.run import draw_samples
+from sigbench.measure.cell import Settings, plan_cells
+from sigbench.measure.run import draw_samples
 from sigbench.metrics.images import ExtrapolatedFCD, LabelAccuracy, frechet_distance
 from sigbench.metrics.metric import Reference
 from sigbench.registry import make_task

@@ -12,9 +12,9 @@ import pytest
 from numpy.typing import NDArray
 from PIL import Image
 
-from sigbench.leaderboard.charts import save_picture
 from sigbench.metrics.path_sample import PathSample
 from sigbench.metrics.roughness import hurst_exponent
+from sigbench.report.charts import save_picture
 from sigbench_tasks.rbergomi.pictures import SmileRow, paths_picture
 
 PANELS = [

@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 import torch
 
-from sigbench.experiments.cell import Settings, plan_cells
-from sigbench.experiments.run import draw_samples
+from sigbench.measure.cell import Settings, plan_cells
+from sigbench.measure.run import draw_samples
 from sigbench.metrics.metric import Reference
 from sigbench.registry import make_task
 from sigbench_tasks.rbergomi.task import RBergomi

@@ -1,1 +1,0 @@
-"""Experiments: a task, a sampler and a budget in; records out."""

@@ -1,0 +1,60 @@
+"""The chart of what moved: every change with its interval, in units of its margin."""
+
+from collections.abc import Sequence
+from typing import Any
+
+import altair as alt
+
+from sigbench.gate.verdict import PointVerdict
+
+COLORS = {"regressed": "#c92a2a", "inconclusive": "#e8890c", "improved": "#2b8a3e", "equivalent": "#868e96"}
+_FAR = 20.0  # margins; what lies beyond is drawn at the edge
+
+
+def gate_chart(points: Sequence[PointVerdict]) -> alt.TopLevelMixin:
+    """Returns a row for every guarded metric of every point, the worst first; the band is the margin.
+
+    To the right is worse. A sampler that failed stands at the right edge as a cross.
+    """
+    rows = sorted(_rows(points), key=lambda row: -row["change"])
+    order = [row["what"] for row in rows]
+    edge = max([2.0, *(1.1 * abs(row[end]) for row in rows for end in ("low", "change", "high"))])
+    x = alt.X(
+        "change:Q", title="change in units of the margin: worse →",
+        scale=alt.Scale(type="symlog", constant=1, domain=[-edge, edge], nice=False),
+    )  # fmt: skip
+    y = alt.Y("what:N", sort=order, title=None, axis=alt.Axis(labelLimit=320))
+    words = [word for word in COLORS if any(row["verdict"] == word for row in rows)]
+    color = alt.Color(
+        "verdict:N", title=None, scale=alt.Scale(domain=words, range=[COLORS[word] for word in words]),
+        legend=alt.Legend(orient="top"),
+    )  # fmt: skip
+    base = alt.Chart(alt.Data(values=rows)).encode(y=y, color=color)
+    band = alt.Chart(alt.Data(values=[{"low": -1, "high": 1}])).mark_rect(color="#868e96", opacity=0.15)
+    zero = alt.Chart(alt.Data(values=[{"change": 0}])).mark_rule(color="#868e96").encode(x=x)
+    intervals = base.mark_rule(strokeWidth=2).encode(x=alt.X("low:Q"), x2="high:Q")
+    shape = alt.Shape(
+        "failed:N", legend=None, scale=alt.Scale(domain=[False, True], range=["circle", "cross"])
+    )  # fmt: skip
+    dots = base.mark_point(filled=True, size=60, opacity=1).encode(x=x, shape=shape)
+    title = alt.TitleParams("What moved against the baseline", subtitle="90 % intervals; the band is the margin")
+    return alt.layer(band.encode(x="low:Q", x2="high:Q"), zero, intervals, dots).properties(
+        width=420, height=alt.Step(16), title=title
+    )
+
+
+def _rows(points: Sequence[PointVerdict]) -> list[dict[str, Any]]:
+    rows = []
+    for point in points:
+        for name, metric in point["metrics"].items():
+            ends = [metric["change"], metric["low"], metric["high"]]
+            failed = None in ends
+            scaled = [_FAR if end is None else max(-_FAR, min(_FAR, end / metric["margin"])) for end in ends]
+            rows.append(
+                {
+                    "what": f"{point['task']} · {point['sampler']} · {point['steps']} steps · {name}",
+                    "change": scaled[0], "low": scaled[1], "high": scaled[2], "failed": failed,
+                    "verdict": metric["verdict"],
+                }
+            )  # fmt: skip
+    return rows

@@ -1,0 +1,142 @@
+"""A submitted record's cell run again here, and how far the two are apart."""
+
+import math
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any, Literal
+
+from scipy import stats
+
+from sigbench.errors import BadInput
+from sigbench.leaderboard.command import spec_of
+from sigbench.leaderboard.submissions import Comparison
+from sigbench.measure.cell import Cell, Settings, plan_cells
+from sigbench.measure.run import Progress, measure
+from sigbench.metrics.estimate import DISTANCE_TAILS, EQUAL_TAILS
+from sigbench.records.reading import determinants_of
+from sigbench.records.record import MetricRecord, Record
+
+Verdict = Literal["reproduced", "differs", "undecided"]
+LEVEL = 0.05
+CLOSE = 1e-3  # relative: what float arithmetic of another machine may change where no standard error is known
+
+
+def cell_of(record: Record, *, device: str | None = None, inception: Path | None = None) -> Cell:
+    """Returns the cell that a record says it measured; raises BadInput where it cannot be planned here."""
+    asked, conditions, made = record.get("asked"), record.get("conditions", {}), record["provenance"]
+    timing = record["timing"]
+    batch = asked["batch"] if asked is not None else timing["batch"] if timing is not None else None
+    settings = Settings(
+        task=record["task"],
+        samples=record["samples"],
+        repeats=record["repeats"],
+        seed=record["seed"],
+        nfe=None if asked is None else asked["nfe"],
+        grid=record["grid"],
+        batch=batch,
+        device=device or str(made.get("device", "cpu")),
+        dtype=asked["dtype"] if asked is not None else str(made.get("dtype", "float32")),
+        label=int(conditions["label"]) if "label" in conditions else None,
+        guidance=conditions.get("guidance", 0.0),
+        inception=inception,
+    )
+    (cell,) = plan_cells(settings, [f"{spec_of(record)}@{record['steps']}"], ())
+    if len(cell.grid.times) != len(record["times"]) or not all(
+        math.isclose(a, b, rel_tol=1e-9, abs_tol=1e-12) for a, b in zip(cell.grid.times, record["times"], strict=True)
+    ):
+        raise BadInput(f"the grid {record['grid']!r} of {record['key']} has other times here.")
+    if cell.task.version != record["task_version"]:
+        raise BadInput(
+            f"{record['key']} is of version {record['task_version']} of {record['task']}; here is version "
+            f"{cell.task.version}, whose numbers are others."
+        )
+    return cell
+
+
+def run_again(cell: Cell, progress: Progress = lambda done, total: None) -> Record:
+    """Returns a new record of the cell."""
+    (record,) = measure([cell], progress=progress)
+    return record
+
+
+def differences(record: Record, cell: Cell) -> list[str]:
+    """Returns what the record's key hashes that is not the same here: artifacts, sources, versions."""
+    told = determinants_of(record)
+    if told is None:
+        return []
+    here: dict[str, Any] = cell.determinants()
+    return [name for name in here if here[name] != told.get(name)]
+
+
+def compare(reported: Record, ours: Record) -> tuple[Verdict, list[Comparison]]:
+    """Returns whether our record reproduces the reported one, and the difference of each metric that both have.
+
+    Both sides average as many independent repeats, so the standard error of their difference is √2 times ours;
+    what the reported record says of its own spread is not taken on trust. It is reproduced where no metric differs by
+    more than the quantile of Student's t at 5 %, divided among the metrics. One repeat has no standard error:
+    numbers that agree to 0.1 % are reproduced, others undecided.
+    """
+    if reported["status"] != ours["status"] or reported["nfe"] != ours["nfe"]:
+        return "differs", []
+    common = [name for name in ours["metrics"] if name in reported["metrics"]]
+    if not common:
+        return ("reproduced" if reported["status"] != "ok" else "undecided"), []
+    limit = _limit(ours["repeats"], len(common))
+    found = [_comparison(name, reported["metrics"][name], ours["metrics"][name], ours, limit) for name in common]
+    if any(each.agrees is False for each in found):
+        return "differs", found
+    return ("reproduced" if all(each.agrees for each in found) else "undecided"), found
+
+
+def _limit(repeats: int, metrics: int) -> float:
+    return math.inf if repeats < 2 else float(stats.t.ppf(1 - LEVEL / (2 * metrics), repeats - 1))
+
+
+def _comparison(name: str, theirs: MetricRecord, mine: MetricRecord, ours: Record, limit: float) -> Comparison:
+    gap = theirs["value"] - mine["value"]
+    close = math.isclose(theirs["value"], mine["value"], rel_tol=CLOSE, abs_tol=1e-12)
+    error = _standard_error(mine, ours["repeats"])
+    if theirs["method"] != mine["method"] or theirs["n"] != mine["n"]:
+        return Comparison(name, theirs["value"], mine["value"], None, None)
+    if error is None:
+        return Comparison(name, theirs["value"], mine["value"], None, True if close else None)
+    if error == 0:
+        return Comparison(name, theirs["value"], mine["value"], 0.0 if close else math.inf, close)
+    size = gap / (math.sqrt(2) * error)
+    return Comparison(name, theirs["value"], mine["value"], size, abs(size) <= limit)
+
+
+def _standard_error(metric: MetricRecord, repeats: int) -> float | None:
+    """The standard error behind an interval: its upper arm over the quantile that made it."""
+    if metric["high"] is None or repeats < 2:
+        return None
+    tail = (DISTANCE_TAILS if metric["better"] == "lower" else EQUAL_TAILS)[1]
+    return (metric["high"] - metric["value"]) / float(stats.t.ppf(1 - tail, repeats - 1))
+
+
+def sentence(verdict: Verdict, reported: Record, ours: Record, found: Sequence[Comparison]) -> str:
+    """Returns what running the cell again has found, in words."""
+    if reported["status"] != ours["status"]:
+        return f"Reported as {reported['status']}; here the cell ended as {ours['status']}."
+    if reported["nfe"] != ours["nfe"]:
+        return f"Reported with {reported['nfe']} network calls a sample; counted here are {ours['nfe']}."
+    if not found:
+        return {"reproduced": f"It ended as {ours['status']} here too."}.get(
+            verdict, "No metric is common to both runs."
+        )
+    known = [each for each in found if each.standard_errors is not None]
+    if verdict == "reproduced":
+        if not known:
+            return f"All {len(found)} metrics agree to {CLOSE:.1%}; one repeat has no standard error."
+        most = max(abs(each.standard_errors or 0.0) for each in known)
+        return f"Run again here: {len(found)} metrics agree, the farthest by {most:.2g} standard errors."
+    if verdict == "differs":
+        off = [each for each in found if each.agrees is False]
+        told = "; ".join(
+            f"{each.metric} by {each.standard_errors:.1f} standard errors ({each.reported:.4g} reported, "
+            f"{each.measured:.4g} here)"
+            for each in off
+        )
+        return f"Run again here, {len(off)} of {len(found)} metrics differ: {told}."
+    open_ = ", ".join(each.metric for each in found if each.agrees is None)
+    return f"Not decided for {open_}: no standard error is known, and the numbers are not the same."

@@ -1,0 +1,1 @@
+"""The one place where numbers become text, tables and charts."""

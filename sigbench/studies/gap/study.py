@@ -1,0 +1,308 @@
+"""The gap between a sampler and the teacher: on the same Brownian path, from the same initial state.
+
+With T_i the teacher's states at the coarse times and Φ_i the sampler's step, the sampler's rollout is
+S_{i+1} = Φ_i(S_i) and its error splits on every path into what one step does from the teacher's own state and the rest:
+
+    S_{i+1} − T_{i+1} = [Φ_i(T_i) − T_{i+1}] + [Φ_i(S_i) − Φ_i(T_i)].
+
+The error at the end is also a sum over steps. With R_j the sampler's end when it starts from T_j, so that R_0 = S_K
+and R_K = T_K,
+
+    S_K − T_K = Σ_j (R_j − R_{j+1}),
+
+where each term is the local error of one step, carried to the end by the sampler (Lady Windermere's fan: Hairer,
+Nørsett & Wanner 1993, Solving Ordinary Differential Equations I, section I.7). A step's share of the squared error
+is the inner product of its term with the sum, over the sum's square; the shares add up to 1.
+"""
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import asdict, dataclass
+from functools import partial
+from itertools import pairwise
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from scipy.spatial.distance import pdist
+from torch import Tensor
+
+from sigbench.errors import BrokenContract, Diverged
+from sigbench.measure.run import failure_of, start_batch
+from sigbench.metrics.discrepancy import squared_mmd
+from sigbench.metrics.estimate import Interval, mean_interval
+from sigbench.metrics.transport import sliced_w2, wasserstein_sorted
+from sigbench.records.provenance import provenance
+from sigbench.sde.brownian import BrownianDriver, FreshBrownian, RecordingBrownian, StoredBrownian
+from sigbench.sde.grid import Grid
+from sigbench.sde.noise import NoiseStream, seed_of
+from sigbench.sde.problem import ReverseDiffusion
+from sigbench.sde.signature import MAX_ORDER
+from sigbench.studies.gap.plan import Coupling, GapPlan, TeacherWalk
+from sigbench.studies.gap.verdict import Evidence, Verdict, judge
+
+Array = NDArray[np.float64]
+States = NDArray[np.floating[Any]]
+Progress = Callable[[int, int], None]
+
+_PROJECTIONS, _PROJECTION_SEED = 64, 0
+_MOST_IN_MMD = 500
+
+
+@dataclass(frozen=True, slots=True)
+class StepGap:
+    """The gap at the end of one coarse step, at the diffusion time `t`; all intervals are over repeats.
+
+    `mean_square` is the squared error a coordinate, `local` what one step from the teacher's own state makes of it,
+    `accumulated` the rest, and `rmse`, `local_rmse` their roots. `share` is the step's share of the squared error at
+    the end. `distance` and `mmd2` compare the sampler's law with the teacher's on other paths, their floors the teacher
+    with itself, and the excesses are the differences. The variance ratios are the sampler's variance
+    over the teacher's on the same paths: along the rollout, and after one step from the teacher's states.
+    """
+
+    step: int
+    t: float
+    log_snr: float
+    mean_square: Interval
+    local: Interval
+    accumulated: Interval
+    rmse: Interval
+    local_rmse: Interval
+    share: Interval
+    distance: Interval
+    distance_floor: Interval
+    excess: Interval
+    mmd2: Interval
+    mmd2_floor: Interval
+    mmd2_excess: Interval
+    variance_ratio: Interval
+    local_variance_ratio: Interval
+
+
+@dataclass(frozen=True, slots=True)
+class Gap:
+    """What was found of one sampler at one number of steps; no steps and an `error` where it failed or diverged."""
+
+    task: str
+    sampler: str
+    family: str
+    grid: str
+    steps: tuple[StepGap, ...]
+    verdict: Verdict | None
+    distance: str
+    facts: dict[str, Any]
+    status: str = "ok"
+    error: str | None = None
+
+    def as_json(self) -> dict[str, Any]:
+        """Returns the gap as plain JSON values."""
+        fields = asdict(self)
+        facts = fields.pop("facts")
+        steps, verdict = fields.pop("steps"), fields.pop("verdict")
+        if self.error is None:
+            fields.pop("error")
+        return {"kind": "gap", **fields, **facts, "verdict": verdict, "times": steps}
+
+
+def measure_gaps(plan: GapPlan, progress: Progress = lambda done, total: None) -> Iterator[Gap]:
+    """Yields the gap of every cell of the plan; `progress(done, total)` hears of the teacher's steps."""
+    batches = -(-plan.samples // plan.teacher.batch)
+    total, done = batches * sum(walk.fine.steps for walk in plan.walks), 0
+
+    def stepped() -> None:
+        nonlocal done
+        done += 1
+        progress(done, total)
+
+    for walk in plan.walks:
+        tallies = [_Tally(coupling, plan.samples) for coupling in walk.couplings]
+        with torch.no_grad():
+            for first in range(0, plan.samples, plan.teacher.batch):
+                count = min(plan.teacher.batch, plan.samples - first)
+                states, driver = _teacher_states(plan, walk, first, count, stepped)
+                for tally in tallies:
+                    tally.add(states, driver, first, count)
+        yield from (_gap(plan, walk, tally) for tally in tallies)
+
+
+def _teacher_states(
+    plan: GapPlan, walk: TeacherWalk, first: int, count: int, stepped: Callable[[], None]
+) -> tuple[dict[int, Tensor], BrownianDriver]:
+    """The teacher's states at the places that are read, and its path as a driver for coarse steps between them."""
+    teacher, fine = plan.teacher, walk.fine
+    x = start_batch(teacher, 0, first, count)
+    seed = seed_of(task=teacher.task.name, seed=plan.settings.seed, purpose="gap", steps=fine.steps)
+    noise = NoiseStream(
+        seed, teacher.task.shape, positions=fine.steps * MAX_ORDER, dtype=teacher.state_dtype, device=teacher.device
+    )
+    recorder = RecordingBrownian(FreshBrownian(noise, first, count, MAX_ORDER), walk.order)
+    read_at = set(walk.read_at)
+    states, signatures = {0: x}, []
+    walked = teacher.sampler.walk(teacher.problem, x, fine, recorder)
+    for place, (step, state) in enumerate(zip(fine, walked, strict=True), start=1):
+        recorder.signature(step)  # a teacher that draws no noise has a path too
+        if place in read_at:
+            states[place] = state
+            signatures.append(recorder.take())
+        stepped()
+    return states, StoredBrownian(Grid("read", tuple(fine.times[place] for place in walk.read_at)), signatures)
+
+
+class _Tally:
+    """What one coupling leaves of all paths: states (K, n, d) at coarse times, and each step's effect on the end."""
+
+    def __init__(self, coupling: Coupling, samples: int) -> None:
+        cell = coupling.cell
+        steps, d = coupling.grid.steps, int(np.prod(cell.task.shape))
+        self.coupling = coupling
+        dtype = np.float64 if cell.state_dtype == torch.float64 else np.float32
+        self.teacher, self.rollout, self.local = (np.empty((steps, samples, d), dtype) for _ in range(3))  # type: tuple[States, States, States]
+        self.effects = np.empty((steps, samples))
+        self.failure: Exception | None = None
+
+    def add(self, states: dict[int, Tensor], driver: BrownianDriver, first: int, count: int) -> None:
+        """Walks the sampler beside the teacher's states, from their start and from every coarse time."""
+        if self.failure is not None:
+            return
+        try:
+            self._add(states, driver, first, count)
+        except Exception as problem:
+            self.failure = problem
+
+    def _add(self, states: dict[int, Tensor], driver: BrownianDriver, first: int, count: int) -> None:
+        places, members = self.coupling.places, slice(first, first + count)
+        start_batch(self.coupling.cell, 0, first, count)  # chooses the classes, where there are any
+        ends = []
+        for j, place in enumerate(places[:-1]):
+            walked = self._walk_from(j, states[place], driver)
+            if j == 0:
+                for i, state in enumerate(walked):
+                    self.rollout[i, members] = state
+            self.local[j, members] = walked[0]
+            self.teacher[j, members] = _flat(states[places[j + 1]])
+            ends.append(walked[-1].astype(np.float64))
+        ends.append(self.teacher[-1, members].astype(np.float64))
+        error = ends[0] - ends[-1]
+        for j, (own, later) in enumerate(pairwise(ends)):
+            self.effects[j, members] = ((own - later) * error).mean(axis=1)
+
+    def _walk_from(self, j: int, x: Tensor, driver: BrownianDriver) -> list[States]:
+        """The states of the sampler at the coarse times after the j-th, from x there."""
+        cell, grid = self.coupling.cell, self.coupling.grid
+        rest = Grid(grid.name, grid.times[j:])
+        walked: list[States] = []
+        for state in cell.sampler.walk(cell.problem, x, rest, driver):
+            if state.shape != x.shape:
+                raise BrokenContract(f"{cell.sampler_spec} yielded shape {tuple(state.shape)} from {tuple(x.shape)}.")
+            if not torch.isfinite(state).all():
+                raise Diverged(f"samples are not finite after step {j + len(walked) + 1}.")
+            walked.append(_flat(state))
+        if len(walked) != rest.steps:
+            raise BrokenContract(f"{cell.sampler_spec} yielded {len(walked)} states on a grid of {rest.steps} steps.")
+        return walked
+
+
+def _flat(state: Tensor) -> States:
+    flat: States = state.flatten(1).cpu().numpy()
+    return flat
+
+
+def _gap(plan: GapPlan, walk: TeacherWalk, tally: _Tally) -> Gap:
+    cell, settings, teacher = tally.coupling.cell, plan.settings, plan.teacher
+    on_a_line = tally.teacher.shape[2] == 1
+    gap = partial(
+        Gap, cell.task.name, cell.label, cell.sampler.family, cell.grid.name,
+        distance="w1" if on_a_line else "sliced-w2",
+        facts={
+            "samples": plan.samples, "group": plan.group, "repeats": settings.repeats, "seed": settings.seed,
+            "teacher": {
+                "sampler": teacher.sampler_spec, "steps": walk.fine.steps, "grid": walk.fine.name,
+            },
+            "conditions": dict(cell.task.conditions()),
+            "provenance": provenance(cell.device, cell.network_dtype, cell.artifact_hashes()),
+        },
+    )  # fmt: skip
+    if tally.failure is not None:
+        status, error = failure_of(tally.failure)
+        return gap((), None, status=status, error=error)
+    numbers = _numbers(tally, plan)
+    problem = cell.problem
+    assert isinstance(problem, ReverseDiffusion)
+    steps = []
+    for i, end in enumerate(tally.coupling.grid.times[1:]):
+        t = problem.time(end)
+        log_snr = float(problem.schedule.log_snr(t))
+        found = {name: mean_interval(list(values[:, i])) for name, values in numbers.items()}
+        steps.append(StepGap(step=i + 1, t=t, log_snr=log_snr, **found))
+    at_end = {name: numbers[name][:, -1] for name in ("mean_square", "excess", "mmd2_excess", "variance_ratio")}
+    evidence = Evidence(shares=numbers["share"], local=numbers["local"].sum(axis=1), **at_end)
+    times = [problem.time(s) for s in tally.coupling.grid.times]
+    called = "W1" if on_a_line else "sliced W2"
+    follows, sides = cell.sampler.signature_order > 0, (plan.group, min(plan.group, _MOST_IN_MMD))
+    return gap(tuple(steps), judge(evidence, times, follows=follows, distance=called, sides=sides))
+
+
+def _numbers(tally: _Tally, plan: GapPlan) -> dict[str, Array]:
+    """Every number of StepGap for each repeat and step, shape (repeats, K)."""
+    steps = len(tally.teacher)
+    bandwidths = [_bandwidths(tally.teacher[i, : plan.group]) for i in range(steps)]
+    rows: dict[str, list[list[float]]] = {}
+    for repeat in range(plan.settings.repeats):
+        middle = (2 * repeat + 1) * plan.group
+        groups = slice(middle - plan.group, middle), slice(middle, middle + plan.group)
+        both = slice(middle - plan.group, middle + plan.group)
+        found = [_numbers_at(tally, i, both, groups, bandwidths[i]) for i in range(steps)]
+        end = float(np.square(_error(tally.rollout[-1, both], tally.teacher[-1, both])).mean())
+        for i, at in enumerate(found):
+            at["share"] = float(tally.effects[i, both].mean()) / end if end > 0 else 0.0
+        for name in found[0]:
+            rows.setdefault(name, []).append([at[name] for at in found])
+    return {name: np.array(values) for name, values in rows.items()}
+
+
+def _numbers_at(
+    tally: _Tally, i: int, both: slice, groups: tuple[slice, slice], bandwidths: Sequence[float]
+) -> dict[str, float]:
+    teacher, rollout, one_step = (a[i] for a in (tally.teacher, tally.rollout, tally.local))
+    own = _error(one_step[both], teacher[both])
+    rest = _error(rollout[both], one_step[both])
+    mean_square = float(np.square(_error(rollout[both], teacher[both])).mean())
+    local, accumulated = float(np.square(own).mean()), float((rest * (rest + 2 * own)).mean())
+    here, there = (teacher[group].astype(np.float64) for group in groups)
+    own_here, own_there = (rollout[group].astype(np.float64) for group in groups)
+    distance = 0.5 * (_distance(own_here, there) + _distance(own_there, here))
+    floor = _distance(here, there)
+    some = slice(0, _MOST_IN_MMD)
+    mmd2 = 0.5 * (
+        squared_mmd(own_here[some], there[some], bandwidths) + squared_mmd(own_there[some], here[some], bandwidths)
+    )
+    mmd2_floor = squared_mmd(here[some], there[some], bandwidths)
+    spread = _variance(teacher[both])
+    return {
+        "mean_square": mean_square, "local": local, "accumulated": accumulated,
+        "rmse": float(np.sqrt(mean_square)), "local_rmse": float(np.sqrt(local)),
+        "distance": distance, "distance_floor": floor, "excess": distance - floor,
+        "mmd2": mmd2, "mmd2_floor": mmd2_floor, "mmd2_excess": mmd2 - mmd2_floor,
+        "variance_ratio": _variance(rollout[both]) / spread, "local_variance_ratio": _variance(one_step[both]) / spread,
+    }  # fmt: skip
+
+
+def _error(a: States, b: States) -> Array:
+    return a.astype(np.float64) - b
+
+
+def _variance(x: States) -> float:
+    """The total variance of samples (n, d)."""
+    return float(x.var(axis=0, dtype=np.float64).sum())
+
+
+def _distance(x: Array, y: Array) -> float:
+    if x.shape[1] == 1:
+        return wasserstein_sorted(np.sort(x[:, 0]), np.sort(y[:, 0]), 1.0)
+    return sliced_w2(x, y, _PROJECTIONS, _PROJECTION_SEED)
+
+
+def _bandwidths(states: States) -> tuple[float, float, float]:
+    """Half, once and twice the median distance between the teacher's states: nothing of the sampler's is in them."""
+    middle = float(np.median(pdist(states[:_MOST_IN_MMD].astype(np.float64))))
+    return 0.5 * middle, middle, 2.0 * middle

@@ -1,0 +1,1 @@
+"""What does guidance cost? Label accuracy against variety, by the weight of guidance."""

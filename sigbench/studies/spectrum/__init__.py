@@ -1,0 +1,1 @@
+"""Which frequencies are missing? The power spectrum of samples against that of the truth."""

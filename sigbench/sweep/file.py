@@ -1,0 +1,248 @@
+"""Sweep files: what a TOML file asks to be measured, checked with the line and the key of each mistake.
+
+    tasks = ["gmm", "mnist"]             # names, or FILE.py:CLASS
+    samplers = ["ddim", "teacher"]       # what `sigbench run --sampler` takes: NAME:option=value, NAME@STEPS, …
+    steps = [5, 10]                      # left out: the task's own
+    grids = ["quadratic", "uniform"]     # left out: the task's own
+    seeds = [0]                          # left out: 0
+    guidance = [0.0, 1.0]                # or one number; left out: 0
+    samples = 2000                       # and repeats, batch, nfe, device, dtype, label: as in `sigbench run`
+
+    [task.mnist]                         # any of the above but tasks, for one task
+    samplers = ["ddim"]
+    samples = 500
+
+    [sampler.ddim]                       # tasks, steps, grids and options for one sampler
+    steps = [2, 5]
+    options = { eta = [0.0, 0.5] }       # every combination is measured
+
+What is said of a sampler goes before what is said of a task, and that before what is said of all.
+"""
+
+import itertools
+import math
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from sigbench.errors import BadInput, unknown_name
+from sigbench.measure.cell import MAX_SAMPLES, MAX_SEED, Settings, pick_device, pick_dtype
+from sigbench.registry import make_sampler, split_spec, task_class
+from sigbench.sde.grid import FAMILIES, check_steps, parse_times
+from sigbench.sweep.toml_checks import (
+    Check,
+    Mistake,
+    Table,
+    as_dict,
+    as_list,
+    kind_of,
+    list_of,
+    message_of,
+    read_checked,
+    single,
+    tables,
+    text,
+    unknown_keys,
+    whole,
+)
+from sigbench.sweep.toml_lines import KeyPath
+
+SETTINGS = ("samples", "repeats", "batch", "nfe", "device", "dtype", "label")
+AXES = ("steps", "grids", "seeds", "guidance")
+TOP_KEYS = ("tasks", "samplers", *AXES, *SETTINGS, "task", "sampler")
+TASK_KEYS = ("samplers", *AXES, *SETTINGS)
+SAMPLER_KEYS = ("tasks", "steps", "grids", "options")
+
+
+@dataclass(frozen=True)
+class SweepFile:
+    """A sweep as its file asks for it: every name exists and every value has its type and range."""
+
+    tasks: tuple[str, ...]
+    common: Table
+    of_task: Mapping[str, Table]
+    of_sampler: Mapping[str, Table]
+
+    def samplers(self, task: str) -> Iterator[tuple[str, Table]]:
+        """Yields (spec, what is said of the sampler) for a task, a spec for each combination of options."""
+        asked = self.of_task.get(task, {}).get("samplers", self.common.get("samplers", ()))
+        for spec in dict.fromkeys(asked):
+            said = self.of_sampler.get(_name(spec), {})
+            if task in said.get("tasks", self.tasks):
+                for variant in _variants(spec, said.get("options", {})):
+                    yield variant, said
+
+    def axis(self, name: str, task: str, said: Table) -> Sequence[Any] | None:
+        """Returns the values of one of AXES for a task and what is said of a sampler; None where nothing is said."""
+        for table in (said, self.of_task.get(task, {}), self.common):
+            if name in table:
+                return as_list(table[name]) or [table[name]]
+        return None
+
+    def settings(self, task: str, **of_cell: Any) -> Settings:
+        """Returns the settings of a task's cells; `of_cell` are those that differ from cell to cell."""
+        table = {**self.common, **self.of_task.get(task, {})}
+        chosen = {name: table[name] for name in SETTINGS if name in table}
+        return Settings(task=task, **of_cell, **chosen)
+
+
+def read_sweep(file: Path) -> SweepFile:
+    """Returns the sweep that a file asks for; raises BadInput that names every mistake with its line and key."""
+    table = read_checked(file, "sweep", _mistakes)
+    return SweepFile(
+        tasks=tuple(dict.fromkeys(table["tasks"])),
+        common={key: value for key, value in table.items() if key not in ("task", "sampler")},
+        of_task=table.get("task", {}),
+        of_sampler=table.get("sampler", {}),
+    )
+
+
+def _mistakes(table: Table) -> Iterator[Mistake]:
+    yield from unknown_keys(table, TOP_KEYS, ())
+    if "tasks" not in table:
+        yield (), 'name at least one task: tasks = ["gmm"].'
+    for key in table:
+        if key in CHECKS:
+            yield from CHECKS[key]((key,), table[key])
+    listed = [name for name in as_list(table.get("tasks")) if isinstance(name, str)]
+    specs = [spec for spec in as_list(table.get("samplers")) if isinstance(spec, str)]
+    missing = "samplers" not in table
+    for name, below in tables(table, "task"):
+        path: KeyPath = ("task", name)
+        if not isinstance(below, dict):
+            yield path, f"is a table, [task.{name}], not {kind_of(below)}."
+            continue
+        if name not in listed:
+            yield path, str(unknown_name("task in tasks", name, listed))
+        yield from unknown_keys(below, TASK_KEYS, path)
+        for key in below:
+            if key in TASK_KEYS:
+                yield from CHECKS[key]((*path, key), below[key])
+        specs += [spec for spec in as_list(below.get("samplers")) if isinstance(spec, str)]
+    if missing and not all("samplers" in as_dict(as_dict(table.get("task")).get(name)) for name in listed or [""]):
+        yield (), 'name at least one sampler: samplers = ["ddim"].'
+    yield from _sampler_mistakes(table, listed, specs)
+    for kind in ("task", "sampler"):
+        if not isinstance(table.get(kind, {}), dict):
+            yield (kind,), f"is a table of tables, [{kind}.NAME], not {kind_of(table[kind])}."
+
+
+def _sampler_mistakes(table: Table, listed: Sequence[str], specs: Sequence[str]) -> Iterator[Mistake]:
+    names = {_name(spec) for spec in specs}
+    for name, below in tables(table, "sampler"):
+        path: KeyPath = ("sampler", name)
+        if not isinstance(below, dict):
+            yield path, f"is a table, [sampler.{name}], not {kind_of(below)}."
+            continue
+        if name not in names:
+            yield path, str(unknown_name("sampler in samplers", name, names))
+        yield from unknown_keys(below, SAMPLER_KEYS, path)
+        for key in ("steps", "grids"):
+            if key in below:
+                yield from CHECKS[key]((*path, key), below[key])
+        if "tasks" in below:
+            yield from list_of(lambda task: _among(task, listed))((*path, "tasks"), below["tasks"])
+        if "options" in below:
+            yield from _option_mistakes((*path, "options"), name, below["options"])
+
+
+def _option_mistakes(path: KeyPath, sampler: str, options: Any) -> Iterator[Mistake]:
+    if not isinstance(options, dict):
+        yield path, f"is a table of options and their values, not {kind_of(options)}."
+        return
+    if sampler == "teacher":
+        yield path, "the teacher has no options: it is the task's own."
+        return
+    for option, values in options.items():
+        if values == []:
+            yield (*path, option), "is an empty list."
+        for index, value in enumerate(as_list(values) or ([] if values == [] else [values])):
+            where = (*path, option, index) if isinstance(values, list) else (*path, option)
+            if isinstance(value, bool) or not isinstance(value, str | int | float):
+                yield where, f"is a number or a text, not {kind_of(value)}."
+            else:
+                message = _sampler_mistake(f"{sampler}:{option}={value}")
+                if message is not None and "unknown sampler" not in message:
+                    yield where, message
+
+
+def _steps(value: Any) -> str | None:
+    return whole(None, None)(value) or message_of(check_steps, value)
+
+
+def _grid(name: str) -> None:
+    if name not in FAMILIES:
+        parse_times(name)
+        if "," not in name:
+            raise unknown_name("grid", name, FAMILIES)
+
+
+def _guidance(value: Any) -> str | None:
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        return f"is a number, not {kind_of(value)}."
+    return None if 0 <= value < math.inf else f"must be a finite number, 0 or above, got {value:g}."
+
+
+def _one_or_more(check: Check) -> Callable[[KeyPath, Any], Iterator[Mistake]]:
+    one, several = single(check), list_of(check)
+    return lambda path, value: (several if isinstance(value, list) else one)(path, value)
+
+
+def _sampler_mistake(spec: str) -> str | None:
+    name, at, own = spec.rpartition("@")
+    if at:
+        if not own.isdecimal():
+            return f"{own!r} in {spec!r} is not a number of steps."
+        spec = name
+        if (message := _steps(int(own))) is not None:
+            return message
+    return None if spec == "teacher" else message_of(make_sampler, spec)
+
+
+def _sampler(spec: str) -> None:
+    if (message := _sampler_mistake(spec)) is not None:
+        raise BadInput(message)
+
+
+def _among(task: Any, listed: Sequence[str]) -> str | None:
+    if not isinstance(task, str):
+        return f"is a text in quotes, not {kind_of(task)}."
+    return None if task in listed else str(unknown_name("task in tasks", task, listed))
+
+
+CHECKS: dict[str, Callable[[KeyPath, Any], Iterator[Mistake]]] = {
+    "tasks": list_of(text(task_class)),
+    "samplers": list_of(text(_sampler)),
+    "steps": list_of(_steps),
+    "grids": list_of(text(_grid)),
+    "seeds": list_of(whole(-MAX_SEED, MAX_SEED)),
+    "samples": single(whole(2, MAX_SAMPLES)),
+    "repeats": single(whole(1, 1000)),
+    "batch": single(whole(1, MAX_SAMPLES)),
+    "nfe": single(whole(1, None)),
+    "device": single(text(pick_device)),
+    "dtype": single(text(pick_dtype)),
+    "label": single(whole(0, None)),
+    "guidance": _one_or_more(_guidance),
+}
+
+
+def _name(spec: str) -> str:
+    """The sampler's name in a spec, without its options and its step count."""
+    try:
+        return split_spec(spec.rpartition("@")[0] if "@" in spec else spec)[0]
+    except BadInput:
+        return spec
+
+
+def _variants(spec: str, options: Table) -> Iterator[str]:
+    """The spec once for each combination of options; one that has options of its own stays as it is."""
+    bare, at, own = spec.rpartition("@")
+    bare = bare or own
+    if not options or bare != _name(spec):
+        yield spec
+        return
+    choices = [[f":{name}={value}" for value in (as_list(values) or [values])] for name, values in options.items()]
+    for chosen in itertools.product(*choices):
+        yield "".join([bare, *chosen, f"@{own}" if at else ""])

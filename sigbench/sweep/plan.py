@@ -1,0 +1,103 @@
+"""Planning a sweep: its cells, each with the key of its record, and what cannot be measured, with the reason."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from itertools import product
+
+from sigbench.errors import BadInput
+from sigbench.measure.cell import Cell, Settings, plan_cells
+from sigbench.registry import task_class
+from sigbench.sweep.file import SweepFile
+
+
+@dataclass(frozen=True)
+class PlannedCell:
+    """A cell as it is handed to a worker process: names and numbers only, no networks.
+
+    `work` is the number of network evaluations that it will take, as far as the sampler declares it.
+    """
+
+    settings: Settings
+    sampler: str
+    asked_steps: tuple[int, ...]
+    label: str
+    steps: int
+    grid: str
+    key: str
+    work: float
+
+    @property
+    def task(self) -> str:
+        """The name of its task."""
+        return self.settings.task
+
+    def __str__(self) -> str:
+        guided = f" · guidance {self.settings.guidance:g}" if self.settings.guidance else ""
+        return f"{self.task} · {self.label} · {self.steps} steps{guided}"
+
+    def plan(self) -> Cell:
+        """Returns the cell, ready to be measured.
+
+        Raises BadInput where it can no longer be planned, or is another cell now: a file has changed meanwhile.
+        """
+        (cell,) = plan_cells(self.settings, [self.sampler], self.asked_steps)
+        if cell.key != self.key:
+            raise BadInput(f"{self} is not what it was when the sweep was planned: a file of it has changed meanwhile.")
+        return cell
+
+
+@dataclass(frozen=True, slots=True)
+class SkippedCell:
+    """What the sweep asks for and nothing can measure; `steps` is empty where it is not about steps."""
+
+    task: str
+    sampler: str
+    grid: str | None
+    steps: tuple[int, ...]
+    reason: str
+
+
+@dataclass
+class SweepPlan:
+    """The cells of a sweep in the order of its file, each once, and those that are left out."""
+
+    cells: list[PlannedCell] = field(default_factory=list)
+    skipped: list[SkippedCell] = field(default_factory=list)
+
+
+def plan_sweep(file: SweepFile) -> SweepPlan:
+    """Returns the plan of a sweep; raises BadInput where no cell of it can be measured."""
+    plan, seen = SweepPlan(), set()
+    for task in file.tasks:
+        for settings, sampler, steps in _asked(file, task):
+            try:
+                (cell,) = plan_cells(settings, [sampler], steps)
+            except BadInput as error:
+                plan.skipped.append(SkippedCell(task, sampler, settings.grid, steps, str(error)))
+                continue
+            if cell.key not in seen:
+                seen.add(cell.key)
+                plan.cells.append(_planned(cell, settings, sampler, steps))
+    if not plan.cells:
+        reason = f": {plan.skipped[0].reason}" if plan.skipped else "."
+        raise BadInput(f"no cell of the sweep can be measured{reason}")
+    return plan
+
+
+def _asked(file: SweepFile, task: str) -> Iterator[tuple[Settings, str, tuple[int, ...]]]:
+    default_steps = task_class(task).default_steps
+    for seed, guidance in product(file.axis("seeds", task, {}) or (0,), file.axis("guidance", task, {}) or (0.0,)):
+        for sampler, said in file.samplers(task):
+            for grid in file.axis("grids", task, said) or (None,):
+                settings = file.settings(task, seed=seed, grid=grid, guidance=float(guidance))
+                own_count = sampler == "teacher" or "@" in sampler or (grid is not None and "," in grid)
+                counts = (None,) if own_count else file.axis("steps", task, said) or default_steps
+                for count in counts:
+                    yield settings, sampler, () if count is None else (count,)
+
+
+def _planned(cell: Cell, settings: Settings, sampler: str, steps: tuple[int, ...]) -> PlannedCell:
+    work = float(cell.grid.steps * cell.sampler.nfe_per_step * cell.samples * settings.repeats)
+    return PlannedCell(
+        settings, sampler, steps, label=cell.label, steps=cell.grid.steps, grid=cell.grid.name, key=cell.key, work=work
+    )

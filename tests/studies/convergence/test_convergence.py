@@ -1,0 +1,404 @@
+"""The laboratory finds the orders that theory gives, and convicts schemes that are broken."""
+
+from collections.abc import Iterator
+from itertools import pairwise
+from typing import ClassVar
+
+import numpy as np
+import pytest
+import torch
+from torch import Tensor
+
+import sigbench.studies.convergence.plan as planning
+from sigbench.errors import BadInput
+from sigbench.registry import make_sampler, make_task
+from sigbench.sampler import Calculus, Sampler
+from sigbench.sde.brownian import BrownianDriver
+from sigbench.sde.grid import Grid, Step, uniform_grid
+from sigbench.sde.noise import NoiseStream
+from sigbench.sde.problem import SDEProblem
+from sigbench.sde.signature import PartialSignature
+from sigbench.studies.convergence.chunks import _chunk, run_pass
+from sigbench.studies.convergence.coupled import DyadicPath, ExactPath, Walker, nested_grids, walk_together
+from sigbench.studies.convergence.plan import ConvergenceSettings, plan_study
+from sigbench.studies.convergence.study import SamplerConvergence, measure_study
+
+CPU = torch.device("cpu")
+
+
+def study(task: str, *samplers: str, paths: int = 2000, levels: int = 5, **options: object) -> list[SamplerConvergence]:
+    """The results of a small study."""
+    settings = ConvergenceSettings(task, samplers, paths=paths, levels=levels, **options)  # type: ignore[arg-type]
+    return list(measure_study(plan_study(settings)))
+
+
+class BrokenShARK(Sampler):
+    """ShARK with its first weight wrong: 0.5 in the place of 0.4, the sum of weights still 1."""
+
+    name, citation, family = "broken-shark", "none", "sde"
+    strong_order, weak_order, signature_order, nfe_per_step = 1.5, 2.0, 2, 2
+
+    def walk(self, problem: SDEProblem, x: Tensor, grid: Grid, brownian: BrownianDriver) -> Iterator[Tensor]:
+        for step in grid:
+            s, h = step.start, step.h
+            signature = brownian.signature(step, 2)
+            w, area = signature.increment, signature.space_time_area
+            g, g_end = problem.diffusion(s, x), problem.diffusion(step.end, x)
+            k1 = problem.drift(s, x + g * area)
+            k2 = problem.drift(s + 5 / 6 * h, x + (5 / 6 * h) * k1 + g * (5 / 6 * w + area))
+            x = x + h * (0.5 * k1 + 0.5 * k2) + g * w + (g_end - g) * (0.5 * w - area)
+            yield x
+
+
+class HalfNoise(Sampler):
+    """Euler–Maruyama with half the noise: it converges at its rate, to another equation's solution."""
+
+    name, citation, family = "half-noise", "none", "sde"
+    strong_order, strong_order_general, weak_order = 1.0, 0.5, 1.0
+
+    def walk(self, problem: SDEProblem, x: Tensor, grid: Grid, brownian: BrownianDriver) -> Iterator[Tensor]:
+        for step in grid:
+            g = problem.diffusion(step.start, x)
+            x = x + step.h * problem.drift(step.start, x) + 0.5 * g * brownian.signature(step).increment
+            yield x
+
+
+class WrongCalculus(Sampler):
+    """Stochastic Heun fed with the Itô drift, as if the equation were Stratonovich's."""
+
+    name, citation, family = "wrong-calculus", "none", "sde"
+    calculus: ClassVar[Calculus] = "stratonovich"
+    strong_order, strong_order_general, nfe_per_step = 1.0, 1.0, 2
+
+    def walk(self, problem: SDEProblem, x: Tensor, grid: Grid, brownian: BrownianDriver) -> Iterator[Tensor]:
+        for step in grid:
+            h, w = step.h, brownian.signature(step).increment
+            f, g = problem.drift(step.start, x), problem.diffusion(step.start, x)
+            guess = x + h * f + g * w
+            x = x + 0.5 * h * (f + problem.drift(step.end, guess)) + 0.5 * (g + problem.diffusion(step.end, guess)) * w
+            yield x
+
+
+@pytest.fixture
+def broken(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Lets the laboratory find the schemes of this file by name."""
+    classes = {cls.name: cls for cls in (BrokenShARK, HalfNoise, WrongCalculus)}
+
+    def make(spec: str) -> Sampler:
+        return classes[spec]() if spec in classes else make_sampler(spec)
+
+    monkeypatch.setattr(planning, "make_sampler", make)
+    monkeypatch.setattr("sigbench.studies.convergence.study.make_sampler", make)
+
+
+def paths_on(problem: SDEProblem, fine: Grid, coarsest: int, seed: int, count: int, order: int = 2) -> DyadicPath:
+    """Paths on the grids from `coarsest` steps to `fine`."""
+    noise = NoiseStream(seed, problem.shape, positions=fine.steps * order, dtype=torch.float64)
+    return DyadicPath(nested_grids(fine, coarsest), order, noise, 0, count)
+
+
+def self_rate(sampler: Sampler, task: str, paths: int = 2000) -> float:
+    """The slope of the differences between a sampler's neighbouring levels on one path: the rate against itself."""
+    problem = make_task(task).problem(CPU, torch.float64)
+    walkers = [Walker(str(n), sampler, n) for n in (16, 32, 64, 128, 256)]
+    x = problem.initial(NoiseStream(1, problem.shape, positions=1, dtype=torch.float64).normal(0, paths, 0))
+    for _ in walk_together(problem, walkers, paths_on(problem, uniform_grid(256, problem.horizon), 16, 2, paths), x):
+        pass
+    gaps = [float((a.state - b.state).abs().mean()) for a, b in pairwise(walkers)]
+    return float(np.polyfit(np.log([1 / 16, 1 / 32, 1 / 64, 1 / 128]), np.log(gaps), 1)[0])
+
+
+class Listener(Sampler):
+    """Keeps the moments of every step that it is handed."""
+
+    name, citation, family, signature_order = "listener", "none", "sde", 3
+
+    def __init__(self) -> None:
+        self.seen: dict[int, list[Tensor]] = {}
+
+    def walk(self, problem: SDEProblem, x: Tensor, grid: Grid, brownian: BrownianDriver) -> Iterator[Tensor]:
+        for step in grid:
+            self.seen.setdefault(grid.steps, []).append(torch.stack(brownian.signature(step, 3).moments))
+            yield x
+
+
+def heard_on(grid: Grid, coarsest: int) -> dict[int, list[Tensor]]:
+    """The moments of all steps of all grids from `coarsest` steps to `grid`."""
+    problem = make_task("ou").problem(CPU, torch.float64)
+    listener = Listener()
+    path = paths_on(problem, grid, coarsest, 5, 3, order=3)
+    walkers = [Walker(str(g.steps), listener, g.steps) for g in path.grids]
+    arrivals = list(walk_together(problem, walkers, path, torch.zeros(3, 1, dtype=torch.float64)))
+    assert arrivals == list(range(coarsest))
+    return listener.seen
+
+
+@pytest.mark.parametrize("grid", [uniform_grid(16, 1.0), Grid("bent", tuple((np.arange(17) / 16) ** 2.0))])
+def test_fine_signatures_fold_to_those_of_every_coarser_level(grid: Grid) -> None:
+    seen = heard_on(grid, 4)
+    lengths = {g.steps: [step.h for step in g] for g in nested_grids(grid, 4)}
+    for steps in (4, 8):
+        for index, whole in enumerate(seen[steps]):
+            parts = [
+                PartialSignature(lengths[2 * steps][i], tuple(seen[2 * steps][i])) for i in (2 * index, 2 * index + 1)
+            ]
+            folded = torch.stack(parts[0].then(parts[1]).moments)
+            torch.testing.assert_close(folded, whole, rtol=1e-10, atol=1e-13)
+
+
+def test_more_levels_refine_the_same_path() -> None:
+    shallow, deep = heard_on(uniform_grid(8, 1.0), 4), heard_on(uniform_grid(32, 1.0), 4)
+    for steps, signatures in shallow.items():
+        for mine, theirs in zip(signatures, deep[steps], strict=True):
+            assert torch.equal(mine, theirs)
+
+
+def test_refined_increments_are_independent_and_of_the_right_variance() -> None:
+    """Over 20,000 paths every entry of the covariance of 8 increments lies within 5 standard errors."""
+    problem = make_task("ou").problem(CPU, torch.float64)
+    path = paths_on(problem, uniform_grid(8, 1.0), 2, 11, 20_000)
+    finest: list[Tensor] = []
+    for _ in walk_together(
+        problem, [], path, torch.zeros(20_000, 1, dtype=torch.float64),
+        lambda depth, index, whitened: finest.append(whitened[0, :, 0]) if depth == 2 else None,
+    ):  # fmt: skip
+        pass
+    covariance = np.cov(torch.stack(finest).numpy())
+    np.testing.assert_allclose(covariance, np.eye(8), atol=5 * np.sqrt(2 / 20_000))
+
+
+def test_a_walker_that_looks_ahead_is_refused() -> None:
+    class Seer(Sampler):
+        name, citation, family = "seer", "none", "sde"
+
+        def walk(self, problem: SDEProblem, x: Tensor, grid: Grid, brownian: BrownianDriver) -> Iterator[Tensor]:
+            brownian.signature(Step(1, grid.times[1], grid.times[2]))
+            yield x
+
+    problem = make_task("ou").problem(CPU, torch.float64)
+    path = paths_on(problem, uniform_grid(4, 1.0), 4, 5, 2)
+    walk = walk_together(problem, [Walker("s", Seer(), 4)], path, torch.zeros(2, 1, dtype=torch.float64))
+    with pytest.raises(BadInput, match="noise of step 1 during step 0"):
+        next(walk)
+
+
+@pytest.mark.parametrize("task", ["ou", "gbm"])
+def test_the_exact_path_does_not_depend_on_the_steps(task: str) -> None:
+    problem = make_task(task).problem(CPU, torch.float64)
+    walkers = [Walker(str(n), ExactPath(problem, uniform_grid(n, 1.0)), n) for n in (64, 32, 16)]
+    order = max(walker.sampler.signature_order for walker in walkers)
+    x = problem.initial(torch.linspace(-1, 1, 50, dtype=torch.float64)[:, None])
+    for _ in walk_together(problem, walkers, paths_on(problem, uniform_grid(64, 1.0), 16, 3, 50, order), x):
+        pass
+    for walker in walkers[1:]:
+        torch.testing.assert_close(walker.state, walkers[0].state, rtol=0, atol=1e-13)
+
+
+def test_orders_on_gbm() -> None:
+    euler, milstein, srk = study("gbm", "euler-maruyama", "milstein", "torchsde-srk", paths=4000)
+    for result, order in ((euler, 0.5), (milstein, 1.0), (srk, 1.5)):
+        # One interval in twenty misses, so the verdict may be "not-resolved" here, but never "disagrees".
+        assert result.strong.verdict != "disagrees"
+        assert result.strong.order == pytest.approx(order, abs=0.06)
+        assert result.reference.kind == "exact path"
+        assert result.reference.error < 1e-13
+        assert all(abs(z) < 4 for z in result.reference.expectations.values())
+
+
+def test_orders_on_ou() -> None:
+    euler, shark = study("ou", "euler-maruyama", "shark", paths=4000)
+    assert euler.strong.order == pytest.approx(1.0, abs=0.05)
+    assert euler.weak.order == pytest.approx(1.0, abs=0.1)
+    # Linear drift and constant noise hide ShARK's leading error: it is faster than its 3/2, and said to be.
+    assert shark.strong.order == pytest.approx(2.0, abs=0.1)
+    assert shark.strong.verdict == "agrees"
+    assert "faster than declared" in shark.strong.advice
+    assert shark.weak.order == pytest.approx(2.0, abs=0.15)
+    assert shark.nfe == (64, 128, 256, 512, 1024)
+
+
+def test_a_wrong_coefficient_in_shark_disagrees(broken: None) -> None:
+    (result,) = study("ou", "broken-shark")
+    assert result.strong.verdict == "disagrees"
+    assert result.strong.order == pytest.approx(1.0, abs=0.15)
+
+
+def test_half_the_noise_keeps_its_rate_and_disagrees(broken: None) -> None:
+    assert self_rate(HalfNoise(), "ou") == pytest.approx(1.0, abs=0.05)
+    (result,) = study("ou", "half-noise")
+    assert result.strong.verdict == "disagrees"
+    assert result.strong.order == pytest.approx(0.0, abs=0.1)
+
+
+def test_the_wrong_calculus_converges_to_the_wrong_limit(broken: None) -> None:
+    """Fed with the Itô drift, Heun goes at its rate to x₀·exp(μs + σW), which is not Itô's solution."""
+    assert self_rate(WrongCalculus(), "gbm") == pytest.approx(1.0, abs=0.1)
+    right, wrong = study("gbm", "stochastic-heun", "wrong-calculus")
+    assert right.strong.order == pytest.approx(1.0, abs=0.06)
+    assert wrong.strong.verdict == "disagrees"
+    assert wrong.strong.order == pytest.approx(0.0, abs=0.1)
+    problem = make_task("gbm").problem(CPU, torch.float64)
+    walkers = [Walker("w", WrongCalculus(), 512), Walker("e", ExactPath(problem, uniform_grid(512, 1.0)), 512)]
+    x = torch.ones(500, 1, dtype=torch.float64)
+    for _ in walk_together(problem, walkers, paths_on(problem, uniform_grid(512, 1.0), 512, 9, 500), x):
+        pass
+    ratio = walkers[0].state / walkers[1].state
+    assert float(ratio.mean()) == pytest.approx(np.exp(0.5 * problem.volatility**2), rel=1e-3)  # type: ignore[attr-defined]
+
+
+def test_torchsde_stratonovich_solvers_get_their_drift() -> None:
+    for result in study("gbm", "torchsde-heun", "torchsde-midpoint", "torchsde-reversible-heun", paths=4000):
+        assert result.strong.order == pytest.approx(1.0, abs=0.06)
+        assert result.strong.verdict != "disagrees"
+
+
+def test_deterministic_samplers_against_the_exact_flow() -> None:
+    ddim, heun = study("gmm", "ddim", "heun", paths=1000, levels=4, coarsest=32)
+    for result, order in ((ddim, 1.0), (heun, 2.0)):
+        assert result.strong.verdict != "disagrees"
+        assert result.strong.order == pytest.approx(order, abs=0.2)
+    assert ddim.reference.error < 1e-6
+
+
+@pytest.mark.slow
+def test_orders_on_gmm() -> None:
+    names = ("euler-maruyama", "sea", "shark", "sra1", "stochastic-heun", "taylor15")
+    found = study("gmm", *names, paths=16_384, levels=6)
+    for result in found:
+        assert result.strong.verdict == "agrees", result.sampler
+        assert result.strong.half_width is not None and result.strong.half_width < 0.15
+
+
+def test_the_supremum_is_no_less_than_the_end() -> None:
+    (end,), (sup,) = (study("ou", "euler-maruyama", levels=3, sup=sup) for sup in (False, True))
+    for at_end, over_all in zip(end.strong.levels, sup.strong.levels, strict=True):
+        assert over_all.error > at_end.error
+
+
+def test_float32_shows_its_floor() -> None:
+    (single,), (double,) = (study("ou", "shark", levels=6, dtype=dtype) for dtype in ("float32", "float64"))
+    assert double.reference.error < 1e-13 < 1e-8 < single.reference.error
+    assert sum(level.used for level in single.strong.levels) < sum(level.used for level in double.strong.levels)
+
+
+def test_results_do_not_depend_on_chunks_or_workers(monkeypatch: pytest.MonkeyPatch) -> None:
+    plan = plan_study(ConvergenceSettings("ou", ("euler-maruyama",), paths=6000, levels=3))
+    threads = torch.get_num_threads()
+    try:
+        torch.set_num_threads(1)
+        alone = run_pass(plan, plan.plans[0])
+        torch.set_num_threads(2)
+        together = run_pass(plan, plan.plans[0])
+    finally:
+        torch.set_num_threads(threads)
+    monkeypatch.setattr("sigbench.studies.convergence.chunks.CHUNK", 1500)
+    chunked = run_pass(plan, plan.plans[0])
+    for key, sums in alone.errors.items():
+        np.testing.assert_array_equal(sums, together.errors[key])
+        np.testing.assert_allclose(sums, chunked.errors[key], rtol=1e-9, atol=1e-12)
+
+
+def test_the_same_seed_gives_the_same_order_and_another_seed_another() -> None:
+    first, again, other = (study("ou", "euler-maruyama", levels=3, seed=seed)[0].strong.order for seed in (0, 0, 1))
+    assert first == again != other
+
+
+def test_a_diverging_sampler_is_reported_and_not_fitted(broken: None, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(HalfNoise, "walk", lambda self, problem, x, grid, brownian: (x / 0 for _ in grid))
+    (result,) = study("ou", "half-noise", levels=3)
+    assert result.strong.verdict == "not-resolved"
+    assert {level.reason for level in result.strong.levels} == {"diverged"}
+
+
+class Raises(Sampler):
+    """Fails at its third step."""
+
+    name, citation, family, strong_order, weak_order = "raises", "none", "sde", 1.0, 1.0
+
+    def walk(self, problem: SDEProblem, x: Tensor, grid: Grid, brownian: BrownianDriver) -> Iterator[Tensor]:
+        yield x
+        yield x
+        raise ZeroDivisionError("by the third step")
+
+
+class Ends(Raises):
+    """Forgets its last steps."""
+
+    name = "ends"
+
+    def walk(self, problem: SDEProblem, x: Tensor, grid: Grid, brownian: BrownianDriver) -> Iterator[Tensor]:
+        yield x
+
+
+class Infinite(Raises):
+    """Sends one path to infinity."""
+
+    name = "infinite"
+
+    def walk(self, problem: SDEProblem, x: Tensor, grid: Grid, brownian: BrownianDriver) -> Iterator[Tensor]:
+        for _ in grid:
+            x = x.clone()
+            x[0] = torch.inf
+            yield x
+
+
+@pytest.mark.parametrize(
+    ("sampler", "words"), [(Raises, "ZeroDivisionError: by the third step"), (Ends, "ended after 1 of"), (Infinite, "")]
+)
+def test_a_sampler_that_fails_ends_no_study(
+    sampler: type[Sampler], words: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def make(spec: str) -> Sampler:
+        return sampler() if spec == "faulty" else make_sampler(spec)
+
+    monkeypatch.setattr(planning, "make_sampler", make)
+    monkeypatch.setattr("sigbench.studies.convergence.study.make_sampler", make)
+    faulty, sound = study("ou", "faulty", "euler-maruyama", levels=3)
+    assert words in faulty.failure
+    for order in (faulty.strong, faulty.strong_rms, faulty.weak):
+        assert order.verdict == "not-resolved"
+        assert {level.reason for level in order.levels} == {"diverged"}
+        assert "diverges" in order.advice
+    assert sound.failure == ""
+    assert sound.strong.verdict == "agrees"
+
+
+def test_thinned_paths_belong_to_their_number(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Asking for more paths adds chunks, and leaves the paths of the first chunks as they were."""
+    monkeypatch.setattr("sigbench.studies.convergence.chunks.CHUNK", 1024)
+    options = {"levels": 3, "coarsest": 8}
+    few, many = (
+        plan_study(ConvergenceSettings("gmm", ("euler-maruyama",), paths=paths, **options))  # type: ignore[arg-type]
+        for paths in (1024, 2048)
+    )
+    first = _chunk(few, few.plans[0], few.task.problem(CPU, torch.float64), 0, 1024)
+    again = _chunk(many, many.plans[0], many.task.problem(CPU, torch.float64), 0, 1024)
+    for key, sums in first.errors.items():
+        np.testing.assert_array_equal(sums, again.errors[key])
+
+
+def test_more_normals_than_a_stream_holds_are_refused_before_work() -> None:
+    plan = plan_study(ConvergenceSettings("gmm", ("euler-maruyama",), paths=10_000_000, levels=8))
+    with pytest.raises(BadInput, match="more normals than a stream holds"):
+        run_pass(plan, plan.plans[0])
+
+
+def test_a_task_without_a_reference_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(SDEProblem, "exact_order", lambda self, h: None)
+    from sigbench_tasks.linear.problem import GeometricBrownianMotion
+
+    monkeypatch.setattr(GeometricBrownianMotion, "exact_order", lambda self, h: None)
+    with pytest.raises(BadInput, match="'gbm' has no reference"):
+        plan_study(ConvergenceSettings("gbm", ("milstein",)))
+
+
+def test_every_sampler_is_measured_or_left_out_with_a_reason() -> None:
+    from sigbench.registry import sampler_names
+
+    for task in ("gmm", "ou", "gbm"):
+        plan = plan_study(ConvergenceSettings(task))
+        measured = {spec for part in plan.plans for spec in part.samplers}
+        left = {out.sampler: out.reason for out in plan.left_out}
+        assert measured | set(left) == set(sampler_names())
+        assert not measured & set(left)
+        assert all(left.values())

@@ -1,0 +1,45 @@
+"""The shipped students hold what the README says of them."""
+
+import json
+from pathlib import Path
+
+import pytest
+
+from sigbench.measure.cell import Settings, plan_cells
+from sigbench.measure.run import measure
+
+LEADERBOARD = Path(__file__).parents[2] / "leaderboard"
+
+
+@pytest.mark.slow
+def test_sigdeg_on_gmm_at_five_steps() -> None:
+    """10⁵ samples, 5 repeats; the teacher's interval and the student's overlap for one seed in twenty at worst."""
+    cells = plan_cells(Settings("gmm", samples=100_000), ["sigdeg", "euler-maruyama", "ddim", "teacher"], [5])
+    student, euler, ddim, teacher = (record["metrics"]["w1"] for record in measure(cells))
+    assert student["high"] is not None
+    assert teacher["high"] is not None
+    assert student["high"] <= 0.02
+    assert 10 * student["value"] <= min(euler["value"], ddim["value"])
+    assert student["low"] <= teacher["high"]
+    assert teacher["low"] <= student["high"]
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("steps", [5, 10])
+def test_sigdeg_on_gmm2d_loses_no_mode(steps: int) -> None:
+    student, ddim = measure(plan_cells(Settings("gmm2d"), ["sigdeg", "ddim"], [steps]))
+    assert student["metrics"]["mode-tv"]["at_floor"]
+    assert student["metrics"]["sliced-w2"]["at_floor"]
+    assert not ddim["metrics"]["mode-tv"]["at_floor"]
+
+
+@pytest.mark.slow
+def test_mnist_gives_the_committed_numbers_again() -> None:
+    """Another seed's 95 % intervals of FCD overlap the committed ones, for four cells of as many samples."""
+    lines = (LEADERBOARD / "mnist.jsonl").read_text().splitlines()
+    committed = {(r["sampler"], r["steps"]): r for r in map(json.loads, lines) if r["samples"] == 2_000}
+    settings = Settings("mnist", seed=1, repeats=3, dtype="bfloat16", device="cpu")
+    for record in measure(plan_cells(settings, ["sigdeg@5", "sigdeg@10", "ddim@5", "ddpm@5"], [])):
+        found, before = (r["metrics"]["fcd"] for r in (record, committed[record["sampler"], record["steps"]]))
+        assert found["low"] <= before["high"], (record["sampler"], record["steps"])
+        assert before["low"] <= found["high"], (record["sampler"], record["steps"])
