@@ -88,9 +88,14 @@ class Taylor15(Sampler):
             f, laplacian, along = self._derivatives(problem, s, x, signature)
             later = problem.drift(step.end, x)
             x = (
-                x + h * f + g * w + along(g * u + (0.5 * h * h) * f) + (g_end - g) * (w - u / h)
-                + (0.5 * h) * (later - f) + (0.25 * h * h * g * g) * laplacian
-            )  # fmt: skip
+                x
+                + h * f
+                + g * w
+                + along(g * u + (0.5 * h * h) * f)
+                + (g_end - g) * (w - u / h)
+                + (0.5 * h) * (later - f)
+                + (0.25 * h * h * g * g) * laplacian
+            )
             yield x
 
     def _derivatives(self, problem: SDEProblem, s: float, x: Tensor, signature: PartialSignature) -> _Derivatives:

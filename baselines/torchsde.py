@@ -84,8 +84,8 @@ class _TorchsdeSampler(Sampler):
             # torchsde differentiates g in reverse mode, which finds nothing, silently, under inference mode.
             forward.g_prod_and_gdg_prod = equation.g_prod_and_gdg_prod
         solver = methods.select(self.method, self.calculus)(
-            sde=forward, bm=bm, dt=None, adaptive=False, rtol=None, atol=None, dt_min=None, options={},
-        )  # fmt: skip
+            sde=forward, bm=bm, dt=None, adaptive=False, rtol=None, atol=None, dt_min=None, options={}
+        )
         times = torch.tensor(grid.times, dtype=torch.float64)
         y, extra = x.flatten(1), None
         for step, start, end in zip(grid, times[:-1], times[1:], strict=True):

@@ -32,9 +32,13 @@ def measure_variant(order: int, work: Path) -> list[dict[str, Any]]:
         with Progress(console=Console(stderr=True)) as progress:
             bar = progress.add_task(f"order {order}")
             train_student(
-                "mnist", choices, folder, command="python leaderboard/ablation_mnist.py", paths=work / "paths",
+                "mnist",
+                choices,
+                folder,
+                command="python leaderboard/ablation_mnist.py",
+                paths=work / "paths",
                 report=lambda done, total, loss: progress.update(bar, completed=done, total=total),
-            )  # fmt: skip
+            )
     variances: list[float] = []
 
     def variance(cell: Cell, samples: Tensor) -> None:
@@ -52,8 +56,9 @@ def measure_variant(order: int, work: Path) -> list[dict[str, Any]]:
 def table(entries: list[dict[str, Any]]) -> str:
     """Returns the Markdown table: FCD with its 95 % interval, label accuracy, and the variance of pixels."""
     lines = [
-        "| signature order | steps | FCD | label accuracy | variance of the pixels, of the data's |", "|---" * 5 + "|"
-    ]  # fmt: skip
+        "| signature order | steps | FCD | label accuracy | variance of the pixels, of the data's |",
+        "|---" * 5 + "|",
+    ]
     for entry in entries:
         record = entry["record"]
         fcd, accuracy = record["metrics"]["fcd"], record["metrics"]["label-accuracy"]

@@ -11,8 +11,11 @@ from sigbench_tasks.rbergomi.pictures import smile_chart
 from sigbench_tasks.rbergomi.smile_metric import reference_smile, smile_rows
 from sigbench_tasks.rbergomi.task import ARTIFACTS, RBergomi
 
-CELLS = (("sigdeg", "quadratic", "Sig-DEG, 5 calls"), ("ddim", "quadratic", "DDIM, 5 calls"),
-         ("shark", "uniform", "ShARK on a uniform grid, 10 calls"))  # fmt: skip
+CELLS = (
+    ("sigdeg", "quadratic", "Sig-DEG, 5 calls"),
+    ("ddim", "quadratic", "DDIM, 5 calls"),
+    ("shark", "uniform", "ShARK on a uniform grid, 10 calls"),
+)
 
 
 def main() -> None:

@@ -51,9 +51,13 @@ def start(folder: Path, store: Path) -> subprocess.Popen[bytes]:
     environment = {**os.environ, "GIT_DIR": os.devnull, "OMP_NUM_THREADS": "1"}
     with (folder / SAID).open("wb") as said:
         return subprocess.Popen(
-            [*command, "--threads", "1"], cwd=folder, env=environment, start_new_session=True,
-            stdout=subprocess.DEVNULL, stderr=said,
-        )  # fmt: skip
+            [*command, "--threads", "1"],
+            cwd=folder,
+            env=environment,
+            start_new_session=True,
+            stdout=subprocess.DEVNULL,
+            stderr=said,
+        )
 
 
 def check_end(folder: Path, process: subprocess.Popen[bytes]) -> None:

@@ -1,6 +1,6 @@
 """`sigbench ablate`: students trained under one budget, to see what each part of Sig-DEG is worth."""
 
-import json as json_module
+import json
 from collections.abc import Mapping, Sequence
 from contextlib import closing
 from pathlib import Path
@@ -19,7 +19,9 @@ if TYPE_CHECKING:
 
 
 def ablate(
-    file: Annotated[Path, typer.Argument(help="The ablation, a TOML file; leaderboard/ablate-gmm.toml is an example.")],
+    file: Annotated[
+        Path, typer.Argument(help="The ablation, a TOML file such as leaderboard/studies/ablation/gmm.toml.")
+    ],
     work: Annotated[
         Path | None, typer.Option(help="Folder of students, paths and records (default: the file's name).")
     ] = None,
@@ -32,7 +34,7 @@ def ablate(
     retry_failed: Annotated[bool, typer.Option("--retry-failed", help="Measure students again that diverged.")] = False,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Only say what would be trained.")] = False,
     plot: Annotated[Path | None, typer.Option(help="File (.png, .svg) for the chart.")] = None,
-    json: Annotated[
+    as_json: Annotated[
         bool, typer.Option("--json", help="Print one JSON object a student, of all that are there, and no table.")
     ] = False,
 ) -> None:
@@ -43,7 +45,7 @@ def ablate(
     trains and measures only what is missing in the work folder, and goes on with a training where it was interrupted.
 
     \b
-    sigbench ablate leaderboard/ablate-gmm.toml --dry-run
+    sigbench ablate leaderboard/studies/ablation/gmm.toml --dry-run
     sigbench ablate mine.toml --work ablation --plot ablation.png
     """
     for name, value in (("--workers", workers), ("--threads", threads)):
@@ -79,9 +81,9 @@ def ablate(
                 for event in events:
                     progress.take(event, as_json=False)
     results = ablation.results()
-    if json:
+    if as_json:
         for result in results:
-            print(json_module.dumps(result, separators=(",", ":")))
+            print(json.dumps(result, separators=(",", ":")))
     elif results:
         _print(ablation, results)
     good = [result for result in results if result["record"]["status"] == "ok"]
@@ -91,8 +93,10 @@ def ablate(
 
         save_chart(ablation_chart(good), plot)
         say(f"the chart is in {plot}.")
-    say(f"{len(results)} of {len(ablation.cells)} students are measured, {progress.measured} now, "
-        f"in {clock(monotonic() - began)}; they are in {ablation.work}.")  # fmt: skip
+    say(
+        f"{len(results)} of {len(ablation.cells)} students are measured, {progress.measured} now, "
+        f"in {clock(monotonic() - began)}; they are in {ablation.work}."
+    )
     if len(results) < len(ablation.cells):
         raise typer.Exit(3 if results else 4)
     raise typer.Exit(0 if len(good) == len(results) else 1 if good else 4)
@@ -119,14 +123,17 @@ def _print(ablation: "Ablation", results: Sequence[Mapping[str, Any]]) -> None:
     for result in results:
         metric = result["record"]["metrics"].get(name)
         value = (
-            result["record"]["status"] if metric is None
+            result["record"]["status"]
+            if metric is None
             else f"{metric['value']:.4g} [{metric['low']:.3g}, {metric['high']:.3g}]"
-        )  # fmt: skip
+        )
         seconds = result["training_s"]
         table.add_row(
-            str(Variant(**result["variant"])), value, "–" if seconds is None else clock(seconds),
+            str(Variant(**result["variant"])),
+            value,
+            "–" if seconds is None else clock(seconds),
             style="bold" if result["usual"] else None,
-        )  # fmt: skip
+        )
     console.print(table)
     console.print()
     for what, sentence in sentences(results):

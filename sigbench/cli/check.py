@@ -1,6 +1,6 @@
 """`sigbench check`: hold step-vs-quality curves to a baseline."""
 
-import json as json_module
+import json
 import sys
 from contextlib import nullcontext
 from pathlib import Path
@@ -34,7 +34,7 @@ def check(
     ] = False,
     summary: Annotated[Path | None, typer.Option(help="File for a Markdown summary, for a pull request.")] = None,
     plot: Annotated[Path | None, typer.Option(help="File (.png, .svg) for the chart of what moved.")] = None,
-    json: Annotated[
+    as_json: Annotated[
         bool, typer.Option("--json", help="Print one JSON object a point, a curve and the run, and no table.")
     ] = False,
 ) -> None:
@@ -68,7 +68,7 @@ def check(
         raise typer.Exit(3) from None
     if judgement is None:
         raise typer.Exit(0)
-    _report(judgement, as_json=json)
+    _report(judgement, as_json=as_json)
     if summary is not None:
         _write_summary(judgement, summary)
     if plot is not None:
@@ -130,7 +130,7 @@ def _curves(baseline: "Baseline", file: Path, wanted: "Filter") -> "list[CurveEn
 def _report(judgement: "Judgement", *, as_json: bool) -> None:
     if as_json:
         for line in (*judgement.points, *judgement.curves, judgement.run):
-            print(json_module.dumps(line, allow_nan=False))
+            print(json.dumps(line, allow_nan=False))
         sys.stdout.flush()
         return
     from sigbench.gate.table import LEGEND, SENTENCES, curve_table, moved_tables, reasons
@@ -174,9 +174,14 @@ def _progress() -> "AbstractContextManager[Progress | None]":
     from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
     return Progress(
-        TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TextColumn("points"),
-        TimeRemainingColumn(), console=Console(stderr=True), transient=True,
-    )  # fmt: skip
+        TextColumn("{task.description}"),
+        BarColumn(),
+        MofNCompleteColumn(),
+        TextColumn("points"),
+        TimeRemainingColumn(),
+        console=Console(stderr=True),
+        transient=True,
+    )
 
 
 def _hearing(bar: "Progress | None") -> "Callable[[str, int, int, float], None]":

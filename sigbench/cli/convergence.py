@@ -1,6 +1,6 @@
 """`sigbench convergence`: measure the order of samplers."""
 
-import json as json_module
+import json
 import math
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -40,7 +40,7 @@ def convergence(
     plot: Annotated[
         Path | None, typer.Option(help="File for the log-log chart; it is saved as .png and as .svg.")
     ] = None,
-    json: Annotated[bool, typer.Option("--json", help="Print one JSON object a sampler, and no table.")] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object a sampler, and no table.")] = False,
 ) -> None:
     """Measure strong and weak orders on shared Brownian paths, each with its 95 % interval and a verdict.
 
@@ -59,9 +59,17 @@ def convergence(
     if plot is not None:
         check_picture(plot)
     settings = ConvergenceSettings(
-        task=task, samplers=tuple(split_names(sampler)), paths=paths, levels=levels, coarsest=coarsest,
-        grid=grid, sup=sup, dtype=dtype, device=device, seed=seed,
-    )  # fmt: skip
+        task=task,
+        samplers=tuple(split_names(sampler)),
+        paths=paths,
+        levels=levels,
+        coarsest=coarsest,
+        grid=grid,
+        sup=sup,
+        dtype=dtype,
+        device=device,
+        seed=seed,
+    )
     study = plan_study(settings)
     for out in study.left_out:
         say(f"left out: {out.sampler} {out.reason}.")
@@ -72,14 +80,14 @@ def convergence(
                 study, progress=lambda group, done, total: bar.show(done, total, GROUPS[group])
             ):
                 results.append(result)
-                if json:
-                    print(json_module.dumps(result.as_json()), flush=True)
+                if as_json:
+                    print(json.dumps(result.as_json()), flush=True)
     except KeyboardInterrupt:
         say(f"interrupted: {len(results)} samplers are finished.")
-        if results and not json:
+        if results and not as_json:
             _print(settings, study, results)
         raise typer.Exit(3 if results else 4) from None
-    if not json:
+    if not as_json:
         _print(settings, study, results)
     if plot is not None:
         from sigbench.studies.convergence.chart import save_convergence_chart
@@ -182,9 +190,15 @@ def _level_table(title: str, pick: str, results: "list[SamplerConvergence]", whi
     from rich.table import Table
 
     table = Table(
-        title=f"{title} at each number of steps", title_justify="left", title_style="bold",
-        pad_edge=False, show_edge=False, header_style="bold", padding=(0, 0), collapse_padding=True,
-    )  # fmt: skip
+        title=f"{title} at each number of steps",
+        title_justify="left",
+        title_style="bold",
+        pad_edge=False,
+        show_edge=False,
+        header_style="bold",
+        padding=(0, 0),
+        collapse_padding=True,
+    )
     table.add_column("sampler", no_wrap=True, max_width=24, overflow="ellipsis")
     table.add_column("NFE", justify="right", no_wrap=True)
     orders: list[OrderEstimate] = [getattr(result, pick) for result in results]

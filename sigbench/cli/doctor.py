@@ -1,6 +1,6 @@
 """`sigbench doctor`: whether this installation is fit to measure."""
 
-import json as json_module
+import json
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -12,14 +12,14 @@ if TYPE_CHECKING:
     from sigbench.task import Task
 
 
-def doctor(json: Annotated[bool, typer.Option("--json", help="Print one JSON object.")] = False) -> None:
+def doctor(as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object.")] = False) -> None:
     """Show versions, device, plug-ins and artifacts, and check that the artifacts' hashes hold.
 
     Leaves with exit code 1 where a package is missing, a plug-in cannot be loaded or a hash does not hold.
     """
     report = _report()
-    if json:
-        print(json_module.dumps(report))
+    if as_json:
+        print(json.dumps(report))
     else:
         _print(report)
     raise typer.Exit(0 if report["healthy"] else 1)

@@ -1,6 +1,6 @@
 """`sigbench gap`: where along the path a sampler loses its teacher."""
 
-import json as json_module
+import json
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -35,7 +35,7 @@ def gap(
     device: Annotated[str, typer.Option(help="auto, cpu or cuda.")] = "auto",
     dtype: Annotated[str, typer.Option(help="float32, float64, or bfloat16 (networks only).")] = "float32",
     plot: Annotated[Path | None, typer.Option(help="File (.png, .svg) for the chart over time.")] = None,
-    json: Annotated[bool, typer.Option("--json", help="Print one JSON object a sampler, and no table.")] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object a sampler, and no table.")] = False,
 ) -> None:
     """Show where a sampler loses its teacher, on the same Brownian path from the same initial state.
 
@@ -56,9 +56,17 @@ def gap(
     if plot is not None:
         check_picture(plot)
     settings = Settings(
-        task=task, samples=samples, repeats=repeats, seed=seed, grid=grid, batch=batch, device=device, dtype=dtype,
-        label=label, guidance=guidance,
-    )  # fmt: skip
+        task=task,
+        samples=samples,
+        repeats=repeats,
+        seed=seed,
+        grid=grid,
+        batch=batch,
+        device=device,
+        dtype=dtype,
+        label=label,
+        guidance=guidance,
+    )
     plan = plan_gap(settings, split_names(sampler), split_ints(steps, "--steps"))
     gaps: list[Gap] = []
     try:
@@ -67,13 +75,13 @@ def gap(
                 gaps.append(found)
                 if found.status != "ok":
                     say(f"{found.sampler} {found.status}: {found.error}")
-                if json:
-                    print(json_module.dumps(found.as_json(), separators=(",", ":")), flush=True)
+                if as_json:
+                    print(json.dumps(found.as_json(), separators=(",", ":")), flush=True)
     except KeyboardInterrupt:
         say(f"interrupted: {len(gaps)} samplers are finished.")
         raise typer.Exit(3 if gaps else 4) from None
     good = [found for found in gaps if found.status == "ok"]
-    if not json:
+    if not as_json:
         _print(good)
     if plot is not None and good:
         from sigbench.report.charts import save_chart
@@ -97,8 +105,9 @@ def _print(gaps: "list[Gap]") -> None:
         sides = found.facts["group"]
         console.print(
             f"teacher: {teacher['sampler']}, {teacher['steps']} steps, grid {teacher['grid']} · laws of "
-            f"{sides:,} states each", style="dim",
-        )  # fmt: skip
+            f"{sides:,} states each",
+            style="dim",
+        )
         console.print()
         console.print(_paths_table(found))
         console.print()
@@ -118,9 +127,13 @@ def _paths_table(found: "Gap") -> Any:
         carried = step.accumulated.value / step.mean_square.value if step.mean_square.value else 0.0
         share = f"{100 * step.share.value:.1f} ±{100 * _half(step.share):.1f} %"
         table.add_row(
-            str(step.step), f"{step.t:.3f}", _with_half(step.rmse), _with_half(step.local_rmse),
-            f"{100 * carried:.0f} %", share,
-        )  # fmt: skip
+            str(step.step),
+            f"{step.t:.3f}",
+            _with_half(step.rmse),
+            _with_half(step.local_rmse),
+            f"{100 * carried:.0f} %",
+            share,
+        )
     return table
 
 
@@ -129,12 +142,14 @@ def _laws_table(found: "Gap") -> Any:
     table = _table("step", distance, "floor", "above it", "MMD² above it", "variance", "one step")
     for step in found.steps:
         table.add_row(
-            str(step.step), f"{step.distance.value:.3g}", f"{step.distance_floor.value:.3g}",
+            str(step.step),
+            f"{step.distance.value:.3g}",
+            f"{step.distance_floor.value:.3g}",
             f"{step.excess.value:+.2g} ±{_half(step.excess):.1g}",
             f"{step.mmd2_excess.value:+.1e} ±{_half(step.mmd2_excess):.0e}",
             f"{step.variance_ratio.value:.3f} ±{_half(step.variance_ratio):.3f}",
             f"{step.local_variance_ratio.value:.3f}",
-        )  # fmt: skip
+        )
     return table
 
 

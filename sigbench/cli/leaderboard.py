@@ -1,7 +1,7 @@
 """`sigbench leaderboard`: records shown in the terminal, built into a page, handed in and run again."""
 
 import gc
-import json as json_module
+import json
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -32,7 +32,7 @@ app = typer.Typer(
 Records = Annotated[
     list[Path] | None,
     typer.Option(
-        "--records", help="Store folder or JSON Lines file; may be given several times (default: the board's folder)."
+        "--records", help="Store folder or JSON Lines file; may be given several times (default: FOLDER/records)."
     ),
 ]
 Folder = Annotated[
@@ -52,7 +52,7 @@ def show(
     seed: Annotated[int | None, typer.Option(help="The board of this seed (default: most cells).")] = None,
     rows: Annotated[int, typer.Option(help="The most rows to print; 0 prints all.")] = _ROWS,
     folder: Folder = FOLDER,
-    json: Annotated[bool, typer.Option("--json", help="Print one JSON object a row, and no table.")] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object a row, and no table.")] = False,
 ) -> None:
     """Rank the records of a task in the terminal, ties as ties.
 
@@ -83,16 +83,17 @@ def show(
     if grid not in {"main", "best", "all"} | grids:
         raise unknown_name("grid among the records", grid, {"main", "best", "all"} | grids)
     shown = [
-        entry for entry in on_grid(board, board.main_grid if grid == "main" else grid, name)
+        entry
+        for entry in on_grid(board, board.main_grid if grid == "main" else grid, name)
         if (not wanted or entry.record["steps"] in wanted)
         and (nfe is None or ((calls := entry.record["nfe"]) is not None and calls <= nfe))
-    ]  # fmt: skip
+    ]
     if not shown:
         raise BadInput(f"no cell of {task} fits: the board has the steps {_listed(board)}.")
     ranked = sorted(zip(ranks(board, shown, name), shown, strict=True), key=lambda pair: _order(board, name, *pair))
-    if json:
+    if as_json:
         for rank, entry in ranked:
-            print(json_module.dumps(_line(board, name, rank, entry)))
+            print(json.dumps(_line(board, name, rank, entry)))
         return
     console = TableConsole()
     console.print(_heading(board, name), highlight=False)
@@ -115,9 +116,9 @@ def build(
 ) -> None:
     """Build the page, one file that works from disk without a network, and README.md beside it.
 
-    The board's folder may hold claims.toml, mnist-strip.png, rbergomi-smile.png (or .svg), gap-TASK.jsonl,
-    spectrum-TASK.jsonl and ablate-TASK.jsonl (what those commands print with --json), guidance-TASK.jsonl (records of
-    several weights of guidance) and submitted/.
+    The board's folder holds records/, and may hold claims.toml, mnist-strip.png, rbergomi-smile.png (or .svg),
+    submitted/, and studies/KIND/TASK.jsonl: of the kinds gap, spectrum and ablation what those commands print with
+    --json, of the kind guidance records of several weights of guidance.
     """
     from sigbench.leaderboard.board import boards
     from sigbench.leaderboard.claims import answers, read_claims
@@ -131,14 +132,18 @@ def build(
         raise BadInput(f"the page is written as .html, not as {page.name!r}.")
     found = boards(_gather(records, folder)[0])
     claims = answers(read_claims(folder / "claims.toml"), found) if (folder / "claims.toml").is_file() else {}
-    studies = find_studies(folder)
+    studies = find_studies(folder / "studies")
     titles = _titles(found)
     make_folder(page.parent, "the page's folder")
     day = newest_date(found)
     html = build_page(
-        found, titles=titles, claims=claims, pictures=find_pictures(folder),
-        studies=studies, footer=f"The newest record is of {day}." if day else "",
-    )  # fmt: skip
+        found,
+        titles=titles,
+        claims=claims,
+        pictures=find_pictures(folder),
+        studies=studies,
+        footer=f"The newest record is of {day}." if day else "",
+    )
     text_of = build_markdown(found, titles=titles, claims=claims, studies=studies)
     for file, text in ((page, html), (page.with_name("README.md"), text_of)):
         with replacing(file) as temporary:
@@ -216,7 +221,11 @@ def _gather(paths: list[Path] | None, folder: Path, task: str | None = None) -> 
 
     if not paths and not folder.is_dir():
         raise BadInput(f"there is no folder {folder} here: name records with --records PATH, or another --folder.")
-    own = read_records(paths or sorted(folder.glob("*.jsonl")), task)
+    own = read_records(
+        paths
+        or [*sorted((folder / "records").glob("*.jsonl")), *sorted((folder / "studies" / "guidance").glob("*.jsonl"))],
+        task,
+    )
     gc.freeze()  # tens of thousands of records are not worth walking again at every collection
     submitted, reading = _submissions(folder).read()
     if not paths:
@@ -277,12 +286,24 @@ def _line(board: "Board", name: str, rank: int | None, entry: "Entry") -> dict[s
         field: None if metric is None else metric[field] for field in ("value", "low", "high", "floor", "at_floor")
     }
     return {
-        "task": r["task"], "samples": r["samples"], "seed": r["seed"], "metric": name, "rank": rank,
-        "sampler": r["sampler"], "family": r["family"], "grid": r["grid"], "dtype": r["provenance"].get("dtype"),
-        "steps": r["steps"], "nfe": r["nfe"], **numbers,
+        "task": r["task"],
+        "samples": r["samples"],
+        "seed": r["seed"],
+        "metric": name,
+        "rank": rank,
+        "sampler": r["sampler"],
+        "family": r["family"],
+        "grid": r["grid"],
+        "dtype": r["provenance"].get("dtype"),
+        "steps": r["steps"],
+        "nfe": r["nfe"],
+        **numbers,
         "sample_s": None if r["timing"] is None else r["timing"]["sample_s"]["value"],
-        "repeats": r["repeats"], "status": r["status"], "standing": entry.standing, "key": r["key"],
-    }  # fmt: skip
+        "repeats": r["repeats"],
+        "status": r["status"],
+        "standing": entry.standing,
+        "key": r["key"],
+    }
 
 
 def _heading(board: "Board", name: str) -> str:
@@ -328,9 +349,14 @@ def _table(board: "Board", name: str, ranked: "list[tuple[int | None, Entry]]", 
         time = "–" if r["timing"] is None else seconds(r["timing"]["sample_s"]["value"])
         grids = [Text(printable(r["grid"]))] if several else []
         table.add_row(
-            Text(place, style="bold green" if rank == 1 else ""), label, *grids,
-            str(r["steps"]), "–" if r["nfe"] is None else str(r["nfe"]), value, *([] if several else [time]),
-        )  # fmt: skip
+            Text(place, style="bold green" if rank == 1 else ""),
+            label,
+            *grids,
+            str(r["steps"]),
+            "–" if r["nfe"] is None else str(r["nfe"]),
+            value,
+            *([] if several else [time]),
+        )
     table.caption = "= at the floor: cannot be told from the truth at this n"
     table.caption_justify = "left"
     return table

@@ -1,6 +1,6 @@
 """`sigbench list`: what is installed."""
 
-import json as json_module
+import json
 from enum import StrEnum
 from typing import Annotated, Any
 
@@ -19,14 +19,14 @@ class What(StrEnum):
 
 def list_(
     what: Annotated[What | None, typer.Argument(help="tasks, samplers or metrics; all where left out.")] = None,
-    json: Annotated[bool, typer.Option("--json", help="Print JSON Lines.")] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="Print JSON Lines.")] = False,
 ) -> None:
     """List tasks, samplers and metrics with their declared facts."""
     rows = {kind: _ROWS[kind]() for kind in ([what] if what is not None else list(What))}
-    if json:
+    if as_json:
         for kind, entries in rows.items():
             for entry in entries:
-                print(json_module.dumps({"kind": kind.value.removesuffix("s"), **entry}))
+                print(json.dumps({"kind": kind.value.removesuffix("s"), **entry}))
         return
 
     console = TableConsole()
@@ -53,11 +53,15 @@ def _tasks() -> list[dict[str, Any]]:
     found = ((name, task_class(name)) for name in task_names())
     return [
         {
-            "name": name, "version": task.version, "title": task.title,
-            "samples": task.default_samples, "steps": ",".join(map(str, task.default_steps)), "grid": task.default_grid,
+            "name": name,
+            "version": task.version,
+            "title": task.title,
+            "samples": task.default_samples,
+            "steps": ",".join(map(str, task.default_steps)),
+            "grid": task.default_grid,
         }
         for name, task in found
-    ]  # fmt: skip
+    ]
 
 
 def _samplers() -> list[dict[str, Any]]:
@@ -66,11 +70,14 @@ def _samplers() -> list[dict[str, Any]]:
     found = ((name, sampler_class(name)) for name in sampler_names())
     return [
         {
-            "name": name, "family": sampler.family, "order": sampler.strong_order,
-            "NFE/step": sampler.nfe_per_step, "source": sampler.citation,
+            "name": name,
+            "family": sampler.family,
+            "order": sampler.strong_order,
+            "NFE/step": sampler.nfe_per_step,
+            "source": sampler.citation,
         }
         for name, sampler in found
-    ]  # fmt: skip
+    ]
 
 
 def _metrics() -> list[dict[str, Any]]:

@@ -19,10 +19,14 @@ class Bar:
 
         counted = [MofNCompleteColumn(), TextColumn(unit)] if unit else [TextColumn("{task.percentage:.0f} %")]
         self._progress = Progress(
-            TextColumn("{task.description}"), BarColumn(), *counted, TimeRemainingColumn(),
-            console=Console(stderr=True), transient=True,
+            TextColumn("{task.description}"),
+            BarColumn(),
+            *counted,
+            TimeRemainingColumn(),
+            console=Console(stderr=True),
+            transient=True,
             redirect_stdout=False,  # what a command prints goes where stdout goes, not to the bar's console
-        )  # fmt: skip
+        )
         self._row = self._progress.add_task(text, total=None)
 
     def __enter__(self) -> "Bar":

@@ -69,7 +69,7 @@ def run(
         Path | None, typer.Option(help="Folder for the first repeat's samples (.npy) and their pictures.")
     ] = None,
     plot: Annotated[Path | None, typer.Option(help="File (.png, .svg) for the step-vs-quality chart.")] = None,
-    json: Annotated[bool, typer.Option("--json", help="Print one JSON record a line, and no table.")] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="Print one JSON record a line, and no table.")] = False,
 ) -> None:
     """Measure samplers on a task under the same budget and the same noise.
 
@@ -87,9 +87,19 @@ def run(
     from sigbench.report.charts import check_picture
 
     settings = Settings(
-        task=task, samples=samples, repeats=repeats, seed=seed, nfe=nfe, grid=grid, batch=batch,
-        device=device, dtype=dtype, label=label, guidance=guidance, inception=inception_weights,
-    )  # fmt: skip
+        task=task,
+        samples=samples,
+        repeats=repeats,
+        seed=seed,
+        nfe=nfe,
+        grid=grid,
+        batch=batch,
+        device=device,
+        dtype=dtype,
+        label=label,
+        guidance=guidance,
+        inception=inception_weights,
+    )
     if plot is not None:
         check_picture(plot)
     cells = plan_cells(settings, split_names(sampler), split_ints(steps, "--steps"))
@@ -115,12 +125,12 @@ def run(
                     records_at.write(record)
                 records.append(record)
                 shown.finished()
-                _report(record, as_json=json)
+                _report(record, as_json=as_json)
     except KeyboardInterrupt:
         kept_in = f" and kept in {store}; --resume goes on" if records else ""
         say(f"interrupted: {len(records)} of {len(cells)} cells are finished{kept_in}.")
         raise typer.Exit(3 if records else 4) from None
-    if not json:
+    if not as_json:
         _print_tables(records)
         say(f"{len(records)} record{'s' if len(records) > 1 else ''} written to {store}.")
     if save_samples is not None:
@@ -180,9 +190,10 @@ def _save(folder: Path, cell: "Cell", samples: "Tensor") -> None:
         np.save(temporary, array)
     labels = labels_of(cell, 0, 0, len(samples))
     picture = cell.task.picture(
-        array.astype(np.float64), f"{cell.sampler_spec}, {cell.grid.steps} steps",
+        array.astype(np.float64),
+        f"{cell.sampler_spec}, {cell.grid.steps} steps",
         None if labels is None else labels.cpu().numpy(),
-    )  # fmt: skip
+    )
     if picture is not None:
         save_picture(picture, stem.with_name(stem.name + ".png"))
 
@@ -213,9 +224,10 @@ class _Progress:
         if self._index < len(self._cells):
             cell = self._cells[self._index]
             self._bar.show(
-                self._index + 0.9 * done / total, len(self._cells),
+                self._index + 0.9 * done / total,
+                len(self._cells),
                 f"{cell.sampler_spec} · {cell.grid.steps} steps · repeat {min(done + 1, total)}/{total}",
-            )  # fmt: skip
+            )
 
     def finished(self) -> None:
         """Counts a finished cell."""

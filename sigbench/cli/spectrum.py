@@ -1,6 +1,6 @@
 """`sigbench spectrum`: whether high frequencies are missing."""
 
-import json as json_module
+import json
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -34,7 +34,7 @@ def spectrum(
     device: Annotated[str, typer.Option(help="auto, cpu or cuda.")] = "auto",
     dtype: Annotated[str, typer.Option(help="float32, float64, or bfloat16 (networks only).")] = "float32",
     plot: Annotated[Path | None, typer.Option(help="File (.png, .svg) for the chart.")] = None,
-    json: Annotated[bool, typer.Option("--json", help="Print one JSON object a cell, and no table.")] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object a cell, and no table.")] = False,
 ) -> None:
     """Compare the power spectrum of samples with the truth's, frequency by frequency and in three bands.
 
@@ -59,9 +59,16 @@ def spectrum(
     if not 2 <= size <= MAX_SAMPLES:
         raise BadInput(f"--samples must be between 2 and {MAX_SAMPLES}, got {size}.")
     settings = Settings(
-        task=task, repeats=repeats, seed=seed, grid=grid, batch=batch, device=device, dtype=dtype,
-        label=label, guidance=guidance,
-    )  # fmt: skip
+        task=task,
+        repeats=repeats,
+        seed=seed,
+        grid=grid,
+        batch=batch,
+        device=device,
+        dtype=dtype,
+        label=label,
+        guidance=guidance,
+    )
     planned = plan_cells(settings, split_names(sampler), split_ints(steps, "--steps"))
     cells = [replace(cell, samples=size) for cell in planned]  # as many as the spectrum takes, not the metrics
     found: list[SpectrumGap] = []
@@ -71,13 +78,13 @@ def spectrum(
                 found.append(one)
                 if one.status != "ok":
                     say(f"{one.sampler} at {one.steps} steps {one.status}: {one.error}")
-                if json:
-                    print(json_module.dumps(one.as_json(), separators=(",", ":")), flush=True)
+                if as_json:
+                    print(json.dumps(one.as_json(), separators=(",", ":")), flush=True)
     except KeyboardInterrupt:
         say(f"interrupted: {len(found)} of {len(cells)} cells are finished.")
         raise typer.Exit(3 if found else 4) from None
     good = [one for one in found if one.status == "ok"]
-    if good and not json:
+    if good and not as_json:
         _print(good)
     if plot is not None and good:
         from sigbench.report.charts import save_chart

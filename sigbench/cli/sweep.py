@@ -1,6 +1,6 @@
 """`sigbench sweep`: measure all cells of a file, over worker processes; what is measured stays measured."""
 
-import json as json_module
+import json
 import signal
 import sys
 from collections import Counter
@@ -42,7 +42,7 @@ def sweep(
         bool, typer.Option("--retry-failed", help="Measure cells again that failed or diverged.")
     ] = False,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Only say what would be measured.")] = False,
-    json: Annotated[
+    as_json: Annotated[
         bool, typer.Option("--json", help="Print one JSON record a line for each cell that this command finishes.")
     ] = False,
 ) -> None:
@@ -70,7 +70,7 @@ def sweep(
     plan = plan_sweep(asked)
     todo = missing_cells(plan.cells, records_at, retry_failed=retry_failed)
     if dry_run:
-        _print_plan(plan, todo, records_at, as_json=json)
+        _print_plan(plan, todo, records_at, as_json=as_json)
         return
     assert records_at is not None
     records_at.tidy()
@@ -82,13 +82,13 @@ def sweep(
         events = run_sweep(todo, records_at, workers=count, threads=each, should_stop=lambda: bool(stopped))
         with closing(events):
             for event in events:
-                progress.take(event, as_json=json)
+                progress.take(event, as_json=as_json)
     statuses = _statuses(plan.cells, records_at)
     done = sum(status != "missing" for status in statuses.values())
     if stopped and (done < len(plan.cells) or progress.left):
         say(f"interrupted: {done} of {len(plan.cells)} cells are in {store}; the same command goes on.")
         raise typer.Exit(3 if done else 4)
-    if not json:
+    if not as_json:
         _print_summary(plan, statuses)
     say(
         f"{progress.measured} of {len(plan.cells)} cells measured in {clock(monotonic() - began)}, "
@@ -163,11 +163,17 @@ def _print_plan(plan: "SweepPlan", todo: "Sequence[PlannedCell]", store: "Store 
     if as_json:
         for cell in plan.cells:
             line = {
-                "key": cell.key, "task": cell.task, "sampler": cell.label, "steps": cell.steps, "grid": cell.grid,
-                "seed": cell.settings.seed, "guidance": cell.settings.guidance, "stored": statuses[cell.key],
+                "key": cell.key,
+                "task": cell.task,
+                "sampler": cell.label,
+                "steps": cell.steps,
+                "grid": cell.grid,
+                "seed": cell.settings.seed,
+                "guidance": cell.settings.guidance,
+                "stored": statuses[cell.key],
                 "measure": cell.key in wanted,
-            }  # fmt: skip
-            print(json_module.dumps(line, separators=(",", ":")))
+            }
+            print(json.dumps(line, separators=(",", ":")))
     _say_skipped(plan.skipped)
     if not as_json:
         _print_summary(plan, statuses)
@@ -265,10 +271,14 @@ class _Bar:
 
         self._total = total
         self._progress = Progress(
-            BarColumn(20), MofNCompleteColumn(), TextColumn("done · {task.description}"), TimeElapsedColumn(),
-            console=Console(stderr=True), transient=True,
+            BarColumn(20),
+            MofNCompleteColumn(),
+            TextColumn("done · {task.description}"),
+            TimeElapsedColumn(),
+            console=Console(stderr=True),
+            transient=True,
             redirect_stdout=False,  # records go where stdout goes, not to the bar's console
-        )  # fmt: skip
+        )
         self._row = self._progress.add_task("starting", total=total)
 
     def start(self) -> None:

@@ -69,16 +69,24 @@ def train(
     if (folder / "manifest.json").exists() and not overwrite:
         raise BadInput(f"there is an artifact in {folder} already: choose another --out, or --overwrite.")
     choices = StudentChoices(
-        order=order, grid=grid, steps=_step_range(steps), loss=loss, iterations=iterations,
-        width=width, depth=depth, base=base, memory=memory, seed=seed, guidance=guidance, teacher_paths=teacher_paths,
-    )  # fmt: skip
+        order=order,
+        grid=grid,
+        steps=_step_range(steps),
+        loss=loss,
+        iterations=iterations,
+        width=width,
+        depth=depth,
+        base=base,
+        memory=memory,
+        seed=seed,
+        guidance=guidance,
+        teacher_paths=teacher_paths,
+    )
     command = shlex.join(["sigbench", *_without_folder(sys.argv[1:])])
     bar = _Bar() if sys.stderr.isatty() else None
     try:
         if what == "student":
-            manifest = train_student(
-                task, choices, folder, command=command, report=bar or _quiet, paths=paths
-            )  # fmt: skip
+            manifest = train_student(task, choices, folder, command=command, report=bar or _quiet, paths=paths)
         else:
             manifest = train_network(task, what, folder, command=command, iterations=iterations, report=bar or _quiet)
     except KeyboardInterrupt:
@@ -135,10 +143,14 @@ class _Bar:
 
         if self._progress is None:
             self._progress = Progress(
-                TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(),
-                TextColumn("loss {task.fields[loss]}"), TimeRemainingColumn(), console=Console(stderr=True),
+                TextColumn("{task.description}"),
+                BarColumn(),
+                MofNCompleteColumn(),
+                TextColumn("loss {task.fields[loss]}"),
+                TimeRemainingColumn(),
+                console=Console(stderr=True),
                 redirect_stdout=False,
-            )  # fmt: skip
+            )
             self._bar = self._progress.add_task("training", total=total, loss="–")
             self._progress.start()
         walking = isnan(loss)
@@ -146,9 +158,12 @@ class _Bar:
             self._mean = loss if self._mean is None else 0.98 * self._mean + 0.02 * loss
         if walking or iteration % 10 == 0 or iteration == total:
             self._progress.update(
-                self._bar, description="teacher paths" if walking else "training", completed=iteration, total=total,
+                self._bar,
+                description="teacher paths" if walking else "training",
+                completed=iteration,
+                total=total,
                 loss="–" if self._mean is None else f"{self._mean:.2e}",
-            )  # fmt: skip
+            )
 
     def close(self) -> None:
         """Takes the bar down."""

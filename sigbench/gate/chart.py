@@ -20,22 +20,23 @@ def gate_chart(points: Sequence[PointVerdict]) -> alt.TopLevelMixin:
     order = [row["what"] for row in rows]
     edge = max([2.0, *(1.1 * abs(row[end]) for row in rows for end in ("low", "change", "high"))])
     x = alt.X(
-        "change:Q", title="change in units of the margin: worse →",
+        "change:Q",
+        title="change in units of the margin: worse →",
         scale=alt.Scale(type="symlog", constant=1, domain=[-edge, edge], nice=False),
-    )  # fmt: skip
+    )
     y = alt.Y("what:N", sort=order, title=None, axis=alt.Axis(labelLimit=320))
     words = [word for word in COLORS if any(row["verdict"] == word for row in rows)]
     color = alt.Color(
-        "verdict:N", title=None, scale=alt.Scale(domain=words, range=[COLORS[word] for word in words]),
+        "verdict:N",
+        title=None,
+        scale=alt.Scale(domain=words, range=[COLORS[word] for word in words]),
         legend=alt.Legend(orient="top"),
-    )  # fmt: skip
+    )
     base = alt.Chart(alt.Data(values=rows)).encode(y=y, color=color)
     band = alt.Chart(alt.Data(values=[{"low": -1, "high": 1}])).mark_rect(color="#868e96", opacity=0.15)
     zero = alt.Chart(alt.Data(values=[{"change": 0}])).mark_rule(color="#868e96").encode(x=x)
     intervals = base.mark_rule(strokeWidth=2).encode(x=alt.X("low:Q"), x2="high:Q")
-    shape = alt.Shape(
-        "failed:N", legend=None, scale=alt.Scale(domain=[False, True], range=["circle", "cross"])
-    )  # fmt: skip
+    shape = alt.Shape("failed:N", legend=None, scale=alt.Scale(domain=[False, True], range=["circle", "cross"]))
     dots = base.mark_point(filled=True, size=60, opacity=1).encode(x=x, shape=shape)
     title = alt.TitleParams("What moved against the baseline", subtitle="90 % intervals; the band is the margin")
     return alt.layer(band.encode(x="low:Q", x2="high:Q"), zero, intervals, dots).properties(
@@ -53,8 +54,11 @@ def _rows(points: Sequence[PointVerdict]) -> list[dict[str, Any]]:
             rows.append(
                 {
                     "what": f"{point['task']} · {point['sampler']} · {point['steps']} steps · {name}",
-                    "change": scaled[0], "low": scaled[1], "high": scaled[2], "failed": failed,
+                    "change": scaled[0],
+                    "low": scaled[1],
+                    "high": scaled[2],
+                    "failed": failed,
                     "verdict": metric["verdict"],
                 }
-            )  # fmt: skip
+            )
     return rows

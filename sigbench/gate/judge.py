@@ -92,10 +92,11 @@ def judge(
             point.reasons.append(f"takes {_percent(math.expm1(point.time.mean))} longer")
     judged = [_point_verdict(point, baseline) for point in points]
     summaries = [
-        _curve_verdict(curve, [p for p in judged if (p["task"], p["sampler"]) == (curve["task"], curve["sampler"])],
-                       dict(machine))
+        _curve_verdict(
+            curve, [p for p in judged if (p["task"], p["sampler"]) == (curve["task"], curve["sampler"])], dict(machine)
+        )
         for curve in curves
-    ]  # fmt: skip
+    ]
     verdict = overall([curve["verdict"] for curve in summaries])
     run: RunVerdict = {
         "schema": VERDICT_SCHEMA,
@@ -204,9 +205,13 @@ def _time_verdict(point: _Point) -> TimeVerdict | None:
         return None
     change, low, high = (math.expm1(end) for end in (point.time.mean, point.time.low, point.time.high))
     return {
-        "verdict": point.time_verdict, "before": median(point.before["times"]), "now": median(point.now.times),
-        "change": change, "low": low, "high": high,
-    }  # fmt: skip
+        "verdict": point.time_verdict,
+        "before": median(point.before["times"]),
+        "now": median(point.now.times),
+        "change": change,
+        "low": low,
+        "high": high,
+    }
 
 
 def _curve_verdict(curve: CurveEntry, points: Sequence[PointVerdict], machine: dict[str, Any]) -> CurveVerdict:
@@ -218,9 +223,14 @@ def _curve_verdict(curve: CurveEntry, points: Sequence[PointVerdict], machine: d
     else:
         said = "not compared: no times"
     return {
-        "schema": VERDICT_SCHEMA, "kind": "curve", "task": curve["task"], "sampler": curve["sampler"],
-        "verdict": overall([point["verdict"] for point in points]), "points": len(points), "time": said,
-    }  # fmt: skip
+        "schema": VERDICT_SCHEMA,
+        "kind": "curve",
+        "task": curve["task"],
+        "sampler": curve["sampler"],
+        "verdict": overall([point["verdict"] for point in points]),
+        "points": len(points),
+        "time": said,
+    }
 
 
 def _notes(curves: Sequence[CurveEntry], senses: Sense, baseline: Baseline) -> list[str]:

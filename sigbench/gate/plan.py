@@ -30,20 +30,26 @@ class DefaultCurves:
 DEFAULT_PLAN: dict[str, DefaultCurves] = {
     "gmm": DefaultCurves(
         samplers=("sigdeg", "euler-maruyama", "ddim", "heun", "shark"),
-        steps=(5, 10, 20), samples=20_000, repeats=20,
+        steps=(5, 10, 20),
+        samples=20_000,
+        repeats=20,
         margins=(("w1", "relative", 0.1), ("lost-variance", "absolute", 0.05)),
     ),
     "gmm2d": DefaultCurves(
         samplers=("sigdeg", "euler-maruyama", "ddim", "sra1"),
-        steps=(5, 10), samples=10_000, repeats=16,
+        steps=(5, 10),
+        samples=10_000,
+        repeats=16,
         margins=(("sliced-w2", "relative", 0.1), ("mode-tv", "relative", 0.15)),
     ),
     "mnist": DefaultCurves(
         samplers=("sigdeg", "ddim"),
-        steps=(5,), samples=200, repeats=8,
+        steps=(5,),
+        samples=200,
+        repeats=8,
         margins=(("fcd", "relative", 0.1), ("sliced-w2", "relative", 0.1)),
     ),
-}  # fmt: skip
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,9 +90,14 @@ def cells_of(baseline: Baseline, curve: CurveEntry) -> list[Cell]:
     """
     task = baseline["tasks"][curve["task"]]
     settings = Settings(
-        task=curve["task"], samples=task["samples"], repeats=task["repeats"], seed=task["seed"], grid=task["grid"],
-        device=task["device"], dtype=task["dtype"],
-    )  # fmt: skip
+        task=curve["task"],
+        samples=task["samples"],
+        repeats=task["repeats"],
+        seed=task["seed"],
+        grid=task["grid"],
+        device=task["device"],
+        dtype=task["dtype"],
+    )
     steps = [point["steps"] for point in curve["points"]]
     cells = plan_cells(settings, [curve["sampler"]], steps) if steps else []
     for cell in cells:
@@ -124,8 +135,13 @@ def default_baseline(wanted: Filter) -> Baseline:
     Samplers that were named take the place of the plan's.
     """
     baseline: Baseline = {
-        "schema": BASELINE_SCHEMA, "kind": KIND, "alpha": ALPHA, "time_margin": TIME_MARGIN, "tasks": {}, "curves": [],
-    }  # fmt: skip
+        "schema": BASELINE_SCHEMA,
+        "kind": KIND,
+        "alpha": ALPHA,
+        "time_margin": TIME_MARGIN,
+        "tasks": {},
+        "curves": [],
+    }
     for task in wanted.tasks or tuple(DEFAULT_PLAN):
         for sampler in wanted.samplers or plan_of(task).samplers:
             add_curve(baseline, task, sampler)
@@ -155,9 +171,12 @@ def plan_of(task: str) -> DefaultCurves:
         return DEFAULT_PLAN[task]
     cls = task_class(task)
     return DefaultCurves(
-        samplers=("euler-maruyama",), steps=cls.default_steps, samples=cls.default_samples, repeats=10,
+        samplers=("euler-maruyama",),
+        steps=cls.default_steps,
+        samples=cls.default_samples,
+        repeats=10,
         margins=((make_task(task).metrics()[0].name, "relative", 0.1),),
-    )  # fmt: skip
+    )
 
 
 def add_curve(baseline: Baseline, task: str, sampler: str) -> None:
@@ -166,10 +185,15 @@ def add_curve(baseline: Baseline, task: str, sampler: str) -> None:
     if task not in baseline["tasks"]:
         cls = task_class(task)
         baseline["tasks"][task] = {
-            "version": cls.version, "samples": plan.samples, "repeats": plan.repeats, "seed": 0,
-            "grid": cls.default_grid, "device": "cpu", "dtype": "float32",
+            "version": cls.version,
+            "samples": plan.samples,
+            "repeats": plan.repeats,
+            "seed": 0,
+            "grid": cls.default_grid,
+            "device": "cpu",
+            "dtype": "float32",
             "margins": {metric: MarginEntry(scale=scale, margin=size) for metric, scale, size in plan.margins},
-        }  # fmt: skip
+        }
     points = [PointEntry(steps=count, nfe=0, values={}, times=[]) for count in plan.steps]
     baseline["curves"].append(
         {"task": task, "sampler": sampler, "points": points, "machine": {}, "git": None, "date": "never"}

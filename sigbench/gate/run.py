@@ -120,9 +120,7 @@ def _entry(point: Measured) -> PointEntry:
 
 
 def _measured(curve: CurveEntry, point: PointEntry) -> Measured:
-    return Measured(
-        curve["task"], curve["sampler"], point["steps"], point["nfe"], point["values"], point["times"]
-    )  # fmt: skip
+    return Measured(curve["task"], curve["sampler"], point["steps"], point["nfe"], point["values"], point["times"])
 
 
 def _alike(before: TaskEntry | None, now: TaskEntry, point: PointEntry) -> bool:

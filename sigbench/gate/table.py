@@ -54,9 +54,13 @@ def moved_tables(points: Sequence[PointVerdict]) -> list[Table]:
 
 def _moved_frame(title: str) -> Table:
     table = Table(
-        pad_edge=False, show_edge=False, header_style="bold", box=SIMPLE_HEAD, title=Text(title, style="bold"),
+        pad_edge=False,
+        show_edge=False,
+        header_style="bold",
+        box=SIMPLE_HEAD,
+        title=Text(title, style="bold"),
         title_justify="left",
-    )  # fmt: skip
+    )
     for header in ("steps", "metric", "before", "now", "change", "verdict"):
         table.add_column(header, justify="left" if header in ("metric", "verdict") else "right", overflow="fold")
     return table

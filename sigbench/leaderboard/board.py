@@ -100,10 +100,9 @@ def ranks(board: Board, entries: Sequence[Entry], name: str) -> list[int | None]
     ends = sorted(span[1] for span in spans if span is not None)
     floor_ends = sorted(span[1] for span in spans if span is not None and span[2])
     return [
-        None if span is None
-        else 1 + bisect_left(ends, span[0]) - (bisect_left(floor_ends, span[0]) if span[2] else 0)
+        None if span is None else 1 + bisect_left(ends, span[0]) - (bisect_left(floor_ends, span[0]) if span[2] else 0)
         for span in spans
-    ]  # fmt: skip
+    ]
 
 
 def _span(board: Board, entry: Entry, name: str) -> tuple[float, float, bool] | None:

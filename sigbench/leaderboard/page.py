@@ -152,13 +152,16 @@ def _board_data(board: Board, shared: _Shared) -> dict[str, Any]:
         "dtype": Counter(_text(e.record["provenance"].get("dtype")) for e in board.entries).most_common(1)[0][0],
         "metrics": [
             {
-                "name": name, "method": m["method"], "n": m["n"], "better": m["better"],
+                "name": name,
+                "method": m["method"],
+                "n": m["n"],
+                "better": m["better"],
                 "floor": [_short(m["floor"]), _short(m["floor_low"]), _short(m["floor_high"])],
             }
             for name, m in board.metrics.items()
         ],
         "cells": [_cell_data(board, entry, shared) for entry in board.entries],
-    }  # fmt: skip
+    }
 
 
 def _title(board: Board) -> str:
@@ -184,15 +187,25 @@ def _cell_data(board: Board, entry: Entry, shared: _Shared) -> dict[str, Any]:
     names, settings = command_of(r)
     spread = None if timing is None else timing["sample_s"]
     cell: dict[str, Any] = {
-        "k": r["key"], "s": r["sampler"], "f": r["family"], "n": r["steps"], "c": r["nfe"], "g": r["grid"],
-        "b": entry.standing, "x": r["status"], "r": r["repeats"], "d": _text(r["provenance"].get("date")),
+        "k": r["key"],
+        "s": r["sampler"],
+        "f": r["family"],
+        "n": r["steps"],
+        "c": r["nfe"],
+        "g": r["grid"],
+        "b": entry.standing,
+        "x": r["status"],
+        "r": r["repeats"],
+        "d": _text(r["provenance"].get("date")),
         "t": None if spread is None else [_short(spread["value"]), _short(spread["low"]), _short(spread["high"])],
         "e": None if timing is None else _short(timing["efficiency"]),
         "mb": None if timing is None else timing["peak_memory_mb"],
         "ts": None if timing is None else _short(timing["training_s"]),
         "tr": r["family"] == "student" if timing is None else timing["training_s"] is not None,
-        "m": metrics, "p": shared.make_of(r), "q": [names, shared.settings.place(settings)],
-    }  # fmt: skip
+        "m": metrics,
+        "p": shared.make_of(r),
+        "q": [names, shared.settings.place(settings)],
+    }
     cell |= {
         short: text for short, text in (("er", r.get("error")), ("no", r.get("note")), ("re", entry.remark)) if text
     }

@@ -14,11 +14,24 @@ _DURATION = (
     + " : format(datum.value, '.3~r') + ' s'"
 )
 _TIPS = {
-    "sampler": "sampler", "family": "family", "grid": "grid", "steps": "steps", "NFE": "NFE",
-    "value_text": "value [95 %]", "floor_text": "floor [95 %]", "rank": "rank", "time_text": "time a sample",
-    "efficiency": "efficiency", "memory": "memory", "size": "samples × repeats", "standing": "standing",
-    "machine": "machine", "versions": "versions", "date": "date", "key": "key",
-}  # fmt: skip
+    "sampler": "sampler",
+    "family": "family",
+    "grid": "grid",
+    "steps": "steps",
+    "NFE": "NFE",
+    "value_text": "value [95 %]",
+    "floor_text": "floor [95 %]",
+    "rank": "rank",
+    "time_text": "time a sample",
+    "efficiency": "efficiency",
+    "memory": "memory",
+    "size": "samples × repeats",
+    "standing": "standing",
+    "machine": "machine",
+    "versions": "versions",
+    "date": "date",
+    "key": "key",
+}
 
 
 def page_charts() -> dict[str, dict[str, Any]]:

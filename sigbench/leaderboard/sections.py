@@ -116,7 +116,7 @@ def _ablation_study(file: Path) -> Study:
         )
     except (KeyError, IndexError, TypeError, ValueError) as error:
         raise BadInput(f"the study {file} is not what `sigbench ablate --json` prints: {error!r}.") from error
-    command = f"sigbench ablate leaderboard/{file.stem}.toml --json"
+    command = f"sigbench ablate leaderboard/studies/ablation/{file.stem}.toml --json"
     return Study(
         str(first["task"]), "What the signature is worth", note, said, tuple(legend_of(names_of(good))), charts, command
     )
@@ -141,7 +141,7 @@ def _guidance_study(file: Path) -> Study:
             f"the study {file} does not hold records of images with guidance, as `sigbench sweep --json` prints: "
             f"{error!r}."
         ) from error
-    command = "sigbench sweep leaderboard/guidance.toml --json"
+    command = f"sigbench sweep leaderboard/studies/guidance/{file.stem}.toml --json"
     return Study(
         str(first["task"]), "What guidance costs", note, said, tuple(legend_of(names_of(good))), charts, command
     )
@@ -158,9 +158,11 @@ def _spec(row: Mapping[str, Any]) -> str:
 
 
 _KINDS = {
-    "gap-*.jsonl": _gap_study, "spectrum-*.jsonl": _spectrum_study, "ablate-*.jsonl": _ablation_study,
-    "guidance-*.jsonl": _guidance_study,
-}  # fmt: skip
+    "gap/*.jsonl": _gap_study,
+    "spectrum/*.jsonl": _spectrum_study,
+    "ablation/*.jsonl": _ablation_study,
+    "guidance/*.jsonl": _guidance_study,
+}
 
 
 def _drawn(panels: Mapping[str, Any]) -> dict[str, dict[str, Any]]:

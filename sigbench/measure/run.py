@@ -225,9 +225,12 @@ def start_batch(cell: Cell, repeat: int, first: int, count: int) -> Tensor:
     Both depend on (task, seed, repeat) and the sample alone.
     """
     start = NoiseStream(
-        seed_of(**_axes(cell, repeat), purpose="initial"), cell.task.shape, positions=1, dtype=cell.state_dtype,
+        seed_of(**_axes(cell, repeat), purpose="initial"),
+        cell.task.shape,
+        positions=1,
+        dtype=cell.state_dtype,
         device=cell.device,
-    )  # fmt: skip
+    )
     labels_of(cell, repeat, first, count)
     return cell.problem.initial(start.normal(first, count, 0))
 
@@ -291,9 +294,12 @@ def _metric_records(draws: list[Any], reality: Reality) -> dict[str, MetricRecor
 def _metric_record(metric: Metric, draws: list[Any], reality: Reality) -> MetricRecord:
     n = len(draws[0])
     result = estimate(
-        reality.values(metric, draws), reality.floors(metric, n),
-        n=metric.sample_size(n), better=metric.better, method=metric.method,
-    )  # fmt: skip
+        reality.values(metric, draws),
+        reality.floors(metric, n),
+        n=metric.sample_size(n),
+        better=metric.better,
+        method=metric.method,
+    )
     fields = asdict(result)
     fields["at_floor"] = result.at_floor
     return MetricRecord(**fields)  # type: ignore[typeddict-item]

@@ -25,9 +25,12 @@ def draw_strip(cells: Sequence[Cell], count: int) -> list[Tensor]:
 
 def _draw(cell: Cell, count: int, fine: Grid) -> Tensor:
     path = NoiseStream(
-        seed_of(task=cell.task.name, seed=cell.settings.seed, purpose="strip"), cell.task.shape,
-        positions=fine.steps * MAX_ORDER, dtype=cell.state_dtype, device=cell.device,
-    )  # fmt: skip
+        seed_of(task=cell.task.name, seed=cell.settings.seed, purpose="strip"),
+        cell.task.shape,
+        positions=fine.steps * MAX_ORDER,
+        dtype=cell.state_dtype,
+        device=cell.device,
+    )
     x = start_batch(cell, 0, 0, count)
     cell.problem.counter.reset()
     with torch.no_grad():

@@ -160,9 +160,12 @@ class KID(ImageMetric):
     def __call__(self, samples: ImageSample, reference: Reference) -> float:
         kid = torch_fidelity().metric_kid
         found = kid.kid_features_to_metric(
-            torch.from_numpy(samples.features), torch.from_numpy(self.real_of(samples, reference).features),
-            kid_subsets=KID_SUBSETS, kid_subset_size=KID_SUBSET, verbose=False,
-        )  # fmt: skip
+            torch.from_numpy(samples.features),
+            torch.from_numpy(self.real_of(samples, reference).features),
+            kid_subsets=KID_SUBSETS,
+            kid_subset_size=KID_SUBSET,
+            verbose=False,
+        )
         return float(found[kid.KEY_METRIC_KID_MEAN])
 
 
@@ -170,9 +173,13 @@ class KID(ImageMetric):
 def _precision_and_recall(samples: ImageSample, real: ImageSample) -> dict[str, Any]:
     prc = torch_fidelity().metric_prc
     found: dict[str, Any] = prc.prc_features_to_metric(
-        torch.from_numpy(samples.features).float(), torch.from_numpy(real.features).float(),
-        prc_neighborhood=_NEIGHBOURS_PRECISION, prc_batch_size=_CHUNK, save_cpu_ram=True, verbose=False,
-    )  # fmt: skip
+        torch.from_numpy(samples.features).float(),
+        torch.from_numpy(real.features).float(),
+        prc_neighborhood=_NEIGHBOURS_PRECISION,
+        prc_batch_size=_CHUNK,
+        save_cpu_ram=True,
+        verbose=False,
+    )
     return found
 
 
@@ -287,8 +294,17 @@ class IntraClassFCD(ImageMetric):
 
 
 UNCONDITIONAL = (
-    FCD, ExtrapolatedFCD, InceptionScore, KID, Precision, Recall, Density, Coverage, PixelSlicedW2, ClassTV,
-)  # fmt: skip
+    FCD,
+    ExtrapolatedFCD,
+    InceptionScore,
+    KID,
+    Precision,
+    Recall,
+    Density,
+    Coverage,
+    PixelSlicedW2,
+    ClassTV,
+)
 CONDITIONAL = (LabelAccuracy, IntraClassFCD)
 
 

@@ -149,6 +149,14 @@ def path_metrics(hurst: float, scales: tuple[float, float] = (0.5, 1.9)) -> tupl
     is heavy, drown all others, and a fault of 5 % in log S is not seen at 10,000 paths.
     """
     return (
-        PathW1(), LogPriceW1(), WorstLogPriceW1(), LogVarianceW1(), WorstLogVarianceW1(),
-        AutocorrelationError(), CrossCorrelationError(), LeverageError(), SigW1(scales), HurstError(hurst),
-    )  # fmt: skip
+        PathW1(),
+        LogPriceW1(),
+        WorstLogPriceW1(),
+        LogVarianceW1(),
+        WorstLogVarianceW1(),
+        AutocorrelationError(),
+        CrossCorrelationError(),
+        LeverageError(),
+        SigW1(scales),
+        HurstError(hurst),
+    )

@@ -113,10 +113,13 @@ def train(
     def save() -> None:
         if checkpoint is not None:
             state = {
-                "identity": run_identity, "iteration": iteration, "module": module.state_dict(),
-                "optimizers": [optimizer.state_dict() for optimizer in optimizers], "average": average,
+                "identity": run_identity,
+                "iteration": iteration,
+                "module": module.state_dict(),
+                "optimizers": [optimizer.state_dict() for optimizer in optimizers],
+                "average": average,
                 "seconds": spent + time.monotonic() - started,
-            }  # fmt: skip
+            }
             checkpoint.parent.mkdir(parents=True, exist_ok=True)
             temporary = checkpoint.with_suffix(".writing")
             torch.save(state, temporary)

@@ -18,9 +18,26 @@ from sigbench.records.record import SCHEMA, MetricRecord, Record, key_of
 _DECODER = msgspec.json.Decoder(Record)
 _ENCODER = msgspec.msgpack.Encoder()  # binary: numbers cost no formatting
 _SEALED = (
-    "schema", "key", "task", "task_version", "conditions", "sampler", "family", "steps", "nfe", "samples", "repeats",
-    "seed", "grid", "times", "final_step", "status", "error", "metrics", "asked",
-)  # fmt: skip
+    "schema",
+    "key",
+    "task",
+    "task_version",
+    "conditions",
+    "sampler",
+    "family",
+    "steps",
+    "nfe",
+    "samples",
+    "repeats",
+    "seed",
+    "grid",
+    "times",
+    "final_step",
+    "status",
+    "error",
+    "metrics",
+    "asked",
+)
 _CHUNK = 1 << 16
 
 Kind = Literal["damaged", "foreign", "duplicate"]

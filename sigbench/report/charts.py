@@ -17,12 +17,16 @@ def quality_chart(records: Sequence[Record], metric: str) -> alt.TopLevelMixin:
     """Returns the step-vs-quality chart of a metric: error bars, and the floor as a dashed line; log axes."""
     rows: list[dict[str, Any]] = [
         {
-            "sampler": r["sampler"], "NFE": r["nfe"], "value": m["value"],
+            "sampler": r["sampler"],
+            "NFE": r["nfe"],
+            "value": m["value"],
             "low": m["low"] if m["low"] is not None else m["value"],
-            "high": m["high"] if m["high"] is not None else m["value"], "floor": m["floor"],
+            "high": m["high"] if m["high"] is not None else m["value"],
+            "floor": m["floor"],
         }
-        for r in records if r["status"] == "ok" and (m := r["metrics"].get(metric)) is not None
-    ]  # fmt: skip
+        for r in records
+        if r["status"] == "ok" and (m := r["metrics"].get(metric)) is not None
+    ]
     if not rows:
         raise BadInput(f"no record holds the metric {metric!r}.")
     least = 0.5 * min(min(row["value"], row["floor"]) for row in rows if min(row["value"], row["floor"]) > 0)

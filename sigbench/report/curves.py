@@ -7,8 +7,17 @@ import altair as alt
 
 GREY = "#7a7a7a"
 COLORS = (  # of Tableau 10
-    "#4c78a8", "#f58518", "#e45756", "#72b7b2", "#54a24b", "#b79a20", "#b279a2", "#d67195", "#9d755d", "#79706e",
-)  # fmt: skip
+    "#4c78a8",
+    "#f58518",
+    "#e45756",
+    "#72b7b2",
+    "#54a24b",
+    "#b79a20",
+    "#b279a2",
+    "#d67195",
+    "#9d755d",
+    "#79706e",
+)
 Legend = list[tuple[str, str]]
 
 
@@ -21,9 +30,7 @@ def color_of(legend: Legend, *, shown: bool) -> alt.Color:
     """Returns the colour of a curve by its field "who", with a legend above the chart where it is `shown`."""
     names, colors = zip(*legend, strict=True)
     above = alt.Legend(orient="top", columns=3, labelLimit=240, symbolStrokeWidth=3)
-    return alt.Color(
-        "who:N", title=None, scale=alt.Scale(domain=names, range=colors), legend=above if shown else None
-    )  # fmt: skip
+    return alt.Color("who:N", title=None, scale=alt.Scale(domain=names, range=colors), legend=above if shown else None)
 
 
 def tips_of(name: str, *places: alt.Tooltip) -> list[alt.Tooltip]:

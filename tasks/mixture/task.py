@@ -79,9 +79,15 @@ class GMM(_MixtureTask):
 
     def metrics(self) -> Sequence[Metric]:
         return (
-            W1(), W2(), KolmogorovSmirnov(), ModeTV(), MeanError(), VarianceError(), LostVariance(),
+            W1(),
+            W2(),
+            KolmogorovSmirnov(),
+            ModeTV(),
+            MeanError(),
+            VarianceError(),
+            LostVariance(),
             MMD(bandwidths=(0.1, 0.5, 2.0)),
-        )  # fmt: skip
+        )
 
 
 class GMM2D(_MixtureTask):
@@ -111,6 +117,11 @@ class GMM2D(_MixtureTask):
 
     def metrics(self) -> Sequence[Metric]:
         return (
-            SlicedW2(), ExactW2(), ModeTV(), MeanError(), VarianceError(), LostVariance(),
+            SlicedW2(),
+            ExactW2(),
+            ModeTV(),
+            MeanError(),
+            VarianceError(),
+            LostVariance(),
             MMD(bandwidths=(0.15, 0.75, 3.0)),
-        )  # fmt: skip
+        )

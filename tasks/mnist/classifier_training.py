@@ -76,13 +76,18 @@ class ClassifierRecipe:
         features = features_of(module, standardised(images[:_FOR_SCALE]))
         module.scale_features(float(features.square().mean().rsqrt()))
         data = {
-            "images": "the 60,000 training images", **choices, **asdict(self.plan),
+            "images": "the 60,000 training images",
+            **choices,
+            **asdict(self.plan),
             "test_accuracy": accuracy(module, "test"),
-        }  # fmt: skip
+        }
         cost = {
-            "training_s": seconds, "iterations": self.iterations, "device": "cpu", "threads": torch.get_num_threads(),
+            "training_s": seconds,
+            "iterations": self.iterations,
+            "device": "cpu",
+            "threads": torch.get_num_threads(),
             "network_dtype": "bfloat16",
-        }  # fmt: skip
+        }
         return Trained(KIND, module.state_dict(), {"features": FEATURES, "classes": CLASSES}, data, cost)
 
     def shortened(self, iterations: int) -> "ClassifierRecipe":

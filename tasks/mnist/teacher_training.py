@@ -77,17 +77,27 @@ class TeacherRecipe:
         module = EDMDenoiser(self.config)
         training = TeacherTraining(module, VPLinear(), self.noise, torch.bfloat16)
         weights, seconds = train(
-            module, training.loss_at, self.plan, checkpoint=checkpoint, report=report,
+            module,
+            training.loss_at,
+            self.plan,
+            checkpoint=checkpoint,
+            report=report,
             identity={"network": KIND, **self.config.as_json(), **asdict(self.noise)},
-        )  # fmt: skip
+        )
         data = {
-            "images": "the 60,000 training images", "images_seen": self.iterations * self.noise.batch,
-            "schedule": VPLinear.name, **asdict(self.noise), **asdict(self.plan),
-        }  # fmt: skip
+            "images": "the 60,000 training images",
+            "images_seen": self.iterations * self.noise.batch,
+            "schedule": VPLinear.name,
+            **asdict(self.noise),
+            **asdict(self.plan),
+        }
         cost = {
-            "training_s": seconds, "iterations": self.iterations, "device": "cpu", "threads": torch.get_num_threads(),
+            "training_s": seconds,
+            "iterations": self.iterations,
+            "device": "cpu",
+            "threads": torch.get_num_threads(),
             "network_dtype": "bfloat16",
-        }  # fmt: skip
+        }
         return Trained(KIND, weights, self.config.as_json(), data, cost)
 
     def shortened(self, iterations: int) -> "TeacherRecipe":

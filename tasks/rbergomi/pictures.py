@@ -21,9 +21,11 @@ _DIVERGING = ["#2166ac", "#f7f7f7", "#b2182b"]
 _BINS = 60
 _QUANTILES = (0.05, 0.25, 0.5, 0.75, 0.95)
 _WHO = alt.Color(
-    "who:N", title=None, scale=alt.Scale(domain=["samples", "exact"], range=[_SAMPLES, _EXACT]),
+    "who:N",
+    title=None,
+    scale=alt.Scale(domain=["samples", "exact"], range=[_SAMPLES, _EXACT]),
     legend=alt.Legend(orient="top", symbolType="stroke", symbolStrokeWidth=4, symbolOpacity=1),
-)  # fmt: skip
+)
 
 
 def paths_picture(
@@ -128,9 +130,11 @@ def _heatmaps(own: Array, true: Array) -> list[Any]:
         values=[1, *range(times // 4, times + 1, times // 4)] if times >= 4 else [1], format="d", labelAngle=0
     )
     color = alt.Color(
-        "r:Q", title="correlation", scale=alt.Scale(domain=[-reach, 0, reach], range=_DIVERGING),
+        "r:Q",
+        title="correlation",
+        scale=alt.Scale(domain=[-reach, 0, reach], range=_DIVERGING),
         legend=alt.Legend(format=".2f", gradientLength=_WIDTH * 0.6),
-    )  # fmt: skip
+    )
     charts: list[Any] = []
     for matrix, who in ((own, "samples"), (true, "exact")):
         shown = color if who == "exact" else color.legend(None)
@@ -155,13 +159,23 @@ def _roughness(samples: Array, exact: Array) -> Any:
         _rows(lag=np.tile(f.lags, len(orders)), m=f.moments.ravel(), q=np.repeat(orders, len(f.lags))) for f in found
     ]
     color = alt.Color(
-        "q:N", title="order q", scale=alt.Scale(domain=orders, scheme="tableau10"),
+        "q:N",
+        title="order q",
+        scale=alt.Scale(domain=orders, scheme="tableau10"),
         legend=alt.Legend(orient="top", symbolType="circle", titleOrient="left"),
-    )  # fmt: skip
-    x = alt.X("lag:Q", title="lag Δ (time steps, log scale)", scale=alt.Scale(type="log", nice=False, padding=10),
-              axis=alt.Axis(values=[1, 2, 4, 8, 16, 32], format="d", grid=False))  # fmt: skip
-    y = alt.Y("m:Q", title="m(q, Δ) of log V (log scale)", scale=alt.Scale(type="log", nice=False, padding=10),
-              axis=alt.Axis(values=[2.0**k for k in range(-10, 11)], format="~g"))  # fmt: skip
+    )
+    x = alt.X(
+        "lag:Q",
+        title="lag Δ (time steps, log scale)",
+        scale=alt.Scale(type="log", nice=False, padding=10),
+        axis=alt.Axis(values=[1, 2, 4, 8, 16, 32], format="d", grid=False),
+    )
+    y = alt.Y(
+        "m:Q",
+        title="m(q, Δ) of log V (log scale)",
+        scale=alt.Scale(type="log", nice=False, padding=10),
+        axis=alt.Axis(values=[2.0**k for k in range(-10, 11)], format="~g"),
+    )
     points = alt.Chart(tables[0]).mark_point(filled=True, size=35, opacity=1).encode(x=x, y=y, color=color)
     lines = alt.Chart(tables[1]).mark_line(strokeWidth=1.3).encode(x=x, y=y, color=color)
     estimates = f"Ĥ = {hurst_exponent(samples):.3f} (samples), {hurst_exponent(exact):.3f} (exact)"
@@ -175,9 +189,11 @@ def smile_chart(rows: Sequence[SmileRow], title: str = "Implied volatility") -> 
     missing = len(rows) - len(known)
     maturities = [f"{maturity:.3g}" for maturity in sorted({row[1] for row in rows})]
     color = alt.Color(
-        "maturity:N", title="maturity (years)", scale=alt.Scale(domain=maturities, scheme="dark2"),
+        "maturity:N",
+        title="maturity (years)",
+        scale=alt.Scale(domain=maturities, scheme="dark2"),
         legend=alt.Legend(orient="top", symbolType="circle", titleOrient="left"),
-    )  # fmt: skip
+    )
     x = alt.X(
         "strike:Q", title="log-strike log(K/S0)", scale=alt.Scale(zero=False, padding=10), axis=alt.Axis(tickCount=6)
     )

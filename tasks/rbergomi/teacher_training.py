@@ -69,17 +69,26 @@ class TeacherRecipe:
         module.use_covariance(torch.cov(states.flatten(1).double().T))
         training = TeacherTraining(module, states.view(-1, *SHAPE), VPLinear(), self.paths)
         weights, seconds = train(
-            module, training.loss_at, self.plan, checkpoint=checkpoint, report=report,
+            module,
+            training.loss_at,
+            self.plan,
+            checkpoint=checkpoint,
+            report=report,
             identity={"network": KIND, **self.config.as_json(), **asdict(self.paths)},
-        )  # fmt: skip
+        )
         data = {
-            "paths_seen": self.iterations * self.paths.batch, "schedule": VPLinear.name, **asdict(self.paths),
+            "paths_seen": self.iterations * self.paths.batch,
+            "schedule": VPLinear.name,
+            **asdict(self.paths),
             **asdict(self.plan),
-        }  # fmt: skip
+        }
         cost = {
-            "training_s": seconds, "iterations": self.iterations, "device": "cpu", "threads": torch.get_num_threads(),
+            "training_s": seconds,
+            "iterations": self.iterations,
+            "device": "cpu",
+            "threads": torch.get_num_threads(),
             "network_dtype": str(COMPUTE).removeprefix("torch."),
-        }  # fmt: skip
+        }
         return Trained(KIND, weights, self.config.as_json(), data, cost)
 
     def shortened(self, iterations: int) -> "TeacherRecipe":

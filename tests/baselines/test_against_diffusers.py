@@ -89,9 +89,10 @@ def diffusers_ddim(
 @pytest.mark.parametrize("to_clean", [False, True], ids=["to-last-level", "to-clean"])
 @pytest.mark.parametrize("steps", [5, 20, 50])
 @pytest.mark.parametrize(
-    ("sampler", "eta"), [(DDIM(), 0.0), (DDIM(eta=0.5), 0.5), (DDIM(eta=1.0), 1.0), (DDPM(), 1.0)],
+    ("sampler", "eta"),
+    [(DDIM(), 0.0), (DDIM(eta=0.5), 0.5), (DDIM(eta=1.0), 1.0), (DDPM(), 1.0)],
     ids=["ddim", "ddim-half", "ddim-one", "ddpm"],
-)  # fmt: skip
+)
 def test_ddim_is_diffusers_ddim(sampler: Sampler, eta: float, steps: int, to_clean: bool) -> None:
     scheduler = ddim_scheduler(steps, to_clean=to_clean)
     schedule = ddim_levels(scheduler, to_clean=to_clean)

@@ -110,9 +110,14 @@ def by_hand(problem: Wavy, x: Tensor, signature: PartialSignature, h: float) -> 
         )
         change = problem.drift(h, x)[i] - f
         rows.append(
-            point + h * f + g * w[i] + jacobian @ (g * u[i] + 0.5 * h * h * f)
-            + h * (w[i] - u[i] / h) + 0.5 * h * change + 0.25 * h * h * g * g * laplacian
-        )  # fmt: skip
+            point
+            + h * f
+            + g * w[i]
+            + jacobian @ (g * u[i] + 0.5 * h * h * f)
+            + h * (w[i] - u[i] / h)
+            + 0.5 * h * change
+            + 0.25 * h * h * g * g * laplacian
+        )
     return torch.stack(rows)
 
 

@@ -67,9 +67,14 @@ def plain_loop(task: str, paths: int, steps: list[int], fine: int) -> Timed:
     x = problem.initial(NoiseStream(0, problem.shape, positions=1, dtype=torch.float64).normal(0, paths, 0))
     horizon = problem.horizon
     path = torchsde.BrownianInterval(
-        0.0, horizon, size=(paths, 1), dtype=torch.float64, entropy=1, dt=horizon / fine,
+        0.0,
+        horizon,
+        size=(paths, 1),
+        dtype=torch.float64,
+        entropy=1,
+        dt=horizon / fine,
         levy_area_approximation="space-time",
-    )  # fmt: skip
+    )
     times = torch.tensor([0.0, horizon], dtype=torch.float64)
 
     def run(name: str, n: int) -> Tensor:
@@ -108,10 +113,17 @@ def main() -> None:
     ours = suite(asked.task, asked.paths, asked.levels, asked.coarsest)
     theirs = plain_loop(asked.task, asked.paths, steps, fine)
     row = {
-        "task": asked.task, "paths": asked.paths, "steps": steps, "reference_steps": fine,
-        "threads": torch.get_num_threads(), "suite_s": ours.seconds, "plain_s": theirs.seconds,
-        "ratio": theirs.seconds / ours.seconds, "suite_orders": ours.slopes, "plain_slopes": theirs.slopes,
-    }  # fmt: skip
+        "task": asked.task,
+        "paths": asked.paths,
+        "steps": steps,
+        "reference_steps": fine,
+        "threads": torch.get_num_threads(),
+        "suite_s": ours.seconds,
+        "plain_s": theirs.seconds,
+        "ratio": theirs.seconds / ours.seconds,
+        "suite_orders": ours.slopes,
+        "plain_slopes": theirs.slopes,
+    }
     print(json.dumps(row))
 
 

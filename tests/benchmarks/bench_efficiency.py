@@ -42,9 +42,12 @@ def main() -> None:
         timing = record["timing"]
         assert timing is not None
         table.add_row(
-            record["sampler"], str(record["nfe"]), f"{timing['efficiency']:.2f}", f"{taking_turns(cell):.2f}",
+            record["sampler"],
+            str(record["nfe"]),
+            f"{timing['efficiency']:.2f}",
+            f"{taking_turns(cell):.2f}",
             f"{timing['sample_s']['value'] * 1e9:.0f}",
-        )  # fmt: skip
+        )
     Console().print(table)
 
 

@@ -16,7 +16,7 @@ from time import perf_counter
 from sigbench.records.reading import digest_of
 
 RECORDS = 50_000
-LEADERBOARD = Path(__file__).parents[2] / "leaderboard"
+RECORDS = Path(__file__).parents[2] / "leaderboard" / "records"
 COMMITTED = ("gmm", "gmm2d", "mnist", "rbergomi")
 
 
@@ -24,9 +24,7 @@ def write_store(folder: Path, tasks: tuple[str, ...]) -> None:
     """Writes sound records of made-up samplers, each the copy of a real one with other numbers."""
     chance = random.Random(0)
     real = {
-        task: [
-            r for line in (LEADERBOARD / f"{task}.jsonl").read_text().splitlines() if (r := json.loads(line))["metrics"]
-        ]
+        task: [r for line in (RECORDS / f"{task}.jsonl").read_text().splitlines() if (r := json.loads(line))["metrics"]]
         for task in tasks
     }
     for number in range(RECORDS):

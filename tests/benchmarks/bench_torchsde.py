@@ -79,9 +79,14 @@ def main() -> None:
         for name, ms in zip(names, medians, strict=True):
             beyond, least = ms - bare, medians[0] - bare
             table.add_row(
-                f"{count:,}", name, f"{ms:.2f}", f"{ms / medians[0]:.1f}", f"{beyond:.2f}",
-                f"{beyond / least:.1f}" if least > 0.02 * bare else "–", end_section=name == names[-1],
-            )  # fmt: skip
+                f"{count:,}",
+                name,
+                f"{ms:.2f}",
+                f"{ms / medians[0]:.1f}",
+                f"{beyond:.2f}",
+                f"{beyond / least:.1f}" if least > 0.02 * bare else "–",
+                end_section=name == names[-1],
+            )
     Console().print(table)
 
 

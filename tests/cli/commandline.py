@@ -77,9 +77,15 @@ def spawn(tmp_path: Path) -> Callable[..., subprocess.Popen[str]]:
         environment = {**os.environ, "COLUMNS": "80", "OMP_NUM_THREADS": str(torch.get_num_threads())}
         return subprocess.Popen(
             [sys.executable, "-c", PROGRAM, *map(str, arguments)],
-            **{"cwd": tmp_path, "env": environment, "stdout": subprocess.PIPE, "stderr": subprocess.PIPE,
-               "text": True, **options},
-        )  # fmt: skip
+            **{
+                "cwd": tmp_path,
+                "env": environment,
+                "stdout": subprocess.PIPE,
+                "stderr": subprocess.PIPE,
+                "text": True,
+                **options,
+            },
+        )
 
     return start
 

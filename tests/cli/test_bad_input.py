@@ -73,7 +73,7 @@ SCORE = ("run", "--task", "gmm")
         (("train", "--task", "gmm", "--depth", "-1"), "depth must be at least 0"),
     ],
     ids=lambda value: " ".join(value[-2:]) if isinstance(value, tuple) else "",
-)  # fmt: skip
+)
 def test_one_sentence_and_exit_code_2(
     sigbench: Command, tmp_path: Path, arguments: tuple[str, ...], words: str
 ) -> None:

@@ -209,7 +209,7 @@ def test_bad_input(sigbench: Command, project: Any, tmp_path: Path, arguments: t
         (lambda found: found.update(schema=9), "has schema 9"),
         (lambda found: found["curves"][0].update(sampler="ddin"), "unknown sampler 'ddin': did you mean 'ddim'"),
     ],
-)  # fmt: skip
+)
 def test_a_baseline_that_cannot_be_checked(
     sigbench: Command, project: Any, tmp_path: Path, change: Callable[[Any], object], words: str
 ) -> None:

@@ -133,9 +133,13 @@ def test_ctrl_c_ends_the_workers_at_once() -> None:
     """A chunk of paths takes half a minute; nobody waits for it."""
     command = [str(Path(sys.executable).parent / "sigbench"), "convergence", "--task", "gmm", "--sampler", "shark"]
     study = subprocess.Popen(
-        command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env={**os.environ, "OMP_NUM_THREADS": "2"},
+        command,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        env={**os.environ, "OMP_NUM_THREADS": "2"},
         preexec_fn=lambda: signal.signal(signal.SIGINT, signal.default_int_handler),
-    )  # fmt: skip
+    )
     children = Path(f"/proc/{study.pid}/task/{study.pid}/children")
     deadline = time.monotonic() + 60
     while len(workers := children.read_text().split()) < 2 and time.monotonic() < deadline:

@@ -13,9 +13,15 @@ def test_a_table_of_the_path_one_of_the_laws_and_a_verdict(sigbench: Command) ->
     assert done.code == 0
     assert max(map(len, done.out.splitlines())) <= 80
     for words in (
-        "gmm · sigdeg · 3 steps", "gmm · ddim · 3 steps", "teacher: euler-maruyama, 300 steps", "share of the end",
-        "above it", "of the squared error at the end", "It draws no noise", "160 paths",
-    ):  # fmt: skip
+        "gmm · sigdeg · 3 steps",
+        "gmm · ddim · 3 steps",
+        "teacher: euler-maruyama, 300 steps",
+        "share of the end",
+        "above it",
+        "of the squared error at the end",
+        "It draws no noise",
+        "160 paths",
+    ):
         assert words in done.out.replace("\n", " "), words
     assert done.err == ""
 
@@ -24,8 +30,9 @@ def test_json_is_a_line_a_sampler(sigbench: Command) -> None:
     done = sigbench(*SMALL, "--sampler", "sigdeg,heun", "--json")
     records = done.records()
     assert [(r["sampler"], r["family"], r["status"]) for r in records] == [
-        ("sigdeg", "student", "ok"), ("heun", "ode", "ok"),
-    ]  # fmt: skip
+        ("sigdeg", "student", "ok"),
+        ("heun", "ode", "ok"),
+    ]
     for record in records:
         assert record["kind"] == "gap"
         assert [time["step"] for time in record["times"]] == [1, 2, 3]

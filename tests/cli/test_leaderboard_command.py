@@ -13,19 +13,25 @@ from commandline import SMALL, Command
 from rich.cells import cell_len
 
 COMMITTED = Path(__file__).parents[2] / "leaderboard"
-RECORDS = ("--records", COMMITTED / "gmm.jsonl", "--records", COMMITTED / "mnist.jsonl")
+RECORDS_OF = COMMITTED / "records"
+RECORDS = ("--records", RECORDS_OF / "gmm.jsonl", "--records", RECORDS_OF / "mnist.jsonl")
 SHOW = ("leaderboard", "show", "--task", "gmm", *RECORDS)
+
+
+def some(board: Path) -> Path:
+    """Returns the file of the board's own records."""
+    return board / "records" / "some.jsonl"
 
 
 @pytest.fixture
 def board(sigbench: Command, tmp_path: Path) -> Path:
     """A board's folder with a line of a record that was made here."""
     folder = tmp_path / "leaderboard"
-    folder.mkdir()
+    (folder / "records").mkdir(parents=True)
     done = sigbench(
         "run", "--task", "gmm", "--sampler", "ddim,heun", "--steps", "3", *SMALL, "--repeats", "3", "--json"
     )
-    (folder / "some.jsonl").write_text(done.out)
+    (folder / "records" / "some.jsonl").write_text(done.out)
     return folder
 
 
@@ -43,7 +49,14 @@ def test_show_fits_80_columns_and_ranks_ties_as_ties(sigbench: Command) -> None:
 def test_show_of_all_grids_keeps_its_width(sigbench: Command, monkeypatch: pytest.MonkeyPatch, columns: str) -> None:
     monkeypatch.setenv("COLUMNS", columns)
     done = sigbench(
-        "leaderboard", "show", "--task", "mnist", "--records", COMMITTED / "mnist-grids.jsonl", "--grid", "all"
+        "leaderboard",
+        "show",
+        "--task",
+        "mnist",
+        "--records",
+        RECORDS_OF / "mnist-grids.jsonl",
+        "--grid",
+        "all",
     )
     assert done.code == 0
     assert max(cell_len(line) for line in done.out.splitlines()) <= int(columns)
@@ -99,12 +112,12 @@ def test_bad_input_is_one_sentence(sigbench: Command, arguments: tuple[str, ...]
 
 
 def test_records_that_are_not_sound_are_named_and_counted(sigbench: Command, board: Path) -> None:
-    lines = (board / "some.jsonl").read_text().splitlines()
+    lines = some(board).read_text().splitlines()
     edited = json.loads(lines[0])
     edited["metrics"]["w1"]["high"] *= 2
     foreign = {**json.loads(lines[0]), "schema": 7}
     wrong = [lines[0], lines[1], json.dumps(edited), json.dumps(foreign), lines[1][:100], lines[0]]
-    (board / "some.jsonl").write_text("\n".join(wrong) + "\n")
+    some(board).write_text("\n".join(wrong) + "\n")
     done = sigbench("leaderboard", "show", "--task", "gmm", "--json")
     assert done.code == 0
     assert len(done.records()) == 2
@@ -135,7 +148,7 @@ def test_build_refuses_another_ending(sigbench: Command, board: Path) -> None:
 
 def alter(board: Path, edit: Callable[[dict[str, Any]], object]) -> str:
     """Hands in the board's first record as `edit` leaves it, without a digest; returns its key."""
-    record = json.loads((board / "some.jsonl").read_text().splitlines()[0])
+    record = json.loads(some(board).read_text().splitlines()[0])
     del record["digest"]
     edit(record)
     (board.parent / "theirs.json").write_text(json.dumps(record))
@@ -150,7 +163,7 @@ def standing(sigbench: Command, key: str) -> str:
 
 def test_a_reported_record_is_reproduced(sigbench: Command, board: Path) -> None:
     key = alter(board, lambda record: None)
-    (board / "some.jsonl").write_text("".join((board / "some.jsonl").read_text().splitlines(keepends=True)[1:]))
+    some(board).write_text("".join((some(board)).read_text().splitlines(keepends=True)[1:]))
     done = sigbench("leaderboard", "add", "theirs.json")
     assert (done.code, key in done.out) == (0, True)
     assert standing(sigbench, key) == "reported"
@@ -173,8 +186,9 @@ def test_a_record_that_is_too_good_differs(sigbench: Command, board: Path) -> No
     assert "standard errors" in done.out
     rows = sigbench("leaderboard", "show", "--task", "gmm", "--json").records()
     assert {row["standing"]: row["rank"] is None for row in rows if row["key"] == key} == {
-        "measured": False, "differs": True
-    }  # fmt: skip
+        "measured": False,
+        "differs": True,
+    }
 
 
 def test_what_cannot_be_taken_is_named(sigbench: Command, board: Path) -> None:
@@ -190,7 +204,7 @@ def test_what_cannot_be_taken_is_named(sigbench: Command, board: Path) -> None:
 def test_show_loads_neither_torch_nor_scipy() -> None:
     code = (
         "import sys; from sigbench.cli.app import main\n"
-        f"sys.argv = 'sigbench leaderboard show --task gmm --records'.split() + [{str(COMMITTED / 'gmm.jsonl')!r}]\n"
+        f"sys.argv = 'sigbench leaderboard show --task gmm --records'.split() + [{str(RECORDS_OF / 'gmm.jsonl')!r}]\n"
         "try: main()\nexcept SystemExit: pass\n"
         "print({'torch', 'scipy', 'numpy', 'altair'} & set(sys.modules), file=sys.stderr)"
     )
@@ -201,10 +215,10 @@ def test_show_loads_neither_torch_nor_scipy() -> None:
 def test_control_characters_of_names_do_nothing(sigbench: Command, board: Path) -> None:
     from sigbench.records.reading import digest_of
 
-    record = json.loads((board / "some.jsonl").read_text().splitlines()[0])
+    record = json.loads(some(board).read_text().splitlines()[0])
     record["sampler"] = "red\x1b[31m"
     record["digest"] = digest_of(record)
-    (board / "some.jsonl").write_text(json.dumps(record) + "\n")
+    some(board).write_text(json.dumps(record) + "\n")
     done = sigbench("leaderboard", "show", "--task", "gmm")
     assert done.code == 0
     assert "\x1b" not in done.out + done.err
@@ -228,9 +242,9 @@ def test_a_claim_with_wrong_kinds_of_values(sigbench: Command, board: Path) -> N
 
 
 def test_a_folder_in_the_place_of_a_record_is_counted(sigbench: Command, board: Path) -> None:
-    (board / "some.jsonl").rename(board / "kept.jsonl")
-    (board / "x.json").mkdir()
-    done = sigbench("leaderboard", "show", "--task", "gmm", "--records", board)
+    some(board).rename(board / "records" / "kept.jsonl")
+    (board / "records" / "x.json").mkdir()
+    done = sigbench("leaderboard", "show", "--task", "gmm", "--records", board / "records")
     assert done.code == 0
     assert "1 damaged" in done.err
 

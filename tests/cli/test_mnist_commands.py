@@ -13,16 +13,36 @@ MNIST = ("run", "--task", "mnist", "--device", "cpu", "--batch", "60")
 
 def test_scores_samples_and_pictures(sigbench: Command, tmp_path: Path) -> None:
     done = sigbench(
-        *MNIST, "--sampler", "ddim,euler-maruyama", "--steps", "2", "--samples", "120", "--repeats", "2",
-        "--save-samples", "out", "--json",
-    )  # fmt: skip
+        *MNIST,
+        "--sampler",
+        "ddim,euler-maruyama",
+        "--steps",
+        "2",
+        "--samples",
+        "120",
+        "--repeats",
+        "2",
+        "--save-samples",
+        "out",
+        "--json",
+    )
     assert done.code == 0, done.err
     ddim, euler = done.records()
     for record in (ddim, euler):
         assert set(record["metrics"]) == {
-            "fcd", "fcd-inf", "is", "kid", "precision", "recall", "density", "coverage", "sliced-w2", "class-tv",
-            "label-accuracy", "fcd-intra",
-        }  # fmt: skip
+            "fcd",
+            "fcd-inf",
+            "is",
+            "kid",
+            "precision",
+            "recall",
+            "density",
+            "coverage",
+            "sliced-w2",
+            "class-tv",
+            "label-accuracy",
+            "fcd-intra",
+        }
         for metric in record["metrics"].values():
             assert metric["low"] <= metric["value"] <= metric["high"]
             assert metric["n"] == 120
@@ -32,9 +52,12 @@ def test_scores_samples_and_pictures(sigbench: Command, tmp_path: Path) -> None:
         assert set(hashes) == {"teacher", "classifier"}
         assert hashes["classifier"][:12] in record["metrics"]["fcd"]["method"]
     assert {file.name for file in (tmp_path / "out").iterdir()} == {
-        "mnist-ddim-2.npy", "mnist-ddim-2.png", "mnist-euler-maruyama-2.npy", "mnist-euler-maruyama-2.png",
+        "mnist-ddim-2.npy",
+        "mnist-ddim-2.png",
+        "mnist-euler-maruyama-2.npy",
+        "mnist-euler-maruyama-2.png",
         "mnist-strip.png",
-    }  # fmt: skip
+    }
     samples = np.load(tmp_path / "out" / "mnist-ddim-2.npy")
     assert (samples.shape, samples.dtype) == ((120, 28, 28), np.uint8)
     for name in ("mnist-ddim-2.png", "mnist-strip.png"):
@@ -169,7 +192,9 @@ def test_a_short_classifier_brings_its_statistics(sigbench: Command, tmp_path: P
     done = sigbench("train", "--task", "mnist", "--what", "classifier", "--iterations", "1", "--out", "out")
     assert done.code == 0, done.err
     assert sorted(file.name for file in (tmp_path / "out").iterdir()) == [
-        "manifest.json", "statistics.safetensors", "weights.safetensors",
-    ]  # fmt: skip
+        "manifest.json",
+        "statistics.safetensors",
+        "weights.safetensors",
+    ]
     truth = MNISTTruth(tmp_path / "out")
     assert truth.extractor == json.loads((tmp_path / "out" / "manifest.json").read_text())["sha256"]

@@ -99,9 +99,20 @@ def test_help_names_the_commands_of_the_design(sigbench: Command) -> None:
     assert all(f" {name} " in text for name in ("run", "train", "list", "doctor"))
     text = " ".join(sigbench("run", "--help").out.split())
     for option in (
-        "--task", "--sampler", "--steps", "--samples", "--repeats", "--seed", "--nfe", "--grid", "--device", "--dtype",
-        "--store", "--save-samples", "--json",
-    ):  # fmt: skip
+        "--task",
+        "--sampler",
+        "--steps",
+        "--samples",
+        "--repeats",
+        "--seed",
+        "--nfe",
+        "--grid",
+        "--device",
+        "--dtype",
+        "--store",
+        "--save-samples",
+        "--json",
+    ):
         assert option in text
 
 

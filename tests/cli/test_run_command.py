@@ -23,9 +23,21 @@ SCORE = ("run", "--task", "gmm", "--steps", "3", *SMALL)
 
 # The keys of design section 4, without which scripts break.
 RECORD_KEYS = {
-    "schema", "key", "task", "sampler", "steps", "nfe", "samples", "repeats", "seed", "grid", "status", "metrics",
-    "timing", "provenance",
-}  # fmt: skip
+    "schema",
+    "key",
+    "task",
+    "sampler",
+    "steps",
+    "nfe",
+    "samples",
+    "repeats",
+    "seed",
+    "grid",
+    "status",
+    "metrics",
+    "timing",
+    "provenance",
+}
 METRIC_KEYS = {"value", "low", "high", "floor", "n", "better", "method"}
 TIMING_KEYS = {"sample_s", "samples_per_s", "efficiency", "peak_memory_mb"}
 PROVENANCE_KEYS = {"sigbench", "git", "torch", "device", "artifacts"}
@@ -50,8 +62,11 @@ def test_json_is_lines_of_records_and_nothing_else(sigbench: Command, tmp_path: 
     assert done.err == ""
     records = done.records()
     assert [(r["sampler"], r["steps"], r["nfe"]) for r in records] == [
-        ("ddim", 2, 2), ("ddim", 3, 3), ("heun", 2, 4), ("heun", 3, 6),
-    ]  # fmt: skip
+        ("ddim", 2, 2),
+        ("ddim", 3, 3),
+        ("heun", 2, 4),
+        ("heun", 3, 6),
+    ]
     for record in records:
         assert record.keys() >= RECORD_KEYS
         assert (record["schema"], record["task"], record["status"]) == (1, "gmm", "ok")
@@ -120,8 +135,10 @@ def test_the_best_is_marked_and_the_floor_is_shown(sigbench: Command) -> None:
 def test_teacher_and_own_step_counts(sigbench: Command) -> None:
     done = sigbench(*SCORE, "--sampler", "teacher,ddim@7,ddim:eta=0.5", "--json")
     assert [(r["sampler"], r["steps"]) for r in done.records()] == [
-        ("teacher (euler-maruyama)", 300), ("ddim", 7), ("ddim:eta=0.5", 3),
-    ]  # fmt: skip
+        ("teacher (euler-maruyama)", 300),
+        ("ddim", 7),
+        ("ddim:eta=0.5", 3),
+    ]
 
 
 def test_a_cell_named_twice_is_measured_once(sigbench: Command) -> None:

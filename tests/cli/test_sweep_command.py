@@ -62,9 +62,22 @@ def test_a_repeated_command_does_only_what_is_missing(sigbench: Command, tmp_pat
     assert [part.strip() for part in row.split("│")[1:4]] == ["gmm", "4", "4"]
 
     resumed = sigbench(
-        "run", "--task", "gmm", "--sampler", "ddim", "--steps", "2", "--samples", "64", "--repeats", "2", "--device",
-        "cpu", "--resume", "--json",
-    )  # fmt: skip
+        "run",
+        "--task",
+        "gmm",
+        "--sampler",
+        "ddim",
+        "--steps",
+        "2",
+        "--samples",
+        "64",
+        "--repeats",
+        "2",
+        "--device",
+        "cpu",
+        "--resume",
+        "--json",
+    )
     assert resumed.records()[0] == next(r for r in stored(store).values() if (r["sampler"], r["steps"]) == ("ddim", 2))
 
 
@@ -115,8 +128,10 @@ def test_what_failed_is_kept_and_tried_again_only_when_asked(sigbench: Command, 
     first = sigbench("sweep", file, *ONE, "--json")
     assert first.code == 1
     assert {r["sampler"]: r["status"] for r in first.records()} == {
-        "plugins.py:NaN": "diverged", "ddim": "ok", "plugins.py:Raises": "failed",
-    }  # fmt: skip
+        "plugins.py:NaN": "diverged",
+        "ddim": "ok",
+        "plugins.py:Raises": "failed",
+    }
     assert "gmm · plugins.py:NaN · 2 steps diverged: 1 of 64 samples are not finite." in first.err
     kept = sigbench("sweep", file, *ONE, "--json")
     assert (kept.code, kept.out) == (1, "")
@@ -135,8 +150,10 @@ def test_a_dry_run_measures_nothing_and_makes_nothing(sigbench: Command, tmp_pat
     done = sigbench("sweep", file, "--dry-run", "--json")
     assert done.code == 0
     assert [(line["sampler"], line["steps"], line["stored"], line["measure"]) for line in done.records()] == [
-        ("ddim", 5, "missing", True), ("ddim", 40, "missing", True), ("sigdeg", 5, "missing", True),
-    ]  # fmt: skip
+        ("ddim", 5, "missing", True),
+        ("ddim", 40, "missing", True),
+        ("sigdeg", 5, "missing", True),
+    ]
     (line,) = done.err.splitlines()
     assert line.startswith("sigbench: skipped: gmm · sigdeg at 40 steps: this Sig-DEG student was trained for 2 to 20")
     table = sigbench("sweep", file, "--dry-run")

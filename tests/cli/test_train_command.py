@@ -50,9 +50,10 @@ def test_the_artifact_is_a_sampler(trained: Outcome, sigbench: Command, tmp_path
         assert (record["family"], record["nfe"]) == ("student", steps)
         assert record["provenance"]["artifacts"] == {"sigdeg": manifest_of(tmp_path / "out")["sha256"]}
         assert record["timing"]["training_s"] > 0
-    assert "was trained for 2 to 3 steps" in sigbench(
-        "run", "--task", "gmm", "--sampler", "sigdeg:artifact=out", "--steps", "4"
-    ).sentence()  # fmt: skip
+    assert (
+        "was trained for 2 to 3 steps"
+        in sigbench("run", "--task", "gmm", "--sampler", "sigdeg:artifact=out", "--steps", "4").sentence()
+    )
 
 
 def test_an_artifact_is_not_overwritten_unasked(trained: Outcome, sigbench: Command, tmp_path: Path) -> None:

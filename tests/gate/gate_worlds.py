@@ -44,7 +44,7 @@ CURVES = {
     "ddim": ("lopsided", "lopsided", "coarse"),
     "heun": ("lopsided", "coarse", "floor"),
     "shark": ("lopsided", "near-floor", "floor"),
-}  # fmt: skip
+}
 
 Pool = NDArray[np.float64]  # (POOL, metrics)
 
@@ -99,12 +99,21 @@ def check(pick: Callable[[str, int, str], tuple[Pool, Pool]]) -> Judgement:
 def baseline(curves: list[CurveEntry]) -> Baseline:
     """A baseline of gmm with the default plan's margins."""
     return {
-        "schema": 1, "kind": "sigbench-baseline", "alpha": ALPHA, "time_margin": TIME_MARGIN, "curves": curves,
+        "schema": 1,
+        "kind": "sigbench-baseline",
+        "alpha": ALPHA,
+        "time_margin": TIME_MARGIN,
+        "curves": curves,
         "tasks": {
             "gmm": {
-                "version": 1, "samples": PLAN.samples, "repeats": REPEATS, "seed": 0, "grid": "quadratic",
-                "device": "cpu", "dtype": "float32",
+                "version": 1,
+                "samples": PLAN.samples,
+                "repeats": REPEATS,
+                "seed": 0,
+                "grid": "quadratic",
+                "device": "cpu",
+                "dtype": "float32",
                 "margins": {name: {"scale": scale, "margin": size} for name, scale, size in PLAN.margins},
             }
         },
-    }  # fmt: skip
+    }

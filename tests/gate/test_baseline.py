@@ -11,20 +11,33 @@ from sigbench.errors import BadInput
 from sigbench.gate.baseline import Baseline, read_baseline, write_baseline
 
 GOOD: Any = {
-    "schema": 1, "kind": "sigbench-baseline", "alpha": 0.05, "time_margin": 0.5,
+    "schema": 1,
+    "kind": "sigbench-baseline",
+    "alpha": 0.05,
+    "time_margin": 0.5,
     "tasks": {
         "gmm": {
-            "version": 1, "samples": 100, "repeats": 2, "seed": 0, "grid": "quadratic", "device": "cpu",
-            "dtype": "float32", "margins": {"w1": {"scale": "relative", "margin": 0.1}},
+            "version": 1,
+            "samples": 100,
+            "repeats": 2,
+            "seed": 0,
+            "grid": "quadratic",
+            "device": "cpu",
+            "dtype": "float32",
+            "margins": {"w1": {"scale": "relative", "margin": 0.1}},
         }
     },
     "curves": [
         {
-            "task": "gmm", "sampler": "ddim", "machine": {"cores": 2}, "git": None, "date": "2026-01-01",
+            "task": "gmm",
+            "sampler": "ddim",
+            "machine": {"cores": 2},
+            "git": None,
+            "date": "2026-01-01",
             "points": [{"steps": 5, "nfe": 5, "values": {"w1": [0.1, 0.2]}, "times": [1.0, 1.5]}],
         }
     ],
-}  # fmt: skip
+}
 
 
 def test_there_and_back(tmp_path: Path) -> None:
@@ -68,13 +81,14 @@ WRONG: dict[str, tuple[Callable[[Any], object], str]] = {
     "points": (lambda b: b["curves"][0].pop("points"), r"curves\[0\] has no 'points'"),
     "steps": (lambda b: point(b).update(steps=0), r"curves\[0\].points\[0\].steps is 0"),
     "same steps": (
-        lambda b: b["curves"][0]["points"].append(point(b)), r"curves\[0\].points\[1\] is a second point at 5 steps"
+        lambda b: b["curves"][0]["points"].append(point(b)),
+        r"curves\[0\].points\[1\] is a second point at 5 steps",
     ),
     "value": (lambda b: point(b)["values"].update(w1=[0.1, "x"]), r"values.w1\[1\] is 'x', not a finite number"),
     "null": (lambda b: point(b)["values"].update(w1=[None, 1.0]), r"values.w1\[0\] is None, not a finite number"),
     "zero": (lambda b: point(b)["values"].update(w1=[0.0, 1.0]), "values.w1 is not positive everywhere"),
     "time below 0": (lambda b: point(b).update(times=[-1.0]), r"times\[0\] is -1.0, not a time"),
-}  # fmt: skip
+}
 
 
 @pytest.mark.parametrize("case", WRONG)

@@ -10,36 +10,73 @@ from sigbench.gate.chart import gate_chart
 from sigbench.gate.table import change_text, curve_table, largest_change, moved_tables, summary
 
 METRIC: Any = {
-    "verdict": "equivalent", "before": 0.1723, "now": 0.1723, "scale": "relative", "margin": 0.1, "change": 0.0,
-    "low": 0.0, "high": 0.0, "p_worse": 1.0, "p_better": 1.0, "p_same": 0.0, "identical": True,
-}  # fmt: skip
+    "verdict": "equivalent",
+    "before": 0.1723,
+    "now": 0.1723,
+    "scale": "relative",
+    "margin": 0.1,
+    "change": 0.0,
+    "low": 0.0,
+    "high": 0.0,
+    "p_worse": 1.0,
+    "p_better": 1.0,
+    "p_same": 0.0,
+    "identical": True,
+}
 WORSE: Any = {
-    **METRIC, "verdict": "regressed", "now": 0.2067, "change": 0.2, "low": 0.193, "high": 0.207, "identical": False
-}  # fmt: skip
+    **METRIC,
+    "verdict": "regressed",
+    "now": 0.2067,
+    "change": 0.2,
+    "low": 0.193,
+    "high": 0.207,
+    "identical": False,
+}
 LOST: Any = {**WORSE, "before": None, "now": None, "change": None, "low": None, "high": None}
 HOSTILE = "<script>alert(1)</script>|`x` [a](http://b) *c*.py:Mine"
 
 
 def point(metric: Any, sampler: str = "heun", **facts: Any) -> Any:
     return {
-        "schema": 1, "kind": "point", "task": "gmm", "sampler": sampler, "steps": 10, "verdict": metric["verdict"],
-        "reason": None, "nfe_before": 10, "nfe": 10, "metrics": {"label-accuracy": metric}, "time": None, **facts,
-    }  # fmt: skip
+        "schema": 1,
+        "kind": "point",
+        "task": "gmm",
+        "sampler": sampler,
+        "steps": 10,
+        "verdict": metric["verdict"],
+        "reason": None,
+        "nfe_before": 10,
+        "nfe": 10,
+        "metrics": {"label-accuracy": metric},
+        "time": None,
+        **facts,
+    }
 
 
 def curve(verdict: str, sampler: str = "heun") -> Any:
     return {
-        "schema": 1, "kind": "curve", "task": "gmm", "sampler": sampler, "verdict": verdict, "points": 1,
+        "schema": 1,
+        "kind": "curve",
+        "task": "gmm",
+        "sampler": sampler,
+        "verdict": verdict,
+        "points": 1,
         "time": "not compared: another machine",
-    }  # fmt: skip
+    }
 
 
 def run(verdict: str) -> Any:
     return {
-        "schema": 1, "kind": "run", "verdict": verdict, "exit_code": 0, "alpha": 0.05, "time_margin": 0.5,
-        "comparisons": 3, "notes": [],
+        "schema": 1,
+        "kind": "run",
+        "verdict": verdict,
+        "exit_code": 0,
+        "alpha": 0.05,
+        "time_margin": 0.5,
+        "comparisons": 3,
+        "notes": [],
         "provenance": {"device_name": "a CPU", "threads": 2, "torch": "2.13", "git": None, "sigbench": "0.1"},
-    }  # fmt: skip
+    }
 
 
 def shown(*tables: Any) -> str:

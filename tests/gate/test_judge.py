@@ -21,10 +21,18 @@ def baseline(samplers: tuple[str, ...] = ("ddim", "heun")) -> Baseline:
     points: Any = [{"steps": steps, "nfe": steps, "values": VALUES, "times": TIMES} for steps in (5, 10)]
     return deepcopy(
         {
-            "schema": 1, "kind": "sigbench-baseline", "alpha": 0.05, "time_margin": 0.5,
+            "schema": 1,
+            "kind": "sigbench-baseline",
+            "alpha": 0.05,
+            "time_margin": 0.5,
             "tasks": {
                 "gmm": {
-                    "version": 1, "samples": 100, "repeats": 4, "seed": 0, "grid": "quadratic", "device": "cpu",
+                    "version": 1,
+                    "samples": 100,
+                    "repeats": 4,
+                    "seed": 0,
+                    "grid": "quadratic",
+                    "device": "cpu",
                     "dtype": "float32",
                     "margins": {
                         "w1": {"scale": "relative", "margin": 0.1},
@@ -37,7 +45,7 @@ def baseline(samplers: tuple[str, ...] = ("ddim", "heun")) -> Baseline:
                 for name in samplers
             ],
         }
-    )  # type: ignore[return-value]  # fmt: skip
+    )  # type: ignore[return-value]
 
 
 def measured(changes: dict[tuple[str, int], Any] | None = None) -> list[Measured]:
@@ -148,8 +156,9 @@ def test_a_new_baseline_against_the_old_one() -> None:
     new["curves"][0]["points"][1]["values"] = scaled(1.3)
     found, apart = judge_against(old, new, Filter())
     assert [(point["sampler"], point["steps"], point["verdict"]) for point in found.points] == [
-        ("ddim", 5, "equivalent"), ("ddim", 10, "regressed")
-    ]  # fmt: skip
+        ("ddim", 5, "equivalent"),
+        ("ddim", 10, "regressed"),
+    ]
     assert apart == ["gmm, shark at 5 steps: new.", "gmm, shark at 10 steps: new."]
     new["tasks"]["gmm"]["samples"] = 200
     found, apart = judge_against(old, new, Filter(samplers=("ddim",)))

@@ -23,37 +23,73 @@ def metric(
         below, above = low <= ends[1], high >= ends[0]
         at_floor = {"lower": below, "higher": above, "zero": below and above}[better]
     return {
-        "value": value, "low": low, "high": high, "floor": floor, "floor_low": ends[0], "floor_high": ends[1],
-        "at_floor": at_floor, "n": n, "better": better, "method": method,
-    }  # fmt: skip
+        "value": value,
+        "low": low,
+        "high": high,
+        "floor": floor,
+        "floor_low": ends[0],
+        "floor_high": ends[1],
+        "at_floor": at_floor,
+        "n": n,
+        "better": better,
+        "method": method,
+    }
 
 
 def made(
-    sampler: str = "ddim", steps: int = 5, metrics: dict[str, MetricRecord] | None = None, *, nfe: int | None = None,
-    seconds: float = 1e-3, **changes: Any,
-) -> Record:  # fmt: skip
+    sampler: str = "ddim",
+    steps: int = 5,
+    metrics: dict[str, MetricRecord] | None = None,
+    *,
+    nfe: int | None = None,
+    seconds: float = 1e-3,
+    **changes: Any,
+) -> Record:
     """A record of `sampler` at `steps` on a task called gmm; `changes` replace fields."""
     metrics = {"w1": metric(1.0 / steps, 0.01)} if metrics is None else metrics
     spread = {"value": seconds, "low": seconds * 0.9, "high": seconds * 1.1}
     record: dict[str, Any] = {
-        "schema": SCHEMA, "key": "", "task": "gmm", "task_version": 1, "sampler": sampler, "family": "ode",
-        "steps": steps, "nfe": steps if nfe is None else nfe, "samples": 1000, "repeats": 5, "seed": 0,
-        "grid": "quadratic", "times": [i / steps for i in range(steps + 1)], "final_step": "none", "status": "ok",
+        "schema": SCHEMA,
+        "key": "",
+        "task": "gmm",
+        "task_version": 1,
+        "sampler": sampler,
+        "family": "ode",
+        "steps": steps,
+        "nfe": steps if nfe is None else nfe,
+        "samples": 1000,
+        "repeats": 5,
+        "seed": 0,
+        "grid": "quadratic",
+        "times": [i / steps for i in range(steps + 1)],
+        "final_step": "none",
+        "status": "ok",
         "metrics": metrics,
         "timing": {
-            "sample_s": spread, "samples_per_s": 1 / seconds, "efficiency": 0.9, "peak_memory_mb": 3.0, "batch": 256,
+            "sample_s": spread,
+            "samples_per_s": 1 / seconds,
+            "efficiency": 0.9,
+            "peak_memory_mb": 3.0,
+            "batch": 256,
             "training_s": None,
         },
         "provenance": {
-            "sigbench": "0.1.0", "git": "abc", "torch": "2.13.0", "packages": {"torch": "2.13.0"}, "python": "3.11.7",
-            "platform": "Linux", "device": "cpu", "device_name": "a processor", "dtype": "float32", "threads": 1,
-            "artifacts": {}, "date": "2026-01-02T03:04:05+00:00",
+            "sigbench": "0.1.0",
+            "git": "abc",
+            "torch": "2.13.0",
+            "packages": {"torch": "2.13.0"},
+            "python": "3.11.7",
+            "platform": "Linux",
+            "device": "cpu",
+            "device_name": "a processor",
+            "dtype": "float32",
+            "threads": 1,
+            "artifacts": {},
+            "date": "2026-01-02T03:04:05+00:00",
         },
-        "asked": {
-            "sampler": sampler, "nfe": None, "batch": 256, "dtype": "float32", "sources": ["a" * 64, "b" * 64]
-        },
+        "asked": {"sampler": sampler, "nfe": None, "batch": 256, "dtype": "float32", "sources": ["a" * 64, "b" * 64]},
         **changes,
-    }  # fmt: skip
+    }
     if record["status"] != "ok":
         record |= {"metrics": {}, "timing": None, "nfe": None, "error": changes.get("error", "it went wrong")}
     return sealed(record)

@@ -23,9 +23,14 @@ def w1(value: float, half: float | None, **options: float) -> dict:
 
 def test_other_samples_seeds_versions_and_conditions_are_other_boards() -> None:
     records = [
-        made(steps=5), made(steps=6), made(samples=2000), made(seed=1), made(task_version=2),
-        made(conditions={"label": 3.0}), made(task="mnist"),
-    ]  # fmt: skip
+        made(steps=5),
+        made(steps=6),
+        made(samples=2000),
+        made(seed=1),
+        made(task_version=2),
+        made(conditions={"label": 3.0}),
+        made(task="mnist"),
+    ]
     found = boards(Entry(record) for record in records)
     assert list(found) == ["gmm", "mnist"]
     assert sorted(len(board.group) for board in found["gmm"]) == [1, 1, 1, 1, 2]
@@ -66,8 +71,10 @@ def test_ranks_count_those_that_are_better_beyond_doubt() -> None:
 
 def test_whoever_is_at_the_floor_ties() -> None:
     records = [
-        made("a", metrics=w1(0.0095, 0.0002)), made("b", metrics=w1(0.0102, 0.0003)), made("c", metrics=w1(0.02, 0.001))
-    ]  # fmt: skip
+        made("a", metrics=w1(0.0095, 0.0002)),
+        made("b", metrics=w1(0.0102, 0.0003)),
+        made("c", metrics=w1(0.02, 0.001)),
+    ]
     board = board_of(*records)
     assert ranks(board, board.entries, "w1") == [1, 1, 3]
 
@@ -77,10 +84,19 @@ def test_ranks_agree_with_the_rule_of_ties_pair_by_pair(better: str) -> None:
     rng = np.random.default_rng(3)
     centre = {"lower": 0.02, "higher": 0.9, "zero": 0.0}[better]
     records = [
-        made(f"s{i}", metrics={"w1": metric(centre + 0.02 * rng.standard_normal(), 0.01 * rng.random() + 1e-3,
-             floor=1.0 if better == "higher" else 0.01, better=better)})
+        made(
+            f"s{i}",
+            metrics={
+                "w1": metric(
+                    centre + 0.02 * rng.standard_normal(),
+                    0.01 * rng.random() + 1e-3,
+                    floor=1.0 if better == "higher" else 0.01,
+                    better=better,
+                )
+            },
+        )
         for i in range(30)
-    ]  # fmt: skip
+    ]
     board = board_of(*records)
     estimates = []
     for entry in board.entries:
@@ -113,9 +129,12 @@ def test_what_is_only_reported_has_no_rank_and_displaces_none() -> None:
 
 def test_the_best_grid_of_each_sampler_and_steps() -> None:
     records = [
-        made("a", 5, w1(0.3, 0.01), grid="uniform"), made("a", 5, w1(0.2, 0.01)), made("b", 5, w1(0.1, 0.01)),
-        made("b", 5, w1(0.4, 0.01), grid="uniform"), made("b", 9, w1(0.4, 0.01), grid="uniform"),
-    ]  # fmt: skip
+        made("a", 5, w1(0.3, 0.01), grid="uniform"),
+        made("a", 5, w1(0.2, 0.01)),
+        made("b", 5, w1(0.1, 0.01)),
+        made("b", 5, w1(0.4, 0.01), grid="uniform"),
+        made("b", 9, w1(0.4, 0.01), grid="uniform"),
+    ]
     board = board_of(*records)
 
     def chosen(choice: str) -> list[tuple[str, int, str]]:

@@ -45,11 +45,14 @@ def shots(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def committed(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The page of the committed records."""
     names = ("gmm", "gmm2d", "mnist", "mnist-grids")
-    found = boards(Entry(r) for r in read_records([COMMITTED / f"{name}.jsonl" for name in names]).records)
+    found = boards(Entry(r) for r in read_records([COMMITTED / "records" / f"{name}.jsonl" for name in names]).records)
     html = build_page(
-        found, titles={"gmm": "A Gaussian mixture"}, claims=answers(read_claims(COMMITTED / "claims.toml"), found),
-        pictures=find_pictures(COMMITTED), studies=find_studies(COMMITTED),
-    )  # fmt: skip
+        found,
+        titles={"gmm": "A Gaussian mixture"},
+        claims=answers(read_claims(COMMITTED / "claims.toml"), found),
+        pictures=find_pictures(COMMITTED),
+        studies=find_studies(COMMITTED / "studies"),
+    )
     file = tmp_path_factory.mktemp("page") / "index.html"
     file.write_text(html)
     return file
@@ -131,7 +134,7 @@ def test_tabs_sort_filter_and_details(browser: Any, committed: Path, shots: Path
 
 def test_ranks_of_the_page_are_those_of_the_terminal(browser: Any, committed: Path) -> None:
     visit = Visit(browser, committed)
-    board = boards(Entry(r) for r in read_records([COMMITTED / "gmm.jsonl"]).records)["gmm"][0]
+    board = boards(Entry(r) for r in read_records([COMMITTED / "records" / "gmm.jsonl"]).records)["gmm"][0]
     expected = {e.record["key"]: rank for e, rank in zip(board.entries, ranks(board, board.entries, "w1"), strict=True)}
     rows = visit.page.locator("#cells tr.row")
     keys = rows.evaluate_all("rows => rows.map(row => row.dataset.key)")
@@ -232,9 +235,12 @@ def test_studies_are_drawn_on_their_task_alone(
 ) -> None:
     """As wide as the page, on a phone too, and again in the other colours; what a study holds is text."""
     line: dict[str, Any] = {
-        "data": {"values": [{"a": 1, "b": 2}, {"a": 2, "b": 5}]}, "mark": "line", "width": "container", "height": 200,
+        "data": {"values": [{"a": 1, "b": 2}, {"a": 2, "b": 5}]},
+        "mark": "line",
+        "width": "container",
+        "height": 200,
         "encoding": {"x": {"field": "a", "type": "quantitative"}, "y": {"field": "b", "type": "quantitative"}},
-    }  # fmt: skip
+    }
     study = Study("gmm", EVIL, EVIL, ((EVIL, EVIL),), ((EVIL, "#4c78a8"),), {"one": line, EVIL: line}, EVIL)
     entries = [Entry(made("a", 5)), Entry(made("b", 5, task="other"))]
     file = tmp_path / "studies.html"
@@ -293,9 +299,10 @@ def test_markup_in_records_is_shown_and_never_run(browser: Any, tmp_path: Path, 
 
 def test_failed_cells_and_those_without_interval_are_shown_as_such(browser: Any, tmp_path: Path) -> None:
     records = [
-        made("good", 5), made("lost", 5, status="diverged", error="7 of 9 samples are not finite."),
+        made("good", 5),
+        made("lost", 5, status="diverged", error="7 of 9 samples are not finite."),
         made("once", 5, {"w1": metric(0.2, None)}, repeats=1),
-    ]  # fmt: skip
+    ]
     file = tmp_path / "page.html"
     file.write_text(build_page(boards(Entry(r) for r in records), titles={}, claims={}, pictures=[]))
     visit = Visit(browser, file)

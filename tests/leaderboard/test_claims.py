@@ -16,9 +16,18 @@ COMMITTED = Path(__file__).parents[2] / "leaderboard" / "claims.toml"
 
 def answer(claim: dict[str, Any], *records: Record) -> Answer:
     facts = {
-        "task": "gmm", "kind": "quality", "words": "it is as good", "source": "a paper", "url": "https://example.org",
-        "sampler": "sigdeg", "steps": 5, "against": "teacher", "against_steps": 300, "metrics": ("w1",), **claim,
-    }  # fmt: skip
+        "task": "gmm",
+        "kind": "quality",
+        "words": "it is as good",
+        "source": "a paper",
+        "url": "https://example.org",
+        "sampler": "sigdeg",
+        "steps": 5,
+        "against": "teacher",
+        "against_steps": 300,
+        "metrics": ("w1",),
+        **claim,
+    }
     found = answers([Claim(**facts)], boards(Entry(record) for record in records))  # type: ignore[arg-type]
     (only,) = found["gmm"]
     return only

@@ -95,8 +95,9 @@ def test_pictures_lie_in_the_page(tmp_path: Path) -> None:
     (tmp_path / "rbergomi-smile.svg").write_text("<svg/>")
     pictures = find_pictures(tmp_path)
     assert [(p.task, p.file.name) for p in pictures] == [
-        ("mnist", "mnist-strip.png"), ("rbergomi", "rbergomi-smile.svg")
-    ]  # fmt: skip
+        ("mnist", "mnist-strip.png"),
+        ("rbergomi", "rbergomi-smile.svg"),
+    ]
     text = page(boards([Entry(made(task="mnist"))]), pictures=[*pictures, Picture("other", "t", tmp_path / "none.png")])
     assert "data:image/png;base64,cG5n" in text
     assert "data:image/svg+xml;base64" not in text
@@ -115,9 +116,11 @@ def test_the_newest_day() -> None:
 
 def test_the_markdown_table_ranks_and_marks() -> None:
     rows = [
-        made("a", 5, {"w1": metric(0.0095, 0.0005)}), made("b", 5, {"w1": metric(0.0104, 0.0005)}),
-        made("c", 5, {"w1": metric(0.3, 0.01)}), made("d", 5, status="diverged"),
-    ]  # fmt: skip
+        made("a", 5, {"w1": metric(0.0095, 0.0005)}),
+        made("b", 5, {"w1": metric(0.0104, 0.0005)}),
+        made("c", 5, {"w1": metric(0.3, 0.01)}),
+        made("d", 5, status="diverged"),
+    ]
     text = build_markdown(boards(Entry(r) for r in rows), titles={"gmm": "A mixture"}, claims={})
     table = [line for line in text.splitlines() if line.startswith("|")][2:]
     assert [line.split(" | ")[:2] for line in table] == [["| =1", "a"], ["| =1", "b"], ["| 3", "c"], ["| –", "d"]]

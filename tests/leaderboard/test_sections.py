@@ -22,14 +22,22 @@ from sigbench.studies.spectrum.study import measure_spectra
 EVIL = "<script>alert(1)</script>`<script>"
 
 
+def in_folder(file: Path) -> Path:
+    """Returns a file whose folder is there."""
+    file.parent.mkdir(parents=True, exist_ok=True)
+    return file
+
+
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     place = tmp_path_factory.mktemp("board")
+    for kind in ("gap", "spectrum"):
+        (place / kind).mkdir()
     gaps = measure_gaps(plan_gap(Settings("gmm", samples=80), ["sigdeg", "ddim"], [2]))
-    (place / "gap-gmm.jsonl").write_text("".join(json.dumps(gap.as_json()) + "\n" for gap in gaps))
+    (place / "gap" / "gmm.jsonl").write_text("".join(json.dumps(gap.as_json()) + "\n" for gap in gaps))
     cells = plan_cells(Settings("rbergomi", samples=32, repeats=2), ["ddim"], [2])
     found = [json.dumps(one.as_json()) + "\n" for one in measure_spectra(cells)]
-    (place / "spectrum-rbergomi.jsonl").write_text("".join(found))
+    (place / "spectrum" / "rbergomi.jsonl").write_text("".join(found))
     return place
 
 
@@ -50,7 +58,7 @@ def test_each_file_becomes_a_study(folder: Path) -> None:
 
 
 def test_they_are_no_records_and_no_damaged_ones(folder: Path) -> None:
-    reading = read_records([folder])
+    reading = read_records([folder / kind for kind in ("gap", "spectrum")])
     assert reading.records == []
     assert reading.problems == []
     assert len(reading.others) == 2
@@ -74,21 +82,31 @@ def trained(value: float, half: float = 0.001, **changed: Any) -> dict[str, Any]
     variant = {"order": 2, "steps": 5, "grid": "quadratic", "loss": "local", "memory": 0, "base": "exponential"}
     record = made("sigdeg", metrics={"w1": metric(value, half)})
     return {
-        "kind": "ablation", "task": "gmm", "variant": variant | changed, "usual": not changed,
-        "budget": {"iterations": 100}, "training_s": 10.0 * (1 + changed.get("order", 2)), "record": record,
-    }  # fmt: skip
+        "kind": "ablation",
+        "task": "gmm",
+        "variant": variant | changed,
+        "usual": not changed,
+        "budget": {"iterations": 100},
+        "training_s": 10.0 * (1 + changed.get("order", 2)),
+        "record": record,
+    }
 
 
 def test_an_ablation_says_what_each_change_is_worth(tmp_path: Path) -> None:
     rows = [
-        trained(0.4, order=1), trained(0.1), trained(0.0995, order=3), trained(0.3, order=2, steps=2),
-        trained(0.2, loss="global"), trained(0.15, loss="global", memory=1), trained(0.1005, memory=1),
+        trained(0.4, order=1),
+        trained(0.1),
+        trained(0.0995, order=3),
+        trained(0.3, order=2, steps=2),
+        trained(0.2, loss="global"),
+        trained(0.15, loss="global", memory=1),
+        trained(0.1005, memory=1),
         trained(0.9, base="identity", memory=1),
-    ]  # fmt: skip
-    (tmp_path / "ablate-gmm.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
+    ]
+    in_folder(tmp_path / "ablation/gmm.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
     (study,) = find_studies(tmp_path)
     assert study.title == "What the signature is worth"
-    assert study.command == "sigbench ablate leaderboard/ablate-gmm.toml --json"
+    assert study.command == "sigbench ablate leaderboard/studies/ablation/gmm.toml --json"
     assert [name for name, _ in study.legend] == ["2 steps", "5 steps"]
     assert len(study.charts) == 2
     assert dict(study.sentences) == {
@@ -105,9 +123,10 @@ def guided(sampler: str, weight: float, accuracy: float, intra: float, half: flo
     """A record of images with guidance."""
     family = {"sigdeg": "student"}.get(sampler, "sde")
     metrics = {
-        "label-accuracy": metric(accuracy, 0.005, better="higher"), "fcd-intra": metric(intra, half, floor=1.0),
+        "label-accuracy": metric(accuracy, 0.005, better="higher"),
+        "fcd-intra": metric(intra, half, floor=1.0),
         "recall": metric(0.8 - 0.1 * weight, 0.01, floor=0.9, better="higher"),
-    }  # fmt: skip
+    }
     conditions = {"conditions": {"guidance": weight}} if weight else {}
     return dict(made(sampler, 5, metrics, task="mnist", family=family, **conditions))
 
@@ -115,10 +134,13 @@ def guided(sampler: str, weight: float, accuracy: float, intra: float, half: flo
 def test_guidance_says_what_it_costs_and_how_far_the_teacher_is(tmp_path: Path) -> None:
     teacher = "teacher (euler-maruyama)"
     rows = [
-        guided(teacher, 2, 0.99, 3.0), guided(teacher, 0, 0.95, 2.0), guided("ddim", 0, 0.9, 4.0),
-        guided("sigdeg", 0, 0.96, 2.1), guided("sigdeg", 2, 0.999, 3.6),
-    ]  # fmt: skip
-    (tmp_path / "guidance-mnist.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
+        guided(teacher, 2, 0.99, 3.0),
+        guided(teacher, 0, 0.95, 2.0),
+        guided("ddim", 0, 0.9, 4.0),
+        guided("sigdeg", 0, 0.96, 2.1),
+        guided("sigdeg", 2, 0.999, 3.6),
+    ]
+    in_folder(tmp_path / "guidance/mnist.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
     (study,) = find_studies(tmp_path)
     assert (study.task, study.title) == ("mnist", "What guidance costs")
     assert [name for name, _ in study.legend] == ["sigdeg, 5 steps", "ddim, 5 steps", f"{teacher}, 5 steps"]
@@ -132,19 +154,21 @@ def test_guidance_says_what_it_costs_and_how_far_the_teacher_is(tmp_path: Path) 
     assert "ddim, 5 steps at W = 0" not in said
     (trade, *_) = study.charts.values()
     assert trade["width"] == "container"
-    reading = read_records([tmp_path])  # the records stand on the boards too
+    reading = read_records([tmp_path / "guidance"])  # the records stand on the boards too
     assert (len(reading.records), reading.problems) == (5, [])
 
 
 def test_records_of_no_images_are_no_study_of_guidance(tmp_path: Path) -> None:
-    (tmp_path / "guidance-gmm.jsonl").write_text(json.dumps(made()) + "\n")
+    in_folder(tmp_path / "guidance/gmm.jsonl").write_text(json.dumps(made()) + "\n")
     with pytest.raises(BadInput, match="does not hold records of images with guidance"):
         find_studies(tmp_path)
 
 
 @pytest.mark.parametrize("text", ["", "{", "[]\n", '{"kind": "gap"}\n', '{"status": "ok"}\n', "\x00"])
-@pytest.mark.parametrize("name", ["gap-gmm.jsonl", "spectrum-mnist.jsonl", "ablate-gmm.jsonl", "guidance-mnist.jsonl"])
+@pytest.mark.parametrize(
+    "name", ["gap/gmm.jsonl", "spectrum/mnist.jsonl", "ablation/gmm.jsonl", "guidance/mnist.jsonl"]
+)
 def test_files_that_are_no_studies_are_named(tmp_path: Path, name: str, text: str) -> None:
-    (tmp_path / name).write_text(text)
+    in_folder(tmp_path / name).write_text(text)
     with pytest.raises(BadInput, match=name):
         find_studies(tmp_path)

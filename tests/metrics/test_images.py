@@ -169,9 +169,19 @@ def test_too_few_samples_for_kid() -> None:
 def test_every_metric_names_its_extractor() -> None:
     metrics = image_metrics(HASH, 10_000, conditional=True)
     assert [metric.name for metric in metrics] == [
-        "fcd", "fcd-inf", "is", "kid", "precision", "recall", "density", "coverage", "sliced-w2", "class-tv",
-        "label-accuracy", "fcd-intra",
-    ]  # fmt: skip
+        "fcd",
+        "fcd-inf",
+        "is",
+        "kid",
+        "precision",
+        "recall",
+        "density",
+        "coverage",
+        "sliced-w2",
+        "class-tv",
+        "label-accuracy",
+        "fcd-intra",
+    ]
     assert len(image_metrics(HASH, 10_000, conditional=False)) == len(metrics) - 2
     assert all(HASH[:12] in metric.method for metric in metrics)
 

@@ -48,9 +48,16 @@ def test_the_distance_is_that_of_torch_fidelity(weights: Path) -> None:
             return self.pixels[index]
 
     expected = torch_fidelity().calculate_metrics(
-        input1=Images(samples.pixels), input2=Images(real.pixels), fid=True, cuda=False, cache=False, verbose=False,
-        feature_extractor="inception-v3-compat", feature_extractor_weights_path=str(weights), batch_size=6,
-    )  # fmt: skip
+        input1=Images(samples.pixels),
+        input2=Images(real.pixels),
+        fid=True,
+        cuda=False,
+        cache=False,
+        verbose=False,
+        feature_extractor="inception-v3-compat",
+        feature_extractor_weights_path=str(weights),
+        batch_size=6,
+    )
     assert metric(samples, reference) == pytest.approx(expected["frechet_inception_distance"], rel=1e-4)
 
 

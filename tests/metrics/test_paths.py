@@ -89,9 +89,17 @@ def fractional_brownian_motion(hurst: float, n: int, seed: int) -> Array:
 
 def test_all_metrics_with_the_headline_first() -> None:
     assert IDS == [
-        "w1", "w1-log-s", "w1-log-s-worst", "w1-log-v", "w1-log-v-worst",
-        "autocorrelation", "cross-correlation", "leverage", "sig-w1", "hurst",
-    ]  # fmt: skip
+        "w1",
+        "w1-log-s",
+        "w1-log-s-worst",
+        "w1-log-v",
+        "w1-log-v-worst",
+        "autocorrelation",
+        "cross-correlation",
+        "leverage",
+        "sig-w1",
+        "hurst",
+    ]
     assert [metric.name for metric in METRICS if metric.better == "zero"] == ["hurst"]
     assert path_metrics(0.07)[0].name == "w1"
 
@@ -110,9 +118,9 @@ def test_marginal_distances_are_those_of_pot() -> None:
         assert found[coordinate, time] == pytest.approx(float(expected), rel=1e-10)
 
 
-@pytest.mark.parametrize(("coordinate", "mean", "worst"), [
-    (0, LogPriceW1(), WorstLogPriceW1()), (1, LogVarianceW1(), WorstLogVarianceW1()),
-])  # fmt: skip
+@pytest.mark.parametrize(
+    ("coordinate", "mean", "worst"), [(0, LogPriceW1(), WorstLogPriceW1()), (1, LogVarianceW1(), WorstLogVarianceW1())]
+)
 def test_one_shifted_time_shows_with_its_shift(coordinate: int, mean: Metric, worst: Metric) -> None:
     shifted = EXACT.paths.copy()
     shifted[:, 20, coordinate] += 0.3
@@ -150,10 +158,18 @@ def test_correlation_floor_is_that_of_the_theory(metric: Metric) -> None:
     assert found == pytest.approx(expected, rel=0.25)
 
 
-@pytest.mark.parametrize(("name", "bound"), [
-    ("w1", 0.05), ("w1-log-s", 0.01), ("w1-log-s-worst", 0.02), ("w1-log-v", 0.1), ("w1-log-v-worst", 0.15),
-    ("leverage", 0.005), ("sig-w1", 0.25),
-])  # fmt: skip
+@pytest.mark.parametrize(
+    ("name", "bound"),
+    [
+        ("w1", 0.05),
+        ("w1-log-s", 0.01),
+        ("w1-log-s-worst", 0.02),
+        ("w1-log-v", 0.1),
+        ("w1-log-v-worst", 0.15),
+        ("leverage", 0.005),
+        ("sig-w1", 0.25),
+    ],
+)
 def test_floors(name: str, bound: float) -> None:
     """Between two exact draws of 4,000; the bounds are at least 1.15 times the largest of 20 such distances."""
     assert 0 < METRICS[IDS.index(name)](OTHER, REFERENCE) < bound

@@ -25,10 +25,18 @@ def weights() -> dict[str, Tensor]:
 
 def manifest(**changes: object) -> Manifest:
     fields: dict[str, object] = {
-        "kind": "sigdeg", "task": "gmm", "task_version": 1, "sha256": "", "config": {"width": 64, "order": 2},
-        "command": "sigbench train --task gmm", "commit": None, "created": "2020-01-01T00:00:00+00:00",
-        "data": {"paths": 10}, "cost": {"seconds": 1.5}, "packages": {"torch": "2"},
-    }  # fmt: skip
+        "kind": "sigdeg",
+        "task": "gmm",
+        "task_version": 1,
+        "sha256": "",
+        "config": {"width": 64, "order": 2},
+        "command": "sigbench train --task gmm",
+        "commit": None,
+        "created": "2020-01-01T00:00:00+00:00",
+        "data": {"paths": 10},
+        "cost": {"seconds": 1.5},
+        "packages": {"torch": "2"},
+    }
     return Manifest(**{**fields, **changes})  # type: ignore[arg-type]
 
 

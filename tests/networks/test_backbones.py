@@ -22,10 +22,17 @@ def test_residual_mlp_starts_at_zero_and_maps_shapes() -> None:
 def test_fourier_features_by_hand() -> None:
     features = FourierFeatures((1.0, 2.0))(torch.tensor([[0.5, math.pi]]))
     exact = [
-        0.5, math.pi,
-        math.sin(0.5), math.sin(1.0), math.sin(math.pi), math.sin(2 * math.pi),
-        math.cos(0.5), math.cos(1.0), math.cos(math.pi), math.cos(2 * math.pi),
-    ]  # fmt: skip
+        0.5,
+        math.pi,
+        math.sin(0.5),
+        math.sin(1.0),
+        math.sin(math.pi),
+        math.sin(2 * math.pi),
+        math.cos(0.5),
+        math.cos(1.0),
+        math.cos(math.pi),
+        math.cos(2 * math.pi),
+    ]
     assert features[0].tolist() == pytest.approx(exact, abs=1e-6)
 
 

@@ -103,9 +103,17 @@ def test_the_state_keeps_its_dtype(module: EDMDenoiser, dtype: torch.dtype) -> N
 
 def saved(module: EDMDenoiser, folder: Path, **changes: Any) -> Path:
     fields: dict[str, Any] = {
-        "kind": KIND, "task": "toy", "task_version": 1, "sha256": "", "config": TINY.as_json(), "command": "",
-        "commit": None, "created": "", "data": {"schedule": "vp-linear"}, **changes,
-    }  # fmt: skip
+        "kind": KIND,
+        "task": "toy",
+        "task_version": 1,
+        "sha256": "",
+        "config": TINY.as_json(),
+        "command": "",
+        "commit": None,
+        "created": "",
+        "data": {"schedule": "vp-linear"},
+        **changes,
+    }
     save_artifact(folder, module.state_dict(), Manifest(**fields))
     return folder
 

@@ -13,8 +13,16 @@ from sigbench.networks.scheduled import ScheduledDenoiser, load_denoiser
 from sigbench.sde.schedule import VPLinear
 
 CONFIG = GaussianDenoiserConfig((3, 2), width=16, depth=2, condition=8)
-MIX = torch.tensor([[2.0, 0, 0, 0, 0, 0], [1, 1, 0, 0, 0, 0], [0, 0.3, 0.5, 0, 0, 0], [0.2, 0, 0, 1, 0, 0],
-                    [0, 0, 1, 0, 0.7, 0], [0.5, 0, 0, 0, 0, 0.2]])  # fmt: skip
+MIX = torch.tensor(
+    [
+        [2.0, 0, 0, 0, 0, 0],
+        [1, 1, 0, 0, 0, 0],
+        [0, 0.3, 0.5, 0, 0, 0],
+        [0.2, 0, 0, 1, 0, 0],
+        [0, 0, 1, 0, 0.7, 0],
+        [0.5, 0, 0, 0, 0, 0.2],
+    ]
+)
 COVARIANCE = MIX @ MIX.T
 
 

@@ -266,9 +266,13 @@ def test_every_parameter_has_one_optimizer_at_its_own_rate() -> None:
     groups = [(type(o).__name__, group) for o in optimizers for group in o.param_groups]
     owners = {id(p): name for name, group in groups for p in group["params"]}
     assert {name: owners[id(p)] for name, p in module.named_parameters()} == {
-        "0.weight": "Adam", "0.bias": "Adam", "1.weight": "Muon",
-        "1.bias": "Adam", "2.weight": "Adam", "2.bias": "Adam",
-    }  # fmt: skip
+        "0.weight": "Adam",
+        "0.bias": "Adam",
+        "1.weight": "Muon",
+        "1.bias": "Adam",
+        "2.weight": "Adam",
+        "2.bias": "Adam",
+    }
     assert sum(len(group["params"]) for _, group in groups) == 6
     set_rates(optimizers, plan, 500)
     assert {name: group["lr"] for name, group in groups} == pytest.approx({"Adam": 0.005, "Muon": 0.25})

@@ -123,9 +123,22 @@ def test_the_wheel_measures_from_another_directory(installed: Path, tmp_path: Pa
     assert (doctor.returncode, report["healthy"], report["git"]) == (0, True, None), report
 
     measured = run_elsewhere(
-        installed, tmp_path, script, "run", "--task", "gmm", "--sampler", "sigdeg,euler-maruyama", "--steps", "2",
-        "--samples", "100", "--repeats", "2", "--json",
-    )  # fmt: skip
+        installed,
+        tmp_path,
+        script,
+        "run",
+        "--task",
+        "gmm",
+        "--sampler",
+        "sigdeg,euler-maruyama",
+        "--steps",
+        "2",
+        "--samples",
+        "100",
+        "--repeats",
+        "2",
+        "--json",
+    )
     assert measured.returncode == 0, measured.stderr
     assert [json.loads(line)["status"] for line in measured.stdout.splitlines()] == ["ok", "ok"]
     assert len(list((tmp_path / ".sigbench" / "records").iterdir())) == 2

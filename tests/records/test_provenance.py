@@ -37,9 +37,19 @@ def checkout(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 def test_provenance_has_every_field() -> None:
     found = provenance(CPU, torch.bfloat16, {"sigdeg": "abc"})
     assert set(found) == {
-        "sigbench", "git", "torch", "packages", "python", "platform", "device", "device_name", "dtype", "threads",
-        "artifacts", "date",
-    }  # fmt: skip
+        "sigbench",
+        "git",
+        "torch",
+        "packages",
+        "python",
+        "platform",
+        "device",
+        "device_name",
+        "dtype",
+        "threads",
+        "artifacts",
+        "date",
+    }
     assert found["sigbench"] == sigbench.__version__ == importlib.metadata.version("sigbench")
     assert found["torch"] == torch.__version__
     assert (found["device"], found["dtype"], found["artifacts"]) == ("cpu", "bfloat16", {"sigdeg": "abc"})

@@ -51,16 +51,16 @@ def test_a_store_and_lines_hold_the_same_records(tmp_path: Path, store: Path, re
 
 
 def test_a_task_keeps_its_records_and_all_tasks_are_told() -> None:
-    found = read_records([COMMITTED], "gmm2d")
+    found = read_records([COMMITTED / "records"], "gmm2d")
     assert {record["task"] for record in found.records} == {"gmm2d"}
     assert found.tasks >= {"gmm", "gmm2d", "mnist"}
 
 
 def test_the_committed_records_are_sound() -> None:
-    found = read_records([COMMITTED])
+    found = read_records([COMMITTED / "records", COMMITTED / "studies" / "orders"])
     assert [str(problem) for problem in found.problems if problem.kind != "duplicate"] == []
     assert len(found.records) > 100
-    assert COMMITTED / "orders-gmm.jsonl" in found.others
+    assert COMMITTED / "studies" / "orders" / "gmm.jsonl" in found.others
 
 
 def test_the_determinants_in_a_record_give_its_key(records: list[Record]) -> None:
@@ -73,10 +73,16 @@ def test_the_determinants_in_a_record_give_its_key(records: list[Record]) -> Non
 def test_conditions_are_among_the_determinants(records: list[Record]) -> None:
     (cell,) = plan_cells(Settings("mnist", samples=100, repeats=1, label=3, guidance=1.0, device="cpu"), ["ddim"], [2])
     record: Any = {
-        **records[0], "task": "mnist", "task_version": cell.task.version, "times": list(cell.grid.times),
-        "samples": 100, "repeats": 1, "conditions": dict(cell.task.conditions()), "asked": cell.asked(),
+        **records[0],
+        "task": "mnist",
+        "task_version": cell.task.version,
+        "times": list(cell.grid.times),
+        "samples": 100,
+        "repeats": 1,
+        "conditions": dict(cell.task.conditions()),
+        "asked": cell.asked(),
         "provenance": provenance(cell.device, cell.network_dtype, cell.artifact_hashes()),
-    }  # fmt: skip
+    }
     read_back = msgspec.json.decode(json.dumps(record), type=Record)
     told = determinants_of(read_back)
     assert told is not None
@@ -106,7 +112,7 @@ EDITS: dict[str, tuple[Callable[[dict[str, Any]], object], str]] = {
     "a missing field": (lambda r: r.pop("grid"), "grid"),
     "a missing schema": (lambda r: r.pop("schema"), "schema"),
     "no metrics": (lambda r: r.update(metrics={}), "missing"),
-}  # fmt: skip
+}
 
 
 @pytest.mark.parametrize("edit", EDITS)

@@ -11,24 +11,59 @@ from sigbench.records.record import SCHEMA, Record, key_of, to_json
 
 PROPERTY = settings(deadline=None, derandomize=True, database=None)
 DETERMINANTS: dict[str, Any] = {
-    "sigbench": "0.1.0", "task": "gmm", "task_version": 1, "sampler": "ddim:eta=0.5", "times": [0.0, 0.25, 0.999],
-    "samples": 1000, "repeats": 5, "seed": 0, "nfe": None, "batch": 100, "device": "cpu", "dtype": "float32",
+    "sigbench": "0.1.0",
+    "task": "gmm",
+    "task_version": 1,
+    "sampler": "ddim:eta=0.5",
+    "times": [0.0, 0.25, 0.999],
+    "samples": 1000,
+    "repeats": 5,
+    "seed": 0,
+    "nfe": None,
+    "batch": 100,
+    "device": "cpu",
+    "dtype": "float32",
     "artifacts": {"sigdeg": "ab12"},
-}  # fmt: skip
+}
 CHANGED: dict[str, Any] = {
-    "sigbench": "0.1.1", "task": "gmm2d", "task_version": 2, "sampler": "ddim", "times": [0.0, 0.26, 0.999],
-    "samples": 1001, "repeats": 6, "seed": 1, "nfe": 5, "batch": 101, "device": "cuda", "dtype": "float64",
+    "sigbench": "0.1.1",
+    "task": "gmm2d",
+    "task_version": 2,
+    "sampler": "ddim",
+    "times": [0.0, 0.26, 0.999],
+    "samples": 1001,
+    "repeats": 6,
+    "seed": 1,
+    "nfe": 5,
+    "batch": 101,
+    "device": "cuda",
+    "dtype": "float64",
     "artifacts": {"sigdeg": "ab13"},
-}  # fmt: skip
+}
 
 
 def record(**changes: Any) -> Record:
     """A small but complete record."""
     fields: dict[str, Any] = {
-        "schema": SCHEMA, "key": "0" * 20, "task": "gmm", "task_version": 1, "sampler": "ddim", "family": "ode",
-        "steps": 2, "nfe": 2, "samples": 10, "repeats": 1, "seed": 0, "grid": "uniform", "times": [0.0, 0.5, 0.999],
-        "final_step": "none", "status": "ok", "metrics": {}, "timing": None, "provenance": {},
-    }  # fmt: skip
+        "schema": SCHEMA,
+        "key": "0" * 20,
+        "task": "gmm",
+        "task_version": 1,
+        "sampler": "ddim",
+        "family": "ode",
+        "steps": 2,
+        "nfe": 2,
+        "samples": 10,
+        "repeats": 1,
+        "seed": 0,
+        "grid": "uniform",
+        "times": [0.0, 0.5, 0.999],
+        "final_step": "none",
+        "status": "ok",
+        "metrics": {},
+        "timing": None,
+        "provenance": {},
+    }
     return {**fields, **changes}  # type: ignore[typeddict-item]
 
 

@@ -14,10 +14,25 @@ from sigbench.records.store import Store, make_folder
 
 def record(key: str, **changes: Any) -> Record:
     fields: dict[str, Any] = {
-        "schema": SCHEMA, "key": key, "task": "gmm", "task_version": 1, "sampler": "ddim", "family": "ode",
-        "steps": 2, "nfe": 2, "samples": 10, "repeats": 1, "seed": 0, "grid": "uniform", "times": [0.0, 0.5, 0.999],
-        "final_step": "none", "status": "failed", "metrics": {}, "timing": None, "provenance": {"device_name": "Größe"},
-    }  # fmt: skip
+        "schema": SCHEMA,
+        "key": key,
+        "task": "gmm",
+        "task_version": 1,
+        "sampler": "ddim",
+        "family": "ode",
+        "steps": 2,
+        "nfe": 2,
+        "samples": 10,
+        "repeats": 1,
+        "seed": 0,
+        "grid": "uniform",
+        "times": [0.0, 0.5, 0.999],
+        "final_step": "none",
+        "status": "failed",
+        "metrics": {},
+        "timing": None,
+        "provenance": {"device_name": "Größe"},
+    }
     return {**fields, **changes}  # type: ignore[typeddict-item]
 
 

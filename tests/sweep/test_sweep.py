@@ -183,8 +183,9 @@ def test_what_another_sweep_measures_is_left_to_it(
     holders = [other_sweep(store.folder, cell.key) for cell in cells[:2]]
     events = run_sweep(cells, store, workers=2, threads=1)
     assert [(event.what, event.cell) for event in (next(events), next(events))] == [
-        ("started", cells[2]), ("finished", cells[2]),
-    ]  # fmt: skip
+        ("started", cells[2]),
+        ("finished", cells[2]),
+    ]
     done = elsewhere.read(cells[0].key)
     assert done is not None
     store.write(done)
@@ -192,8 +193,10 @@ def test_what_another_sweep_measures_is_left_to_it(
         holder.kill()
         holder.wait()
     assert {(event.what, event.cell.key) for event in events} == {
-        ("elsewhere", cells[0].key), ("started", cells[1].key), ("finished", cells[1].key),
-    }  # fmt: skip
+        ("elsewhere", cells[0].key),
+        ("started", cells[1].key),
+        ("finished", cells[1].key),
+    }
     assert store.read(cells[0].key) == done
 
 

@@ -66,20 +66,23 @@ def refusal(folder: Path, text: str) -> str:
         (GOOD + '[sampler.ddim]\ntasks = ["ou"]\n', "line 4, sampler.ddim.tasks[0]", "unknown task in tasks 'ou'"),
         (GOOD + "[sampler.ddim]\noptions = 3\n", "line 4, sampler.ddim.options", "is a table of options"),
         (
-            GOOD + "[sampler.ddim]\noptions = { etta = 1 }\n", "line 4, sampler.ddim.options.etta",
+            GOOD + "[sampler.ddim]\noptions = { etta = 1 }\n",
+            "line 4, sampler.ddim.options.etta",
             "unknown option of ddim 'etta': did you mean 'eta'",
         ),
         (
-            GOOD + "[sampler.ddim.options]\neta = [0,\n  2]\n", "line 5, sampler.ddim.options.eta[1]",
+            GOOD + "[sampler.ddim.options]\neta = [0,\n  2]\n",
+            "line 5, sampler.ddim.options.eta[1]",
             "eta lies between 0 and 1, got 2",
         ),
         (GOOD + "[sampler.ddim.options]\neta = []\n", "line 4, sampler.ddim.options.eta", "is an empty list"),
         (
-            GOOD + "[sampler.ddim.options]\neta = [[1]]\n", "line 4, sampler.ddim.options.eta[0]",
+            GOOD + "[sampler.ddim.options]\neta = [[1]]\n",
+            "line 4, sampler.ddim.options.eta[0]",
             "is a number or a text, not a list ([1])",
         ),
     ],
-)  # fmt: skip
+)
 def test_a_mistake_is_told_with_its_line_and_key(tmp_path: Path, text: str, where: str, words: str) -> None:
     message = refusal(tmp_path, text)
     assert message.startswith(f"FILE, {where}: ")
@@ -92,8 +95,11 @@ def test_all_mistakes_are_told_together_in_the_files_order(tmp_path: Path) -> No
     first, *lines = refusal(tmp_path, text).splitlines()
     assert first == "FILE has 4 mistakes:"
     assert [line.partition(": ")[0] for line in lines] == [
-        "  line 1, samplers[0]", "  line 3, tasks[1]", "  line 4, steps[0]", "  line 6, sampler.ddim.step",
-    ]  # fmt: skip
+        "  line 1, samplers[0]",
+        "  line 3, tasks[1]",
+        "  line 4, steps[0]",
+        "  line 6, sampler.ddim.step",
+    ]
 
 
 def test_files_that_are_none(tmp_path: Path) -> None:

@@ -50,8 +50,10 @@ def test_what_is_left_out_is_the_tasks_own(tmp_path: Path) -> None:
     task = make_task("gmm")
     cells = plan(tmp_path, 'tasks = ["gmm"]\nsamplers = ["ddim", "teacher", "heun@7"]').cells
     assert [(c.label, c.steps) for c in cells] == [
-        *(("ddim", steps) for steps in task.default_steps), ("teacher (euler-maruyama)", 300), ("heun", 7),
-    ]  # fmt: skip
+        *(("ddim", steps) for steps in task.default_steps),
+        ("teacher (euler-maruyama)", 300),
+        ("heun", 7),
+    ]
     assert {(c.grid, c.settings.seed, c.settings.repeats) for c in cells} == {(task.default_grid, 0, 5)}
 
 
@@ -65,12 +67,17 @@ def test_a_grid_of_times_has_its_own_number_of_steps(tmp_path: Path) -> None:
 def test_what_cannot_be_measured_is_skipped_with_its_reason(tmp_path: Path) -> None:
     found = plan(tmp_path, 'tasks = ["ou", "gmm"]\nsamplers = ["ddim", "sigdeg"]\nsteps = [5, 40]')
     assert [(c.task, c.label, c.steps) for c in found.cells] == [
-        ("gmm", "ddim", 5), ("gmm", "ddim", 40), ("gmm", "sigdeg", 5),
-    ]  # fmt: skip
+        ("gmm", "ddim", 5),
+        ("gmm", "ddim", 40),
+        ("gmm", "sigdeg", 5),
+    ]
     assert [(s.task, s.sampler, s.steps) for s in found.skipped] == [
-        ("ou", "ddim", (5,)), ("ou", "ddim", (40,)), ("ou", "sigdeg", (5,)), ("ou", "sigdeg", (40,)),
+        ("ou", "ddim", (5,)),
+        ("ou", "ddim", (40,)),
+        ("ou", "sigdeg", (5,)),
+        ("ou", "sigdeg", (40,)),
         ("gmm", "sigdeg", (40,)),
-    ]  # fmt: skip
+    ]
     assert all("needs a denoiser" in skipped.reason for skipped in found.skipped[:4])
     assert "was trained for 2 to 20 steps, not for 40" in found.skipped[4].reason
 

@@ -44,17 +44,38 @@ def paths(value: Any, path: KeyPath = ()) -> Iterator[KeyPath]:
 def test_every_key_and_element_has_the_line_where_it_stands() -> None:
     lines = lines_of(TEXT)
     assert lines == {
-        ("tasks",): 2, ("tasks", 0): 2, ("tasks", 1): 3, ("tasks", 2): 4, ("tasks", 3): 5,
-        ("steps",): 6, ("steps", 0): 6, ("steps", 1): 7,
-        ("a",): 8, ("a", "b"): 8, ("a", "b", "c"): 8, ("a", "b", "c", 0): 8, ("a", "b", "c", 1): 8,
+        ("tasks",): 2,
+        ("tasks", 0): 2,
+        ("tasks", 1): 3,
+        ("tasks", 2): 4,
+        ("tasks", 3): 5,
+        ("steps",): 6,
+        ("steps", 0): 6,
+        ("steps", 1): 7,
+        ("a",): 8,
+        ("a", "b"): 8,
+        ("a", "b", "c"): 8,
+        ("a", "b", "c", 0): 8,
+        ("a", "b", "c", 1): 8,
         ("a", "b", "d e"): 8,
-        ("task",): 9, ("task", "gmm"): 9, ("task", "gmm", "samples"): 10,
-        ("sampler",): 11, ("sampler", "./mine.py:X"): 11, ("sampler", "./mine.py:X", "options"): 12,
-        ("sampler", "./mine.py:X", "options", "eta"): 12, ("sampler", "./mine.py:X", "options", "eta", 0): 12,
+        ("task",): 9,
+        ("task", "gmm"): 9,
+        ("task", "gmm", "samples"): 10,
+        ("sampler",): 11,
+        ("sampler", "./mine.py:X"): 11,
+        ("sampler", "./mine.py:X", "options"): 12,
+        ("sampler", "./mine.py:X", "options", "eta"): 12,
+        ("sampler", "./mine.py:X", "options", "eta", 0): 12,
         ("sampler", "./mine.py:X", "options", "eta", 1): 13,
-        ("z",): 14, ("z", 0): 14, ("z", 0, "k"): 15, ("z", 1): 16, ("z", 1, "k"): 17, ("z", 1, "y"): 18,
-        ("z", 1, "y", "q"): 19, ("z", 1, "y", "w"): 20,
-    }  # fmt: skip
+        ("z",): 14,
+        ("z", 0): 14,
+        ("z", 0, "k"): 15,
+        ("z", 1): 16,
+        ("z", 1, "k"): 17,
+        ("z", 1, "y"): 18,
+        ("z", 1, "y", "q"): 19,
+        ("z", 1, "y", "w"): 20,
+    }
     assert set(lines) == set(paths(tomllib.loads(TEXT))) - {()}
 
 

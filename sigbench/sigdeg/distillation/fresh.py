@@ -115,10 +115,14 @@ class Distillation:
             grid = self.problem.grid(plan.grid, steps)
             self._rows[steps] = self.generator.coefficients(grid)
             self._pools[steps] = draw_trajectories(
-                self.problem, self.teacher, grid, teacher_steps=plan.teacher_steps,
-                order=self.generator.config.order, count=plan.pool,
+                self.problem,
+                self.teacher,
+                grid,
+                teacher_steps=plan.teacher_steps,
+                order=self.generator.config.order,
+                count=plan.pool,
                 seed=seed_of(seed=plan.seed, steps=steps, generation=generation),
-            )  # fmt: skip
+            )
             self._generations[steps] = generation
         return self._pools[steps]
 
@@ -148,9 +152,13 @@ def distill(
     distillation = Distillation(problem, teacher, generator, plan)
     plan_facts = {k: v for k, v in asdict(plan).items() if k != "training"}
     weights, seconds = train(
-        generator, distillation.loss_at, plan.training, checkpoint=checkpoint, report=report,
+        generator,
+        distillation.loss_at,
+        plan.training,
+        checkpoint=checkpoint,
+        report=report,
         identity={**config.as_json(), **plan_facts, **(identity or {})},
-    )  # fmt: skip
+    )
     pools = len(plan.steps) + (plan.training.iterations - 1) // plan.refresh
     data = {**plan_facts, "teacher": teacher.name, "teacher_paths_at_most": pools * plan.pool}
     cost = {

@@ -46,11 +46,13 @@ class NetworkStudentPlan:
 
 IMAGES = NetworkStudentPlan()
 VECTORS = NetworkStudentPlan(
-    paths=32_768, at_once=1_024, steps=StoredDistillPlan(groups=16),
+    paths=32_768,
+    at_once=1_024,
+    steps=StoredDistillPlan(groups=16),
     training=TrainingPlan(
         iterations=8_000, learning_rate=1e-3, muon_rate=1e-2, warmup=200, averaging=0.999, checkpoint_every_s=60.0
     ),
-)  # fmt: skip
+)
 
 
 def plan_for(task: Task) -> NetworkStudentPlan:
@@ -74,9 +76,16 @@ def teacher_paths(task: Task, plan: NetworkStudentPlan, folder: Path, report: Re
     problem = task.problem(torch.device("cpu"), plan.compute)
     assert isinstance(problem, ReverseDiffusion)
     facts = PathFacts(
-        task.name, task.version, teacher.sampler, task.artifact_hashes()["teacher"], teacher.grid, teacher.steps,
-        plan.paths, plan.paths_seed, task.conditions().get("guidance", 0.0),
-    )  # fmt: skip
+        task.name,
+        task.version,
+        teacher.sampler,
+        task.artifact_hashes()["teacher"],
+        teacher.grid,
+        teacher.steps,
+        plan.paths,
+        plan.paths_seed,
+        task.conditions().get("guidance", 0.0),
+    )
     paths = StoredPaths.open(folder, facts, problem.grid(teacher.grid, teacher.steps), task.shape)
     sampler = make_sampler(teacher.sampler)
     sampler.prepare(task, problem, plan.compute)
@@ -115,16 +124,24 @@ def distil_network(
     distillation = StoredDistillation(paths, generator, plan.steps, grids)
     facts = {**asdict(paths.facts), "teacher_grid": paths.facts.grid, **asdict(plan.steps)}
     weights, seconds = train(
-        student, lambda iteration: student.loss(distillation.minibatch(iteration), plan.compute), plan.training,
-        checkpoint=checkpoint, report=report, identity={**config.as_json(), **facts},
-    )  # fmt: skip
+        student,
+        lambda iteration: student.loss(distillation.minibatch(iteration), plan.compute),
+        plan.training,
+        checkpoint=checkpoint,
+        report=report,
+        identity={**config.as_json(), **facts},
+    )
     prefix = "generator."
     own = {name.removeprefix(prefix): value for name, value in weights.items() if name.startswith(prefix)}
     data = {**facts, "steps": list(plan.steps.steps), "teacher_steps": task.teacher.steps}
     cost = {
-        "training_s": paths.seconds + seconds, "paths_s": paths.seconds, "iterations": plan.training.iterations,
-        "device": "cpu", "threads": torch.get_num_threads(), "network_dtype": str(plan.compute).removeprefix("torch."),
-    }  # fmt: skip
+        "training_s": paths.seconds + seconds,
+        "paths_s": paths.seconds,
+        "iterations": plan.training.iterations,
+        "device": "cpu",
+        "threads": torch.get_num_threads(),
+        "network_dtype": str(plan.compute).removeprefix("torch."),
+    }
     return config, Distilled(own, data, cost)
 
 

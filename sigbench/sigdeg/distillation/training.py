@@ -97,10 +97,14 @@ def train_student(
     make_folder(folder, "the artifact folder")
     checkpoint = folder / "checkpoint.pt"
     result = distill(
-        problem, teacher, config, plan, checkpoint=checkpoint,
+        problem,
+        teacher,
+        config,
+        plan,
+        checkpoint=checkpoint,
         identity={"task": task.name, "task_version": task.version},
         report=lambda iteration, loss: report(iteration, plan.training.iterations, loss),
-    )  # fmt: skip
+    )
     trained = Trained(KIND, result.weights, config.as_json(), result.data, result.cost)
     saved = _save(task, trained, folder, command, commit)
     checkpoint.unlink(missing_ok=True)
@@ -162,9 +166,12 @@ def network_plan(task: Task, choices: StudentChoices) -> NetworkStudentPlan:
     """Returns how a student of these choices is distilled from a teacher that is a network."""
     plan = plan_for(task)
     steps = replace(
-        plan.steps, steps=choices.steps, grid=choices.grid or task.default_grid, loss=cast(Loss, choices.loss),
+        plan.steps,
+        steps=choices.steps,
+        grid=choices.grid or task.default_grid,
+        loss=cast(Loss, choices.loss),
         seed=choices.seed,
-    )  # fmt: skip
+    )
     training = plan.training if choices.iterations is None else replace(plan.training, iterations=choices.iterations)
     paths = plan.paths if choices.teacher_paths is None else choices.teacher_paths
     paths_seed = choices.seed if choices.paths_seed is None else choices.paths_seed
@@ -182,9 +189,13 @@ def _train_network_student(
     make_folder(paths or folder / "paths", "the folder of the teacher's paths")
     checkpoint = folder / "checkpoint.pt"
     config, result = distil_network(
-        task, parts, plan, checkpoint, paths or folder / "paths",
+        task,
+        parts,
+        plan,
+        checkpoint,
+        paths or folder / "paths",
         lambda done, loss: report(done, plan.paths if isnan(loss) else plan.training.iterations, loss),
-    )  # fmt: skip
+    )
     trained = Trained(KIND, result.weights, config.as_json(), result.data, result.cost)
     saved = _save(task, trained, folder, command, commit)
     checkpoint.unlink(missing_ok=True)
@@ -269,11 +280,17 @@ def _at_least_one(iterations: int) -> int:
 def _config(task: Task, problem: ReverseDiffusion, order: int, choices: StudentChoices) -> GeneratorConfig:
     mean, std, local = _data_moments(task.truth())
     return GeneratorConfig(
-        order=order, shape=task.shape, data_mean=mean, data_std=std, local_std=local,
-        schedule=problem.schedule.name, width=WIDTH if choices.width is None else choices.width,
+        order=order,
+        shape=task.shape,
+        data_mean=mean,
+        data_std=std,
+        local_std=local,
+        schedule=problem.schedule.name,
+        width=WIDTH if choices.width is None else choices.width,
         depth=DEPTH if choices.depth is None else choices.depth,
-        base=choices.base, memory=choices.memory,  # type: ignore[arg-type]  # the configuration checks it
-    )  # fmt: skip
+        base=choices.base,
+        memory=choices.memory,  # type: ignore[arg-type]  # the configuration checks it
+    )
 
 
 def _data_moments(truth: Truth, n: int = 20_000) -> tuple[tuple[float, ...], float, float]:

@@ -103,9 +103,17 @@ class Generator(nn.Module):
         )
         exponential = float(schedule.alpha(t_next)) * -float(np.expm1(-2.0 * (log_snr_next - log_snr)))
         return (
-            wide.decay, wide.shift, narrow.decay, exponential * config.data_std, scale, scale_next,
-            log_snr / 5.0, log_snr_next / 5.0, *wide.loadings.tolist(), *narrow.loadings.tolist(),
-        )  # fmt: skip
+            wide.decay,
+            wide.shift,
+            narrow.decay,
+            exponential * config.data_std,
+            scale,
+            scale_next,
+            log_snr / 5.0,
+            log_snr_next / 5.0,
+            *wide.loadings.tolist(),
+            *narrow.loadings.tolist(),
+        )
 
     def coefficients(self, steps: Iterable[Step], dtype: torch.dtype = torch.float32) -> Tensor:
         """Returns a row for each step, shape (steps, 8 + 2·order), on the host."""

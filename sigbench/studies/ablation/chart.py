@@ -9,9 +9,14 @@ from sigbench.report.curves import color_of, legend_of, level, tie, tips_of, tol
 
 _WIDTH, _HEIGHT = 340, 250
 _NAMES = {
-    "order": "signature order", "steps": "number of steps", "grid": "grid", "loss": "loss", "memory": "memory",
-    "base": "base step", "training_seed": "training seed",
-}  # fmt: skip
+    "order": "signature order",
+    "steps": "number of steps",
+    "grid": "grid",
+    "loss": "loss",
+    "memory": "memory",
+    "base": "base step",
+    "training_seed": "training seed",
+}
 _LATER = ("memory", "training_seed")  # what is said of last where two things differ from the usual student
 Result = Mapping[str, Any]
 
@@ -34,10 +39,13 @@ def ablation_chart(results: Sequence[Result]) -> alt.TopLevelMixin:
     ]
     record = first["record"]
     title = alt.Title(
-        f"{first['task']}: what the signature is worth", anchor="middle", fontSize=16, offset=12,
+        f"{first['task']}: what the signature is worth",
+        anchor="middle",
+        fontSize=16,
+        offset=12,
         subtitle=f"{first['budget']['iterations']:,} iterations a student, {record['samples']:,} samples × "
         f"{record['repeats']} repeats, 95 % intervals",
-    )  # fmt: skip
+    )
     return alt.hconcat(*panels).resolve_scale(color="shared").properties(title=title)
 
 
@@ -50,9 +58,11 @@ def ablation_panels(results: Sequence[Result], *, legends: bool = True) -> dict[
     color = color_of(legend_of(names_of(results)), shown=legends)
     orders = sorted({row["order"] for row in rows})
     x = alt.X(
-        "order:Q", title="signature order", axis=alt.Axis(values=orders, format="d", grid=False),
+        "order:Q",
+        title="signature order",
+        axis=alt.Axis(values=orders, format="d", grid=False),
         scale=alt.Scale(nice=False, padding=15, zero=False),
-    )  # fmt: skip
+    )
     base = alt.Chart(alt.Data(values=rows)).encode(x=x, color=color)
     log = alt.Scale(type="log", nice=False, padding=8)
     y = alt.Y("value:Q", title=f"{name} (95 % interval)", scale=log)
@@ -160,10 +170,16 @@ def _grown(results: Sequence[Result]) -> list[dict[str, Any]]:
         if metric is not None and all(variant[axis] == value for axis, value in others.items()):
             rows.append(
                 {
-                    "who": f"{variant['steps']} steps", "order": variant["order"], "steps": variant["steps"],
-                    "value": metric["value"], "value_low": metric["low"], "value_high": metric["high"],
-                    "floor": metric["floor"], "at_floor": metric["at_floor"], "seconds": result["training_s"],
+                    "who": f"{variant['steps']} steps",
+                    "order": variant["order"],
+                    "steps": variant["steps"],
+                    "value": metric["value"],
+                    "value_low": metric["low"],
+                    "value_high": metric["high"],
+                    "floor": metric["floor"],
+                    "at_floor": metric["at_floor"],
+                    "seconds": result["training_s"],
                     "sample_s": None if timing is None else timing["sample_s"]["value"],
                 }
-            )  # fmt: skip
+            )
     return sorted(rows, key=lambda row: (row["steps"], row["order"]))

@@ -118,9 +118,16 @@ class AblationFile:
     def choices(self, variant: Variant) -> StudentChoices:
         """Returns how a variant is trained; students of a network share the teacher's paths, whatever their seed."""
         return StudentChoices(
-            order=variant.order, grid=variant.grid, steps=(variant.steps,), loss=variant.loss, memory=variant.memory,
-            base=variant.base, seed=variant.training_seed, paths_seed=0, **self.budget,
-        )  # fmt: skip
+            order=variant.order,
+            grid=variant.grid,
+            steps=(variant.steps,),
+            loss=variant.loss,
+            memory=variant.memory,
+            base=variant.base,
+            seed=variant.training_seed,
+            paths_seed=0,
+            **self.budget,
+        )
 
     def settings(self, variant: Variant) -> Settings:
         """Returns how a variant is judged."""
@@ -137,9 +144,12 @@ def read_ablation(file: Path) -> AblationFile:
             changed = {**_fields(usual), **dict(zip(lists, values, strict=True))}
             variants[Variant(**changed)] = None
     return AblationFile(
-        table["task"], usual, tuple(variants), {name: table[name] for name in BUDGET if name in table},
+        table["task"],
+        usual,
+        tuple(variants),
+        {name: table[name] for name in BUDGET if name in table},
         {name: table[name] for name in JUDGED if name in table},
-    )  # fmt: skip
+    )
 
 
 def _fields(variant: Variant) -> dict[str, Any]:

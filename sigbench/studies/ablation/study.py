@@ -126,15 +126,28 @@ def _planned(file: AblationFile, task: Task, variant: Variant, work: Path) -> Pl
     except BadInput as error:
         raise BadInput(f"the student of {variant}: {error}") from None
     determinants = {
-        "kind": "ablation", "sigbench": __version__, "task": task.name, "task_version": task.version,
-        "teacher": dict(task.artifact_hashes()), "plan": training_plan(task, choices), "choices": asdict(choices),
+        "kind": "ablation",
+        "sigbench": __version__,
+        "task": task.name,
+        "task_version": task.version,
+        "teacher": dict(task.artifact_hashes()),
+        "plan": training_plan(task, choices),
+        "choices": asdict(choices),
         "settings": _judged(settings),
-    }  # fmt: skip
+    }
     return PlannedStudent(
-        settings, "sigdeg", (variant.steps,), label=str(variant), steps=variant.steps, grid=variant.grid,
-        key=key_of(json.loads(json.dumps(determinants))), work=float(variant.steps), variant=variant, choices=choices,
+        settings,
+        "sigdeg",
+        (variant.steps,),
+        label=str(variant),
+        steps=variant.steps,
+        grid=variant.grid,
+        key=key_of(json.loads(json.dumps(determinants))),
+        work=float(variant.steps),
+        variant=variant,
+        choices=choices,
         work_folder=str(work),
-    )  # fmt: skip
+    )
 
 
 def _judged(settings: Settings) -> dict[str, Any]:
@@ -148,7 +161,12 @@ def _result(file: AblationFile, cell: PlannedStudent, record: Record) -> dict[st
     if (cell.folder / "manifest.json").is_file():
         paths = float(read_manifest(cell.folder).cost.get("paths_s", 0.0))
     return {
-        "kind": "ablation", "task": file.task, "variant": asdict(cell.variant), "usual": cell.variant == file.usual,
-        "budget": dict(file.budget), "training_s": None if spent is None else spent - paths, "paths_s": paths,
+        "kind": "ablation",
+        "task": file.task,
+        "variant": asdict(cell.variant),
+        "usual": cell.variant == file.usual,
+        "budget": dict(file.budget),
+        "training_s": None if spent is None else spent - paths,
+        "paths_s": paths,
         "record": record,
-    }  # fmt: skip
+    }

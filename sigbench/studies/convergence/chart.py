@@ -57,13 +57,16 @@ def _panel(results: Sequence[dict[str, Any]], names: Sequence[str], kind: str, t
         alt.Chart(alt.Data(values=_floors(results, kind)))
         .mark_line(color="#555555", strokeWidth=1.5)
         .encode(
-            x=x, y="error:Q",
+            x=x,
+            y="error:Q",
             strokeDash=alt.StrokeDash(
-                "floor:N", title=None, legend=alt.Legend(orient="bottom", labelLimit=400),
+                "floor:N",
+                title=None,
+                legend=alt.Legend(orient="bottom", labelLimit=400),
                 scale=alt.Scale(domain=[MONTE_CARLO, REFERENCE], range=[[6, 4], [2, 2]]),
             ),
         )
-    )  # fmt: skip
+    )
     chart: alt.LayerChart = alt.LayerChart(layer=[floors, bars, lines, unused, used])
     return chart.properties(width=380, height=340)
 

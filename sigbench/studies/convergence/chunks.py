@@ -150,9 +150,16 @@ def _chunk(study: Study, plan: Plan, problem: SDEProblem, first: int, count: int
     else:
         coarse = [grid for grid in grids if grid.steps <= plan.pilot_levels[-1]]
         kept = keep_paths(
-            problem, _pilot(study, plan, problem), coarse, order, streams.start, streams.path, streams.choice,
-            first * CANDIDATES, count * CANDIDATES,
-        )  # fmt: skip
+            problem,
+            _pilot(study, plan, problem),
+            coarse,
+            order,
+            streams.start,
+            streams.path,
+            streams.choice,
+            first * CANDIDATES,
+            count * CANDIDATES,
+        )
         # As many places as there are candidates, more than are ever kept: no two chunks share a normal.
         path = DyadicPath(grids, order, streams.refinement, first * CANDIDATES, len(kept.weight), kept.known)
     return _walk_and_sum(study, plan, problem, walkers, path, kept)

@@ -238,11 +238,17 @@ def estimate_order(
     bottom = np.maximum(error - np.where(np.isfinite(error), allowance, 0.0), 0.0)
     levels = tuple(
         LevelError(
-            n, float(h[i]), float(error[i]), float(spread[i]), float(bottom[i]), float(error[i] + allowance[i]),
-            not reasons[i], reasons[i],
+            n,
+            float(h[i]),
+            float(error[i]),
+            float(spread[i]),
+            float(bottom[i]),
+            float(error[i] + allowance[i]),
+            not reasons[i],
+            reasons[i],
         )
         for i, n in enumerate(steps)
-    )  # fmt: skip
+    )
     return OrderEstimate(order, low, high, expected, verdict, levels, advice)
 
 

@@ -275,15 +275,20 @@ def _plan_sde(
         first, second = levels[-1], levels[-2]
         keys = (f"reference:exact@{first}", f"reference:exact@{second}")
         references = dict.fromkeys(specs, keys[0])
-        tracks = [
-            Track(keys[0], _exact, first, None),
-            Track(keys[1], _exact, second, keys[0]),
-        ]  # fmt: skip
+        tracks = [Track(keys[0], _exact, first, None), Track(keys[1], _exact, second, keys[0])]
         kind = {keys[0]: "exact path"}
         return Plan(
-            "sde", grid, first, levels, tuple(specs), references, {keys[0]: keys[1]}, kind,
-            (*tracks, *_level_tracks(specs, levels, references)), settings.paths,
-        )  # fmt: skip
+            "sde",
+            grid,
+            first,
+            levels,
+            tuple(specs),
+            references,
+            {keys[0]: keys[1]},
+            kind,
+            (*tracks, *_level_tracks(specs, levels, references)),
+            settings.paths,
+        )
     schemes = reference_schemes(problem.noise_type)
     if len(schemes) < 2:
         raise BadInput(
@@ -297,15 +302,21 @@ def _plan_sde(
         main: f"{schemes[0]} at {fine} steps, checked by {schemes[1]}",
         other: f"{schemes[1]} at {fine} steps, checked by {schemes[0]}",
     }
-    tracks = [
-        Track(main, _registered(schemes[0]), fine, other),
-        Track(other, _registered(schemes[1]), fine, main),
-    ]  # fmt: skip
+    tracks = [Track(main, _registered(schemes[0]), fine, other), Track(other, _registered(schemes[1]), fine, main)]
     simple = next(name for name, order in _schemes(problem.noise_type) if order < REFERENCE_ORDER)
     return Plan(
-        "sde", grid, fine, levels, tuple(specs), references, {main: other, other: main}, kind,
-        (*tracks, *_level_tracks(specs, levels, references)), settings.paths, (simple, schemes[0], schemes[1]),
-    )  # fmt: skip
+        "sde",
+        grid,
+        fine,
+        levels,
+        tuple(specs),
+        references,
+        {main: other, other: main},
+        kind,
+        (*tracks, *_level_tracks(specs, levels, references)),
+        settings.paths,
+        (simple, schemes[0], schemes[1]),
+    )
 
 
 def _plan_ode(
@@ -318,10 +329,17 @@ def _plan_ode(
     references = dict.fromkeys(specs, main)
     tracks = [Track(main, _flow, fine, None), Track(other, _flow, fine // 2, main)]
     return Plan(
-        "ode", grid, fine, levels, tuple(specs), references, {main: other},
+        "ode",
+        grid,
+        fine,
+        levels,
+        tuple(specs),
+        references,
+        {main: other},
         {main: f"exact flow, by rk4 at {fine} steps, checked at {fine // 2}"},
-        (*tracks, *_level_tracks(specs, levels, references)), min(settings.paths, FLOW_PATHS),
-    )  # fmt: skip
+        (*tracks, *_level_tracks(specs, levels, references)),
+        min(settings.paths, FLOW_PATHS),
+    )
 
 
 def _plan_students(
@@ -345,10 +363,17 @@ def _plan_students(
         *(Track(f"{spec}@{n}", _registered(spec), n, key) for spec in specs for n in served[spec]),
     ]
     return Plan(
-        "student", name, fine, levels, tuple(specs), references, {},
+        "student",
+        name,
+        fine,
+        levels,
+        tuple(specs),
+        references,
+        {},
         {key: f"its teacher, {task.teacher.sampler} at {fine} steps, on the same path"},
-        tuple(tracks), settings.paths,
-    )  # fmt: skip
+        tuple(tracks),
+        settings.paths,
+    )
 
 
 def _served_steps(sampler: Sampler, problem: SDEProblem, grid: str) -> list[int]:

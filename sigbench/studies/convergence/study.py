@@ -98,7 +98,7 @@ class SamplerConvergence:
                 **_order_json(self.weak, self.nfe),
                 "functions": {name: _order_json(order, self.nfe) for name, order in self.functions.items()},
             },
-        }  # fmt: skip
+        }
 
 
 def _order_json(order: OrderEstimate, nfe: Sequence[int]) -> dict[str, Any]:
@@ -106,8 +106,12 @@ def _order_json(order: OrderEstimate, nfe: Sequence[int]) -> dict[str, Any]:
         return value if value is not None and math.isfinite(value) else None
 
     return {
-        "order": number(order.order), "low": number(order.low), "high": number(order.high),
-        "expected": order.expected, "verdict": order.verdict, "advice": order.advice,
+        "order": number(order.order),
+        "low": number(order.low),
+        "high": number(order.high),
+        "expected": order.expected,
+        "verdict": order.verdict,
+        "advice": order.advice,
         "levels": [
             {
                 "steps": level.steps,
@@ -122,7 +126,7 @@ def _order_json(order: OrderEstimate, nfe: Sequence[int]) -> dict[str, Any]:
             }
             for level, calls in zip(order.levels, nfe, strict=True)
         ],
-    }  # fmt: skip
+    }
 
 
 def measure_study(
@@ -192,9 +196,16 @@ def _sampler_report(study: Study, plan: Plan, spec: str, sums: Sums, weights: Ar
         error: Sequence[float], replicates: Sequence[Array], own: float, expected: float | None, doubt: str = ""
     ) -> OrderEstimate:
         return estimate_order(
-            steps, h, np.array(error), np.stack(replicates, 1), np.full(len(steps), own),
-            blocks=blocks, paths=size, expected=expected, doubt=doubt,
-        )  # fmt: skip
+            steps,
+            h,
+            np.array(error),
+            np.stack(replicates, 1),
+            np.full(len(steps), own),
+            blocks=blocks,
+            paths=size,
+            expected=expected,
+            doubt=doubt,
+        )
 
     expected = declared_order(sampler, problem.noise_type)
     weak_expected = declared_weak_order(sampler, problem.noise_type)
@@ -205,19 +216,28 @@ def _sampler_report(study: Study, plan: Plan, spec: str, sums: Sums, weights: Ar
         functions[name] = fit(
             [abs(float(level.bias[k])) / scale[k] for level in levels],
             [sign * level.bias_replicates[:, k] / scale[k] for sign, level in zip(signs, levels, strict=True)],
-            reference.weak_by_function[k], weak_expected,
-        )  # fmt: skip
+            reference.weak_by_function[k],
+            weak_expected,
+        )
     return SamplerConvergence(
-        study.task.name, spec, plan.group, plan.paths, reference, tuple(sums.calls[track.key] for track in tracks),
+        study.task.name,
+        spec,
+        plan.group,
+        plan.paths,
+        reference,
+        tuple(sums.calls[track.key] for track in tracks),
         strong=fit([e.absolute for e in levels], [e.absolute_replicates for e in levels], reference.error, expected),
         strong_rms=fit(
-            [e.rms for e in levels], [e.rms_replicates for e in levels], reference.rms_error, expected,
+            [e.rms for e in levels],
+            [e.rms_replicates for e in levels],
+            reference.rms_error,
+            expected,
             FEWER_AND_FEWER if _tail_grows(levels) else "",
         ),
         weak=fit([value for value, _ in weak], [r for _, r in weak], reference.weak_error, weak_expected),
         functions=functions,
         failure=next((sums.failures[track.key] for track in tracks if track.key in sums.failures), ""),
-    )  # fmt: skip
+    )
 
 
 def _tail_grows(levels: Sequence[_Errors]) -> bool:

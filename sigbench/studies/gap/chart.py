@@ -18,10 +18,13 @@ def gap_chart(gaps: Sequence[Mapping[str, Any]]) -> alt.TopLevelMixin:
     first = gaps[0]
     teacher = first["teacher"]
     title = alt.Title(
-        f"{first['task']}: the gap to the teacher", anchor="middle", fontSize=16, offset=12,
+        f"{first['task']}: the gap to the teacher",
+        anchor="middle",
+        fontSize=16,
+        offset=12,
         subtitle=f"{teacher['sampler']}, {teacher['steps']} steps · {first['samples']:,} paths, laws of "
         f"{first['group']:,} states on each side, 95 % intervals",
-    )  # fmt: skip
+    )
     rows = alt.vconcat(*(alt.hconcat(*panels[first : first + 2]) for first in range(0, len(panels), 2)))
     return rows.resolve_scale(color="shared").properties(title=title)
 
@@ -40,9 +43,11 @@ def gap_panels(gaps: Sequence[Mapping[str, Any]], *, legends: bool = True) -> di
     rows = [row for gap in gaps for row in _rows(gap)]
     color = color_of(legend_of(names_of(gaps)), shown=legends)
     x = alt.X(
-        "log_snr:Q", title="log-SNR at the end of the step (noise → data)", axis=alt.Axis(grid=False),
+        "log_snr:Q",
+        title="log-SNR at the end of the step (noise → data)",
+        axis=alt.Axis(grid=False),
         scale=alt.Scale(nice=False, padding=8),
-    )  # fmt: skip
+    )
     base = alt.Chart(alt.Data(values=rows)).encode(x=x, color=color)
     distance = _DISTANCES[gaps[0]["distance"]]
     laws = _layers(base, "distance", f"{distance} to the teacher's law", log=True)
@@ -78,8 +83,10 @@ def _rows(gap: Mapping[str, Any]) -> list[dict[str, Any]]:
 def _errors(rows: Sequence[Mapping[str, Any]], x: alt.X, color: alt.Color) -> alt.LayerChart:
     long = [
         {**row, "kind": kind, "error": row[name], "error_low": row[f"{name}_low"], "error_high": row[f"{name}_high"]}
-        for row in rows for kind, name in ((_TOTAL, "rmse"), (_LOCAL, "local_rmse")) if row[name] > 0
-    ]  # fmt: skip
+        for row in rows
+        for kind, name in ((_TOTAL, "rmse"), (_LOCAL, "local_rmse"))
+        if row[name] > 0
+    ]
     dash = alt.StrokeDash("kind:N", scale=alt.Scale(domain=[_TOTAL, _LOCAL], range=[[1, 0], [4, 3]]), legend=None)
     base = alt.Chart(alt.Data(values=long)).encode(x=x, color=color)
     return _layers(base.encode(strokeDash=dash), "error", "RMSE against the teacher, a coordinate", log=True)
@@ -101,10 +108,14 @@ def _layers(base: alt.Chart, name: str, title: str, *, log: bool = False, axis: 
 def _floor(rows: Sequence[Mapping[str, Any]], x: alt.X) -> alt.LayerChart:
     seen = {row["log_snr"]: row for row in rows}
     values = [
-        {"log_snr": at, "floor": row["distance_floor"], "high": row["distance_floor_high"],
-         "low": max(row["distance_floor_low"], 0.2 * row["distance_floor"])}
+        {
+            "log_snr": at,
+            "floor": row["distance_floor"],
+            "high": row["distance_floor_high"],
+            "low": max(row["distance_floor_low"], 0.2 * row["distance_floor"]),
+        }
         for at, row in sorted(seen.items())
-    ]  # fmt: skip
+    ]
     base = alt.Chart(alt.Data(values=values)).encode(x=x)
     band = base.mark_area(color=GREY, opacity=0.2).encode(y="low:Q", y2="high:Q")
     return alt.LayerChart(layer=[band, base.mark_line(color=GREY, strokeDash=[6, 4]).encode(y="floor:Q")])

@@ -211,17 +211,26 @@ def _gap(plan: GapPlan, walk: TeacherWalk, tally: _Tally) -> Gap:
     cell, settings, teacher = tally.coupling.cell, plan.settings, plan.teacher
     on_a_line = tally.teacher.shape[2] == 1
     gap = partial(
-        Gap, cell.task.name, cell.label, cell.sampler.family, cell.grid.name,
+        Gap,
+        cell.task.name,
+        cell.label,
+        cell.sampler.family,
+        cell.grid.name,
         distance="w1" if on_a_line else "sliced-w2",
         facts={
-            "samples": plan.samples, "group": plan.group, "repeats": settings.repeats, "seed": settings.seed,
+            "samples": plan.samples,
+            "group": plan.group,
+            "repeats": settings.repeats,
+            "seed": settings.seed,
             "teacher": {
-                "sampler": teacher.sampler_spec, "steps": walk.fine.steps, "grid": walk.fine.name,
+                "sampler": teacher.sampler_spec,
+                "steps": walk.fine.steps,
+                "grid": walk.fine.name,
             },
             "conditions": dict(cell.task.conditions()),
             "provenance": provenance(cell.device, cell.network_dtype, cell.artifact_hashes()),
         },
-    )  # fmt: skip
+    )
     if tally.failure is not None:
         status, error = failure_of(tally.failure)
         return gap((), None, status=status, error=error)
@@ -279,12 +288,20 @@ def _numbers_at(
     mmd2_floor = squared_mmd(here[some], there[some], bandwidths)
     spread = _variance(teacher[both])
     return {
-        "mean_square": mean_square, "local": local, "accumulated": accumulated,
-        "rmse": float(np.sqrt(mean_square)), "local_rmse": float(np.sqrt(local)),
-        "distance": distance, "distance_floor": floor, "excess": distance - floor,
-        "mmd2": mmd2, "mmd2_floor": mmd2_floor, "mmd2_excess": mmd2 - mmd2_floor,
-        "variance_ratio": _variance(rollout[both]) / spread, "local_variance_ratio": _variance(one_step[both]) / spread,
-    }  # fmt: skip
+        "mean_square": mean_square,
+        "local": local,
+        "accumulated": accumulated,
+        "rmse": float(np.sqrt(mean_square)),
+        "local_rmse": float(np.sqrt(local)),
+        "distance": distance,
+        "distance_floor": floor,
+        "excess": distance - floor,
+        "mmd2": mmd2,
+        "mmd2_floor": mmd2_floor,
+        "mmd2_excess": mmd2 - mmd2_floor,
+        "variance_ratio": _variance(rollout[both]) / spread,
+        "local_variance_ratio": _variance(one_step[both]) / spread,
+    }
 
 
 def _error(a: States, b: States) -> Array:

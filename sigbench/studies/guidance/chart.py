@@ -34,14 +34,18 @@ def guidance_panels(records: Sequence[Record]) -> dict[str, alt.LayerChart]:
     color = color_of(legend_of(names_of(records)), shown=False)
     base = alt.Chart(alt.Data(values=rows)).encode(color=color, order="guidance:Q")
     weight = alt.X(
-        "guidance:Q", title="guidance W", scale=alt.Scale(nice=False, padding=12),
+        "guidance:Q",
+        title="guidance W",
+        scale=alt.Scale(nice=False, padding=12),
         axis=alt.Axis(values=sorted({row["guidance"] for row in rows}), format="~g", grid=False),
-    )  # fmt: skip
+    )
     intra = alt.Y("intra:Q", title="FCD within classes", scale=alt.Scale(type="log", nice=False, padding=12))
     accuracy = alt.X(
-        "accuracy:Q", title="label accuracy", axis=alt.Axis(format=".1%", grid=False, labelOverlap=True),
+        "accuracy:Q",
+        title="label accuracy",
+        axis=alt.Axis(format=".1%", grid=False, labelOverlap=True),
         scale=alt.Scale(zero=False, nice=False, padding=14),
-    )  # fmt: skip
+    )
     cut = base.transform_calculate(low_end=log_low("intra"), right_end="min(datum.accuracy_high, 1)")
     tips = tips_of("intra", alt.Tooltip("guidance:Q"), alt.Tooltip("accuracy:Q", format=".2%"))
     upright = cut.mark_rule(strokeWidth=1.2).encode(y=alt.Y("low_end:Q"), y2="intra_high:Q")

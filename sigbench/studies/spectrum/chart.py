@@ -22,9 +22,12 @@ def spectrum_chart(found: Sequence[Mapping[str, Any]]) -> alt.TopLevelMixin:
     ]
     first = found[0]
     title = alt.Title(
-        f"{first['task']}: spectrum of {first['of']}", anchor="middle", fontSize=16, offset=12,
+        f"{first['task']}: spectrum of {first['of']}",
+        anchor="middle",
+        fontSize=16,
+        offset=12,
         subtitle=f"{first['samples']:,} samples × {first['repeats']} repeats, 95 % intervals; grey: the truth",
-    )  # fmt: skip
+    )
     return alt.hconcat(*panels).resolve_scale(color="shared").properties(title=title)
 
 

@@ -140,10 +140,12 @@ def _finding(
     cell: Cell, found: Sequence[Spectrum], truth: tuple[list[Array], list[Array]], failure: Exception | None
 ) -> SpectrumGap:
     facts = {
-        "samples": cell.samples, "repeats": cell.settings.repeats, "seed": cell.settings.seed,
+        "samples": cell.samples,
+        "repeats": cell.settings.repeats,
+        "seed": cell.settings.seed,
         "conditions": dict(cell.task.conditions()),
         "provenance": provenance(cell.device, cell.network_dtype, cell.artifact_hashes()),
-    }  # fmt: skip
+    }
     names = (cell.task.name, cell.label, cell.sampler.family, cell.grid.steps, cell.grid.name)
     if failure is not None:
         status, error = failure_of(failure)
@@ -153,10 +155,18 @@ def _finding(
         np.array(rows) for rows in ([spectrum.power.mean(axis=0) for spectrum in found], *truth)
     )  # each of shape (repeats, F)
     return SpectrumGap(
-        *names, found[0].of, found[0].unit, tuple(frequencies.tolist()), _intervals(own), _intervals(reference),
-        _intervals(own / reference), _intervals(other / reference), tuple(_bands(frequencies, own, reference, other)),
-        _tilts(own, reference), facts,
-    )  # fmt: skip
+        *names,
+        found[0].of,
+        found[0].unit,
+        tuple(frequencies.tolist()),
+        _intervals(own),
+        _intervals(reference),
+        _intervals(own / reference),
+        _intervals(other / reference),
+        tuple(_bands(frequencies, own, reference, other)),
+        _tilts(own, reference),
+        facts,
+    )
 
 
 def _intervals(rows: Array) -> tuple[Interval, ...]:

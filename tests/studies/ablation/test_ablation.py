@@ -23,7 +23,7 @@ repeats = 2
 [[vary]]
 order = [1, 2]
 """
-COMMITTED = sorted((Path(__file__).parents[3] / "leaderboard").glob("ablate-*.toml"))
+COMMITTED = sorted((Path(__file__).parents[3] / "leaderboard" / "studies" / "ablation").glob("*.toml"))
 
 
 def written(tmp_path: Path, text: str) -> Path:
@@ -37,8 +37,11 @@ def test_every_combination_once(tmp_path: Path) -> None:
     file = read_ablation(written(tmp_path, SMALL + more))
     assert file.usual == Variant()
     assert file.variants == (
-        Variant(order=1), Variant(order=2), Variant(steps=10), Variant(loss="both", base="identity", memory=1),
-    )  # fmt: skip
+        Variant(order=1),
+        Variant(order=2),
+        Variant(steps=10),
+        Variant(loss="both", base="identity", memory=1),
+    )
     assert str(file.variants[3]) == "order 2, 5 steps, quadratic, loss both, memory 1, base identity"
     choices = file.choices(file.variants[3])
     assert (choices.iterations, choices.width, choices.steps, choices.loss) == (20, 8, (5,), "both")

@@ -159,9 +159,12 @@ def test_refined_increments_are_independent_and_of_the_right_variance() -> None:
     path = paths_on(problem, uniform_grid(8, 1.0), 2, 11, 20_000)
     finest: list[Tensor] = []
     for _ in walk_together(
-        problem, [], path, torch.zeros(20_000, 1, dtype=torch.float64),
+        problem,
+        [],
+        path,
+        torch.zeros(20_000, 1, dtype=torch.float64),
         lambda depth, index, whitened: finest.append(whitened[0, :, 0]) if depth == 2 else None,
-    ):  # fmt: skip
+    ):
         pass
     covariance = np.cov(torch.stack(finest).numpy())
     np.testing.assert_allclose(covariance, np.eye(8), atol=5 * np.sqrt(2 / 20_000))

@@ -38,9 +38,15 @@ def simulate(
     blocks = truth * (1 + relative * normals)
     weights = bootstrap_weights(BLOCKS, 400, seed=int(rng.integers(2**31)))
     return estimate_order(
-        [2**k for k in range(levels)], h, blocks.mean(0), weights @ blocks / BLOCKS, np.zeros(levels),
-        blocks=BLOCKS, paths=10_000, expected=expected,
-    )  # fmt: skip
+        [2**k for k in range(levels)],
+        h,
+        blocks.mean(0),
+        weights @ blocks / BLOCKS,
+        np.zeros(levels),
+        blocks=BLOCKS,
+        paths=10_000,
+        expected=expected,
+    )
 
 
 def test_an_exact_power_law_gives_its_exponent() -> None:
@@ -145,9 +151,7 @@ def test_too_noisy_is_not_resolved_and_says_how_many_paths_would_do() -> None:
 def test_too_coarse_a_reference_asks_for_levels() -> None:
     h = 0.5 ** np.arange(4)
     replicates = np.tile(h, (50, 1)) * (1 + 1e-3 * np.random.default_rng(0).standard_normal((50, 1)))
-    found = estimate_order(
-        [1, 2, 4, 8], h, h, replicates, np.full(4, 0.2), blocks=BLOCKS, paths=1000, expected=1.0
-    )  # fmt: skip
+    found = estimate_order([1, 2, 4, 8], h, h, replicates, np.full(4, 0.2), blocks=BLOCKS, paths=1000, expected=1.0)
     assert found.verdict == "not-resolved"
     assert [level.reason for level in found.levels] == ["", "reference", "reference", "reference"]
     assert found.advice == "the reference's own error hides the finer levels: take coarser ones"
@@ -174,8 +178,14 @@ def test_levels_before_the_bend_are_left_out() -> None:
     blocks = truth * (1 + 0.01 * rng.standard_normal((BLOCKS, 7)))
     weights = bootstrap_weights(BLOCKS, 400)
     found = estimate_order(
-        [2**k for k in range(7)], h, blocks.mean(0), weights @ blocks / BLOCKS, np.zeros(7),
-        blocks=BLOCKS, paths=1000, expected=1.0,
-    )  # fmt: skip
+        [2**k for k in range(7)],
+        h,
+        blocks.mean(0),
+        weights @ blocks / BLOCKS,
+        np.zeros(7),
+        blocks=BLOCKS,
+        paths=1000,
+        expected=1.0,
+    )
     assert [level.reason for level in found.levels[:1]] == ["bend"]
     assert found.verdict == "agrees"

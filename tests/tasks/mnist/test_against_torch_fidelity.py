@@ -44,9 +44,16 @@ class Images(Dataset[torch.Tensor]):
 
 def end_to_end(samples: NDArray[np.uint8], real: NDArray[np.uint8], **chosen: Any) -> dict[str, float]:
     found: dict[str, float] = torch_fidelity().calculate_metrics(
-        input1=Images(samples), input2=Images(real), feature_extractor=register_extractor(FOLDER), cuda=False,
-        cache=False, save_cpu_ram=True, verbose=False, batch_size=500, **chosen,
-    )  # fmt: skip
+        input1=Images(samples),
+        input2=Images(real),
+        feature_extractor=register_extractor(FOLDER),
+        cuda=False,
+        cache=False,
+        save_cpu_ram=True,
+        verbose=False,
+        batch_size=500,
+        **chosen,
+    )
     return found
 
 
@@ -77,9 +84,16 @@ def test_all_scores_agree(truth: MNISTTruth) -> None:
     part = PartOfTheTruth(truth, n)
     samples = truth.seen(idx.images("test")[:n])
     theirs = end_to_end(
-        samples.pixels, idx.images("train")[:n], fid=True, isc=True, kid=True, prc=True, isc_splits=1,
-        kid_subset_size=KID_SUBSET, kid_subsets=KID_SUBSETS,
-    )  # fmt: skip
+        samples.pixels,
+        idx.images("train")[:n],
+        fid=True,
+        isc=True,
+        kid=True,
+        prc=True,
+        isc_splits=1,
+        kid_subset_size=KID_SUBSET,
+        kid_subsets=KID_SUBSETS,
+    )
     reference = Reference(part, 0)
     ours = {
         kind.name: kind(part.extractor, 10_000)(samples, reference)

@@ -18,15 +18,21 @@ from sigbench.report.charts import save_picture
 from sigbench_tasks.rbergomi.pictures import SmileRow, paths_picture
 
 PANELS = [
-    "Quantiles of log S over time", "Quantiles of log V over time", "Density of log S at t = 1",
-    "Density of log V at t = 1", "Correlation of returns with log V, samples",
-    "Correlation of returns with log V, exact", "Roughness of log V",
-]  # fmt: skip
+    "Quantiles of log S over time",
+    "Quantiles of log V over time",
+    "Density of log S at t = 1",
+    "Density of log V at t = 1",
+    "Correlation of returns with log V, samples",
+    "Correlation of returns with log V, exact",
+    "Roughness of log V",
+]
 LIMIT = 2_000_000
 SMILE: list[SmileRow] = [
     (who, maturity, strike, 0.2 - 0.1 * strike + (0.01 if who == "samples" else 0.0))
-    for who in ("exact", "samples") for maturity in (0.25, 0.5, 1.0) for strike in (-0.2, -0.1, 0.0, 0.1)
-]  # fmt: skip
+    for who in ("exact", "samples")
+    for maturity in (0.25, 0.5, 1.0)
+    for strike in (-0.2, -0.1, 0.0, 0.1)
+]
 
 
 def paths(n: int, seed: int, times: int = 64) -> NDArray[np.float64]:
