@@ -74,7 +74,7 @@ def gap(
             for found in measure_gaps(plan, bar.show):
                 gaps.append(found)
                 if found.status != "ok":
-                    say(f"{found.sampler} {found.status}: {found.error}")
+                    say(f"{found.display_name} {found.status}: {found.error}")
                 if as_json:
                     print(json.dumps(found.as_json(), separators=(",", ":")), flush=True)
     except KeyboardInterrupt:
@@ -99,7 +99,7 @@ def _print(gaps: "list[Gap]") -> None:
         if index:
             console.print()
         console.print(
-            f"[bold]{found.task} · {found.sampler} · {len(found.steps)} steps[/bold] · grid {found.grid} · "
+            f"[bold]{found.task} · {found.display_name} · {len(found.steps)} steps[/bold] · grid {found.grid} · "
             f"{found.facts['samples']:,} paths · seed {found.facts['seed']}"
         )
         sides = found.facts["group"]

@@ -10,6 +10,7 @@ import typer
 from sigbench.cli.parsing import split_ints
 from sigbench.cli.printing import TableConsole, printable, say
 from sigbench.errors import BadInput, unknown_name
+from sigbench.records.names import display_name
 
 if TYPE_CHECKING:
     from rich.table import Table
@@ -165,7 +166,9 @@ def add(
     for problem in (*added.refused, *added.known):
         say(str(problem))
     for record in added.taken:
-        print(printable(f"{record['key']}  {record['task']}, {record['sampler']} at {record['steps']} steps: reported"))
+        print(
+            printable(f"{record['key']}  {record['task']}, {display_name(record)} at {record['steps']} steps: reported")
+        )
     if not added.taken and not added.known:
         raise BadInput(f"{file} holds no record that can be taken.")
     raise typer.Exit(1 if added.refused else 0)
@@ -184,19 +187,16 @@ def verify(
     metrics). Exit code 1 where one does, 3 where one repeat leaves it open.
     """
     from sigbench.leaderboard.verification import cell_of, compare, differences, run_again, sentence
-    from sigbench.records.reading import digest_of
 
     kept = _submissions(folder)
     reported = kept.find(key)
     cell = cell_of(reported, device=device or None, inception=inception_weights)
     if changed := differences(reported, cell):
         say(f"not the same here as where the record was made: {', '.join(changed)}.")
-    say(f"running {reported['sampler']} at {reported['steps']} steps on {reported['task']} again …")
+    say(f"running {display_name(reported)} at {reported['steps']} steps on {reported['task']} again …")
     ours = run_again(cell)
     verdict, found = compare(reported, ours)
     remark = sentence(verdict, reported, ours, found)
-    ours["sampler"] = reported["sampler"]  # the name under which it was handed in
-    ours["digest"] = digest_of(ours)
     kept.keep(reported, ours, verdict, remark)
     console = TableConsole()
     if found:
@@ -276,7 +276,7 @@ def _order(board: "Board", name: str, rank: int | None, entry: "Entry") -> tuple
         last if rank is None else rank,
         last if calls is None else calls,
         last if metric is None else metric["value"],
-        entry.record["sampler"],
+        display_name(entry.record),
     )
 
 
@@ -292,6 +292,8 @@ def _line(board: "Board", name: str, rank: int | None, entry: "Entry") -> dict[s
         "metric": name,
         "rank": rank,
         "sampler": r["sampler"],
+        "spec": r.get("spec", r["sampler"]),
+        "role": r.get("role", "sampler"),
         "family": r["family"],
         "grid": r["grid"],
         "dtype": r["provenance"].get("dtype"),
@@ -343,7 +345,7 @@ def _table(board: "Board", name: str, ranked: "list[tuple[int | None, Entry]]", 
         else:
             mark = " =" if metric["at_floor"] else "  "
             value = Text(interval(metric["value"], metric["low"], metric["high"], brief=True) + mark)
-        label = Text(printable(r["sampler"]))
+        label = Text(printable(display_name(r)))
         if entry.standing != "measured":
             label.append(f" ({entry.standing})", style="yellow")
         time = "–" if r["timing"] is None else seconds(r["timing"]["sample_s"]["value"])

@@ -9,6 +9,7 @@ import typer
 from sigbench.cli.parsing import split_ints, split_names
 from sigbench.cli.printing import TableConsole, say
 from sigbench.cli.progress import Bar
+from sigbench.records.names import display_name
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -148,7 +149,7 @@ def run(
 
 def _report(record: "Record", *, as_json: bool) -> None:
     if record["status"] != "ok":
-        say(f"{record['sampler']} at {record['steps']} steps {record['status']}: {record.get('error', '')}")
+        say(f"{display_name(record)} at {record['steps']} steps {record['status']}: {record.get('error', '')}")
     if as_json:
         from sigbench.records.record import to_json
 
@@ -206,7 +207,7 @@ def _save_strip(folder: Path, cells: "list[Cell]") -> None:
 
     if not cells or type(cells[0].task).strip is Task.strip:
         return
-    names = [f"{cell.label}, {cell.grid.steps}" for cell in cells]
+    names = [f"{cell.display_name}, {cell.grid.steps}" for cell in cells]
     rows = [(name, x.double().numpy()) for name, x in zip(names, draw_strip(cells, _STRIP_COLUMNS), strict=True)]
     picture = cells[0].task.strip(rows, "one initial state and one Brownian path a column; sampler, steps")
     if picture is not None:

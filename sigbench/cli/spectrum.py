@@ -77,7 +77,7 @@ def spectrum(
             for one in measure_spectra(cells, bar.show):
                 found.append(one)
                 if one.status != "ok":
-                    say(f"{one.sampler} at {one.steps} steps {one.status}: {one.error}")
+                    say(f"{one.display_name} at {one.steps} steps {one.status}: {one.error}")
                 if as_json:
                     print(json.dumps(one.as_json(), separators=(",", ":")), flush=True)
     except KeyboardInterrupt:
@@ -112,12 +112,12 @@ def _print(found: "list[SpectrumGap]") -> None:
         table.add_column(f"{band.name}\n{band.first:.3g}–{band.last:.3g}", justify="right", no_wrap=True)
     table.add_row("floor (exact draws)", "", *(_percent(band.floor) for band in first.bands), style="dim")
     for one in found:
-        table.add_row(one.sampler, str(one.steps), *(_percent(band.ratio) for band in one.bands))
+        table.add_row(one.display_name, str(one.steps), *(_percent(band.ratio) for band in one.bands))
     console.print(table)
     console.print()
     console.print(f"Power over the truth's, by thirds of the frequencies, in {first.unit}. ± 95 %.", style="dim")
     for one in found:
-        console.print(f"{one.sampler}, {one.steps} steps: {one.sentence}")
+        console.print(f"{one.display_name}, {one.steps} steps: {one.sentence}")
 
 
 def _percent(interval: "Interval") -> str:

@@ -165,7 +165,7 @@ def _print_plan(plan: "SweepPlan", todo: "Sequence[PlannedCell]", store: "Store 
             line = {
                 "key": cell.key,
                 "task": cell.task,
-                "sampler": cell.label,
+                "sampler": cell.name,
                 "steps": cell.steps,
                 "grid": cell.grid,
                 "seed": cell.settings.seed,

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import Any, Literal
 
+from sigbench.records.names import display_name
 from sigbench.records.record import MetricRecord, Record
 
 Standing = Literal["measured", "reported", "reproduced", "differs"]
@@ -140,7 +141,7 @@ def on_grid(board: Board, choice: str, name: str) -> list[Entry]:
         r = entry.record
         metric = board.metric_of(r, name)
         value = float("inf") if metric is None else turned(metric["value"], metric["value"], metric["better"])[0]
-        at = (r["sampler"], r["steps"], r["provenance"].get("dtype"), entry.standing)
+        at = (display_name(r), r["steps"], r["provenance"].get("dtype"), entry.standing)
         if at not in best or value < best[at][0]:
             best[at] = value, entry
     return [entry for _, entry in best.values()]
@@ -151,7 +152,7 @@ def _newest(group: Sequence[Entry]) -> list[Entry]:
     for entry in group:
         r = entry.record
         made = r["provenance"]
-        cell = (r["sampler"], r["steps"], r["grid"], made.get("dtype"), made.get("device"), entry.standing)
+        cell = (display_name(r), r["steps"], r["grid"], made.get("dtype"), made.get("device"), entry.standing)
         other = kept.setdefault(cell, entry)
         if other is not entry and _worth(entry.record) > _worth(other.record):
             kept[cell] = entry

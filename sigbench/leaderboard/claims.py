@@ -10,6 +10,7 @@ import msgspec
 
 from sigbench.errors import BadInput
 from sigbench.leaderboard.board import Board, turned
+from sigbench.records.names import display_name
 from sigbench.records.record import MetricRecord, Record
 from sigbench.report.numbers import interval, number, seconds
 
@@ -95,7 +96,7 @@ def _cells(board: Board, claim: Claim) -> tuple[Record, Record] | None:
         r = entry.record
         if r["status"] == "ok" and entry.standing == "measured":
             for name, steps in ((claim.sampler, claim.steps), (claim.against, claim.against_steps)):
-                if (r["sampler"] == name or r["sampler"].startswith(f"{name} (")) and r["steps"] == steps:
+                if name in (display_name(r), r.get("role")) and r["steps"] == steps:
                     sides.setdefault(r["grid"], {})[name] = r
     for grid in (board.main_grid, *sides):
         if len(sides.get(grid, {})) == 2:
@@ -117,7 +118,7 @@ def _quality(board: Board, claim: Claim, own: Record, other: Record) -> tuple[st
         verdict = outcomes[0][1].capitalize()
     else:
         verdict = "; ".join(f"{', '.join(n for n, o in outcomes if o == kind)}: {kind}" for kind in kinds)
-    cells = f"{own['sampler']} at {own['steps']} steps against {other['sampler']} at {other['steps']}"
+    cells = f"{display_name(own)} at {own['steps']} steps against {display_name(other)} at {other['steps']}"
     return verdict, f"{cells}, {board.samples:,} samples × {own['repeats']}, grid {own['grid']}: {'; '.join(parts)}."
 
 
@@ -156,7 +157,7 @@ def _speed(own: Record, other: Record) -> tuple[str, str]:
     ends = (a["sample_s"]["low"], a["sample_s"]["high"], b["sample_s"]["low"], b["sample_s"]["high"])
     spread = "" if None in ends else f" ({ends[2] / ends[1]:.3g}–{ends[3] / ends[0]:.3g})"  # type: ignore[operator]
     times = f"{seconds(b['sample_s']['value'])} a sample against {seconds(a['sample_s']['value'])}"
-    cells = f"{own['sampler']} at {own['steps']} steps against {other['sampler']} at {other['steps']}"
+    cells = f"{display_name(own)} at {own['steps']} steps against {display_name(other)} at {other['steps']}"
     return f"{ratio:.3g}{spread} times faster", f"{cells}: {times} on {machines[0][0]}; {calls}."
 
 

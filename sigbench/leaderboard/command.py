@@ -2,22 +2,14 @@
 
 import shlex
 
+from sigbench.records.names import spec_of
 from sigbench.records.record import Record
-
-
-def spec_of(record: Record) -> str:
-    """Returns the sampler's spec as the command line takes it."""
-    asked, label = record.get("asked"), record["sampler"]
-    if asked is not None:
-        return asked["sampler"]
-    return label.removeprefix("teacher (").removesuffix(")") if label.startswith("teacher (") else label
 
 
 def command_of(record: Record) -> tuple[str, str]:
     """Returns the command that reproduces a record in two halves: what names the cell, and its settings."""
-    teacher = record["sampler"].startswith("teacher (")
-    cell = ["sigbench", "run", "--task", record["task"], "--sampler", "teacher" if teacher else spec_of(record)]
-    if not teacher:
+    cell = ["sigbench", "run", "--task", record["task"], "--sampler", spec_of(record)]
+    if record.get("role") != "teacher":
         cell += ["--steps", str(record["steps"])]
     made, asked, timing = record["provenance"], record.get("asked"), record["timing"]
     options: dict[str, object] = {

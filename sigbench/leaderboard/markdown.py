@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from sigbench.leaderboard.board import Board, Entry, ranks
 from sigbench.leaderboard.claims import Answer
 from sigbench.leaderboard.sections import Study
+from sigbench.records.names import display_name
 from sigbench.report.numbers import interval, seconds
 
 _SPECIAL = re.compile(r"([\\`*_\[\]<>|~&])")
@@ -105,7 +106,7 @@ def _cells(
     place = "–" if rank is None else f"{'=' if places.count(rank) > 1 else ''}{rank}"
     time = "–" if r["timing"] is None else seconds(r["timing"]["sample_s"]["value"])
     nfe = "–" if r["nfe"] is None else str(r["nfe"])
-    return [place, escaped(r["sampler"]), str(r["steps"]), nfe, *values, time, str(r["repeats"]), entry.standing]
+    return [place, escaped(display_name(r)), str(r["steps"]), nfe, *values, time, str(r["repeats"]), entry.standing]
 
 
 def _claims(claims: Sequence[Answer]) -> str:

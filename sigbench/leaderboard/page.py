@@ -17,6 +17,7 @@ from sigbench.leaderboard.board import Board, Entry
 from sigbench.leaderboard.claims import Answer, at_once
 from sigbench.leaderboard.command import command_of
 from sigbench.leaderboard.sections import Study
+from sigbench.records.names import display_name
 from sigbench.records.record import MetricRecord, Record
 
 _DIGITS = 7
@@ -188,7 +189,7 @@ def _cell_data(board: Board, entry: Entry, shared: _Shared) -> dict[str, Any]:
     spread = None if timing is None else timing["sample_s"]
     cell: dict[str, Any] = {
         "k": r["key"],
-        "s": r["sampler"],
+        "s": display_name(r),
         "f": r["family"],
         "n": r["steps"],
         "c": r["nfe"],
@@ -231,7 +232,7 @@ def _make_data(record: Record) -> dict[str, Any]:
 
 def _sampler_order(several: Sequence[Board]) -> list[str]:
     """The samplers of a task, students first: so a colour means the same sampler on every board."""
-    families = {e.record["sampler"]: e.record["family"] for board in several for e in board.entries}
+    families = {display_name(e.record): e.record["family"] for board in several for e in board.entries}
     return sorted(families, key=lambda name: (families[name] != "student", name))
 
 

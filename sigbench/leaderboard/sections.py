@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from sigbench.errors import BadInput
+from sigbench.records.names import display_name, spec_of
 from sigbench.report.curves import legend_of
 
 
@@ -51,10 +52,10 @@ def _gap_study(file: Path) -> Study:
         first = good[0]
         teacher, task = first["teacher"], first["task"]
         sentences = tuple(
-            (f"{row['sampler']}, {len(row['times'])} steps", str(row["verdict"]["sentence"])) for row in good
+            (f"{display_name(row)}, {len(row['times'])} steps", str(row["verdict"]["sentence"])) for row in good
         )
         charts = _drawn(gap_panels(good, legends=False))
-        names = ",".join(dict.fromkeys(row["sampler"] for row in good))
+        names = ",".join(dict.fromkeys(spec_of(row) for row in good))
         steps = ",".join(dict.fromkeys(str(len(row["times"])) for row in good))
         note = (
             f"Teacher ({teacher['sampler']}, {teacher['steps']} steps) and sampler start from the same state and walk "
@@ -81,7 +82,7 @@ def _spectrum_study(file: Path) -> Study:
         good = [row for row in rows if row["status"] == "ok"]
         first = good[0]
         made = first["provenance"]["dtype"]
-        sentences = tuple((f"{row['sampler']}, {row['steps']} steps", str(row["sentence"])) for row in good)
+        sentences = tuple((f"{display_name(row)}, {row['steps']} steps", str(row["sentence"])) for row in good)
         charts = _drawn(spectrum_panels(good, legends=False))
         note = (
             f"The power spectrum of {first['of']}, {first['samples']:,} samples × {first['repeats']}; {made} networks."
@@ -153,8 +154,8 @@ def _conditions(row: Mapping[str, Any]) -> str:
 
 def _spec(row: Mapping[str, Any]) -> str:
     """How the command line names a cell."""
-    name = str(row["sampler"])
-    return "teacher" if name.startswith("teacher ") else f"{name}@{row['steps']}"
+    spec = spec_of(row)
+    return spec if spec == "teacher" else f"{spec}@{row['steps']}"
 
 
 _KINDS = {

@@ -2,13 +2,13 @@
 
 import math
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, Literal
 
 from scipy import stats
 
 from sigbench.errors import BadInput
-from sigbench.leaderboard.command import spec_of
 from sigbench.leaderboard.submissions import Comparison
 from sigbench.measure.cell import Cell, Settings, plan_cells
 from sigbench.measure.run import Progress, measure
@@ -40,7 +40,9 @@ def cell_of(record: Record, *, device: str | None = None, inception: Path | None
         guidance=conditions.get("guidance", 0.0),
         inception=inception,
     )
-    (cell,) = plan_cells(settings, [f"{spec_of(record)}@{record['steps']}"], ())
+    spec = record.get("spec", record["sampler"])  # a teacher's own, at its own number of steps
+    (cell,) = plan_cells(settings, [f"{spec}@{record['steps']}"], ())
+    cell = replace(cell, role=record.get("role", "sampler"))
     if len(cell.grid.times) != len(record["times"]) or not all(
         math.isclose(a, b, rel_tol=1e-9, abs_tol=1e-12) for a, b in zip(cell.grid.times, record["times"], strict=True)
     ):

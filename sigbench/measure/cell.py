@@ -9,6 +9,7 @@ import torch
 
 from sigbench import __version__
 from sigbench.errors import BadInput, unknown_name
+from sigbench.records.names import Role, display_name
 from sigbench.records.record import AskedRecord, key_of
 from sigbench.registry import make_sampler, make_task, source_hash
 from sigbench.sampler import Sampler
@@ -46,7 +47,7 @@ class Cell:
     settings: Settings
     task: Task
     sampler_spec: str
-    label: str
+    role: Role
     sampler: Sampler
     problem: SDEProblem
     grid: Grid
@@ -54,6 +55,11 @@ class Cell:
     network_dtype: torch.dtype
     samples: int
     batch: int
+
+    @property
+    def display_name(self) -> str:
+        """How tables and charts call the sampler."""
+        return display_name({"sampler": self.sampler.name, "spec": self.sampler_spec, "role": self.role})
 
     @property
     def state_dtype(self) -> torch.dtype:
@@ -130,7 +136,7 @@ def plan_cells(settings: Settings, samplers: Sequence[str], steps: Sequence[int]
     _check_settings(settings)
     if not samplers:
         raise BadInput("name at least one sampler.")
-    cells: dict[tuple[str, str, int, str], Cell] = {}
+    cells: dict[tuple[Role, str, int, str], Cell] = {}
     for spec in samplers:
         for variant in _expand(spec, steps, task, settings):
             if variant not in cells:
@@ -151,26 +157,26 @@ def _check_settings(settings: Settings) -> None:
             raise BadInput(f"{name} must be {bound}, got {value}.")
 
 
-def _expand(spec: str, steps: Sequence[int], task: Task, settings: Settings) -> list[tuple[str, str, int, str]]:
-    """The (label, spec, steps, grid) of the cells that a sampler spec stands for."""
+def _expand(spec: str, steps: Sequence[int], task: Task, settings: Settings) -> list[tuple[Role, str, int, str]]:
+    """The (role, spec, steps, grid) of the cells that a sampler spec stands for."""
     name, at, own = spec.rpartition("@")
     grid = settings.grid or task.default_grid
     if at:
         try:
-            return [(name, name, int(own), grid)]
+            return [("sampler", name, int(own), grid)]
         except ValueError:
             raise BadInput(f"{own!r} in {spec!r} is not a number of steps.") from None
     if spec == "teacher":
         if task.teacher is None:
             raise BadInput(f"the task {task.name!r} has no teacher.")
         teacher = task.teacher
-        return [(f"teacher ({teacher.sampler})", teacher.sampler, teacher.steps, settings.grid or teacher.grid)]
+        return [("teacher", teacher.sampler, teacher.steps, settings.grid or teacher.grid)]
     if settings.grid is not None and settings.grid not in FAMILIES and "," in settings.grid and not steps:
-        return [(spec, spec, settings.grid.count(","), grid)]
-    return [(spec, spec, count, grid) for count in steps or task.default_steps]
+        return [("sampler", spec, settings.grid.count(","), grid)]
+    return [("sampler", spec, count, grid) for count in steps or task.default_steps]
 
 
-def _plan_cell(settings: Settings, task: Task, label: str, spec: str, steps: int, grid_name: str) -> Cell:
+def _plan_cell(settings: Settings, task: Task, role: Role, spec: str, steps: int, grid_name: str) -> Cell:
     check_steps(steps)
     device, dtype = pick_device(settings.device), pick_dtype(settings.dtype)
     sampler = make_sampler(spec)
@@ -189,7 +195,7 @@ def _plan_cell(settings: Settings, task: Task, label: str, spec: str, steps: int
         settings=settings,
         task=task,
         sampler_spec=spec,
-        label=label,
+        role=role,
         sampler=sampler,
         problem=problem,
         grid=grid,

@@ -13,6 +13,7 @@ from typing import Any, Literal
 import msgspec
 
 from sigbench.errors import BadInput
+from sigbench.records.names import name_and_role
 from sigbench.records.record import SCHEMA, MetricRecord, Record, key_of
 
 _DECODER = msgspec.json.Decoder(Record)
@@ -38,6 +39,7 @@ _SEALED = (
     "metrics",
     "asked",
 )
+_SEALED_LATER = ("spec", "role")  # fields that records of older versions lack
 _CHUNK = 1 << 16
 
 Kind = Literal["damaged", "foreign", "duplicate"]
@@ -264,6 +266,16 @@ def _parse(data: bytes) -> Record:
         reason = "changed since it was written: it does not fit its digest"
     if reason is not None:
         raise _Unfit("damaged", reason)
+    return record if "role" in record else _with_role(record)
+
+
+def _with_role(record: Record) -> Record:
+    """A record of an older version, whose sampler was a label, with name, spec and role apart; sealed anew."""
+    asked = record.get("asked")
+    found = name_and_role(record["sampler"], None if asked is None else asked["sampler"])
+    record["sampler"], record["spec"], record["role"] = found
+    if "digest" in record:
+        record["digest"] = _digest(record)
     return record
 
 
@@ -334,6 +346,7 @@ def _intact(record: Record, data: bytes) -> bool:
 
 def _digest(document: Mapping[str, Any]) -> str:
     sealed = list(map(document.get, _SEALED))
+    sealed += [document[name] for name in _SEALED_LATER if name in document]
     made = dict(document["provenance"])
     made.pop("date", None)
     sealed += made.items()

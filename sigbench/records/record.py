@@ -7,6 +7,8 @@ import hashlib
 import json
 from typing import Any, Literal, NotRequired, TypedDict
 
+from sigbench.records.names import Role
+
 SCHEMA = 1
 
 Status = Literal["ok", "diverged", "failed", "over-budget"]
@@ -50,7 +52,7 @@ class TimingRecord(TypedDict):
 class AskedRecord(TypedDict):
     """What the cell was asked for beside the fields of the record; together they are all that its key hashes."""
 
-    sampler: str  # the spec, which the record's own field replaces by "teacher (SPEC)" for a task's slow sampler
+    sampler: str  # the spec
     nfe: int | None  # the budget of network calls a sample
     batch: int
     dtype: str
@@ -65,7 +67,11 @@ class Record(TypedDict):
     task: str
     task_version: int
     conditions: NotRequired[dict[str, float]]  # "label" and "guidance", where samples were asked for them
-    sampler: str  # as it was asked for, options included
+    sampler: str  # the name that its class declares; `sigbench.records.names.display_name` adds options and role
+    spec: NotRequired[
+        str
+    ]  # as it was asked for, options included; reading fills it in where an older version left none
+    role: NotRequired[Role]  # "teacher" where it was measured as the task's own slow sampler, else "sampler"
     family: str
     steps: int
     nfe: int | None  # counted, never declared; null where the cell failed

@@ -10,6 +10,7 @@ import vl_convert
 from PIL.Image import Image
 
 from sigbench.errors import BadInput
+from sigbench.records.names import display_name
 from sigbench.records.record import Record
 
 
@@ -17,7 +18,7 @@ def quality_chart(records: Sequence[Record], metric: str) -> alt.TopLevelMixin:
     """Returns the step-vs-quality chart of a metric: error bars, and the floor as a dashed line; log axes."""
     rows: list[dict[str, Any]] = [
         {
-            "sampler": r["sampler"],
+            "sampler": display_name(r),
             "NFE": r["nfe"],
             "value": m["value"],
             "low": m["low"] if m["low"] is not None else m["value"],

@@ -8,6 +8,7 @@ from rich.table import Table
 from rich.text import Text
 
 from sigbench.metrics.estimate import Estimate, badness, tied
+from sigbench.records.names import display_name
 from sigbench.records.record import MetricRecord, Record
 
 BEST, TIE, FLOOR = "★", "≈", "="
@@ -28,7 +29,7 @@ def run_tables(records: Sequence[Record], width: int) -> list[Table]:
     ordered = sorted(records, key=lambda r: r["steps"])
     names = list(dict.fromkeys(name for r in ordered for name in r["metrics"]))
     columns = {name: _column(ordered, name) for name in names}
-    left = width - max([len(FLOOR_ROW), *(min(len(r["sampler"]), _NAME) for r in ordered)]) - 3 - len("steps")
+    left = width - max([len(FLOOR_ROW), *(min(len(display_name(r)), _NAME) for r in ordered)]) - 3 - len("steps")
     tables: list[list[str]] = [[]]
     room = left
     for name in names or [""]:
@@ -71,7 +72,7 @@ def _metric_table(records: Sequence[Record], names: Sequence[str], columns: Mapp
         cells = [columns[name][index + 1] for name in known]
         if record["status"] != "ok":
             cells[:1] = [Text(record["status"], style="red")]
-        table.add_row(record["sampler"], str(record["steps"]), *cells, end_section=last)
+        table.add_row(display_name(record), str(record["steps"]), *cells, end_section=last)
     return table
 
 
@@ -134,7 +135,7 @@ def _cost_table(records: Sequence[Record]) -> Table:
                     "–" if eff is None else f"{eff:.2f}",
                     "–" if memory is None else f"{memory:.0f} MB",
                 ]
-            table.add_row(record["sampler"], str(record["steps"]), *cells, end_section=index == len(rows) - 1)
+            table.add_row(display_name(record), str(record["steps"]), *cells, end_section=index == len(rows) - 1)
     return table
 
 
@@ -172,8 +173,8 @@ def break_even_lines(records: Sequence[Record]) -> list[str]:
         if count is not None and slow["steps"] > record["steps"]:
             assert record["timing"] is not None
             lines.append(
-                f"{record['sampler']} at {record['steps']} steps has paid for its training "
+                f"{display_name(record)} at {record['steps']} steps has paid for its training "
                 f"({record['timing']['training_s']:.0f} s) after {count:.2g} samples, "
-                f"against {slow['sampler']} at {slow['steps']} steps."
+                f"against {display_name(slow)} at {slow['steps']} steps."
             )
     return lines

@@ -20,7 +20,7 @@ class PlannedCell:
     settings: Settings
     sampler: str
     asked_steps: tuple[int, ...]
-    label: str
+    name: str
     steps: int
     grid: str
     key: str
@@ -33,7 +33,7 @@ class PlannedCell:
 
     def __str__(self) -> str:
         guided = f" · guidance {self.settings.guidance:g}" if self.settings.guidance else ""
-        return f"{self.task} · {self.label} · {self.steps} steps{guided}"
+        return f"{self.task} · {self.name} · {self.steps} steps{guided}"
 
     def plan(self) -> Cell:
         """Returns the cell, ready to be measured.
@@ -99,5 +99,12 @@ def _asked(file: SweepFile, task: str) -> Iterator[tuple[Settings, str, tuple[in
 def _planned(cell: Cell, settings: Settings, sampler: str, steps: tuple[int, ...]) -> PlannedCell:
     work = float(cell.grid.steps * cell.sampler.nfe_per_step * cell.samples * settings.repeats)
     return PlannedCell(
-        settings, sampler, steps, label=cell.label, steps=cell.grid.steps, grid=cell.grid.name, key=cell.key, work=work
+        settings,
+        sampler,
+        steps,
+        name=cell.display_name,
+        steps=cell.grid.steps,
+        grid=cell.grid.name,
+        key=cell.key,
+        work=work,
     )

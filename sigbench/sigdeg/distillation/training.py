@@ -288,8 +288,8 @@ def _config(task: Task, problem: ReverseDiffusion, order: int, choices: StudentC
         schedule=problem.schedule.name,
         width=WIDTH if choices.width is None else choices.width,
         depth=DEPTH if choices.depth is None else choices.depth,
-        base=choices.base,
-        memory=choices.memory,  # type: ignore[arg-type]  # the configuration checks it
+        base=choices.base,  # type: ignore[arg-type]  # the configuration checks it
+        memory=choices.memory,
     )
 
 

@@ -66,7 +66,7 @@ class PlannedStudent(PlannedCell):
             train_student(self.task, self.choices, self.folder, command="sigbench ablate", paths=paths)
         (cell,) = plan_cells(self.settings, [f"sigdeg:artifact={self.folder}"], [self.variant.steps])
         own = {field.name: getattr(cell, field.name) for field in fields(Cell)}
-        return StudentCell(**{**own, "sampler_spec": "sigdeg", "label": "sigdeg"}, variant_key=self.key)
+        return StudentCell(**{**own, "sampler_spec": "sigdeg"}, variant_key=self.key)
 
 
 @dataclass(frozen=True)
@@ -139,7 +139,7 @@ def _planned(file: AblationFile, task: Task, variant: Variant, work: Path) -> Pl
         settings,
         "sigdeg",
         (variant.steps,),
-        label=str(variant),
+        name=str(variant),
         steps=variant.steps,
         grid=variant.grid,
         key=key_of(json.loads(json.dumps(determinants))),

@@ -5,6 +5,7 @@ from typing import Any
 
 import altair as alt
 
+from sigbench.records.names import display_name
 from sigbench.report.curves import GREY, color_of, legend_of, level, log_low, tips_of
 
 _WIDTH, _HEIGHT = 330, 220
@@ -31,7 +32,7 @@ def gap_chart(gaps: Sequence[Mapping[str, Any]]) -> alt.TopLevelMixin:
 
 def names_of(gaps: Sequence[Mapping[str, Any]]) -> list[str]:
     """Returns what the curves are called."""
-    return [f"{gap['sampler']}, {len(gap['times'])} steps" for gap in gaps]
+    return [f"{display_name(gap)}, {len(gap['times'])} steps" for gap in gaps]
 
 
 def gap_panels(gaps: Sequence[Mapping[str, Any]], *, legends: bool = True) -> dict[str, alt.LayerChart]:

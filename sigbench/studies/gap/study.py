@@ -32,6 +32,7 @@ from sigbench.measure.run import failure_of, start_batch
 from sigbench.metrics.discrepancy import squared_mmd
 from sigbench.metrics.estimate import Interval, mean_interval
 from sigbench.metrics.transport import sliced_w2, wasserstein_sorted
+from sigbench.records.names import Role, display_name
 from sigbench.records.provenance import provenance
 from sigbench.sde.brownian import BrownianDriver, FreshBrownian, RecordingBrownian, StoredBrownian
 from sigbench.sde.grid import Grid
@@ -85,6 +86,8 @@ class Gap:
 
     task: str
     sampler: str
+    spec: str
+    role: Role
     family: str
     grid: str
     steps: tuple[StepGap, ...]
@@ -93,6 +96,11 @@ class Gap:
     facts: dict[str, Any]
     status: str = "ok"
     error: str | None = None
+
+    @property
+    def display_name(self) -> str:
+        """How tables and charts call the sampler."""
+        return display_name({"sampler": self.sampler, "spec": self.spec, "role": self.role})
 
     def as_json(self) -> dict[str, Any]:
         """Returns the gap as plain JSON values."""
@@ -213,7 +221,9 @@ def _gap(plan: GapPlan, walk: TeacherWalk, tally: _Tally) -> Gap:
     gap = partial(
         Gap,
         cell.task.name,
-        cell.label,
+        cell.sampler.name,
+        cell.sampler_spec,
+        cell.role,
         cell.sampler.family,
         cell.grid.name,
         distance="w1" if on_a_line else "sliced-w2",

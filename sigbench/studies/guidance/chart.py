@@ -5,6 +5,7 @@ from typing import Any
 
 import altair as alt
 
+from sigbench.records.names import display_name
 from sigbench.report.curves import color_of, legend_of, level, log_low, tie, tips_of, told
 
 Record = Mapping[str, Any]
@@ -19,9 +20,7 @@ def guidance_of(record: Record) -> float:
 def names_of(records: Sequence[Record]) -> list[str]:
     """Returns what the curves are called, students first and teachers last."""
     ranks = {"student": 0, "teacher": 2}
-    ordered = sorted(
-        records, key=lambda r: ranks.get("teacher" if str(r["sampler"]).startswith("teacher ") else r["family"], 1)
-    )
+    ordered = sorted(records, key=lambda r: ranks.get("teacher" if r.get("role") == "teacher" else r["family"], 1))
     return list(dict.fromkeys(_name(record) for record in ordered))
 
 
@@ -103,7 +102,7 @@ def sentences(records: Sequence[Record]) -> list[tuple[str, str]]:
                 f"{told(last['fcd-intra'])} at W = {weights[-1]:g}.",
             )
         )
-    teacher = next((name for name in by_name if name.startswith("teacher ")), None)
+    teacher = next((_name(r) for r in records if r.get("role") == "teacher"), None)
     for name, several in by_name.items():
         if teacher is None or next(iter(several.values()))["family"] != "student":
             continue
@@ -127,7 +126,7 @@ def _by_name(records: Sequence[Record]) -> dict[str, dict[float, Record]]:
 
 
 def _name(record: Record) -> str:
-    return f"{record['sampler']}, {record['steps']} steps"
+    return f"{display_name(record)}, {record['steps']} steps"
 
 
 def _row(record: Record) -> dict[str, Any]:

@@ -5,6 +5,7 @@ from typing import Any
 
 import altair as alt
 
+from sigbench.records.names import display_name
 from sigbench.report.curves import GREY, color_of, legend_of, log_low, tips_of
 
 _WIDTH, _HEIGHT = 360, 260
@@ -12,7 +13,7 @@ _WIDTH, _HEIGHT = 360, 260
 
 def names_of(found: Sequence[Mapping[str, Any]]) -> list[str]:
     """Returns what the curves are called."""
-    return [f"{one['sampler']}, {one['steps']} steps" for one in found]
+    return [f"{display_name(one)}, {one['steps']} steps" for one in found]
 
 
 def spectrum_chart(found: Sequence[Mapping[str, Any]]) -> alt.TopLevelMixin:

@@ -12,6 +12,7 @@ from sigbench.measure.cell import Cell
 from sigbench.measure.run import Progress, draw_samples, failure_of
 from sigbench.metrics.estimate import Interval, mean_interval
 from sigbench.metrics.spectra import Spectrum
+from sigbench.records.names import Role, display_name
 from sigbench.records.provenance import provenance
 from sigbench.sde.noise import seed_of
 from sigbench.task import Task
@@ -41,6 +42,8 @@ class SpectrumGap:
 
     task: str
     sampler: str
+    spec: str
+    role: Role
     family: str
     steps: int
     grid: str
@@ -73,6 +76,11 @@ class SpectrumGap:
         if _beyond_one(low.ratio) == direction:
             return f"{what}, and at low ones too ({_percent(low.ratio)}): {where}."
         return f"{what}; whether at low ones too is not resolved ({_percent(low.ratio)}): {where}."
+
+    @property
+    def display_name(self) -> str:
+        """How tables and charts call the sampler."""
+        return display_name({"sampler": self.sampler, "spec": self.spec, "role": self.role})
 
     def as_json(self) -> dict[str, Any]:
         """Returns the finding as plain JSON values."""
@@ -146,7 +154,15 @@ def _finding(
         "conditions": dict(cell.task.conditions()),
         "provenance": provenance(cell.device, cell.network_dtype, cell.artifact_hashes()),
     }
-    names = (cell.task.name, cell.label, cell.sampler.family, cell.grid.steps, cell.grid.name)
+    names = (
+        cell.task.name,
+        cell.sampler.name,
+        cell.sampler_spec,
+        cell.role,
+        cell.sampler.family,
+        cell.grid.steps,
+        cell.grid.name,
+    )
     if failure is not None:
         status, error = failure_of(failure)
         return SpectrumGap(*names, "", "", (), (), (), (), (), (), {}, facts, status, error)
