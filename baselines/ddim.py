@@ -38,11 +38,10 @@ class DDIM(Sampler):
         assert isinstance(problem, ReverseDiffusion)
         schedule = problem.schedule
         for step in grid:
-            t, t_next = problem.time(step.start), problem.time(step.end)
-            a, s = float(schedule.alpha(t)), float(schedule.sigma(t))
-            a_next, s_next = float(schedule.alpha(t_next)), float(schedule.sigma(t_next))
+            a, s = float(schedule.alpha(step.t)), float(schedule.sigma(step.t))
+            a_next, s_next = float(schedule.alpha(step.t_next)), float(schedule.sigma(step.t_next))
             s_eta = self.eta * s_next * math.sqrt(max(0.0, 1.0 - (a * s_next / (a_next * s)) ** 2))
-            eps = problem.denoiser.eps(t, x)
+            eps = problem.denoiser.eps(step.t, x)
             x0 = (x - s * eps) / a
             x = a_next * x0 + math.sqrt(s_next**2 - s_eta**2) * eps
             if s_eta > 0.0:

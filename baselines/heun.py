@@ -27,12 +27,11 @@ class Heun(Sampler):
         assert isinstance(problem, ReverseDiffusion)
         schedule = problem.schedule
         for step in grid:
-            t, t_next = problem.time(step.start), problem.time(step.end)
-            a, a_next = float(schedule.alpha(t)), float(schedule.alpha(t_next))
-            d_theta = float(np.exp(-schedule.log_snr(t_next)) - np.exp(-schedule.log_snr(t)))
+            a, a_next = float(schedule.alpha(step.t)), float(schedule.alpha(step.t_next))
+            d_theta = float(np.exp(-schedule.log_snr(step.t_next)) - np.exp(-schedule.log_snr(step.t)))
             z = x / a
-            slope = problem.denoiser.eps(t, x)
+            slope = problem.denoiser.eps(step.t, x)
             guess = z + d_theta * slope
-            slope_next = problem.denoiser.eps(t_next, a_next * guess)
+            slope_next = problem.denoiser.eps(step.t_next, a_next * guess)
             x = a_next * (z + 0.5 * d_theta * (slope + slope_next))
             yield x

@@ -1,4 +1,4 @@
-"""How plug-ins are found: entry points of any installed package, or a class in a file."""
+"""How plug-ins are found and made: entry points of any installed package, or a class in a file."""
 
 import hashlib
 import importlib.metadata
@@ -8,14 +8,19 @@ import sys
 from collections.abc import Mapping
 from functools import cache
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal, get_args, get_origin, get_type_hints
+
+import msgspec
 
 from sigbench.errors import BadInput, unknown_name
+from sigbench.metrics.metric import Metric
 from sigbench.sampler import Sampler
 from sigbench.task import Task
 
 TASKS = "sigbench.tasks"
 SAMPLERS = "sigbench.samplers"
+METRICS = "sigbench.metrics"
+_BASES: dict[str, type[Any]] = {TASKS: Task, SAMPLERS: Sampler, METRICS: Metric}
 
 
 @cache
@@ -40,27 +45,33 @@ def sampler_names() -> list[str]:
     return sorted(_entry_points(SAMPLERS))
 
 
+def metric_names() -> list[str]:
+    """Returns the names of the registered metrics: those that can be added to a task's own."""
+    return sorted(_entry_points(METRICS))
+
+
 def task_class(name: str) -> type[Task]:
     """Returns the task class called `name`, or the one at `FILE.py:CLASS`; raises BadInput otherwise."""
-    if ".py:" in name:
-        return _class_in_file(name, Task)
-    if name not in _entry_points(TASKS):
-        raise unknown_name("task", name, task_names())
-    return _load(_entry_points(TASKS)[name])
+    found: type[Task] = _class(TASKS, name)
+    return found
 
 
 def sampler_class(name: str) -> type[Sampler]:
     """Returns the sampler class called `name`, or the one at `FILE.py:CLASS`; raises BadInput otherwise."""
-    if ".py:" in name:
-        return _class_in_file(name, Sampler)
-    if name not in _entry_points(SAMPLERS):
-        raise unknown_name("sampler", name, sampler_names())
-    return _load(_entry_points(SAMPLERS)[name])
+    found: type[Sampler] = _class(SAMPLERS, name)
+    return found
+
+
+def metric_class(name: str) -> type[Metric]:
+    """Returns the metric class called `name`, or the one at `FILE.py:CLASS`; raises BadInput otherwise."""
+    found: type[Metric] = _class(METRICS, name)
+    return found
 
 
 def make_task(name: str) -> Task:
-    """Returns the task called `name`."""
-    return _make(task_class(name), name, {})
+    """Returns the task called `name`, or the one at `FILE.py:CLASS`; raises BadInput otherwise."""
+    made: Task = _make(task_class(name), name, {})
+    return made
 
 
 def make_sampler(spec: str) -> Sampler:
@@ -68,15 +79,48 @@ def make_sampler(spec: str) -> Sampler:
 
     Raises BadInput for an unknown name, an unknown option or a value of the wrong kind.
     """
+    made: Sampler = _made_of_spec(SAMPLERS, spec)
+    return made
+
+
+def make_metric(spec: str) -> Metric:
+    """Returns the metric of a spec `NAME[:option=value…]` or `FILE.py:CLASS[:option=value…]`.
+
+    Raises BadInput for an unknown name, an unknown option or a value of the wrong kind.
+    """
+    made: Metric = _made_of_spec(METRICS, spec)
+    return made
+
+
+def _class(group: str, name: str) -> Any:
+    base = _BASES[group]
+    if ".py:" in name:
+        return _class_in_file(name, base)
+    if name not in _entry_points(group):
+        raise unknown_name(base.__name__.lower(), name, _entry_points(group))
+    return _load(_entry_points(group)[name])
+
+
+def _made_of_spec(group: str, spec: str) -> Any:
     name, options = split_spec(spec)
-    cls = sampler_class(name)
-    accepted = inspect.signature(cls.__init__).parameters
+    cls = _class(group, name)
+    kinds = _kinds_of_options(cls)
     arguments: dict[str, Any] = {}
-    for key, text in options.items():
-        if key not in accepted or key == "self":
-            raise unknown_name(f"option of {name}", key, set(accepted) - {"self", "args", "kwargs"})
-        arguments[key] = _parse(text, accepted[key].annotation, f"{name}:{key}")
+    for option, text in options.items():
+        if option not in kinds:
+            raise unknown_name(f"option of {name}", option, kinds)
+        arguments[option] = _parse(text, kinds[option], f"{name}:{option}")
     return _make(cls, spec, arguments)
+
+
+def _kinds_of_options(cls: type[Any]) -> dict[str, Any]:
+    """The types of a class's options by their names: the keyword arguments of its constructor."""
+    accepted = inspect.signature(cls).parameters.values()
+    try:
+        hints = get_type_hints(cls.__init__)
+    except Exception:  # a name that is imported for type checkers alone
+        hints = {}
+    return {p.name: hints.get(p.name, Any) for p in accepted if p.kind not in (p.VAR_POSITIONAL, p.VAR_KEYWORD)}
 
 
 def source_hash(plug_in: type[Any]) -> str | None:
@@ -103,14 +147,20 @@ def split_spec(spec: str) -> tuple[str, dict[str, str]]:
     return name, options
 
 
-def _parse(text: str, annotation: Any, where: str) -> Any:
-    kinds = [kind for kind in (int, float, str) if kind.__name__ in str(annotation) or kind is annotation]
-    for kind in kinds or [float, str]:
+def _parse(text: str, kind: Any, where: str) -> Any:
+    """The value that a text stands for, by its option's type hint; without one a number if it can be, else a text."""
+    for wanted in (int, float, str) if kind is Any else (kind,):
         try:
-            return kind(text)
-        except ValueError:
+            return msgspec.convert(text, wanted, strict=False, dec_hook=lambda own, value: own(value))
+        except (msgspec.ValidationError, TypeError, ValueError):
             continue
-    raise BadInput(f"{where} takes {' or '.join(kind.__name__ for kind in kinds)}, got {text!r}.")
+    raise BadInput(f"{where} takes {_written(kind)}, got {text!r}.")
+
+
+def _written(kind: Any) -> str:
+    if get_origin(kind) is Literal:
+        return f"one of {', '.join(map(repr, get_args(kind)))}"
+    return kind.__name__ if isinstance(kind, type) else str(kind)
 
 
 def _load(point: importlib.metadata.EntryPoint) -> Any:
@@ -118,7 +168,7 @@ def _load(point: importlib.metadata.EntryPoint) -> Any:
         found = point.load()
     except (ImportError, AttributeError) as error:
         raise BadInput(f"the plug-in {point.name!r} ({point.value}) cannot be loaded: {error}.") from error
-    return _complete(found, f"the plug-in {point.name!r}", Task if point.group == TASKS else Sampler)
+    return _complete(found, f"the plug-in {point.name!r}", _BASES[point.group])
 
 
 def _make(cls: type[Any], spec: str, arguments: Mapping[str, Any]) -> Any:

@@ -49,8 +49,9 @@ class Sampler(ABC):
     def walk(self, problem: "SDEProblem", x: "Tensor", grid: "Grid", brownian: "BrownianDriver") -> "Iterator[Tensor]":
         """Yields the state after each step of `grid`, shape of `x`, starting from `x` at the grid's first time.
 
-        `brownian.signature(step, order)` is the only source of noise. Implementations leave `x` and every
-        state that they yielded unchanged.
+        `problem` is that of this batch, and `problem.labels` are its classes. `step.start` and `step.end` are reversed
+        time, which `problem.drift` takes; `step.t` and `step.t_next` are the denoiser's. `brownian.signature(step,
+        order)` is the only source of noise. Implementations leave `x` and every state that they yielded unchanged.
         """
 
     def prepare(self, task: "Task", problem: "SDEProblem", dtype: "torch.dtype") -> None:  # noqa: B027

@@ -12,7 +12,7 @@ import typer
 
 from sigbench import __version__
 from sigbench.cli import ablate, check, convergence, doctor, gap, leaderboard, listing, run, spectrum, sweep, train
-from sigbench.cli.printing import say
+from sigbench.cli.printing import say, show_traceback
 from sigbench.errors import SigbenchError
 
 app = typer.Typer(
@@ -67,6 +67,7 @@ def main() -> None:
     except typer.Exit as end:
         code = end.exit_code
     except SigbenchError as error:
+        show_traceback(error)
         say(str(error))
         code = error.exit_code
     except _UsageError as error:

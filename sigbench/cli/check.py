@@ -2,7 +2,6 @@
 
 import json
 import sys
-from contextlib import nullcontext
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -10,13 +9,9 @@ import typer
 
 from sigbench.cli.parsing import split_names
 from sigbench.cli.printing import TableConsole, say
+from sigbench.cli.progress import Bar
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-    from contextlib import AbstractContextManager
-
-    from rich.progress import Progress
-
     from sigbench.gate.baseline import Baseline, CurveEntry
     from sigbench.gate.judge import Judgement
     from sigbench.gate.plan import Filter
@@ -86,8 +81,8 @@ def _check(baseline: "Baseline | None", file: Path, wanted: "Filter") -> "Judgem
     assert baseline is not None
     curves = _curves(baseline, file, wanted)
     check_complete(baseline, curves, str(file))
-    with _progress() as bar:
-        return judge_now(baseline, curves, _hearing(bar))
+    with Bar("starting", "points") as bar:
+        return judge_now(baseline, curves, bar.show)
 
 
 def _update(old: "Baseline | None", file: Path, wanted: "Filter") -> "Judgement | None":
@@ -104,8 +99,8 @@ def _update(old: "Baseline | None", file: Path, wanted: "Filter") -> "Judgement 
     specs = [name for curve in curves for name in (curve["task"], curve["sampler"])]
     require_tracked([Path(spec.partition(".py:")[0] + ".py") for spec in specs if ".py:" in spec])
     make_folder(file.resolve().parent, "the baseline's folder")
-    with _progress() as bar:
-        new = measure_baseline(plan, curves, _hearing(bar))
+    with Bar("starting", "points") as bar:
+        new = measure_baseline(plan, curves, bar.show)
     write_baseline(new, file)
     say(f"{sum(len(curve['points']) for curve in curves)} points measured; the baseline is in {file}.")
     if old is None:
@@ -164,30 +159,3 @@ def _write_summary(judgement: "Judgement", file: Path) -> None:
         file.write_text(summary(judgement.points, judgement.curves, judgement.run), encoding="utf-8")
     except OSError as error:
         raise BadInput(f"the summary {file} cannot be written: {error.strerror or error}.") from error
-
-
-def _progress() -> "AbstractContextManager[Progress | None]":
-    """A bar over the points on stderr, where that is a terminal."""
-    if not sys.stderr.isatty():
-        return nullcontext()
-    from rich.console import Console
-    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
-
-    return Progress(
-        TextColumn("{task.description}"),
-        BarColumn(),
-        MofNCompleteColumn(),
-        TextColumn("points"),
-        TimeRemainingColumn(),
-        console=Console(stderr=True),
-        transient=True,
-    )
-
-
-def _hearing(bar: "Progress | None") -> "Callable[[str, int, int, float], None]":
-    if bar is None:
-        return lambda what, done, total, share: None
-    shown = bar.add_task("starting", total=None)
-    return lambda what, done, total, share: bar.update(
-        shown, description=what, completed=done + 0.9 * share, total=total
-    )

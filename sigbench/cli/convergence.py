@@ -18,7 +18,6 @@ if TYPE_CHECKING:
 
 
 COLUMNS = 6  # levels side by side: what 80 columns of text hold
-GROUPS = {"sde": "stochastic schemes", "ode": "deterministic samplers", "student": "students"}
 PARTS = {"strong error (mean absolute)": "strong", "strong error (RMS)": "strong_rms", "weak error": "weak"}
 
 
@@ -76,9 +75,7 @@ def convergence(
     results: list[SamplerConvergence] = []
     try:
         with Bar("starting", "chunks of paths") as bar:
-            for result in measure_study(
-                study, progress=lambda group, done, total: bar.show(done, total, GROUPS[group])
-            ):
+            for result in measure_study(study, progress=bar.show):
                 results.append(result)
                 if as_json:
                     print(json.dumps(result.as_json()), flush=True)

@@ -69,8 +69,11 @@ def _report() -> dict[str, Any]:
 
 
 def _artifacts_of(task: "Task") -> dict[str, Path]:
-    """The folders of all weights that come with a task, by the names of samplers and of its own networks."""
-    return {**task.artifacts(), **task.networks()}
+    """The folders of all weights that come with a task, by the names of students and of its own networks."""
+    from sigbench.abilities import HasStudents, networks_of
+
+    students = task.students() if isinstance(task, HasStudents) else ()
+    return {**{folder.name: folder for folder in students}, **networks_of(task)}
 
 
 def _print(report: dict[str, Any]) -> None:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from sigbench.cli.options import AddedMetrics
 from sigbench.cli.parsing import split_ints
 from sigbench.cli.printing import TableConsole, printable, say
 from sigbench.errors import BadInput, unknown_name
@@ -179,7 +180,7 @@ def verify(
     key: Annotated[str, typer.Argument(help="The key of a submitted record, or its beginning.")],
     folder: Folder = FOLDER,
     device: Annotated[str, typer.Option(help="auto, cpu or cuda (default: the record's).")] = "",
-    inception_weights: Annotated[Path | None, typer.Option(help="As for `sigbench run`.")] = None,
+    add_metric: AddedMetrics = None,
 ) -> None:
     """Run a submitted record's cell again here, with the same settings, noise included.
 
@@ -190,7 +191,7 @@ def verify(
 
     kept = _submissions(folder)
     reported = kept.find(key)
-    cell = cell_of(reported, device=device or None, inception=inception_weights)
+    cell = cell_of(reported, device=device or None, metrics=tuple(add_metric or ()))
     if changed := differences(reported, cell):
         say(f"not the same here as where the record was made: {', '.join(changed)}.")
     say(f"running {display_name(reported)} at {reported['steps']} steps on {reported['task']} again …")

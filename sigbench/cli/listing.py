@@ -81,7 +81,7 @@ def _samplers() -> list[dict[str, Any]]:
 
 
 def _metrics() -> list[dict[str, Any]]:
-    from sigbench.registry import make_task, task_names
+    from sigbench.registry import make_task, metric_class, metric_names, task_names
 
     rows: dict[tuple[str, str], dict[str, Any]] = {}
     for task in task_names():
@@ -92,7 +92,16 @@ def _metrics() -> list[dict[str, Any]]:
             )
             if task not in row["tasks"].split(", "):
                 row["tasks"] += f", {task}"
-    return list(rows.values())
+    added = [
+        {"name": name, "better": metric.better, "tasks": "by --add-metric", "method": _method(metric)}
+        for name, metric in ((name, metric_class(name)) for name in metric_names())
+    ]
+    return [*rows.values(), *added]
+
+
+def _method(metric: Any) -> str:
+    """How a metric that is not made yet measures; of some, a part is known only once they are made."""
+    return str(getattr(metric, "method", "") or metric.how)
 
 
 _ROWS = {What.tasks: _tasks, What.samplers: _samplers, What.metrics: _metrics}

@@ -1,8 +1,11 @@
 """Where commands print: the console for tables, and sentences to the user on stderr."""
 
 import sys
+import traceback
 
 from rich.console import Console
+
+tracebacks = False  # whether --debug was given
 
 
 class TableConsole(Console):
@@ -20,3 +23,9 @@ def printable(text: str) -> str:
 def say(message: str) -> None:
     """Prints a sentence to the user on stderr, control characters shown."""
     print(f"sigbench: {chr(10).join(map(printable, message.split(chr(10))))}", file=sys.stderr)
+
+
+def show_traceback(error: BaseException) -> None:
+    """Prints the traceback of an error on stderr where --debug was given."""
+    if tracebacks:
+        say("".join(traceback.format_exception(error)).rstrip())

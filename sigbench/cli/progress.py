@@ -3,15 +3,21 @@
 import sys
 from typing import Any
 
+from sigbench import progress as events
+
+_FORGET = 0.02  # the weight of a new loss in the running mean
+
 
 class Bar:
     """A bar with a text on stderr, gone when done; nothing at all where stderr is no terminal.
 
-    What is counted is called `unit`; without one the bar shows percentages.
+    What is counted is called `unit`; without one the bar shows percentages. Of a loss it shows the running mean.
     """
 
     def __init__(self, text: str, unit: str = "") -> None:
         self._progress: Any = None
+        self._text = text
+        self._loss: float | None = None
         if not sys.stderr.isatty():
             return
         from rich.console import Console
@@ -38,8 +44,13 @@ class Bar:
         if self._progress is not None:
             self._progress.stop()
 
-    def show(self, done: float, total: float, text: str | None = None) -> None:
-        """Shows how much is done, and a new text where one is given."""
-        if self._progress is not None:
-            named = {} if text is None else {"description": text}
-            self._progress.update(self._row, completed=done, total=total, **named)
+    def show(self, progress: events.Progress) -> None:
+        """Shows how much is done, and of what."""
+        if self._progress is None:
+            return
+        text = progress.stage or self._text
+        if progress.loss is not None:
+            before = progress.loss if self._loss is None else self._loss
+            self._loss = _FORGET * progress.loss + (1 - _FORGET) * before
+            text += f" · loss {self._loss:.2e}"
+        self._progress.update(self._row, description=text, completed=progress.done, total=progress.total)

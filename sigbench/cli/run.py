@@ -1,14 +1,18 @@
 """`sigbench run`: measure samplers on a task."""
 
 import re
+from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from sigbench.cli.options import AddedMetrics, Debug
 from sigbench.cli.parsing import split_ints, split_names
-from sigbench.cli.printing import TableConsole, say
+from sigbench.cli.printing import TableConsole, say, show_traceback
 from sigbench.cli.progress import Bar
+from sigbench.progress import Progress
 from sigbench.records.names import display_name
 
 if TYPE_CHECKING:
@@ -50,13 +54,7 @@ def run(
             help="Classifier-free guidance W in (1 + W)·D(class) − W·D(none); two network calls a step above 0."
         ),
     ] = 0.0,
-    inception_weights: Annotated[
-        Path | None,
-        typer.Option(
-            help="File weights-inception-2015-12-05-6726825d.pth of torch-fidelity, for FID on images. Slow on a CPU: "
-            "about a fifth of a second an image on one core."
-        ),
-    ] = None,
+    add_metric: AddedMetrics = None,
     batch: Annotated[int | None, typer.Option(help="Samples integrated at once (default: the task's).")] = None,
     device: Annotated[str, typer.Option(help="auto, cpu or cuda.")] = "auto",
     dtype: Annotated[
@@ -71,6 +69,7 @@ def run(
     ] = None,
     plot: Annotated[Path | None, typer.Option(help="File (.png, .svg) for the step-vs-quality chart.")] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print one JSON record a line, and no table.")] = False,
+    debug: Debug = False,
 ) -> None:
     """Measure samplers on a task under the same budget and the same noise.
 
@@ -99,7 +98,7 @@ def run(
         dtype=dtype,
         label=label,
         guidance=guidance,
-        inception=inception_weights,
+        metrics=tuple(add_metric or ()),
     )
     if plot is not None:
         check_picture(plot)
@@ -118,7 +117,8 @@ def run(
             fresh = measure(
                 todo,
                 progress=shown.repeat,
-                on_samples=None if save_samples is None else lambda c, x: _save(save_samples, c, x),
+                on_samples=None if save_samples is None else partial(_save, save_samples),
+                on_failure=lambda cell, problem: show_traceback(problem),
             )
             for cell in cells:
                 record = kept.get(cell.key) or next(fresh)
@@ -177,10 +177,10 @@ def _print_tables(records: "list[Record]") -> None:
         console.print(line, highlight=False)
 
 
-def _save(folder: Path, cell: "Cell", samples: "Tensor") -> None:
+def _save(folder: Path, cell: "Cell", samples: "Tensor", labels: "Tensor | None") -> None:
     import numpy as np
 
-    from sigbench.measure.run import labels_of
+    from sigbench.abilities import HasPictures
     from sigbench.records.store import replacing
     from sigbench.report.charts import save_picture
 
@@ -189,48 +189,38 @@ def _save(folder: Path, cell: "Cell", samples: "Tensor") -> None:
     array = samples.numpy()
     with replacing(stem.with_name(stem.name + ".npy")) as temporary:
         np.save(temporary, array)
-    labels = labels_of(cell, 0, 0, len(samples))
-    picture = cell.task.picture(
-        array.astype(np.float64),
-        f"{cell.sampler_spec}, {cell.grid.steps} steps",
-        None if labels is None else labels.cpu().numpy(),
-    )
-    if picture is not None:
+    if isinstance(cell.task, HasPictures):
+        title = f"{cell.display_name}, {cell.grid.steps} steps"
+        picture = cell.task.picture(array.astype(np.float64), title, None if labels is None else labels.numpy())
         save_picture(picture, stem.with_name(stem.name + ".png"))
 
 
 def _save_strip(folder: Path, cells: "list[Cell]") -> None:
     """Saves the same noise under all samplers side by side, where the task has such a picture."""
+    from sigbench.abilities import HasStrips
     from sigbench.measure.strip import draw_strip
     from sigbench.report.charts import save_picture
-    from sigbench.task import Task
 
-    if not cells or type(cells[0].task).strip is Task.strip:
+    if not cells or not isinstance(task := cells[0].task, HasStrips):
         return
     names = [f"{cell.display_name}, {cell.grid.steps}" for cell in cells]
     rows = [(name, x.double().numpy()) for name, x in zip(names, draw_strip(cells, _STRIP_COLUMNS), strict=True)]
-    picture = cells[0].task.strip(rows, "one initial state and one Brownian path a column; sampler, steps")
-    if picture is not None:
-        save_picture(picture, folder / f"{cells[0].task.name}-strip.png")
+    picture = task.strip(rows, "one initial state and one Brownian path a column; sampler, steps")
+    save_picture(picture, folder / f"{task.name}-strip.png")
 
 
 class _Progress:
     """A bar over the repeats of all cells."""
 
     def __init__(self, cells: "list[Cell]", bar: Bar) -> None:
-        self._cells, self._bar, self._index = cells, bar, 0
+        self._cells, self._bar, self._index = len(cells), bar, 0
 
-    def repeat(self, done: int, total: int) -> None:
+    def repeat(self, progress: Progress) -> None:
         """Shows which repeat of which cell is running."""
-        if self._index < len(self._cells):
-            cell = self._cells[self._index]
-            self._bar.show(
-                self._index + 0.9 * done / total,
-                len(self._cells),
-                f"{cell.sampler_spec} · {cell.grid.steps} steps · repeat {min(done + 1, total)}/{total}",
-            )
+        done = self._index + 0.9 * progress.done / progress.total
+        self._bar.show(replace(progress, done=done, total=self._cells))
 
     def finished(self) -> None:
         """Counts a finished cell."""
         self._index += 1
-        self._bar.show(self._index, len(self._cells))
+        self._bar.show(Progress("", self._index, self._cells))

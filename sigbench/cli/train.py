@@ -2,16 +2,14 @@
 
 import shlex
 import sys
-from math import isnan
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import Annotated
 
 import typer
 
 from sigbench.cli.parsing import split_ints
-
-if TYPE_CHECKING:
-    from rich.progress import Progress
+from sigbench.cli.printing import say
+from sigbench.cli.progress import Bar
 
 
 def train(
@@ -83,21 +81,15 @@ def train(
         teacher_paths=teacher_paths,
     )
     command = shlex.join(["sigbench", *_without_folder(sys.argv[1:])])
-    bar = _Bar() if sys.stderr.isatty() else None
     try:
-        if what == "student":
-            manifest = train_student(task, choices, folder, command=command, report=bar or _quiet, paths=paths)
-        else:
-            manifest = train_network(task, what, folder, command=command, iterations=iterations, report=bar or _quiet)
+        with Bar("training", "done") as bar:
+            if what == "student":
+                manifest = train_student(task, choices, folder, command=command, report=bar.show, paths=paths)
+            else:
+                manifest = train_network(task, what, folder, command=command, iterations=iterations, report=bar.show)
     except KeyboardInterrupt:
-        print(
-            f"sigbench: interrupted: the checkpoint is in {folder}; the same command goes on from it.",
-            file=sys.stderr,
-        )
+        say(f"interrupted: the checkpoint is in {folder}; the same command goes on from it.")
         raise typer.Exit(3) from None
-    finally:
-        if bar is not None:
-            bar.close()
     print(f"{folder}: trained in {manifest.cost['training_s']:.0f} s, SHA-256 {manifest.sha256[:16]}…")
 
 
@@ -123,49 +115,3 @@ def _step_range(text: str) -> tuple[int, ...]:
                 check_steps(end)
             return tuple(range(ends[0], ends[1] + 1))
     return tuple(split_ints(text, "--steps"))
-
-
-def _quiet(iteration: int, total: int, loss: float) -> None:
-    pass
-
-
-class _Bar:
-    """A progress bar with the running mean of the loss, on stderr; a loss that is no number means teacher paths."""
-
-    def __init__(self) -> None:
-        self._progress: Progress | None = None
-        self._mean: float | None = None
-        self._bar: Any = None
-
-    def __call__(self, iteration: int, total: int, loss: float) -> None:
-        from rich.console import Console
-        from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
-
-        if self._progress is None:
-            self._progress = Progress(
-                TextColumn("{task.description}"),
-                BarColumn(),
-                MofNCompleteColumn(),
-                TextColumn("loss {task.fields[loss]}"),
-                TimeRemainingColumn(),
-                console=Console(stderr=True),
-                redirect_stdout=False,
-            )
-            self._bar = self._progress.add_task("training", total=total, loss="–")
-            self._progress.start()
-        walking = isnan(loss)
-        if not walking:
-            self._mean = loss if self._mean is None else 0.98 * self._mean + 0.02 * loss
-        if walking or iteration % 10 == 0 or iteration == total:
-            self._progress.update(
-                self._bar,
-                description="teacher paths" if walking else "training",
-                completed=iteration,
-                total=total,
-                loss="–" if self._mean is None else f"{self._mean:.2e}",
-            )
-
-    def close(self) -> None:
-        """Takes the bar down."""
-        if self._progress is not None:
-            self._progress.stop()

@@ -11,9 +11,13 @@ from typing import Any
 import numpy as np
 import torch
 
+from sigbench.abilities import observe
 from sigbench.errors import BrokenContract, Diverged
+from sigbench.measure.batch import walk_batch
 from sigbench.measure.cell import Cell
-from sigbench.measure.run import Draw, Reality, draw_samples, failure_of, sample_batch
+from sigbench.measure.draw import Draw, draw_samples
+from sigbench.measure.failure import failure_of
+from sigbench.measure.references import References
 from sigbench.measure.timing import seconds_of
 from sigbench.records.provenance import device_name
 
@@ -35,23 +39,23 @@ class Measured:
 
 def measure_points(
     cells: Iterable[Cell],
-    reality: Reality,
+    references: References,
     metrics: Sequence[str],
     progress: Callable[[int, float], None] = lambda index, share: None,
 ) -> Iterator[Measured]:
     """Measures cells of one task and one seed in turn; yields the guarded metrics' values, a repeat each.
 
     The noise of a repeat depends on task, seed, repeat, sample and step count alone, so that two versions of the
-    code see the same. A failing sampler gives a `Measured` with its failure. `reality` is the truth's side, made of
+    code see the same. A failing sampler gives a `Measured` with its failure. `references` are the truth's side, made of
     any such cell; `progress` hears of the cell's index and how much of it is done.
     """
     for index, cell in enumerate(cells):
         name, spec, steps = cell.task.name, cell.sampler_spec, cell.grid.steps
         try:
             draws, times = _draw_repeats(cell, partial(progress, index))
-            values = _values(cell, reality, draws, metrics)
+            values = _values(cell, references, draws, metrics)
         except Exception as problem:
-            status, error = failure_of(problem)
+            status, error = failure_of(problem, cell.sampler, cell.task)
             yield Measured(name, spec, steps, failure=f"{status}: {error}")
         else:
             yield Measured(name, spec, steps, draws[0].nfe, values, times)
@@ -59,7 +63,7 @@ def measure_points(
 
 def _draw_repeats(cell: Cell, progress: Callable[[float], None]) -> tuple[list[Draw], list[float]]:
     repeats = cell.settings.repeats
-    sample_batch(cell, 0, 0, min(cell.batch, cell.samples))  # the warm-up, not timed
+    walk_batch(cell, 0, 0, min(cell.batch, cell.samples))  # the warm-up, not timed
     calibration_seconds(cell.device)
     draws, times = [], []
     for repeat in range(repeats):
@@ -74,10 +78,10 @@ def _draw_repeats(cell: Cell, progress: Callable[[float], None]) -> tuple[list[D
     return draws, times
 
 
-def _values(cell: Cell, reality: Reality, draws: list[Draw], metrics: Sequence[str]) -> dict[str, list[float]]:
-    observed = [cell.task.observe(draw.samples, draw.labels) for draw in draws]
+def _values(cell: Cell, references: References, draws: list[Draw], metrics: Sequence[str]) -> dict[str, list[float]]:
+    observed = [observe(cell.task, draw.samples, draw.labels) for draw in draws]
     with np.errstate(over="ignore", invalid="ignore"):
-        values = {m.name: reality.values(m, observed) for m in reality.metrics if m.name in metrics}
+        values = {m.name: references.values(m, observed) for m in references.metrics if m.name in metrics}
     lost = [name for name, found in values.items() if not np.isfinite(found).all()]
     if lost:
         raise Diverged(f"the samples are so large that {', '.join(lost)} cannot be computed.")

@@ -1,6 +1,6 @@
 """The gate at work: measures a baseline's curves, judges them, and makes new baselines."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from copy import deepcopy
 from datetime import UTC, datetime
 from functools import partial
@@ -13,16 +13,14 @@ from sigbench.gate.measure import Measured, fingerprint, measure_points
 from sigbench.gate.plan import Filter, cells_of
 from sigbench.gate.tree import commit_of
 from sigbench.measure.cell import Cell, pick_device, pick_dtype
-from sigbench.measure.run import Reality
+from sigbench.measure.references import References
 from sigbench.metrics.estimate import Better
+from sigbench.progress import Listener, Progress
 from sigbench.records.provenance import provenance
 from sigbench.registry import make_task
 
-Progress = Callable[[str, int, int, float], None]
-"""Hears of (what is measured, points finished, points in all, share of the current point)."""
 
-
-def judge_now(baseline: Baseline, curves: Sequence[CurveEntry], progress: Progress) -> Judgement:
+def judge_now(baseline: Baseline, curves: Sequence[CurveEntry], progress: Listener) -> Judgement:
     """Measures the curves of a baseline and returns the verdicts.
 
     Raises BadInput, before anything is measured, where a curve cannot be measured as the baseline says.
@@ -30,7 +28,7 @@ def judge_now(baseline: Baseline, curves: Sequence[CurveEntry], progress: Progre
     return _judge(baseline, curves, _measure(baseline, curves, progress))
 
 
-def measure_baseline(plan: Baseline, curves: Sequence[CurveEntry], progress: Progress) -> Baseline:
+def measure_baseline(plan: Baseline, curves: Sequence[CurveEntry], progress: Listener) -> Baseline:
     """Returns the plan with `curves` of it measured anew, everything else as it was.
 
     Raises SigbenchError where a sampler fails: a baseline holds no failures.
@@ -87,27 +85,27 @@ def _judge(baseline: Baseline, curves: Sequence[CurveEntry], measured: Sequence[
     return judge(baseline, curves, measured, senses, fingerprint(device), provenance(device, dtype, {}))
 
 
-def _measure(baseline: Baseline, curves: Sequence[CurveEntry], progress: Progress) -> list[Measured]:
+def _measure(baseline: Baseline, curves: Sequence[CurveEntry], progress: Listener) -> list[Measured]:
     """Measures every point, in the order of the curves; all are planned before the first is measured."""
     planned: list[tuple[CurveEntry, list[Cell]]] = [(curve, cells_of(baseline, curve)) for curve in curves]
     total = sum(len(cells) for _, cells in planned)
-    realities: dict[str, Reality] = {}
+    references: dict[str, References] = {}
     done: list[Measured] = []
     for curve, cells in planned:
         if not cells:
             continue
-        if curve["task"] not in realities:
-            realities[curve["task"]] = Reality(cells[0])
+        if curve["task"] not in references:
+            references[curve["task"]] = References(cells[0])
         metrics, name = tuple(baseline["tasks"][curve["task"]]["margins"]), f"{curve['task']} · {curve['sampler']}"
         hear = partial(_tell, progress, name, len(done), total, cells)
-        done += measure_points(cells, realities[curve["task"]], metrics, hear)
+        done += measure_points(cells, references[curve["task"]], metrics, hear)
     return done
 
 
 def _tell(
-    progress: Progress, name: str, before: int, total: int, cells: Sequence[Cell], index: int, share: float
+    progress: Listener, name: str, before: int, total: int, cells: Sequence[Cell], index: int, share: float
 ) -> None:
-    progress(f"{name} · {cells[index].grid.steps} steps", before + index, total, share)
+    progress(Progress(f"{name} · {cells[index].grid.steps} steps", before + index + 0.9 * share, total))
 
 
 def _entry(point: Measured) -> PointEntry:

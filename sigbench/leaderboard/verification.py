@@ -3,7 +3,6 @@
 import math
 from collections.abc import Sequence
 from dataclasses import replace
-from pathlib import Path
 from typing import Any, Literal
 
 from scipy import stats
@@ -11,8 +10,9 @@ from scipy import stats
 from sigbench.errors import BadInput
 from sigbench.leaderboard.submissions import Comparison
 from sigbench.measure.cell import Cell, Settings, plan_cells
-from sigbench.measure.run import Progress, measure
+from sigbench.measure.run import measure
 from sigbench.metrics.estimate import DISTANCE_TAILS, EQUAL_TAILS
+from sigbench.progress import Listener, ignore
 from sigbench.records.reading import determinants_of
 from sigbench.records.record import MetricRecord, Record
 
@@ -21,7 +21,7 @@ LEVEL = 0.05
 CLOSE = 1e-3  # relative: what float arithmetic of another machine may change where no standard error is known
 
 
-def cell_of(record: Record, *, device: str | None = None, inception: Path | None = None) -> Cell:
+def cell_of(record: Record, *, device: str | None = None, metrics: tuple[str, ...] = ()) -> Cell:
     """Returns the cell that a record says it measured; raises BadInput where it cannot be planned here."""
     asked, conditions, made = record.get("asked"), record.get("conditions", {}), record["provenance"]
     timing = record["timing"]
@@ -38,7 +38,7 @@ def cell_of(record: Record, *, device: str | None = None, inception: Path | None
         dtype=asked["dtype"] if asked is not None else str(made.get("dtype", "float32")),
         label=int(conditions["label"]) if "label" in conditions else None,
         guidance=conditions.get("guidance", 0.0),
-        inception=inception,
+        metrics=metrics,
     )
     spec = record.get("spec", record["sampler"])  # a teacher's own, at its own number of steps
     (cell,) = plan_cells(settings, [f"{spec}@{record['steps']}"], ())
@@ -55,7 +55,7 @@ def cell_of(record: Record, *, device: str | None = None, inception: Path | None
     return cell
 
 
-def run_again(cell: Cell, progress: Progress = lambda done, total: None) -> Record:
+def run_again(cell: Cell, progress: Listener = ignore) -> Record:
     """Returns a new record of the cell."""
     (record,) = measure([cell], progress=progress)
     return record

@@ -2,16 +2,18 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
+import numpy as np
 import torch
 
 from sigbench import __version__
+from sigbench.abilities import HasClasses, conditions_of, network_hashes, observed_shape, teacher_of
 from sigbench.errors import BadInput, unknown_name
+from sigbench.metrics.metric import Metric
 from sigbench.records.names import Role, display_name
-from sigbench.records.record import AskedRecord, key_of
-from sigbench.registry import make_sampler, make_task, source_hash
+from sigbench.records.record import RequestRecord, key_of
+from sigbench.registry import make_metric, make_sampler, make_task, source_hash
 from sigbench.sampler import Sampler
 from sigbench.sde.grid import FAMILIES, Grid, check_steps
 from sigbench.sde.problem import ReverseDiffusion, SDEProblem, state_dtype
@@ -24,7 +26,10 @@ MAX_SEED = 2**63 - 1  # what a record can hold
 
 @dataclass(frozen=True, slots=True)
 class Settings:
-    """What all cells of a comparison share. None means the task's default."""
+    """What all cells of a comparison share. None means the task's default.
+
+    `metrics` are the specs of metrics that judge beside the task's own.
+    """
 
     task: str
     samples: int | None = None
@@ -37,7 +42,7 @@ class Settings:
     dtype: str = "float32"
     label: int | None = None
     guidance: float = 0.0
-    inception: Path | None = None
+    metrics: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -55,6 +60,10 @@ class Cell:
     network_dtype: torch.dtype
     samples: int
     batch: int
+    metrics: tuple[Metric, ...]
+
+    def __str__(self) -> str:
+        return f"{self.display_name} · {self.grid.steps} steps"
 
     @property
     def display_name(self) -> str:
@@ -68,7 +77,7 @@ class Cell:
 
     def artifact_hashes(self) -> dict[str, str]:
         """Returns the hashes of all networks that have a part in the cell, the task's own and the sampler's."""
-        return {**self.task.artifact_hashes(), **self.sampler.artifact_hashes()}
+        return {**network_hashes(self.task), **self.sampler.artifact_hashes()}
 
     def determinants(self) -> dict[str, Any]:
         """Returns everything that determines what the cell measures."""
@@ -81,20 +90,24 @@ class Cell:
             "repeats": self.settings.repeats,
             "seed": self.settings.seed,
             "device": self.device.type,
-            **self.task.conditions(),
+            **conditions_of(self.task),
             "artifacts": self.artifact_hashes(),
-            **self.asked(),
+            **self.request(),
         }
 
-    def asked(self) -> AskedRecord:
+    def request(self) -> RequestRecord:
         """Returns the determinants that have no other place in the cell's record."""
-        return {
+        request: RequestRecord = {
             "sampler": self.sampler_spec,
             "nfe": self.settings.nfe,
             "batch": self.batch,
             "dtype": self.settings.dtype,
             "sources": [source_hash(type(plug_in)) for plug_in in (self.task, self.sampler)],
         }
+        if self.settings.metrics:
+            added = self.metrics[-len(self.settings.metrics) :]
+            request["metrics"] = {metric.name: metric.method for metric in added}
+        return request
 
     @property
     def key(self) -> str:
@@ -130,17 +143,18 @@ def plan_cells(settings: Settings, samplers: Sequence[str], steps: Sequence[int]
     """
     task = make_task(settings.task)
     if settings.label is not None or settings.guidance != 0.0:
+        if not isinstance(task, HasClasses):
+            raise BadInput(f"samples of the task {task.name!r} have no classes: no label and no guidance is for it.")
         task = task.conditioned(settings.label, settings.guidance)
-    if settings.inception is not None:
-        task = task.judged_by_inception(settings.inception)
     _check_settings(settings)
+    metrics = _metrics(settings, task)
     if not samplers:
         raise BadInput("name at least one sampler.")
     cells: dict[tuple[Role, str, int, str], Cell] = {}
     for spec in samplers:
         for variant in _expand(spec, steps, task, settings):
             if variant not in cells:
-                cells[variant] = _plan_cell(settings, task, *variant)
+                cells[variant] = _plan_cell(settings, task, metrics, *variant)
     return list(cells.values())
 
 
@@ -167,16 +181,31 @@ def _expand(spec: str, steps: Sequence[int], task: Task, settings: Settings) -> 
         except ValueError:
             raise BadInput(f"{own!r} in {spec!r} is not a number of steps.") from None
     if spec == "teacher":
-        if task.teacher is None:
+        if (teacher := teacher_of(task)) is None:
             raise BadInput(f"the task {task.name!r} has no teacher.")
-        teacher = task.teacher
-        return [("teacher", teacher.sampler, teacher.steps, settings.grid or teacher.grid)]
+        return [("teacher", teacher.scheme, teacher.steps, settings.grid or teacher.grid)]
     if settings.grid is not None and settings.grid not in FAMILIES and "," in settings.grid and not steps:
         return [("sampler", spec, settings.grid.count(","), grid)]
     return [("sampler", spec, count, grid) for count in steps or task.default_steps]
 
 
-def _plan_cell(settings: Settings, task: Task, role: Role, spec: str, steps: int, grid_name: str) -> Cell:
+def _metrics(settings: Settings, task: Task) -> tuple[Metric, ...]:
+    """The task's metrics and those that were added; raises BadInput where one cannot judge so few or such samples."""
+    truth, own = task.truth(), task.metrics()
+    added = [make_metric(spec).for_truth(truth) for spec in settings.metrics]
+    names = [metric.name for metric in (*own, *added)]
+    if twice := next((name for name in names if names.count(name) > 1), None):
+        raise BadInput(f"the task {task.name!r} would have two metrics called {twice!r}.")
+    for metric in (*own, *added):
+        metric.sample_size(settings.samples or task.default_samples)
+        if (shape := observed_shape(task)) is not None:
+            metric.check(np.empty(shape), truth)
+    return (*own, *added)
+
+
+def _plan_cell(
+    settings: Settings, task: Task, metrics: tuple[Metric, ...], role: Role, spec: str, steps: int, grid_name: str
+) -> Cell:
     check_steps(steps)
     device, dtype = pick_device(settings.device), pick_dtype(settings.dtype)
     sampler = make_sampler(spec)
@@ -189,8 +218,6 @@ def _plan_cell(settings: Settings, task: Task, role: Role, spec: str, steps: int
     sampler.prepare(task, problem, dtype)
     sampler.check(grid)
     problem.counter.budget = settings.nfe
-    for metric in task.metrics():
-        metric.sample_size(settings.samples or task.default_samples)
     return Cell(
         settings=settings,
         task=task,
@@ -203,4 +230,5 @@ def _plan_cell(settings: Settings, task: Task, role: Role, spec: str, steps: int
         network_dtype=dtype,
         samples=settings.samples or task.default_samples,
         batch=settings.batch or task.batch_size,
+        metrics=metrics,
     )

@@ -5,8 +5,9 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor
 
+from sigbench.abilities import to_data
+from sigbench.measure.batch import start_batch
 from sigbench.measure.cell import Cell
-from sigbench.measure.run import start_batch
 from sigbench.sde.brownian import CoupledBrownian
 from sigbench.sde.grid import Grid
 from sigbench.sde.noise import NoiseStream, seed_of
@@ -24,16 +25,17 @@ def draw_strip(cells: Sequence[Cell], count: int) -> list[Tensor]:
 
 
 def _draw(cell: Cell, count: int, fine: Grid) -> Tensor:
-    path = NoiseStream(
+    noise = NoiseStream(
         seed_of(task=cell.task.name, seed=cell.settings.seed, purpose="strip"),
         cell.task.shape,
         positions=fine.steps * MAX_ORDER,
         dtype=cell.state_dtype,
         device=cell.device,
     )
-    x = start_batch(cell, 0, 0, count)
+    path, batch = CoupledBrownian(noise, 0, count, fine, MAX_ORDER), start_batch(cell, 0, 0, count)
     cell.problem.counter.reset()
+    x = batch.x
     with torch.no_grad():
-        for state in cell.sampler.walk(cell.problem, x, cell.grid, CoupledBrownian(path, 0, count, fine, MAX_ORDER)):
+        for state in cell.sampler.walk(batch.problem, x, cell.grid, path):
             x = state
-    return cell.task.to_data(x).cpu()
+    return to_data(cell.task, x).cpu()

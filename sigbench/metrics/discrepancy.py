@@ -53,6 +53,7 @@ class KolmogorovSmirnov(Metric):
     """The largest gap between the empirical and the exact distribution function, in one dimension."""
 
     name, title = "ks", "KS"
+    reads, needs = (None, 1), KnownCDF
     method = "scipy ks_1samp statistic against the exact distribution function"
 
     def __call__(self, samples: Array, reference: Reference) -> float:

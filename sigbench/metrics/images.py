@@ -1,98 +1,16 @@
-"""Scores of images on the features of a frozen classifier, through torch-fidelity's feature functions.
-
-A score is comparable only under one feature network, whose hash the truth carries and every metric's method names.
-Features are extracted once and shared: metrics read `ImageSample`s, never images alone.
-"""
-
-from dataclasses import dataclass
-from functools import lru_cache
-from typing import Any, Protocol, cast
+"""Scores of images on the features of a frozen classifier, through torch-fidelity's feature functions."""
 
 import numpy as np
-import ot
 import torch
-from numpy.typing import NDArray
 
 from sigbench.errors import BadInput
 from sigbench.metrics.fidelity import torch_fidelity
-from sigbench.metrics.metric import Array, Metric, Reference
-from sigbench.metrics.neighbours import inside_balls, neighbour_radii
+from sigbench.metrics.image_neighbours import Coverage, Density, Precision, Recall
+from sigbench.metrics.image_pixels import PixelSlicedW2
+from sigbench.metrics.image_sample import ImageMetric, ImageSample
+from sigbench.metrics.metric import Array, Reference
 
 KID_SUBSET, KID_SUBSETS = 100, 200  # unbiased at any subset size; many small ones let small samples be scored too
-_NEIGHBOURS_PRECISION, _NEIGHBOURS_DENSITY = 3, 5
-_CHUNK = 2_000
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class ImageSample:
-    """Quantised images with what the classifier says of them.
-
-    `pixels` is uint8 of shape (n, H, W), `features` (n, f) and `logits` (n, classes) are float64, and `labels` (n,)
-    are the classes that the images should be of, None where they were asked for none.
-    """
-
-    pixels: NDArray[np.uint8]
-    features: Array
-    logits: Array
-    labels: NDArray[np.int64] | None = None
-
-    def __len__(self) -> int:
-        return len(self.pixels)
-
-    def __getitem__(self, part: slice) -> "ImageSample":
-        if part.indices(len(self)) == (0, len(self), 1):
-            return self  # one object, so that what is computed of it once is found again
-        labels = None if self.labels is None else self.labels[part]
-        return ImageSample(self.pixels[part], self.features[part], self.logits[part], labels)
-
-
-class ImageTruth(Protocol):
-    """Real images: the statistics of all of them, and as many as a metric compares with.
-
-    `extractor` is the SHA-256 of the feature network's weights; `feature_mean` (f,), `feature_covariance` (f, f)
-    and `class_weights` (classes,) belong to all reference images, `class_means` (classes, f) and
-    `class_covariances` (classes, f, f) to those of each class.
-    """
-
-    extractor: str
-    feature_mean: Array
-    feature_covariance: Array
-    class_weights: Array
-    class_means: Array
-    class_covariances: Array
-
-    def sample(self, n: int, seed: int) -> Array:
-        """Returns n real images that are none of the reference, in state units, flat."""
-        ...
-
-    def real(self, n: int, seed: int) -> ImageSample:
-        """Returns n reference images, the same ones at every call."""
-        ...
-
-
-class ImageMetric(Metric):
-    """A metric of ImageSamples against an ImageTruth; `most` bounds the samples that it reads."""
-
-    how: str
-    least: int = 2
-
-    def __init__(self, extractor: str, most: int) -> None:
-        self.max_samples = most
-        self.method = f"{self.how}; classifier {extractor[:12]}"  # type: ignore[misc]  # it names the instance's hash
-
-    def sample_size(self, n: int) -> int:
-        if n < self.least:
-            raise BadInput(f"{self.name} needs at least {self.least} samples, got {n}.")
-        return super().sample_size(n)
-
-    @staticmethod
-    def truth_of(reference: Reference) -> ImageTruth:
-        """Returns the reference's truth as what it is here."""
-        return cast(ImageTruth, reference.truth)
-
-    def real_of(self, samples: ImageSample, reference: Reference) -> ImageSample:
-        """Returns as many reference images as there are samples."""
-        return self.truth_of(reference).real(len(samples), reference.seed)
 
 
 def frechet_distance(features: Array, mean: Array, covariance: Array) -> float:
@@ -167,83 +85,6 @@ class KID(ImageMetric):
             verbose=False,
         )
         return float(found[kid.KEY_METRIC_KID_MEAN])
-
-
-@lru_cache(maxsize=1)
-def _precision_and_recall(samples: ImageSample, real: ImageSample) -> dict[str, Any]:
-    prc = torch_fidelity().metric_prc
-    found: dict[str, Any] = prc.prc_features_to_metric(
-        torch.from_numpy(samples.features).float(),
-        torch.from_numpy(real.features).float(),
-        prc_neighborhood=_NEIGHBOURS_PRECISION,
-        prc_batch_size=_CHUNK,
-        save_cpu_ram=True,
-        verbose=False,
-    )
-    return found
-
-
-class Precision(ImageMetric):
-    """The share of samples within the real images' manifold (Kynkäänniemi et al. 2019)."""
-
-    name, title, better = "precision", "precision", "higher"
-    how = f"torch-fidelity, {_NEIGHBOURS_PRECISION} neighbours, against as many training images"
-    least = _NEIGHBOURS_PRECISION + 1
-
-    def __call__(self, samples: ImageSample, reference: Reference) -> float:
-        return float(_precision_and_recall(samples, self.real_of(samples, reference))["precision"])
-
-
-class Recall(ImageMetric):
-    """The share of real images within the samples' manifold (Kynkäänniemi et al. 2019)."""
-
-    name, title, better = "recall", "recall", "higher"
-    how = Precision.how
-    least = _NEIGHBOURS_PRECISION + 1
-
-    def __call__(self, samples: ImageSample, reference: Reference) -> float:
-        return float(_precision_and_recall(samples, self.real_of(samples, reference))["recall"])
-
-
-@lru_cache(maxsize=1)
-def _balls(samples: ImageSample, real: ImageSample) -> tuple[float, float]:
-    """Density and coverage."""
-    of_samples, of_real = torch.from_numpy(samples.features).float(), torch.from_numpy(real.features).float()
-    around, covered = inside_balls(of_samples, of_real, neighbour_radii(of_real, _NEIGHBOURS_DENSITY))
-    return float(around.double().mean()) / _NEIGHBOURS_DENSITY, float(covered.double().mean())
-
-
-class Density(ImageMetric):
-    """How many real neighbourhoods hold a sample, over their number of neighbours (Naeem et al. 2020, eq. 4)."""
-
-    name, title, better = "density", "density", "higher"
-    how = f"{_NEIGHBOURS_DENSITY} neighbours, against as many training images"
-    least = _NEIGHBOURS_DENSITY + 1
-
-    def __call__(self, samples: ImageSample, reference: Reference) -> float:
-        return _balls(samples, self.real_of(samples, reference))[0]
-
-
-class Coverage(ImageMetric):
-    """The share of real neighbourhoods that hold a sample (Naeem et al. 2020, eq. 5)."""
-
-    name, title, better = "coverage", "coverage", "higher"
-    how = Density.how
-    least = _NEIGHBOURS_DENSITY + 1
-
-    def __call__(self, samples: ImageSample, reference: Reference) -> float:
-        return _balls(samples, self.real_of(samples, reference))[1]
-
-
-class PixelSlicedW2(ImageMetric):
-    """The sliced second Wasserstein distance between images as vectors of pixels in [0, 1], by POT."""
-
-    name, title = "sliced-w2", "sliced W2"
-    how = "POT sliced_wasserstein_distance of uint8 pixels/255, 100 fixed directions, against as many training images"
-
-    def __call__(self, samples: ImageSample, reference: Reference) -> float:
-        own, real = (part.pixels.reshape(len(part), -1) / 255.0 for part in (samples, self.real_of(samples, reference)))
-        return float(ot.sliced_wasserstein_distance(own, real, n_projections=100, p=2, seed=0))
 
 
 class ClassTV(ImageMetric):

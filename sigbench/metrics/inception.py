@@ -1,5 +1,6 @@
 """FID on the Inception network of its authors, for those who bring its weights: nothing is ever downloaded here."""
 
+import copy
 import hashlib
 from functools import cache
 from pathlib import Path
@@ -11,8 +12,9 @@ from numpy.typing import NDArray
 
 from sigbench.errors import BadInput
 from sigbench.metrics.fidelity import torch_fidelity
-from sigbench.metrics.images import ImageMetric, ImageSample, frechet_distance
-from sigbench.metrics.metric import Array, Reference
+from sigbench.metrics.image_sample import ImageMetric, ImageSample, ImageTruth
+from sigbench.metrics.images import frechet_distance
+from sigbench.metrics.metric import Array, Reference, Truth
 
 OFFICIAL = "6726825d"  # how the SHA-256 of weights-inception-2015-12-05-6726825d.pth begins
 _LAYER, _BATCH = "2048", 50
@@ -54,18 +56,27 @@ class InceptionFID(ImageMetric):
     """
 
     name, title = "fid", "FID"
+    how = (
+        "torch-fidelity Fréchet distance on Inception's 2048 features of uint8 images, against as many training images"
+    )
     least = 3
 
-    def __init__(self, weights: Path, most: int) -> None:
+    def __init__(self, weights: Path) -> None:
         sha256 = hash_of(weights)
         _network(weights)
         which = "the official weights" if sha256.startswith(OFFICIAL) else "not the official weights"
-        self._weights, self.max_samples = weights, most
+        self._weights = weights
         self._real: dict[tuple[int, int], tuple[Array, Array]] = {}
         self.method = (  # type: ignore[misc]  # it names the instance's file
-            f"torch-fidelity Fréchet distance on Inception's 2048 features of uint8 images, against as many training "
-            f"images; Inception {sha256[:12]}, {which}"
+            f"{self.how}; Inception {sha256[:12]}, {which}"
         )
+
+    def for_truth(self, truth: Truth) -> "InceptionFID":
+        if not isinstance(truth, ImageTruth):
+            raise BadInput(f"{self.name} reads images, and samples of this task are none.")
+        own = copy.copy(self)
+        own.max_samples = truth.test_images
+        return own
 
     def __call__(self, samples: ImageSample, reference: Reference) -> float:
         at = (len(samples), reference.seed)

@@ -6,6 +6,7 @@ from typing import Any, ClassVar, Protocol, runtime_checkable
 import numpy as np
 from numpy.typing import NDArray
 
+from sigbench.errors import BadInput
 from sigbench.metrics.estimate import Better
 
 Array = NDArray[np.float64]
@@ -32,6 +33,7 @@ class KnownCDF(Protocol):
         ...
 
 
+@runtime_checkable
 class KnownMoments(Protocol):
     """A truth with known mean (d,) and covariance (d, d)."""
 
@@ -82,20 +84,54 @@ class Reference:
 class Metric(ABC):
     """A number for samples against a reference.
 
-    Samples are what the task's `observe` returns: float64 of shape (n, d) unless the task says otherwise.
-    `max_samples` bounds the samples that it reads (the first ones), None meaning all.
+    `reads` is the shape of the samples that it takes, (n, d) as float64 with None for any size, or the class of what a
+    task's `observe` returns in their place; `needs` is the protocol of a truth that it cannot do without. What is of
+    another kind is refused by name. `max_samples` bounds the samples that it reads (the first ones), None meaning all.
     """
 
     name: ClassVar[str]
     title: ClassVar[str]
     method: ClassVar[str]
     better: ClassVar[Better] = "lower"
+    reads: ClassVar[tuple[int | None, ...] | type] = (None, None)
+    needs: ClassVar[type | None] = None
     max_samples: int | None = None
 
     @abstractmethod
     def __call__(self, samples: Any, reference: Reference) -> float:
         """Returns the metric of `samples`."""
 
+    def for_truth(self, truth: Truth) -> "Metric":
+        """Returns the metric as it judges against this truth: itself, unless it takes facts from there."""
+        return self
+
+    def check(self, samples: Any, truth: Truth) -> None:
+        """Raises BadInput, naming the metric, for samples or a truth of a kind that it does not read."""
+        if isinstance(self.reads, type):
+            if not isinstance(samples, self.reads):
+                raise BadInput(f"{self.name} reads {self.reads.__name__}s, and these samples are {_kind_of(samples)}.")
+        elif not _fits(getattr(samples, "shape", None), self.reads):
+            wanted = ", ".join("any" if size is None else str(size) for size in self.reads[1:])
+            raise BadInput(f"{self.name} reads samples of shape (n, {wanted}), and these are {_kind_of(samples)}.")
+        if self.needs is not None and not isinstance(truth, self.needs):
+            raise BadInput(f"{self.name} needs a truth with {_words(self.needs.__name__)}, which this task's has not.")
+
     def sample_size(self, n: int) -> int:
         """Returns how many of n samples the metric reads; raises BadInput where n are too few for it."""
         return n if self.max_samples is None else min(n, self.max_samples)
+
+
+def _fits(shape: tuple[int, ...] | None, wanted: tuple[int | None, ...]) -> bool:
+    if shape is None or len(shape) != len(wanted):
+        return False
+    return all(size is None or size == own for own, size in zip(shape, wanted, strict=True))
+
+
+def _kind_of(samples: Any) -> str:
+    shape = getattr(samples, "shape", None)
+    return f"a {type(samples).__name__}" if shape is None else f"of shape {('n', *shape[1:])}".replace("'", "")
+
+
+def _words(name: str) -> str:
+    """A protocol's name in words: KnownModes is "known modes"."""
+    return "".join(f" {letter.lower()}" if letter.isupper() else letter for letter in name).strip()

@@ -14,6 +14,7 @@ class MeanError(Metric):
     """The Euclidean distance between the sample mean and the true mean, in data units."""
 
     name, title = "mean-error", "mean err"
+    needs = KnownMoments
     method = "norm of sample mean minus exact mean"
 
     def __call__(self, samples: Array, reference: Reference) -> float:
@@ -24,6 +25,7 @@ class VarianceError(Metric):
     """The Frobenius distance between sample covariance and true covariance, in data units squared."""
 
     name, title = "var-error", "var err"
+    needs = KnownMoments
     method = "norm of sample covariance minus exact covariance"
 
     def __call__(self, samples: Array, reference: Reference) -> float:
@@ -39,6 +41,7 @@ class ModeTV(Metric):
     """
 
     name, title = "mode-tv", "mode TV"
+    needs = KnownModes
     method = "half the sum of |mean posterior mode probability − weight|"
 
     def __call__(self, samples: Array, reference: Reference) -> float:
@@ -55,6 +58,7 @@ class LostVariance(Metric):
     """
 
     name, title, better = "lost-variance", "lost var", "zero"
+    needs = KnownModes
     method = "1 − weighted mean of squared interquartile ranges of the modes over the exact ones"
 
     def __call__(self, samples: Array, reference: Reference) -> float:

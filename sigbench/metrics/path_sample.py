@@ -119,6 +119,7 @@ class PathTruth(Protocol):
 class PathMetric(Metric):
     """A metric of PathSamples against a PathTruth; spreads and correlations need `least` samples."""
 
+    reads = PathSample
     least: ClassVar[int] = 2
 
     def sample_size(self, n: int) -> int:

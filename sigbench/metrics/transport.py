@@ -15,6 +15,7 @@ def wasserstein_sorted(sorted_x: Array, sorted_y: Array, p: float) -> float:
 
 
 class _WassersteinSorted(Metric):
+    reads = (None, 1)
     p: float
 
     def __call__(self, samples: Array, reference: Reference) -> float:

@@ -11,7 +11,6 @@ from sigbench.networks import edm, gaussian_edm
 from sigbench.networks.artifacts import load_artifact
 from sigbench.networks.edm import EDMConfig, EDMDenoiser
 from sigbench.networks.gaussian_edm import GaussianDenoiser, GaussianDenoiserConfig
-from sigbench.sde.problem import Classes
 from sigbench.sde.schedule import Schedule
 
 
@@ -40,9 +39,9 @@ class NoiseLevelDenoiser(Protocol):
 class ScheduledDenoiser:
     """A denoiser as the network of a diffusion with a schedule: (t, x) to the expected clean sample.
 
-    It reads the labels of the batch at hand from `classes`; where there are none it denoises towards no class at all.
-    With `guidance` w > 0 it gives (1 + w)·D(label) − w·D(none) (Ho & Salimans 2022, eq. 6) by two evaluations, its
-    `cost`. The network computes in `compute`, in which its weights are kept too.
+    Called with labels, shape (n,), it denoises towards these classes, without towards no class at all. With `guidance`
+    w > 0 it gives (1 + w)·D(label) − w·D(none) (Ho & Salimans 2022, eq. 6) by two evaluations, its `cost`. The network
+    computes in `compute`, in which its weights are kept too.
     """
 
     def __init__(
@@ -50,29 +49,21 @@ class ScheduledDenoiser:
         module: NoiseLevelDenoiser,
         schedule: Schedule,
         compute: torch.dtype,
-        classes: Classes | None = None,
         guidance: float = 0.0,
     ) -> None:
-        self._module, self._schedule, self._compute, self._classes = module, schedule, compute, classes
+        self._module, self._schedule, self._compute = module, schedule, compute
         self._guidance = guidance
         self.cost = 2 if guidance else 1
 
-    def __call__(self, t: float, x: Tensor) -> Tensor:
+    def __call__(self, t: float, x: Tensor, labels: Tensor | None = None) -> Tensor:
         alpha, sigma = float(self._schedule.alpha(t)), float(self._schedule.sigma(t))
         level = torch.full((1,), sigma / alpha, dtype=x.dtype, device=x.device)
         y, none = x / alpha, torch.full((1,), self._module.config.classes, device=x.device)
-        labels = self._labels(x)
         estimate: Tensor = self._module(y, level, none if labels is None else labels, self._compute)
         if labels is None or not self._guidance:
             return estimate
         unconditional: Tensor = self._module(y, level, none, self._compute)
         return estimate + self._guidance * (estimate - unconditional)
-
-    def _labels(self, x: Tensor) -> Tensor | None:
-        labels = None if self._classes is None else self._classes.labels
-        if labels is not None and len(labels) != len(x):
-            raise ValueError(f"the batch has {len(x)} samples, and labels were chosen for {len(labels)}")
-        return labels
 
 
 def build_denoiser(kind: str, config: dict[str, Any]) -> EDMDenoiser | GaussianDenoiser:

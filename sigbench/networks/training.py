@@ -19,6 +19,7 @@ import torch
 from torch import Tensor, nn
 
 from sigbench.errors import BadInput
+from sigbench.progress import Listener, Progress, ignore
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,9 +42,6 @@ class TrainingPlan:
         """Returns the factor of the peak learning rates at an iteration."""
         decay = 0.5 * (1 + math.cos(math.pi * iteration / self.iterations))
         return min(1.0, (iteration + 1) / self.warmup) * max(decay, 1e-3)
-
-
-Report = Callable[[int, float], None]
 
 
 @runtime_checkable
@@ -88,7 +86,7 @@ def train(
     *,
     identity: dict[str, Any],
     checkpoint: Path | None = None,
-    report: Report = lambda iteration, loss: None,
+    report: Listener = ignore,
 ) -> tuple[dict[str, Tensor], float]:
     """Minimises `loss_at(iteration)` over the module's parameters; returns (averaged weights, seconds).
 
@@ -139,7 +137,7 @@ def train(
                 forget = min(plan.averaging, iteration / (iteration + 10))
                 for name, tensor in module.state_dict().items():
                     average[name].lerp_(tensor.detach(), 1 - forget)
-                report(iteration, float(loss.detach()))
+                report(Progress("training", iteration, plan.iterations, float(loss.detach())))
                 if time.monotonic() - saved > plan.checkpoint_every_s:
                     save()
                     saved = time.monotonic()

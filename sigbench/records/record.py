@@ -49,13 +49,14 @@ class TimingRecord(TypedDict):
     training_s: float | None  # what training the sampler cost, null where nothing was trained
 
 
-class AskedRecord(TypedDict):
+class RequestRecord(TypedDict):
     """What the cell was asked for beside the fields of the record; together they are all that its key hashes."""
 
     sampler: str  # the spec
     nfe: int | None  # the budget of network calls a sample
     batch: int
     dtype: str
+    metrics: NotRequired[dict[str, str]]  # the methods of metrics that judged beside the task's own, by name
     sources: list[str | None]  # SHA-256 of the files that the task and the sampler are written in
 
 
@@ -86,7 +87,7 @@ class Record(TypedDict):
     metrics: dict[str, MetricRecord]  # empty where status is not "ok"
     timing: TimingRecord | None
     provenance: dict[str, Any]
-    asked: NotRequired[AskedRecord]
+    asked: NotRequired[RequestRecord]
     note: NotRequired[str]  # a remark in the words of whoever hands the record in
     digest: NotRequired[str]  # see `sigbench.records.reading.digest_of`; absent in records of older versions
 

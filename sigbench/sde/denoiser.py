@@ -1,16 +1,18 @@
 """The denoiser: one wrapper that converts predictions by the schedule and counts network calls."""
 
+import copy
 from collections.abc import Callable
 from functools import lru_cache
 from typing import Literal, get_args
 
 from torch import Tensor
 
-from sigbench.errors import BadInput, BudgetExceeded, unknown_name
+from sigbench.errors import BadInput, BrokenContract, BudgetExceeded, unknown_name
 from sigbench.sde.schedule import Schedule
 
 Prediction = Literal["eps", "x0", "v", "score"]
 Network = Callable[..., Tensor]
+_ROUNDING = 1e-9  # by how much a time may leave the schedule's interval: sums of steps round
 
 
 class CallCounter:
@@ -94,8 +96,11 @@ class Denoiser:
     """A network together with what it predicts, the schedule it was trained under, and its call counter.
 
     `network(t, x)` takes the diffusion time t as a float and x of shape (n, *shape), and returns its
-    `prediction` in that shape; a call of it counts as `cost` evaluations. Raises BadInput for an unknown prediction.
+    `prediction` in that shape; a call of it counts as `cost` evaluations. Where the batch has `labels`, int64 of shape
+    (n,) or (1,), the network is called as `network(t, x, labels)`. Raises BadInput for an unknown prediction.
     """
+
+    labels: Tensor | None = None
 
     def __init__(
         self,
@@ -113,6 +118,12 @@ class Denoiser:
         self._network = self.counter.wrap(network, cost)
         self._coefficients = lru_cache(maxsize=4096)(self._convert)
 
+    def labelled(self, labels: Tensor | None) -> "Denoiser":
+        """Returns this denoiser for samples of these classes, shape (n,): same network, same counter."""
+        other = copy.copy(self)
+        other.labels = labels
+        return other
+
     def _convert(self, target: Prediction, t: float) -> tuple[float, float]:
         alpha, sigma = float(self.schedule.alpha(t)), float(self.schedule.sigma(t))
         if sigma == 0.0 and target != self.prediction:
@@ -120,8 +131,17 @@ class Denoiser:
         return conversion(self.prediction, target, alpha, sigma)
 
     def predict(self, target: Prediction, t: float, x: Tensor) -> Tensor:
-        """Returns the network's output at (t, x) as `target`, shape of `x`; one call."""
-        output = self._network(t, x).to(x.dtype)  # a bfloat16 network does not take the state down with it
+        """Returns the network's output at (t, x) as `target`, shape of `x`; one call.
+
+        Raises BrokenContract for a t outside the schedule's [t_end, t_start].
+        """
+        if not self.schedule.t_end - _ROUNDING <= t <= self.schedule.t_start + _ROUNDING:
+            raise BrokenContract(
+                f"the denoiser was asked at t={t:g}, outside [{self.schedule.t_end:g}, {self.schedule.t_start:g}]: did "
+                "you pass reversed time? The denoiser takes step.t and step.t_next, the drift step.start and step.end."
+            )
+        output = self._network(t, x) if self.labels is None else self._network(t, x, self.labels)
+        output = output.to(x.dtype)  # a bfloat16 network does not take the state down with it
         if target == self.prediction:
             return output
         a, b = self._coefficients(target, t)

@@ -1,13 +1,13 @@
 """Time grids: where a sampler's steps begin and end."""
 
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 
 import numpy as np
 from numpy.typing import NDArray
 
-from sigbench.errors import BadInput, unknown_name
+from sigbench.errors import BadInput, BrokenContract, unknown_name
 from sigbench.sde.schedule import Schedule, as_array
 
 MAX_STEPS = 100_000
@@ -15,11 +15,31 @@ MAX_STEPS = 100_000
 
 @dataclass(frozen=True, slots=True)
 class Step:
-    """One step [start, end] of a grid, in the increasing time s of the problem."""
+    """One step of a grid, on both clocks.
+
+    `start` and `end` are reversed time s, which increases and which `problem.drift` takes; `t` and `t_next` are the
+    diffusion times of the same two ends, t = t_start − s, which decrease and which `problem.denoiser` takes.
+    """
 
     index: int
     start: float
     end: float
+    t_start: float | None = None
+
+    @property
+    def t(self) -> float:
+        """The denoiser's time at the step's start; raises BrokenContract where the problem has no denoiser."""
+        return self._diffusion_time(self.start)
+
+    @property
+    def t_next(self) -> float:
+        """The denoiser's time at the step's end; raises BrokenContract where the problem has no denoiser."""
+        return self._diffusion_time(self.end)
+
+    def _diffusion_time(self, s: float) -> float:
+        if self.t_start is None:
+            raise BrokenContract("this problem has no denoiser, and so no diffusion time: use step.start and step.end.")
+        return self.t_start - s
 
     @property
     def h(self) -> float:
@@ -31,11 +51,13 @@ class Step:
 class Grid:
     """Strictly increasing times s₀ < … < s_K of a problem; iterating gives its K steps.
 
-    Raises BadInput where the times do not increase strictly or are fewer than two.
+    `t_start` is the diffusion time of s = 0, None for a problem without one. Raises BadInput where the times do not
+    increase strictly or are fewer than two.
     """
 
     name: str
     times: tuple[float, ...]
+    t_start: float | None = None
 
     def __post_init__(self) -> None:
         times = as_array(self.times)
@@ -50,7 +72,7 @@ class Grid:
 
     def __iter__(self) -> Iterator[Step]:
         for index, (start, end) in enumerate(zip(self.times, self.times[1:], strict=False)):
-            yield Step(index, start, end)
+            yield Step(index, start, end, self.t_start)
 
     @property
     def steps(self) -> int:
@@ -69,7 +91,11 @@ class Grid:
         """Returns the grid with every step cut into `factor` equal parts; this grid's times stay exact."""
         inner = [np.linspace(step.start, step.end, factor + 1)[:-1] for step in self]
         times = np.concatenate([*inner, [self.times[-1]]])
-        return Grid(f"{self.name}/{factor}", tuple(times.tolist()))
+        return Grid(f"{self.name}/{factor}", tuple(times.tolist()), self.t_start)
+
+    def with_times(self, times: Sequence[float]) -> "Grid":
+        """Returns a grid of the same name and clock with other times."""
+        return replace(self, times=tuple(times))
 
 
 Fractions = NDArray[np.float64]
@@ -143,7 +169,7 @@ def diffusion_grid(name: str, steps: int, schedule: Schedule) -> Grid:
             )
     s = schedule.reverse_time(t)
     s[0], s[-1] = 0.0, schedule.horizon
-    return Grid(name, tuple(s.tolist()))
+    return Grid(name, tuple(s.tolist()), schedule.t_start)
 
 
 def uniform_grid(steps: int, horizon: float) -> Grid:

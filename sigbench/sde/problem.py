@@ -1,10 +1,11 @@
 """Problems: what a sampler integrates."""
 
+import copy
 import math
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from functools import lru_cache
-from typing import Literal
+from typing import Literal, Self
 
 import torch
 from torch import Tensor
@@ -24,21 +25,16 @@ def state_dtype(networks: torch.dtype) -> torch.dtype:
 
 
 class Classes:
-    """The classes that samples of a batch belong to, drawn by their weights: what a conditional network reads.
-
-    `labels` are those of the batch at hand, int64 of shape (n,); None where none were drawn, which stands for no class.
-    """
+    """The classes that samples may be of, with their weights: what a conditional network tells apart."""
 
     def __init__(self, weights: Sequence[float]) -> None:
         self._edges = torch.tensor(weights, dtype=torch.float64).cumsum(0)
         self._edges /= self._edges[-1].clone()
-        self.labels: Tensor | None = None
 
-    def draw(self, normals: Tensor) -> Tensor:
-        """Makes and returns the labels of a batch from one standard normal number each, shape (n,)."""
+    def labels(self, normals: Tensor) -> Tensor:
+        """Returns the labels that one standard normal number each chooses, int64, shape of `normals` (n,)."""
         levels = torch.special.ndtr(normals.double())
-        self.labels = torch.searchsorted(self._edges.to(normals.device), levels).clamp_(max=len(self._edges) - 1)
-        return self.labels
+        return torch.searchsorted(self._edges.to(normals.device), levels).clamp_(max=len(self._edges) - 1)
 
 
 class SDEProblem(ABC):
@@ -46,8 +42,11 @@ class SDEProblem(ABC):
 
     `shape` is the shape of one sample. With noise type "additive" g depends on s alone and `diffusion`
     returns a float; with "diagonal" g acts coordinate by coordinate and `diffusion` returns the shape of x.
+    `labels` (n,) are the classes of the batch that this problem is for, None where they have none: a sampler is handed
+    the problem of its batch.
     """
 
+    labels: Tensor | None = None
     shape: tuple[int, ...]
     device: torch.device
     horizon: float
@@ -66,12 +65,16 @@ class SDEProblem(ABC):
     def initial(self, normals: Tensor) -> Tensor:
         """Returns X₀ from standard normal numbers of shape (n, *shape)."""
 
-    def condition(self, normals: Tensor) -> Tensor | None:
-        """Chooses the classes of the coming batch from one standard normal number a sample, shape (n,).
+    def labels_from(self, normals: Tensor) -> Tensor | None:
+        """Returns the classes that one standard normal number a sample, shape (n,), chooses, shape (n,).
 
-        Returns their labels, shape (n,); None, as here, where samples have no classes.
+        None, as here, where samples have no classes.
         """
         return None
+
+    def labelled(self, labels: Tensor | None) -> Self:
+        """Returns the problem of a batch of these classes, shape (n,); itself, as here, where there are none."""
+        return self
 
     def milstein_correction(self, s: float, x: Tensor) -> Tensor | float:
         """Returns g·∂g/∂x at (s, x), by forward-mode differentiation; exactly 0.0 for additive noise."""
@@ -119,7 +122,7 @@ class ReverseDiffusion(SDEProblem):
 
     With t = t_start − s: dY = [−f(t)·Y + g(t)²·∇log p_t(Y)] ds + g(t) dW (Anderson 1982; Song et al. 2021,
     eq. 6), and the probability flow has half the score and no noise (eq. 13). The noise is additive. Where there
-    are `classes`, the denoiser's network reads the labels of the batch from them, and so may a student.
+    are `classes`, the problem of a batch has its `labels`, and so has its denoiser.
     """
 
     noise_type: NoiseType = "additive"
@@ -163,8 +166,15 @@ class ReverseDiffusion(SDEProblem):
     def initial(self, normals: Tensor) -> Tensor:
         return normals * self.schedule.prior_std
 
-    def condition(self, normals: Tensor) -> Tensor | None:
-        return None if self.classes is None else self.classes.draw(normals)
+    def labels_from(self, normals: Tensor) -> Tensor | None:
+        return None if self.classes is None else self.classes.labels(normals)
+
+    def labelled(self, labels: Tensor | None) -> Self:
+        if labels is None:
+            return self
+        other = copy.copy(self)
+        other.labels, other.denoiser = labels, self.denoiser.labelled(labels)
+        return other
 
     def grid(self, name: str, steps: int) -> Grid:
         return diffusion_grid(name, steps, self.schedule)

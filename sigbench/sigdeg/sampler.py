@@ -7,8 +7,9 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from sigbench.abilities import HasStudents, conditions_of
 from sigbench.errors import BadInput
-from sigbench.networks.artifacts import Manifest, load_artifact
+from sigbench.networks.artifacts import Manifest, load_artifact, read_manifest
 from sigbench.sampler import Sampler
 from sigbench.sde.brownian import BrownianDriver
 from sigbench.sde.grid import Grid
@@ -46,7 +47,8 @@ class SigDEG(Sampler):
 
     def prepare(self, task: Task, problem: SDEProblem, dtype: torch.dtype) -> None:
         """Loads the student of `task`; raises BadInput where it is missing, corrupt or another task's."""
-        folder = self._folder or task.artifacts().get(self.name)
+        guidance = conditions_of(task).get("guidance", 0.0)
+        folder = self._folder or _student_of(task, guidance)
         if folder is None:
             raise BadInput(f"the task {task.name!r} comes with no Sig-DEG student: train one, and name its folder.")
         weights, manifest = load_artifact(folder)
@@ -56,11 +58,12 @@ class SigDEG(Sampler):
                 f"the artifact {folder} is a {found[0]} of {found[1]} version {found[2]}, "
                 f"not a {KIND} of {task.name} version {task.version}."
             )
-        asked, given = task.conditions().get("guidance", 0.0), manifest.data.get("guidance", 0.0)
-        if asked != given:
+        given = manifest.data.get("guidance", 0.0)
+        if guidance != given:
             raise BadInput(
-                f"this Sig-DEG student was distilled at guidance {given:g}, not {asked:g}: train one by "
-                f"`sigbench train --task {task.name} --guidance {asked:g}` and name its folder, sigdeg:artifact=FOLDER."
+                f"this Sig-DEG student was distilled at guidance {given:g}, not {guidance:g}: train one "
+                f"by `sigbench train --task {task.name} --guidance {guidance:g}` and name its folder, "
+                "sigdeg:artifact=FOLDER."
             )
         assert isinstance(problem, ReverseDiffusion)
         if (trained_for := manifest.config.get("schedule")) != problem.schedule.name:
@@ -78,7 +81,7 @@ class SigDEG(Sampler):
             raise BadInput(f"the artifact {folder} does not fit its manifest: {reason}.") from error
         self._manifest, self.signature_order = manifest, generator.order
         self._generator = generator.eval().requires_grad_(False).to(device=problem.device, dtype=dtype)
-        self._call = problem.counted(self._generator.step_of(problem.classes, dtype))
+        self._call = problem.counted(self._generator.step_of(dtype))
 
     def check(self, grid: Grid) -> None:
         """Raises BadInput for a grid or a number of steps that the student was not trained for."""
@@ -94,7 +97,7 @@ class SigDEG(Sampler):
         earlier = [x] * memory
         for step, row in zip(grid, rows.split(1), strict=True):
             signature = brownian.signature(step, self.signature_order)
-            following = self._call(x, signature, row, *earlier)
+            following = self._call(x, signature, row, problem.labels, *earlier)
             earlier, x = [x, *earlier][:memory], following
             yield x
 
@@ -103,6 +106,15 @@ class SigDEG(Sampler):
 
     def training_seconds(self) -> float | None:
         return None if self._manifest is None else self._seconds
+
+
+def _student_of(task: Task, guidance: float) -> Path | None:
+    """The folder of the task's student that was distilled at this guidance, else of its first one, None without any."""
+    if not isinstance(task, HasStudents):
+        return None
+    own = [(folder, found) for folder in task.students() if (found := read_manifest(folder)).kind == KIND]
+    fitting = [folder for folder, found in own if found.data.get("guidance", 0.0) == guidance]
+    return next(iter([*fitting, *(folder for folder, _ in own)]), None)
 
 
 def _counts(steps: tuple[int, ...]) -> str:

@@ -1,6 +1,6 @@
 """The tasks `gmm` (on the line) and `gmm2d` (a 5 × 5 grid of modes)."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import torch
 
+from sigbench.abilities import Teacher
 from sigbench.metrics.discrepancy import MMD, KolmogorovSmirnov
 from sigbench.metrics.metric import Metric
 from sigbench.metrics.moments import LostVariance, MeanError, ModeTV, VarianceError
@@ -15,7 +16,7 @@ from sigbench.metrics.transport import W1, W2, ExactW2, SlicedW2
 from sigbench.sde.denoiser import Denoiser
 from sigbench.sde.problem import ReverseDiffusion
 from sigbench.sde.schedule import VPLinear
-from sigbench.task import Task, Teacher
+from sigbench.task import Task
 from sigbench_tasks.mixture.law import GaussianMixture, LineMixture, MixtureScore
 
 if TYPE_CHECKING:
@@ -42,8 +43,8 @@ class _MixtureTask(Task):
         score = MixtureScore(self.law(), schedule, device, torch.float32 if dtype == torch.bfloat16 else dtype)
         return ReverseDiffusion(schedule, Denoiser(score, "score", schedule), self.shape, device)
 
-    def artifacts(self) -> Mapping[str, Path]:
-        return {"sigdeg": ARTIFACTS / self.name}
+    def students(self) -> Sequence[Path]:
+        return (ARTIFACTS / self.name,)
 
 
 class GMM(_MixtureTask):
@@ -55,7 +56,7 @@ class GMM(_MixtureTask):
     default_steps = (5, 10, 20)
     default_grid = "quadratic"
     batch_size = 16_384
-    teacher = Teacher("euler-maruyama", 300, "quadratic")
+    teacher = Teacher(300, "quadratic")
 
     @staticmethod
     @cache
@@ -99,7 +100,7 @@ class GMM2D(_MixtureTask):
     default_steps = (5, 10, 20)
     default_grid = "quadratic"
     batch_size = 8_192
-    teacher = Teacher("euler-maruyama", 300, "quadratic")
+    teacher = Teacher(300, "quadratic")
 
     @staticmethod
     @cache

@@ -1,6 +1,5 @@
 """The classifier's training: cross-entropy on shifted training images, and the statistics that follow from it."""
 
-from collections.abc import Callable
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 
@@ -9,8 +8,9 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
+from sigbench.networks.recipe import Trained
 from sigbench.networks.training import TrainingPlan, train
-from sigbench.task import Trained
+from sigbench.progress import Listener
 from sigbench_tasks.mnist import idx
 from sigbench_tasks.mnist.classifier import CLASSES, FEATURES, KIND, Classifier, features_of, load_classifier
 from sigbench_tasks.mnist.pixels import SIDE, standardised
@@ -53,7 +53,7 @@ class ClassifierRecipe:
         """The number of minibatches."""
         return self.plan.iterations
 
-    def train(self, checkpoint: Path, report: Callable[[int, float], None]) -> Trained:
+    def train(self, checkpoint: Path, report: Listener) -> Trained:
         """Trains from nothing, or goes on from `checkpoint`; the manifest's data hold the test accuracy."""
         torch.manual_seed(self.seed)
         module = Classifier()

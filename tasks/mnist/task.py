@@ -8,17 +8,18 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from sigbench.abilities import Teacher
 from sigbench.errors import BadInput
-from sigbench.metrics.images import ImageSample, image_metrics
-from sigbench.metrics.inception import InceptionFID, hash_of
+from sigbench.metrics.image_sample import ImageSample
+from sigbench.metrics.images import image_metrics
 from sigbench.metrics.metric import Metric
 from sigbench.metrics.spectra import Spectrum, image_spectrum
-from sigbench.networks.artifacts import read_manifest
+from sigbench.networks.recipe import Recipe
 from sigbench.networks.scheduled import ScheduledDenoiser, load_denoiser
 from sigbench.sde.denoiser import Denoiser
 from sigbench.sde.problem import Classes, ReverseDiffusion
 from sigbench.sde.schedule import VPLinear
-from sigbench.task import Recipe, Task, Teacher
+from sigbench.task import Task
 from sigbench_tasks.mnist.classifier import CLASSES
 from sigbench_tasks.mnist.classifier_training import ClassifierRecipe
 from sigbench_tasks.mnist.pixels import quantised
@@ -52,21 +53,17 @@ class MNIST(Task):
     default_steps = (5, 10)
     default_grid = "quadratic"
     batch_size = 256
-    teacher = Teacher("euler-maruyama", 300, "quadratic")
+    teacher = Teacher(300, "quadratic")
 
-    def __init__(self, label: int | None = None, guidance: float = 0.0, inception: Path | None = None) -> None:
+    def __init__(self, label: int | None = None, guidance: float = 0.0) -> None:
         if label is not None and not 0 <= label < CLASSES:
             raise BadInput(f"--label must be a digit from 0 to {CLASSES - 1}, got {label}.")
         if not 0.0 <= guidance < math.inf:
             raise BadInput(f"--guidance must be a finite number, 0 or above, got {guidance:g}.")
-        self._label, self._guidance, self._inception = label, guidance, inception
-        self._fid = None if inception is None else InceptionFID(inception, self.truth().test_images)
+        self._label, self._guidance = label, guidance
 
     def conditioned(self, label: int | None, guidance: float) -> "MNIST":
-        return MNIST(label, guidance, self._inception)
-
-    def judged_by_inception(self, weights: Path) -> "MNIST":
-        return MNIST(self._label, self._guidance, weights)
+        return MNIST(label, guidance)
 
     def conditions(self) -> Mapping[str, float]:
         chosen = {} if self._label is None else {"label": self._label}
@@ -76,7 +73,7 @@ class MNIST(Task):
         schedule = VPLinear()
         module = load_denoiser(ARTIFACTS / "teacher", schedule, device, dtype)
         classes = Classes(self.truth().class_weights.tolist())
-        network = ScheduledDenoiser(module, schedule, dtype, classes, self._guidance)
+        network = ScheduledDenoiser(module, schedule, dtype, self._guidance)
         denoiser = Denoiser(network, "x0", schedule, cost=network.cost)
         return ReverseDiffusion(schedule, denoiser, self.shape, device, classes)
 
@@ -85,8 +82,7 @@ class MNIST(Task):
 
     def metrics(self) -> Sequence[Metric]:
         truth = self.truth()
-        scores = image_metrics(truth.extractor, most=truth.test_images, conditional=True)
-        return scores if self._fid is None else (*scores, self._fid)
+        return image_metrics(truth.extractor, most=truth.test_images, conditional=True)
 
     def observe(self, samples: "torch.Tensor", labels: "torch.Tensor | None") -> ImageSample:
         return self.truth().seen(quantised(samples).numpy(), None if labels is None else labels.numpy())
@@ -94,16 +90,11 @@ class MNIST(Task):
     def observe_truth(self, n: int, seed: int) -> ImageSample:
         return self.truth().held_out(n, seed)
 
-    def artifacts(self) -> Mapping[str, Path]:
-        guided = ARTIFACTS / f"student-guidance-{self._guidance:g}"
-        return {"sigdeg": guided if self._guidance and guided.exists() else ARTIFACTS / "student"}
+    def students(self) -> Sequence[Path]:
+        return sorted(ARTIFACTS.glob("student*"))
 
     def networks(self) -> Mapping[str, Path]:
         return {name: ARTIFACTS / name for name in ("teacher", "classifier")}
-
-    def artifact_hashes(self) -> Mapping[str, str]:
-        own = {name: read_manifest(folder).sha256 for name, folder in self.networks().items()}
-        return own if self._inception is None else {**own, "inception": hash_of(self._inception)}
 
     def recipes(self) -> Mapping[str, Recipe]:
         return {"classifier": ClassifierRecipe(), "teacher": TeacherRecipe()}

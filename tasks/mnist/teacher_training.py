@@ -1,6 +1,5 @@
 """The teacher's training: denoising under the EDM noise distribution, a tenth of the labels dropped."""
 
-from collections.abc import Callable
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 
@@ -10,9 +9,10 @@ from torch import Tensor
 
 from sigbench.networks.edm import KIND, EDMConfig, EDMDenoiser
 from sigbench.networks.edm_training import NoiseLevels
+from sigbench.networks.recipe import Trained
 from sigbench.networks.training import TrainingPlan, train
+from sigbench.progress import Listener
 from sigbench.sde.schedule import Schedule, VPLinear
-from sigbench.task import Trained
 from sigbench_tasks.mnist import idx
 from sigbench_tasks.mnist.pixels import standardised
 
@@ -71,7 +71,7 @@ class TeacherRecipe:
         """The number of minibatches."""
         return self.plan.iterations
 
-    def train(self, checkpoint: Path, report: Callable[[int, float], None]) -> Trained:
+    def train(self, checkpoint: Path, report: Listener) -> Trained:
         """Trains from nothing, or goes on from `checkpoint`."""
         torch.manual_seed(self.noise.seed)
         module = EDMDenoiser(self.config)

@@ -9,7 +9,7 @@ import torch
 from numpy.typing import NDArray
 
 from sigbench.errors import BadInput
-from sigbench.metrics.images import ImageSample
+from sigbench.metrics.image_sample import ImageSample
 from sigbench_tasks.mnist import idx
 from sigbench_tasks.mnist.classifier import CLASSES, features_of, load_classifier
 from sigbench_tasks.mnist.pixels import standardised

@@ -1,6 +1,5 @@
 """The smile of generated paths against the model's own, which is computed once to high accuracy and shipped."""
 
-from collections.abc import Callable
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from time import perf_counter
@@ -13,8 +12,9 @@ from sigbench.errors import BadInput
 from sigbench.metrics.metric import Reference
 from sigbench.metrics.path_sample import PathMetric, PathSample
 from sigbench.networks.artifacts import load_artifact
+from sigbench.networks.recipe import Trained
+from sigbench.progress import Listener, Progress
 from sigbench.sde.noise import seed_of
-from sigbench.task import Trained
 from sigbench_tasks.rbergomi.model import RoughBergomi
 from sigbench_tasks.rbergomi.smile import conditional_smile, sample_smile
 
@@ -125,14 +125,14 @@ class SmileRecipe:
     steps_per_year: int = 1_024
     seed: int = 0
 
-    def train(self, checkpoint: Path, report: Callable[[int, float], None]) -> Trained:
+    def train(self, checkpoint: Path, report: Listener) -> Trained:
         """Computes the smile; `report` hears of the largest standard error of its volatilities so far."""
         began = perf_counter()
         batches: list[NDArray[np.float64]] = []
         for batch in range(self.iterations):
             seed = seed_of(task="rbergomi", purpose="smile", seed=self.seed, batch=batch)
             batches.append(np.stack([self._smile(maturity, seed) for maturity in MATURITIES]))
-            report(batch + 1, float(_standard_error(batches).max()))
+            report(Progress("batches of paths", batch + 1, self.iterations, float(_standard_error(batches).max())))
         weights = {
             "volatilities": torch.from_numpy(np.mean(batches, axis=0)),
             "standard_errors": torch.from_numpy(_standard_error(batches)),

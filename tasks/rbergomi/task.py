@@ -5,16 +5,17 @@ from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from sigbench.abilities import Teacher
 from sigbench.metrics.metric import Metric
 from sigbench.metrics.path_sample import PathSample
 from sigbench.metrics.paths import path_metrics
 from sigbench.metrics.spectra import Spectrum, increment_spectrum
-from sigbench.networks.artifacts import read_manifest
+from sigbench.networks.recipe import Recipe
 from sigbench.networks.scheduled import ScheduledDenoiser, load_denoiser
 from sigbench.sde.denoiser import Denoiser
 from sigbench.sde.problem import ReverseDiffusion
 from sigbench.sde.schedule import VPLinear
-from sigbench.task import Recipe, Task, Teacher
+from sigbench.task import Task
 from sigbench_tasks.rbergomi.smile_metric import (
     ForwardError,
     LostPrices,
@@ -45,7 +46,7 @@ class RBergomi(Task):
     default_steps = (5, 10)
     default_grid = "quadratic"
     batch_size = 1_024
-    teacher = Teacher("euler-maruyama", 300, "quadratic")
+    teacher = Teacher(300, "quadratic")
 
     @staticmethod
     @cache
@@ -76,14 +77,11 @@ class RBergomi(Task):
     def observe_truth(self, n: int, seed: int) -> PathSample:
         return self.truth().observed(n, seed)
 
-    def artifacts(self) -> Mapping[str, Path]:
-        return {"sigdeg": ARTIFACTS / "student"}
+    def students(self) -> Sequence[Path]:
+        return (ARTIFACTS / "student",)
 
     def networks(self) -> Mapping[str, Path]:
         return {"teacher": ARTIFACTS / "teacher", "smile": ARTIFACTS / "smile"}
-
-    def artifact_hashes(self) -> Mapping[str, str]:
-        return {name: read_manifest(folder).sha256 for name, folder in self.networks().items()}
 
     def recipes(self) -> Mapping[str, Recipe]:
         return {"teacher": TeacherRecipe(), "smile": SmileRecipe()}

@@ -7,22 +7,18 @@ import pytest
 from numpy.typing import NDArray
 
 from sigbench.errors import BadInput
+from sigbench.metrics.image_neighbours import Coverage, Density, Precision, Recall
+from sigbench.metrics.image_pixels import PixelSlicedW2
+from sigbench.metrics.image_sample import ImageMetric, ImageSample
 from sigbench.metrics.images import (
     FCD,
     KID,
     KID_SUBSET,
     ClassTV,
-    Coverage,
-    Density,
     ExtrapolatedFCD,
-    ImageMetric,
-    ImageSample,
     InceptionScore,
     IntraClassFCD,
     LabelAccuracy,
-    PixelSlicedW2,
-    Precision,
-    Recall,
     frechet_distance,
     image_metrics,
 )

@@ -16,7 +16,8 @@ import torch
 from torch import Tensor
 
 from sigbench.errors import BadInput, unknown_name
-from sigbench.networks.training import Report, TrainingPlan, train
+from sigbench.networks.training import TrainingPlan, train
+from sigbench.progress import Listener, ignore
 from sigbench.sampler import Sampler
 from sigbench.sde.noise import seed_of
 from sigbench.sde.problem import ReverseDiffusion, SDEProblem
@@ -143,7 +144,7 @@ def distill(
     plan: DistillPlan,
     *,
     checkpoint: Path | None = None,
-    report: Report = lambda iteration, loss: None,
+    report: Listener = ignore,
     identity: dict[str, Any] | None = None,
 ) -> Distilled:
     """Trains a generator on the teacher's trajectories of `problem`; see `sigbench.networks.training.train`."""

@@ -1,16 +1,18 @@
 """Training the Sig-DEG student of a task whose teacher is a network: teacher paths once, then the student on them."""
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
 import torch
 
+from sigbench.abilities import conditions_of, network_hashes, networks_of, teacher_of
 from sigbench.errors import BadInput
 from sigbench.networks import edm
 from sigbench.networks.artifacts import Manifest, load_artifact, read_manifest
 from sigbench.networks.training import TrainingPlan, train
+from sigbench.progress import Listener, Progress, ignore
 from sigbench.registry import make_sampler
 from sigbench.sde.problem import ReverseDiffusion
 from sigbench.sigdeg.distillation.fresh import Distilled
@@ -20,8 +22,6 @@ from sigbench.sigdeg.generators.images import ImageGenerator, ImageGeneratorConf
 from sigbench.sigdeg.generators.paths import PathGenerator, PathGeneratorConfig
 from sigbench.sigdeg.sampler import build_generator
 from sigbench.task import Task
-
-Report = Callable[[int, float], None]
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,35 +61,35 @@ def plan_for(task: Task) -> NetworkStudentPlan:
 
 
 def _teacher_manifest(task: Task) -> Manifest:
-    if "teacher" not in task.networks() or task.teacher is None:
+    if "teacher" not in networks_of(task) or teacher_of(task) is None:
         raise BadInput(f"the teacher of the task {task.name!r} is no network.")
-    return read_manifest(task.networks()["teacher"])
+    return read_manifest(networks_of(task)["teacher"])
 
 
-def teacher_paths(task: Task, plan: NetworkStudentPlan, folder: Path, report: Report) -> StoredPaths:
-    """Returns the teacher's paths in `folder`, walking those that are missing; `report(done, nan)` hears of them.
+def teacher_paths(task: Task, plan: NetworkStudentPlan, folder: Path, report: Listener) -> StoredPaths:
+    """Returns the teacher's paths in `folder`, walking those that are missing; `report` hears of them.
 
     Raises BadInput where the folder holds paths of another teacher or seed.
     """
-    teacher = task.teacher
+    teacher = teacher_of(task)
     assert teacher is not None
     problem = task.problem(torch.device("cpu"), plan.compute)
     assert isinstance(problem, ReverseDiffusion)
     facts = PathFacts(
         task.name,
         task.version,
-        teacher.sampler,
-        task.artifact_hashes()["teacher"],
+        teacher.scheme,
+        network_hashes(task)["teacher"],
         teacher.grid,
         teacher.steps,
         plan.paths,
         plan.paths_seed,
-        task.conditions().get("guidance", 0.0),
+        conditions_of(task).get("guidance", 0.0),
     )
     paths = StoredPaths.open(folder, facts, problem.grid(teacher.grid, teacher.steps), task.shape)
-    sampler = make_sampler(teacher.sampler)
+    sampler = make_sampler(teacher.scheme)
     sampler.prepare(task, problem, plan.compute)
-    paths.walk(problem, sampler, plan.at_once, lambda done: report(done, float("nan")))
+    paths.walk(problem, sampler, plan.at_once, lambda done: report(Progress("teacher paths", done, plan.paths)))
     return paths
 
 
@@ -99,17 +99,18 @@ def distil_network(
     plan: NetworkStudentPlan,
     checkpoint: Path,
     paths_in: Path,
-    report: Report = lambda done, loss: None,
+    report: Listener = ignore,
 ) -> tuple[ImageGeneratorConfig | PathGeneratorConfig, Distilled]:
     """Walks the teacher's paths into `paths_in` and trains a student on them, resuming both.
 
     `parts` are what the generator is made of: "order", and where it is not as usual "base" and "memory".
-    `report(done, loss)` hears of paths, then of iterations. Raises BadInput for a task whose teacher is no network and
+    `report` hears of paths, then of iterations. Raises BadInput for a task whose teacher is no network and
     for grids that its steps are too coarse for.
     """
     manifest = _teacher_manifest(task)
-    assert task.teacher is not None
-    teacher, _ = load_artifact(task.networks()["teacher"])
+    slow = teacher_of(task)
+    assert slow is not None
+    teacher, _ = load_artifact(networks_of(task)["teacher"])
     paths = teacher_paths(task, plan, paths_in, report)
     problem = task.problem(torch.device("cpu"), torch.float32)
     assert isinstance(problem, ReverseDiffusion)
@@ -133,7 +134,7 @@ def distil_network(
     )
     prefix = "generator."
     own = {name.removeprefix(prefix): value for name, value in weights.items() if name.startswith(prefix)}
-    data = {**facts, "steps": list(plan.steps.steps), "teacher_steps": task.teacher.steps}
+    data = {**facts, "steps": list(plan.steps.steps), "teacher_steps": slow.steps}
     cost = {
         "training_s": paths.seconds + seconds,
         "paths_s": paths.seconds,
@@ -147,8 +148,9 @@ def distil_network(
 
 def check_grids(task: Task, grid: str, steps: Iterable[int]) -> None:
     """Raises BadInput where the teacher's own steps are too coarse for a student on the grid."""
-    assert task.teacher is not None
+    teacher = teacher_of(task)
+    assert teacher is not None
     problem = task.problem(torch.device("cpu"), torch.float32)
-    fine = problem.grid(task.teacher.grid, task.teacher.steps)
+    fine = problem.grid(teacher.grid, teacher.steps)
     for count in steps:
         fine_ends(fine, problem.grid(grid, count))

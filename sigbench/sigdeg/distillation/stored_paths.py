@@ -90,14 +90,15 @@ class StoredPaths:
         while self.done < self.facts.paths:
             began = perf_counter()
             first, count = self.done, min(batch, self.facts.paths - self.done)
-            labels = problem.condition(choice.normal(first, count, 0).flatten())
+            labels = problem.labels_from(choice.normal(first, count, 0).flatten())
+            of_batch = problem.labelled(labels)
             if labels is not None:
                 self.labels[first : first + count] = labels.cpu().numpy()
             x = problem.initial(start.normal(first, count, 0))
             driver = FreshBrownian(self._noise, first, count, MOST_MOMENTS)
             self.states[first : first + count, 0] = x.cpu().half().numpy()
             with torch.no_grad():
-                for index, state in enumerate(teacher.walk(problem, x, self.grid, driver), start=1):
+                for index, state in enumerate(teacher.walk(of_batch, x, self.grid, driver), start=1):
                     self.states[first : first + count, index] = state.cpu().half().numpy()
             self.states.flush()
             np.save(self.folder / "labels.npy", self.labels)

@@ -1,19 +1,20 @@
 """Training a task's Sig-DEG student, or one of the task's own networks, and writing the artifact."""
 
 import shutil
-from collections.abc import Callable
 from dataclasses import asdict, dataclass, replace
 from datetime import UTC, datetime
-from math import isnan
 from pathlib import Path
 from typing import Any, cast, get_args
 
 import numpy as np
 import torch
 
+from sigbench.abilities import HasClasses, HasRecipes, Teacher, networks_of, teacher_of
 from sigbench.errors import BadInput, unknown_name
 from sigbench.metrics.metric import KnownModes, Truth
 from sigbench.networks.artifacts import Manifest, save_artifact
+from sigbench.networks.recipe import Trained
+from sigbench.progress import Listener, ignore
 from sigbench.records.provenance import git_commit, package_versions
 from sigbench.records.store import make_folder
 from sigbench.registry import make_sampler, make_task
@@ -26,9 +27,7 @@ from sigbench.sigdeg.distillation.network_students import NetworkStudentPlan, ch
 from sigbench.sigdeg.distillation.stored_paths import MOST_MOMENTS
 from sigbench.sigdeg.generators.vectors import GeneratorConfig, check_base_and_memory
 from sigbench.sigdeg.sampler import KIND
-from sigbench.task import Task, Trained
-
-Report = Callable[[int, int, float], None]
+from sigbench.task import Task
 
 RECIPE = 2  # raised whenever the same choices and plan would train another student
 WIDTH, DEPTH = 128, 3
@@ -65,7 +64,7 @@ def train_student(
     folder: Path,
     *,
     command: str,
-    report: Report = lambda i, n, loss: None,
+    report: Listener = ignore,
     paths: Path | None = None,
 ) -> Manifest:
     """Distils a student of the task's teacher into `folder`; returns its manifest.
@@ -76,11 +75,13 @@ def train_student(
     """
     task = make_task(task_name)
     if choices.guidance != 0.0:
+        if not isinstance(task, HasClasses):
+            raise BadInput(f"samples of the task {task.name!r} have no classes: no guidance is for it.")
         task = task.conditioned(None, choices.guidance)
-    if task.teacher is None:
+    if teacher_of(task) is None:
         raise BadInput(f"the task {task.name!r} has no teacher to distil.")
     order = check_student(task, choices)
-    if "teacher" in task.networks():
+    if "teacher" in networks_of(task):
         return _train_network_student(task, order, choices, folder, command, report, paths)
     if paths is not None:
         raise BadInput(f"the teacher of the task {task.name!r} is no network: its paths are not stored, so no --paths.")
@@ -92,7 +93,7 @@ def train_student(
         problem.grid(plan.grid, steps)
     config = _config(task, problem, order, choices)
     commit = git_commit()
-    teacher = make_sampler(task.teacher.sampler)
+    teacher = make_sampler(_teacher(task).scheme)
     teacher.prepare(task, problem, torch.float32)
     make_folder(folder, "the artifact folder")
     checkpoint = folder / "checkpoint.pt"
@@ -103,7 +104,7 @@ def train_student(
         plan,
         checkpoint=checkpoint,
         identity={"task": task.name, "task_version": task.version},
-        report=lambda iteration, loss: report(iteration, plan.training.iterations, loss),
+        report=report,
     )
     trained = Trained(KIND, result.weights, config.as_json(), result.data, result.cost)
     saved = _save(task, trained, folder, command, commit)
@@ -116,7 +117,7 @@ def check_student(task: Task, choices: StudentChoices) -> int:
 
     The task must have a teacher.
     """
-    network = "teacher" in task.networks()
+    network = "teacher" in networks_of(task)
     order = choices.order if choices.order is not None else 2 if network else 4
     check_order(order)
     if choices.iterations is not None:
@@ -142,14 +143,13 @@ def _check_of_formula(task: Task, order: int, choices: StudentChoices) -> None:
 
 
 def _check_of_network(task: Task, order: int, choices: StudentChoices) -> None:
-    assert task.teacher is not None
     for name, value in (("width", choices.width), ("depth", choices.depth)):
         if value is not None:
             raise BadInput(f"a student of {task.name!r} has the network of its teacher: no {name} can be chosen.")
     if order > MOST_MOMENTS:
         raise BadInput(f"the stored paths of {task.name!r} give signatures up to order {MOST_MOMENTS}, got {order}.")
-    if most := max((steps for steps in choices.steps if steps > task.teacher.steps), default=None):
-        raise BadInput(f"--steps must be at most {task.teacher.steps}, the teacher's own, got {most}.")
+    if most := max((steps for steps in choices.steps if steps > _teacher(task).steps), default=None):
+        raise BadInput(f"--steps must be at most {_teacher(task).steps}, the teacher's own, got {most}.")
     together = block_of(task.shape)
     if choices.teacher_paths is not None and (choices.teacher_paths < together or choices.teacher_paths % together):
         raise BadInput(f"--teacher-paths must be a positive multiple of {together}, got {choices.teacher_paths}.")
@@ -158,7 +158,7 @@ def _check_of_network(task: Task, order: int, choices: StudentChoices) -> None:
 
 def training_plan(task: Task, choices: StudentChoices) -> dict[str, Any]:
     """Returns everything that determines how a student of these choices is trained, as plain JSON values."""
-    plan = asdict(network_plan(task, choices) if "teacher" in task.networks() else _plan(task, choices))
+    plan = asdict(network_plan(task, choices) if "teacher" in networks_of(task) else _plan(task, choices))
     return {"recipe": RECIPE, **{name: str(v) if isinstance(v, torch.dtype) else v for name, v in plan.items()}}
 
 
@@ -179,7 +179,7 @@ def network_plan(task: Task, choices: StudentChoices) -> NetworkStudentPlan:
 
 
 def _train_network_student(
-    task: Task, order: int, choices: StudentChoices, folder: Path, command: str, report: Report, paths: Path | None
+    task: Task, order: int, choices: StudentChoices, folder: Path, command: str, report: Listener, paths: Path | None
 ) -> Manifest:
     """Distils a student of a teacher that is a network; its paths lie in `folder`/paths until the student is saved."""
     plan = network_plan(task, choices)
@@ -194,7 +194,7 @@ def _train_network_student(
         plan,
         checkpoint,
         paths or folder / "paths",
-        lambda done, loss: report(done, plan.paths if isnan(loss) else plan.training.iterations, loss),
+        report,
     )
     trained = Trained(KIND, result.weights, config.as_json(), result.data, result.cost)
     saved = _save(task, trained, folder, command, commit)
@@ -229,7 +229,7 @@ def train_network(
     *,
     command: str,
     iterations: int | None = None,
-    report: Report = lambda i, n, loss: None,
+    report: Listener = ignore,
 ) -> Manifest:
     """Trains the network `what` of a task by the task's own recipe into `folder`; returns its manifest.
 
@@ -237,14 +237,14 @@ def train_network(
     has no recipe for.
     """
     task = make_task(task_name)
-    recipes = task.recipes()
+    recipes = task.recipes() if isinstance(task, HasRecipes) else {}
     if what not in recipes:
         raise unknown_name(f"thing to train of the task {task.name}", what, trainable(task))
     recipe = recipes[what] if iterations is None else recipes[what].shortened(_at_least_one(iterations))
     commit = git_commit()
     make_folder(folder, "the artifact folder")
     checkpoint = folder / "checkpoint.pt"
-    trained = recipe.train(checkpoint, lambda iteration, loss: report(iteration, recipe.iterations, loss))
+    trained = recipe.train(checkpoint, report)
     saved = _save(task, trained, folder, command, commit)
     recipe.finish(folder)
     checkpoint.unlink(missing_ok=True)
@@ -253,22 +253,28 @@ def train_network(
 
 def trainable(task: Task) -> list[str]:
     """Returns what can be trained of a task: its own networks, and a student where there is a teacher."""
-    return [*task.recipes(), *(["student"] if task.teacher is not None else [])]
+    own = task.recipes() if isinstance(task, HasRecipes) else {}
+    return [*own, *(["student"] if teacher_of(task) is not None else [])]
 
 
 def _plan(task: Task, choices: StudentChoices) -> DistillPlan:
-    assert task.teacher is not None
     training = DistillPlan().training
     if choices.iterations is not None:
         training = replace(training, iterations=_at_least_one(choices.iterations))
     return DistillPlan(
         steps=choices.steps,
         grid=choices.grid or task.default_grid,
-        teacher_steps=task.teacher.steps,
+        teacher_steps=_teacher(task).steps,
         loss=choices.loss,  # type: ignore[arg-type]  # the plan checks it
         seed=choices.seed,
         training=training,
     )
+
+
+def _teacher(task: Task) -> Teacher:
+    teacher = teacher_of(task)
+    assert teacher is not None
+    return teacher
 
 
 def _at_least_one(iterations: int) -> int:

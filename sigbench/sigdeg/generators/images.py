@@ -23,7 +23,6 @@ from sigbench.networks.backbones import Dense
 from sigbench.networks.edm import EDMConfig, EDMDenoiser
 from sigbench.networks.unet import UNet
 from sigbench.sde.grid import Step
-from sigbench.sde.problem import Classes
 from sigbench.sde.schedule import Schedule, schedule_named
 from sigbench.sde.signature import PartialSignature, check_order
 from sigbench.sigdeg.generators.linear_step import linear_step
@@ -160,19 +159,20 @@ class ImageGenerator(EDMDenoiser):
         """Returns the mean squared error of the states after a step over pixels, shape (n,)."""
         return (reached - wanted).square().flatten(1).mean(1)
 
-    def step_of(self, classes: Classes | None, compute: torch.dtype) -> "ImageStep":
-        """Returns the step that a sampler takes, reading the labels of the batch at hand."""
-        return ImageStep(self, classes, compute)
+    def step_of(self, compute: torch.dtype) -> "ImageStep":
+        """Returns the step that a sampler takes."""
+        return ImageStep(self, compute)
 
 
 class ImageStep:
-    """One call a step: (x, signature, row, *earlier states) to the next states."""
+    """One call a step: (x, signature, row, labels, *earlier states) to the next states."""
 
-    def __init__(self, generator: ImageGenerator, classes: Classes | None, compute: torch.dtype) -> None:
-        self._generator, self._classes, self._compute = generator, classes, compute
+    def __init__(self, generator: ImageGenerator, compute: torch.dtype) -> None:
+        self._generator, self._compute = generator, compute
 
-    def __call__(self, x: Tensor, signature: PartialSignature, row: Tensor, *earlier: Tensor) -> Tensor:
-        labels = None if self._classes is None else self._classes.labels
+    def __call__(
+        self, x: Tensor, signature: PartialSignature, row: Tensor, labels: Tensor | None, *earlier: Tensor
+    ) -> Tensor:
         if labels is None:
             labels = torch.full((1,), self._generator.config.classes, device=x.device)
         whitened = torch.stack(signature.whitened(), dim=1)

@@ -22,7 +22,6 @@ from torch import Tensor, nn
 from sigbench.networks.backbones import Dense
 from sigbench.networks.gaussian_edm import CLOCK_FEATURES, GaussianDenoiser, GaussianDenoiserConfig
 from sigbench.sde.grid import Step
-from sigbench.sde.problem import Classes
 from sigbench.sde.schedule import Schedule, schedule_named
 from sigbench.sde.signature import PartialSignature, check_order
 from sigbench.sigdeg.generators.linear_step import linear_step
@@ -156,10 +155,12 @@ class PathGenerator(GaussianDenoiser):
         unit = self._parts(rows)[3]
         return (self.rotated(reached - wanted) / unit).square().mean(1)
 
-    def step_of(self, classes: Classes | None, compute: torch.dtype) -> Callable[..., Tensor]:
+    def step_of(self, compute: torch.dtype) -> Callable[..., Tensor]:
         """Returns the step that a sampler takes."""
 
-        def step(x: Tensor, signature: PartialSignature, row: Tensor, *earlier: Tensor) -> Tensor:
+        def step(
+            x: Tensor, signature: PartialSignature, row: Tensor, labels: Tensor | None, *earlier: Tensor
+        ) -> Tensor:
             stepped: Tensor = self(x, torch.stack(signature.whitened(), dim=1), row, None, compute, earlier)
             return stepped
 

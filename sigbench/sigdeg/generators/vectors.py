@@ -20,7 +20,6 @@ from torch import Tensor, nn
 from sigbench.errors import BadInput, unknown_name
 from sigbench.networks.backbones import FourierFeatures, ResidualMLP
 from sigbench.sde.grid import Step
-from sigbench.sde.problem import Classes
 from sigbench.sde.schedule import Schedule, schedule_named
 from sigbench.sde.signature import PartialSignature, check_order
 from sigbench.sigdeg.generators.linear_step import linear_step
@@ -149,11 +148,13 @@ class Generator(nn.Module):
         """The signature order that it reads."""
         return self.config.order
 
-    def step_of(self, classes: Classes | None, compute: torch.dtype) -> Callable[..., Tensor]:
+    def step_of(self, compute: torch.dtype) -> Callable[..., Tensor]:
         """Returns the step that a sampler takes; vector data have no classes, and the weights' dtype decides."""
         return self.step
 
-    def step(self, x: Tensor, signature: PartialSignature, row: Tensor, *earlier: Tensor) -> Tensor:
+    def step(
+        self, x: Tensor, signature: PartialSignature, row: Tensor, labels: Tensor | None, *earlier: Tensor
+    ) -> Tensor:
         """Returns the states after the step of `row`, shape of `x`, reading the signature's whitened moments."""
         whitened = torch.stack([xi.flatten(1) for xi in signature.whitened()], dim=1)
         return self(x.flatten(1), whitened, row, [state.flatten(1) for state in earlier]).view_as(x)

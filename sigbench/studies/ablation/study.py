@@ -5,15 +5,16 @@ the work folder, and what is measured in its store, so that a repeated command d
 """
 
 import json
-from collections.abc import Callable
 from dataclasses import asdict, dataclass, fields
 from pathlib import Path
 from typing import Any
 
 from sigbench import __version__
+from sigbench.abilities import network_hashes, networks_of, teacher_of
 from sigbench.errors import BadInput
 from sigbench.measure.cell import Cell, Settings, plan_cells
 from sigbench.networks.artifacts import read_manifest
+from sigbench.progress import Listener, ignore
 from sigbench.records.record import Record, key_of
 from sigbench.records.store import Store
 from sigbench.registry import make_task
@@ -28,8 +29,6 @@ from sigbench.sigdeg.distillation.training import (
 from sigbench.studies.ablation.file import AblationFile, Variant
 from sigbench.sweep.plan import PlannedCell
 from sigbench.task import Task
-
-Report = Callable[[int, int], None]
 
 
 @dataclass(frozen=True)
@@ -95,24 +94,24 @@ class Ablation:
 def plan_ablation(file: AblationFile, work: Path) -> Ablation:
     """Returns the cells of an ablation in `work`; raises BadInput where a variant is no student of the task."""
     task = make_task(file.task)
-    if task.teacher is None:
+    if teacher_of(task) is None:
         raise BadInput(f"the task {task.name!r} has no teacher to distil.")
     cells = tuple(_planned(file, task, variant, work.resolve()) for variant in file.variants)
     return Ablation(file, cells, work)
 
 
-def walk_teacher(ablation: Ablation, report: Report = lambda done, total: None) -> None:
-    """Walks the paths of a teacher that is a network, once for all students; `report(done, total)` hears of them."""
+def walk_teacher(ablation: Ablation, report: Listener = ignore) -> None:
+    """Walks the paths of a teacher that is a network, once for all students; `report` hears of them."""
     task = make_task(ablation.file.task)
     if not _has_network(task) or not ablation.cells:
         return
     plan = network_plan(task, ablation.cells[0].choices)
     folder = _paths_folder(ablation.work.resolve())
-    teacher_paths(task, plan, folder, lambda done, loss: report(done, plan.paths))
+    teacher_paths(task, plan, folder, report)
 
 
 def _has_network(task: Task) -> bool:
-    return "teacher" in task.networks()
+    return "teacher" in networks_of(task)
 
 
 def _paths_folder(work: Path) -> Path:
@@ -130,7 +129,7 @@ def _planned(file: AblationFile, task: Task, variant: Variant, work: Path) -> Pl
         "sigbench": __version__,
         "task": task.name,
         "task_version": task.version,
-        "teacher": dict(task.artifact_hashes()),
+        "teacher": network_hashes(task),
         "plan": training_plan(task, choices),
         "choices": asdict(choices),
         "settings": _judged(settings),
@@ -151,7 +150,7 @@ def _planned(file: AblationFile, task: Task, variant: Variant, work: Path) -> Pl
 
 
 def _judged(settings: Settings) -> dict[str, Any]:
-    return {name: value for name, value in asdict(settings).items() if name != "inception"}
+    return {name: value for name, value in asdict(settings).items() if name != "metrics"}
 
 
 def _result(file: AblationFile, cell: PlannedStudent, record: Record) -> dict[str, Any]:

@@ -7,7 +7,7 @@ blocks are the units of the bootstrap. Chunks are walked side by side on the pro
 import math
 import multiprocessing
 import signal
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass, field
 from math import prod
@@ -19,6 +19,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from sigbench.errors import BadInput
+from sigbench.progress import Listener, Progress, ignore
 from sigbench.registry import make_sampler
 from sigbench.sde.noise import NoiseStream, seed_of, streams_hold
 from sigbench.sde.problem import SDEProblem
@@ -27,8 +28,8 @@ from sigbench.studies.convergence.plan import BLOCKS, Plan, Study
 from sigbench.studies.convergence.thinning import CANDIDATES, Kept, Pilot, all_paths, keep_paths
 
 Array = NDArray[np.float64]
-Progress = Callable[[str, int, int], None]
 
+GROUPS = {"sde": "stochastic schemes", "ode": "deterministic samplers", "student": "students"}
 CHUNK = 8192  # coordinates that are walked at once: small enough for the caches, large enough for torch
 FUNCTIONS = ("x", "x²", "cos x", "bump")
 
@@ -74,7 +75,7 @@ class Sums:
         self.failures.update(other.failures)
 
 
-def run_pass(study: Study, plan: Plan, progress: Progress = lambda group, done, total: None) -> Sums:
+def run_pass(study: Study, plan: Plan, progress: Listener = ignore) -> Sums:
     """Walks all tracks of a plan over all its paths, in chunks that run side by side on the processor's cores."""
     size = max(1, CHUNK // prod(study.task.shape))
     if plan.pilot is None:  # chunks do not matter there, so that a few paths may be shared among the cores
@@ -85,7 +86,7 @@ def run_pass(study: Study, plan: Plan, progress: Progress = lambda group, done, 
     tasks = [(first, min(size, plan.paths - first)) for first in starts]
     for done, chunk in enumerate(_in_parallel(study, plan, tasks, workers), start=1):
         total.add(chunk)
-        progress(plan.group, done, len(starts))
+        progress(Progress(GROUPS[plan.group], done, len(starts)))
     return total
 
 

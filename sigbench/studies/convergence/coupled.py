@@ -130,7 +130,7 @@ def nested_grids(fine: Grid, coarsest: int) -> list[Grid]:
     depths = (fine.steps // coarsest).bit_length() - 1
     if coarsest << depths != fine.steps:
         raise ValueError(f"{fine.steps} steps are no {coarsest} steps split in two again and again")
-    return [Grid(fine.name, fine.times[:: 2 ** (depths - depth)]) for depth in range(depths + 1)]
+    return [fine.with_times(fine.times[:: 2 ** (depths - depth)]) for depth in range(depths + 1)]
 
 
 class DyadicPath:

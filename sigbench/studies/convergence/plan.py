@@ -12,6 +12,7 @@ from typing import Literal
 
 import torch
 
+from sigbench.abilities import teacher_of
 from sigbench.errors import BadInput, SigbenchError
 from sigbench.measure.cell import pick_device, pick_dtype
 from sigbench.registry import make_sampler, make_task, sampler_class, sampler_names, split_spec
@@ -183,11 +184,11 @@ def _obstacle(
     if sampler.additive_only and problem.noise_type != "additive":
         return f"is for additive noise, and that of {task.name!r} is {problem.noise_type}"
     if sampler.family == "student":
-        if task.teacher is None:
+        if (teacher := teacher_of(task)) is None:
             return f"is a student, and the task {task.name!r} has no teacher"
         sampler.prepare(task, problem, dtype)
-        if len(_served_steps(sampler, problem, task.teacher.grid)) < 3:
-            return f"serves fewer than 3 of the step counts 2, 4, 8, … on the grid {task.teacher.grid!r}"
+        if len(_served_steps(sampler, problem, teacher.grid)) < 3:
+            return f"serves fewer than 3 of the step counts 2, 4, 8, … on the grid {teacher.grid!r}"
         return ""
     if sampler.family == "ode" and not isinstance(problem, ReverseDiffusion):
         return f"follows a probability flow, and the task {task.name!r} has none"
@@ -345,8 +346,9 @@ def _plan_ode(
 def _plan_students(
     settings: ConvergenceSettings, task: Task, problem: SDEProblem, dtype: torch.dtype, specs: list[str]
 ) -> Plan:
-    assert task.teacher is not None
-    name = task.teacher.grid  # students are made for a grid
+    teacher = teacher_of(task)
+    assert teacher is not None
+    name = teacher.grid  # students are made for a grid
     served = {}
     for spec in specs:
         sampler = make_sampler(spec)
@@ -354,12 +356,12 @@ def _plan_students(
         served[spec] = _served_steps(sampler, problem, name)
     levels = tuple(sorted(set.union(*map(set, served.values()))))
     fine = levels[-1]
-    while fine < task.teacher.steps:
+    while fine < teacher.steps:
         fine *= 2
     key = f"reference:teacher@{fine}"
     references = dict.fromkeys(specs, key)
     tracks = [
-        Track(key, _registered(task.teacher.sampler), fine, None),
+        Track(key, _registered(teacher.scheme), fine, None),
         *(Track(f"{spec}@{n}", _registered(spec), n, key) for spec in specs for n in served[spec]),
     ]
     return Plan(
@@ -370,7 +372,7 @@ def _plan_students(
         tuple(specs),
         references,
         {},
-        {key: f"its teacher, {task.teacher.sampler} at {fine} steps, on the same path"},
+        {key: f"its teacher, {teacher.scheme} at {fine} steps, on the same path"},
         tuple(tracks),
         settings.paths,
     )

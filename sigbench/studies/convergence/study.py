@@ -10,8 +10,9 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
+from sigbench.progress import Listener, ignore
 from sigbench.registry import make_sampler
-from sigbench.studies.convergence.chunks import FUNCTIONS, Progress, Sums, TestFunctions, run_pass
+from sigbench.studies.convergence.chunks import FUNCTIONS, Sums, TestFunctions, run_pass
 from sigbench.studies.convergence.order_fit import OrderEstimate, bootstrap_weights, estimate_order
 from sigbench.studies.convergence.plan import (
     BLOCKS,
@@ -129,12 +130,10 @@ def _order_json(order: OrderEstimate, nfe: Sequence[int]) -> dict[str, Any]:
     }
 
 
-def measure_study(
-    study: Study, *, progress: Progress = lambda group, done, total: None
-) -> Iterator[SamplerConvergence]:
+def measure_study(study: Study, *, progress: Listener = ignore) -> Iterator[SamplerConvergence]:
     """Walks the study's passes and yields the orders of each sampler, group by group.
 
-    `progress(group, done, total)` hears of finished chunks of paths.
+    `progress` hears of finished chunks of paths.
     """
     for plan in study.plans:
         sums = run_pass(study, plan, progress)

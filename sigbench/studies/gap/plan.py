@@ -6,6 +6,7 @@ from math import ceil
 
 import numpy as np
 
+from sigbench.abilities import teacher_of
 from sigbench.errors import BadInput
 from sigbench.measure.cell import MAX_SAMPLES, Cell, Settings, plan_cells
 from sigbench.registry import make_task
@@ -67,7 +68,7 @@ def plan_gap(settings: Settings, samplers: Sequence[str], steps: Sequence[int]) 
     coarse steps (the split takes K²/2 steps), for too few samples, and for whatever `plan_cells` refuses.
     """
     task = make_task(settings.task)
-    if task.teacher is None:
+    if teacher_of(task) is None:
         raise BadInput(f"the task {task.name!r} has no teacher: there is no gap to it.")
     if settings.repeats < 2:
         raise BadInput(f"--repeats must be at least 2, since intervals come from their spread, got {settings.repeats}.")
@@ -103,7 +104,7 @@ def _walks(own: Grid, cells: Sequence[Cell]) -> list[TeacherWalk]:
     for cell in cells:
         places = _places_on(own, cell.grid)
         if places is not None:
-            on_own.append(Coupling(cell, Grid(cell.grid.name, tuple(own.times[place] for place in places)), places))
+            on_own.append(Coupling(cell, cell.grid.with_times([own.times[place] for place in places]), places))
         else:
             factor = ceil(own.steps / cell.grid.steps)
             coupling = Coupling(cell, cell.grid, tuple(range(0, factor * cell.grid.steps + 1, factor)))

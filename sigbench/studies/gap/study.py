@@ -27,24 +27,26 @@ from numpy.typing import NDArray
 from scipy.spatial.distance import pdist
 from torch import Tensor
 
+from sigbench.abilities import conditions_of
 from sigbench.errors import BrokenContract, Diverged
-from sigbench.measure.run import failure_of, start_batch
+from sigbench.measure.batch import start_batch
+from sigbench.measure.failure import failure_of
 from sigbench.metrics.discrepancy import squared_mmd
 from sigbench.metrics.estimate import Interval, mean_interval
 from sigbench.metrics.transport import sliced_w2, wasserstein_sorted
+from sigbench.progress import Listener, Progress, ignore
 from sigbench.records.names import Role, display_name
 from sigbench.records.provenance import provenance
 from sigbench.sde.brownian import BrownianDriver, FreshBrownian, RecordingBrownian, StoredBrownian
 from sigbench.sde.grid import Grid
 from sigbench.sde.noise import NoiseStream, seed_of
-from sigbench.sde.problem import ReverseDiffusion
+from sigbench.sde.problem import ReverseDiffusion, SDEProblem
 from sigbench.sde.signature import MAX_ORDER
 from sigbench.studies.gap.plan import Coupling, GapPlan, TeacherWalk
 from sigbench.studies.gap.verdict import Evidence, Verdict, judge
 
 Array = NDArray[np.float64]
 States = NDArray[np.floating[Any]]
-Progress = Callable[[int, int], None]
 
 _PROJECTIONS, _PROJECTION_SEED = 64, 0
 _MOST_IN_MMD = 500
@@ -112,15 +114,15 @@ class Gap:
         return {"kind": "gap", **fields, **facts, "verdict": verdict, "times": steps}
 
 
-def measure_gaps(plan: GapPlan, progress: Progress = lambda done, total: None) -> Iterator[Gap]:
-    """Yields the gap of every cell of the plan; `progress(done, total)` hears of the teacher's steps."""
+def measure_gaps(plan: GapPlan, progress: Listener = ignore) -> Iterator[Gap]:
+    """Yields the gap of every cell of the plan; `progress` hears of the teacher's steps."""
     batches = -(-plan.samples // plan.teacher.batch)
     total, done = batches * sum(walk.fine.steps for walk in plan.walks), 0
 
     def stepped() -> None:
         nonlocal done
         done += 1
-        progress(done, total)
+        progress(Progress("the teacher walks", done, total))
 
     for walk in plan.walks:
         tallies = [_Tally(coupling, plan.samples) for coupling in walk.couplings]
@@ -138,7 +140,8 @@ def _teacher_states(
 ) -> tuple[dict[int, Tensor], BrownianDriver]:
     """The teacher's states at the places that are read, and its path as a driver for coarse steps between them."""
     teacher, fine = plan.teacher, walk.fine
-    x = start_batch(teacher, 0, first, count)
+    batch = start_batch(teacher, 0, first, count)
+    x = batch.x
     seed = seed_of(task=teacher.task.name, seed=plan.settings.seed, purpose="gap", steps=fine.steps)
     noise = NoiseStream(
         seed, teacher.task.shape, positions=fine.steps * MAX_ORDER, dtype=teacher.state_dtype, device=teacher.device
@@ -146,7 +149,7 @@ def _teacher_states(
     recorder = RecordingBrownian(FreshBrownian(noise, first, count, MAX_ORDER), walk.order)
     read_at = set(walk.read_at)
     states, signatures = {0: x}, []
-    walked = teacher.sampler.walk(teacher.problem, x, fine, recorder)
+    walked = teacher.sampler.walk(batch.problem, x, fine, recorder)
     for place, (step, state) in enumerate(zip(fine, walked, strict=True), start=1):
         recorder.signature(step)  # a teacher that draws no noise has a path too
         if place in read_at:
@@ -179,10 +182,10 @@ class _Tally:
 
     def _add(self, states: dict[int, Tensor], driver: BrownianDriver, first: int, count: int) -> None:
         places, members = self.coupling.places, slice(first, first + count)
-        start_batch(self.coupling.cell, 0, first, count)  # chooses the classes, where there are any
+        problem = start_batch(self.coupling.cell, 0, first, count).problem
         ends = []
         for j, place in enumerate(places[:-1]):
-            walked = self._walk_from(j, states[place], driver)
+            walked = self._walk_from(problem, j, states[place], driver)
             if j == 0:
                 for i, state in enumerate(walked):
                     self.rollout[i, members] = state
@@ -194,12 +197,12 @@ class _Tally:
         for j, (own, later) in enumerate(pairwise(ends)):
             self.effects[j, members] = ((own - later) * error).mean(axis=1)
 
-    def _walk_from(self, j: int, x: Tensor, driver: BrownianDriver) -> list[States]:
+    def _walk_from(self, problem: SDEProblem, j: int, x: Tensor, driver: BrownianDriver) -> list[States]:
         """The states of the sampler at the coarse times after the j-th, from x there."""
         cell, grid = self.coupling.cell, self.coupling.grid
-        rest = Grid(grid.name, grid.times[j:])
+        rest = grid.with_times(grid.times[j:])
         walked: list[States] = []
-        for state in cell.sampler.walk(cell.problem, x, rest, driver):
+        for state in cell.sampler.walk(problem, x, rest, driver):
             if state.shape != x.shape:
                 raise BrokenContract(f"{cell.sampler_spec} yielded shape {tuple(state.shape)} from {tuple(x.shape)}.")
             if not torch.isfinite(state).all():
@@ -237,12 +240,12 @@ def _gap(plan: GapPlan, walk: TeacherWalk, tally: _Tally) -> Gap:
                 "steps": walk.fine.steps,
                 "grid": walk.fine.name,
             },
-            "conditions": dict(cell.task.conditions()),
+            "conditions": conditions_of(cell.task),
             "provenance": provenance(cell.device, cell.network_dtype, cell.artifact_hashes()),
         },
     )
     if tally.failure is not None:
-        status, error = failure_of(tally.failure)
+        status, error = failure_of(tally.failure, cell.sampler, cell.task)
         return gap((), None, status=status, error=error)
     numbers = _numbers(tally, plan)
     problem = cell.problem

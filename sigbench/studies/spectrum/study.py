@@ -1,6 +1,6 @@
 """The spectrum of generated samples against that of the truth: high frequencies that are missing show here."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
@@ -8,10 +8,14 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
+from sigbench.abilities import HasSpectrum, conditions_of, to_data
+from sigbench.errors import BadInput
 from sigbench.measure.cell import Cell
-from sigbench.measure.run import Progress, draw_samples, failure_of
+from sigbench.measure.draw import draw_samples
+from sigbench.measure.failure import failure_of
 from sigbench.metrics.estimate import Interval, mean_interval
 from sigbench.metrics.spectra import Spectrum
+from sigbench.progress import Listener, Progress, ignore
 from sigbench.records.names import Role, display_name
 from sigbench.records.provenance import provenance
 from sigbench.sde.noise import seed_of
@@ -102,15 +106,15 @@ def _percent(ratio: Interval) -> str:
     return f"{100 * ratio.value:.1f} % [{100 * ratio.low:.1f}, {100 * ratio.high:.1f}]"
 
 
-def measure_spectra(cells: Sequence[Cell], progress: Progress = lambda done, total: None) -> Iterator[SpectrumGap]:
-    """Yields the spectrum of every cell; `progress(done, total)` hears of repeats. Cells share the truth's draws.
+def measure_spectra(cells: Sequence[Cell], progress: Listener = ignore) -> Iterator[SpectrumGap]:
+    """Yields the spectrum of every cell; `progress` hears of repeats. Cells share the truth's draws.
 
     Raises BadInput, before any sampling, where the task's samples have no spectrum.
     """
     truths: dict[int, tuple[list[Array], list[Array]]] = {}
     total = sum(cell.settings.repeats for cell in cells)
     for cell in cells:
-        cell.task.spectrum(np.zeros((1, *cell.task.to_data(torch.zeros(1, *cell.task.shape)).shape[1:])))
+        spectrum_of(cell.task)
     done = 0
     for cell in cells:
         if cell.samples not in truths:
@@ -118,30 +122,37 @@ def measure_spectra(cells: Sequence[Cell], progress: Progress = lambda done, tot
         found: list[Spectrum] = []
         failure: Exception | None = None
         for repeat in range(cell.settings.repeats):
-            progress(done, total)
+            progress(Progress(str(cell), done, total))
             done += 1
             if failure is None:
                 try:
-                    samples = cell.task.to_data(draw_samples(cell, repeat).samples)
-                    found.append(cell.task.spectrum(samples.double().numpy()))
+                    samples = to_data(cell.task, draw_samples(cell, repeat).samples)
+                    found.append(spectrum_of(cell.task)(samples.double().numpy()))
                 except Exception as problem:
                     failure = problem
-        progress(done, total)
+        progress(Progress(str(cell), done, total))
         yield _finding(cell, found, truths[cell.samples], failure)
 
 
 def exact_draw(task: Task, n: int, seed: int) -> Array:
     """Returns n exact draws in data units."""
     states = torch.from_numpy(task.truth().sample(n, seed)).view(n, *task.shape)
-    draw: Array = task.to_data(states).double().numpy()
+    draw: Array = to_data(task, states).double().numpy()
     return draw
+
+
+def spectrum_of(task: Task) -> Callable[[Array], Spectrum]:
+    """Returns what gives the spectrum of the task's samples in data units; raises BadInput where they have none."""
+    if not isinstance(task, HasSpectrum):
+        raise BadInput(f"samples of the task {task.name!r} have no spectrum: they are neither images nor paths.")
+    return task.spectrum
 
 
 def _power_of_truth(cell: Cell, purpose: str) -> list[Array]:
     """The mean power of an exact draw for each repeat, the draws of `run` with this purpose."""
     axes: dict[str, str | int] = {"task": cell.task.name, "seed": cell.settings.seed, "purpose": purpose}
     seeds = [seed_of(**axes, repeat=repeat) for repeat in range(cell.settings.repeats)]
-    return [cell.task.spectrum(exact_draw(cell.task, cell.samples, seed)).power.mean(axis=0) for seed in seeds]
+    return [spectrum_of(cell.task)(exact_draw(cell.task, cell.samples, seed)).power.mean(axis=0) for seed in seeds]
 
 
 def _finding(
@@ -151,7 +162,7 @@ def _finding(
         "samples": cell.samples,
         "repeats": cell.settings.repeats,
         "seed": cell.settings.seed,
-        "conditions": dict(cell.task.conditions()),
+        "conditions": conditions_of(cell.task),
         "provenance": provenance(cell.device, cell.network_dtype, cell.artifact_hashes()),
     }
     names = (
@@ -164,7 +175,7 @@ def _finding(
         cell.grid.name,
     )
     if failure is not None:
-        status, error = failure_of(failure)
+        status, error = failure_of(failure, cell.sampler, cell.task)
         return SpectrumGap(*names, "", "", (), (), (), (), (), (), {}, facts, status, error)
     frequencies = found[0].frequencies
     own, reference, other = (

@@ -9,17 +9,9 @@ from numpy.typing import NDArray
 from torch.utils.data import Dataset
 
 from sigbench.metrics.fidelity import torch_fidelity
-from sigbench.metrics.images import (
-    FCD,
-    KID,
-    KID_SUBSET,
-    KID_SUBSETS,
-    ImageSample,
-    InceptionScore,
-    Precision,
-    Recall,
-    frechet_distance,
-)
+from sigbench.metrics.image_neighbours import Precision, Recall
+from sigbench.metrics.image_sample import ImageSample
+from sigbench.metrics.images import FCD, KID, KID_SUBSET, KID_SUBSETS, InceptionScore, frechet_distance
 from sigbench.metrics.metric import Reference
 from sigbench_tasks.mnist import idx
 from sigbench_tasks.mnist.extractor import register_extractor

@@ -1,0 +1,185 @@
+"""What only some tasks can do: small protocols, found by `isinstance`, and what holds for tasks without them.
+
+A task has an ability by having the methods, with no base class to name: a task with `picture` has pictures.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from math import prod
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Protocol, runtime_checkable
+
+if TYPE_CHECKING:
+    import altair as alt
+    import numpy as np
+    from numpy.typing import NDArray
+    from PIL.Image import Image
+    from torch import Tensor
+
+    from sigbench.metrics.spectra import Spectrum
+    from sigbench.networks.recipe import Recipe
+    from sigbench.task import Task
+
+
+@dataclass(frozen=True, slots=True)
+class Teacher:
+    """The slow sampler that students of a task are distilled from: so many steps of a scheme on a grid.
+
+    `scheme` is a sampler's spec; every teacher walks the simplest one unless its task says otherwise.
+    """
+
+    steps: int
+    grid: str
+    scheme: str = "euler-maruyama"
+
+
+@runtime_checkable
+class HasTeacher(Protocol):
+    """A task with a slow sampler of its own."""
+
+    teacher: Teacher
+
+
+@runtime_checkable
+class HasClasses(Protocol):
+    """A task whose samples belong to classes, and whose denoiser can be guided towards them."""
+
+    def conditioned(self, label: int | None, guidance: float) -> "Task":
+        """Returns the task with every sample asked to be of one class, and its denoiser guided towards the class.
+
+        `guidance` ≥ 0 is the weight w in (1 + w)·D(x; class) − w·D(x; none) (Ho & Salimans 2022, eq. 6). Raises
+        BadInput for values that the task does not have.
+        """
+        ...
+
+    def conditions(self) -> Mapping[str, float]:
+        """Returns what `conditioned` was given, defaults left out: "label", "guidance"."""
+        ...
+
+
+@runtime_checkable
+class ObservesSamples(Protocol):
+    """A task whose metrics read more of a sample than its coordinates: features, paths in data units."""
+
+    def observe(self, samples: "Tensor", labels: "Tensor | None") -> Any:
+        """Returns what the metrics read of samples (n, *shape), sliceable; `labels` (n,) are their classes.
+
+        It is called once a repeat, so that what is costly (a classifier's features) is shared by all metrics.
+        """
+        ...
+
+    def observe_truth(self, n: int, seed: int) -> Any:
+        """Returns what the metrics read of n independent exact draws, a function of `seed` alone."""
+        ...
+
+
+@runtime_checkable
+class HasDataUnits(Protocol):
+    """A task whose states are not in the units of its data."""
+
+    def to_data(self, samples: "Tensor") -> "Tensor":
+        """Returns samples (n, *shape) in data units, as they are saved."""
+        ...
+
+
+@runtime_checkable
+class HasPictures(Protocol):
+    """A task with a picture of its samples."""
+
+    def picture(
+        self, samples: "NDArray[np.float64]", title: str, labels: "NDArray[np.int64] | None" = None
+    ) -> "alt.TopLevelMixin | Image":
+        """Returns a picture of samples in data units; `labels` (n,) are their classes."""
+        ...
+
+
+@runtime_checkable
+class HasStrips(Protocol):
+    """A task whose samples can be shown in rows, the same noise in a column."""
+
+    def strip(self, rows: "Sequence[tuple[str, NDArray[np.float64]]]", title: str) -> "Image":
+        """Returns a picture of named rows of samples in data units.
+
+        Samples at the same place in their rows come from one initial state and one Brownian path.
+        """
+        ...
+
+
+@runtime_checkable
+class HasSpectrum(Protocol):
+    """A task whose samples, images or paths, have a power spectrum."""
+
+    def spectrum(self, samples: "NDArray[np.float64]") -> "Spectrum":
+        """Returns the power spectrum of samples in data units."""
+        ...
+
+
+@runtime_checkable
+class HasNetworks(Protocol):
+    """A task with trained networks of its own, in the folders of their artifacts."""
+
+    def networks(self) -> Mapping[str, Path]:
+        """Returns the folders by the networks' names; "teacher" is the denoiser that a teacher walks with."""
+        ...
+
+
+@runtime_checkable
+class HasRecipes(Protocol):
+    """A task whose own networks can be trained again."""
+
+    def recipes(self) -> "Mapping[str, Recipe]":
+        """Returns how they are trained, by their names; students are no concern of the task."""
+        ...
+
+
+@runtime_checkable
+class HasStudents(Protocol):
+    """A task that comes with trained students: artifacts, whose manifests say of what kind each is."""
+
+    def students(self) -> Sequence[Path]:
+        """Returns their folders."""
+        ...
+
+
+def teacher_of(task: "Task") -> Teacher | None:
+    """Returns the task's teacher, None where it has none."""
+    return task.teacher if isinstance(task, HasTeacher) else None
+
+
+def conditions_of(task: "Task") -> dict[str, float]:
+    """Returns the label and the guidance that samples of the task are asked for, defaults left out."""
+    return dict(task.conditions()) if isinstance(task, HasClasses) else {}
+
+
+def to_data(task: "Task", samples: "Tensor") -> "Tensor":
+    """Returns samples in data units, which are those of the state unless the task says otherwise."""
+    return task.to_data(samples) if isinstance(task, HasDataUnits) else samples
+
+
+def observe(task: "Task", samples: "Tensor", labels: "Tensor | None") -> Any:
+    """Returns what metrics read of samples: float64 of shape (n, d) unless the task says otherwise."""
+    if isinstance(task, ObservesSamples):
+        return task.observe(samples, labels)
+    return samples.double().flatten(1).cpu().numpy()
+
+
+def observe_truth(task: "Task", n: int, seed: int) -> Any:
+    """Returns what metrics read of n exact draws, a function of `seed` alone."""
+    return task.observe_truth(n, seed) if isinstance(task, ObservesSamples) else task.truth().sample(n, seed)
+
+
+def observed_shape(task: "Task") -> tuple[int, int] | None:
+    """Returns the shape (0, d) of no samples as metrics read them, None where the task has another form for them."""
+    return None if isinstance(task, ObservesSamples) else (0, prod(task.shape))
+
+
+def networks_of(task: "Task") -> dict[str, Path]:
+    """Returns the folders of the task's own networks, by their names."""
+    return dict(task.networks()) if isinstance(task, HasNetworks) else {}
+
+
+def network_hashes(task: "Task") -> dict[str, str]:
+    """Returns the hashes of the task's own networks, by their names."""
+    from sigbench.networks.artifacts import read_manifest
+
+    return {name: read_manifest(folder).sha256 for name, folder in networks_of(task).items()}

@@ -1,0 +1,73 @@
+"""The samples of one repeat, drawn batch by batch, with what it took to draw them."""
+
+from dataclasses import dataclass
+from statistics import median
+from time import perf_counter
+
+import torch
+from torch import Tensor
+
+from sigbench.errors import BrokenContract, Diverged
+from sigbench.measure.batch import walk_batch
+from sigbench.measure.cell import Cell
+from sigbench.measure.timing import seconds_of, synchronize
+
+_MOST_REPLAYS = 50
+
+
+@dataclass(frozen=True, slots=True)
+class Draw:
+    """Samples (n, *shape) with their classes (n,), the seconds they took, those of a full batch, and their calls."""
+
+    samples: Tensor
+    labels: Tensor | None
+    seconds: float
+    batch_seconds: float
+    nfe: int
+
+
+def draw_samples(cell: Cell, repeat: int) -> Draw:
+    """Draws the cell's samples of one repeat, batch by batch, with their times and their counted calls.
+
+    Raises Diverged where a sample is not finite and BrokenContract for a wrong shape, dtype or call count.
+    """
+    out = torch.empty(cell.samples, *cell.task.shape, dtype=cell.state_dtype)
+    labels: dict[int, Tensor] = {}
+    seconds: list[float] = []
+    calls: set[int] = set()
+    starts = range(0, cell.samples, cell.batch)
+    for first in reversed(starts):  # the full batches last, so that the replayed call is one of a full batch
+        count = min(cell.batch, cell.samples - first)
+        synchronize(cell.device)
+        began = perf_counter()
+        drawn = walk_batch(cell, repeat, first, count)
+        synchronize(cell.device)
+        seconds.append(perf_counter() - began)
+        calls.add(cell.problem.counter.calls)
+        out[first : first + count] = drawn.samples.to("cpu")
+        if drawn.labels is not None:
+            labels[first] = drawn.labels.cpu()
+    if len(calls) > 1:
+        raise BrokenContract(f"{cell.sampler_spec} made {min(calls)} to {max(calls)} calls for equal batches.")
+    if not torch.isfinite(out).all():
+        bad = int((~torch.isfinite(out.flatten(1))).any(1).sum())
+        raise Diverged(f"{bad} of {cell.samples} samples are not finite.")
+    full = seconds[1:] if len(seconds) > 1 and cell.samples % cell.batch else seconds
+    together = torch.cat([labels[first] for first in starts]) if labels else None
+    return Draw(out, together, sum(seconds), median(full), calls.pop())
+
+
+def call_seconds(cell: Cell, nfe: int) -> float:
+    """Returns the seconds of a bare network evaluation on the last batch, over as many calls as a batch makes.
+
+    So both sides of the efficiency are about as long, and a busy machine slows them alike.
+    """
+    evaluations = cell.problem.counter.last_cost
+    calls = min(max(nfe // evaluations, 1), _MOST_REPLAYS)
+
+    def replay() -> None:
+        for _ in range(calls):
+            cell.problem.counter.replay()
+
+    with torch.no_grad():
+        return seconds_of(replay, cell.device) / (calls * evaluations)

@@ -1,0 +1,34 @@
+"""Failures are results too: the status of a cell that went wrong, and the sentence that says where."""
+
+import inspect
+import traceback
+from pathlib import Path
+
+from sigbench.errors import BudgetExceeded, Diverged, SigbenchError
+from sigbench.records.record import Status
+
+
+def failure_of(problem: Exception, *plug_ins: object) -> tuple[Status, str]:
+    """Returns the status of a cell whose measurement ended in `problem`, and the sentence that says why.
+
+    Of a foreign error it names the innermost frame in a file of the `plug_ins`, whose author can mend it there; where
+    the error passed through none of them, the innermost frame of all.
+    """
+    if isinstance(problem, Diverged):
+        return "diverged", str(problem)
+    if isinstance(problem, BudgetExceeded):
+        return "over-budget", str(problem)
+    if isinstance(problem, SigbenchError):
+        return "failed", str(problem)
+    frames = traceback.extract_tb(problem.__traceback__)
+    own = {file for plug_in in plug_ins if (file := _file_of(type(plug_in))) is not None}
+    frame = next((frame for frame in reversed(frames) if Path(frame.filename).resolve() in own), frames[-1])
+    where = f"{Path(frame.filename).name}, line {frame.lineno}, in {frame.name}"
+    return "failed", f"{type(problem).__name__}: {problem} ({where})"
+
+
+def _file_of(cls: type) -> Path | None:
+    try:
+        return Path(inspect.getfile(cls)).resolve()
+    except (OSError, TypeError):
+        return None
