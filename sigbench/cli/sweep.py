@@ -65,9 +65,9 @@ def sweep(
     from sigbench.sweep.plan import plan_sweep
     from sigbench.sweep.run import missing_cells, run_sweep
 
-    asked = read_sweep(file)
+    wanted = read_sweep(file)
     records_at = None if dry_run and not store.is_dir() else Store(store)
-    plan = plan_sweep(asked)
+    plan = plan_sweep(wanted)
     todo = missing_cells(plan.cells, records_at, retry_failed=retry_failed)
     if dry_run:
         _print_plan(plan, todo, records_at, as_json=as_json)
@@ -210,7 +210,7 @@ class SweepProgress:
         self._left = {cell.key: cell for cell in todo}
         self._running: dict[str, PlannedCell] = {}
         self._workers, self._forecast = workers, Forecast()
-        self.measured, self._failed, self._said = 0, 0, monotonic()
+        self.measured, self._failed, self._last_line = 0, 0, monotonic()
         self._bar = _Bar(len(todo)) if sys.stderr.isatty() else None
 
     def __enter__(self) -> "SweepProgress":
@@ -257,8 +257,8 @@ class SweepProgress:
         if self._bar is not None:
             failed = f" · [red]{self._failed} failed[/red]" if self._failed else " · 0 failed"
             self._bar.show(len(self._left), f"{len(self._running)} running{failed}{left}", names)
-        elif monotonic() - self._said >= _SECONDS_BETWEEN_LINES and self._left:
-            self._said = monotonic()
+        elif monotonic() - self._last_line >= _SECONDS_BETWEEN_LINES and self._left:
+            self._last_line = monotonic()
             say(f"{self.measured} cells done, {len(self._running)} running, {self._failed} failed{left}.")
 
 

@@ -29,7 +29,7 @@ from scipy.special import stdtr, stdtrit
 from sigbench.metrics.estimate import Better
 
 Scale = Literal["relative", "absolute"]
-Verdict = Literal["regressed", "improved", "equivalent", "inconclusive"]
+Decision = Literal["regressed", "improved", "equivalent", "inconclusive"]
 
 SCALES: tuple[Scale, ...] = ("relative", "absolute")
 
@@ -48,7 +48,7 @@ class Margin:
 
 
 @dataclass(frozen=True, slots=True)
-class Comparison:
+class PairedTest:
     """The tests of one metric at one point: mean difference, its 1 − 2α interval, and the p-values.
 
     Small values speak for what the name says: `p_worse` and `p_better` for a mean above and below 0, `p_same` for
@@ -84,7 +84,7 @@ def differences(before: Sequence[float], after: Sequence[float], better: Better,
     return old - new if better == "higher" else new - old
 
 
-def paired(values: NDArray[np.float64], margin: float, alpha: float) -> Comparison:
+def paired(values: NDArray[np.float64], margin: float, alpha: float) -> PairedTest:
     """Returns the tests of paired differences, shape (repeats,), against 0 and against ±`margin`.
 
     Without any spread the mean is taken for exact. Raises ValueError below two repeats.
@@ -94,7 +94,7 @@ def paired(values: NDArray[np.float64], margin: float, alpha: float) -> Comparis
     return _tests(float(np.mean(values)), _standard_error(values), len(values) - 1, margin, alpha)
 
 
-def unpaired(before: NDArray[np.float64], after: NDArray[np.float64], margin: float, alpha: float) -> Comparison:
+def unpaired(before: NDArray[np.float64], after: NDArray[np.float64], margin: float, alpha: float) -> PairedTest:
     """Returns the tests of after − before for independent samples of at least two values each (Welch 1947)."""
     old, new = _standard_error(before) ** 2, _standard_error(after) ** 2
     parts = old**2 / (len(before) - 1) + new**2 / (len(after) - 1)
@@ -106,7 +106,7 @@ def _standard_error(values: NDArray[np.float64]) -> float:
     return float(values.std(ddof=1)) / math.sqrt(len(values))
 
 
-def _tests(mean: float, error: float, freedom: float, margin: float, alpha: float) -> Comparison:
+def _tests(mean: float, error: float, freedom: float, margin: float, alpha: float) -> PairedTest:
     def above(bound: float) -> float:
         """The p-value of the hypothesis that the expectation is at most `bound`."""
         if error > 0:
@@ -120,7 +120,7 @@ def _tests(mean: float, error: float, freedom: float, margin: float, alpha: floa
 
     reach = float(stdtrit(freedom, 1 - alpha)) * error
     same = max(above(-margin), below(margin))
-    return Comparison(mean, mean - reach, mean + reach, above(0.0), below(0.0), same, above(margin))
+    return PairedTest(mean, mean - reach, mean + reach, above(0.0), below(0.0), same, above(margin))
 
 
 def holm(p_values: Sequence[float]) -> list[float]:
@@ -134,14 +134,14 @@ def holm(p_values: Sequence[float]) -> list[float]:
     return adjusted
 
 
-def decide(comparisons: Sequence[Comparison], alpha: float) -> list[Verdict]:
+def decide(comparisons: Sequence[PairedTest], alpha: float) -> list[Decision]:
     """Returns the verdict on each comparison of a run; the module's docstring states their error rates."""
     worse = holm([c.p_worse for c in comparisons])
     better = holm([c.p_better for c in comparisons])
     return [_verdict(c.p_same, *sides, alpha=alpha) for c, *sides in zip(comparisons, worse, better, strict=True)]
 
 
-def _verdict(p_same: float, p_worse: float, p_better: float, *, alpha: float) -> Verdict:
+def _verdict(p_same: float, p_worse: float, p_better: float, *, alpha: float) -> Decision:
     if p_same <= alpha:
         return "equivalent"
     if p_worse <= alpha / 2:
@@ -149,7 +149,7 @@ def _verdict(p_same: float, p_worse: float, p_better: float, *, alpha: float) ->
     return "improved" if p_better <= alpha / 2 else "inconclusive"
 
 
-def decide_beyond(comparisons: Sequence[Comparison], alpha: float) -> list[Verdict]:
+def decide_beyond(comparisons: Sequence[PairedTest], alpha: float) -> list[Decision]:
     """Returns verdicts where only a change beyond the margin counts, Holm-corrected at α/2 a side.
 
     For what drifts for reasons of its own, such as time on another day; nothing is ever called improved.
@@ -161,7 +161,7 @@ def decide_beyond(comparisons: Sequence[Comparison], alpha: float) -> list[Verdi
     ]
 
 
-def overall(verdicts: Sequence[Verdict]) -> Verdict:
+def overall(verdicts: Sequence[Decision]) -> Decision:
     """Returns the verdict on a whole: the worst there is, and "improved" only where nothing is left open."""
-    order: tuple[Verdict, ...] = ("regressed", "inconclusive", "improved", "equivalent")
+    order: tuple[Decision, ...] = ("regressed", "inconclusive", "improved", "equivalent")
     return next((verdict for verdict in order if verdict in verdicts), "inconclusive")

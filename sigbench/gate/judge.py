@@ -10,9 +10,9 @@ import numpy as np
 
 from sigbench.gate.baseline import Baseline, CurveEntry, PointEntry
 from sigbench.gate.decision import (
-    Comparison,
+    PairedTest,
     Margin,
-    Verdict,
+    Decision,
     decide,
     decide_beyond,
     differences,
@@ -32,7 +32,7 @@ from sigbench.gate.verdict import (
 )
 from sigbench.metrics.estimate import Better
 
-EXIT_CODES: dict[Verdict, int] = {"equivalent": 0, "improved": 0, "regressed": 1, "inconclusive": 3}
+EXIT_CODES: dict[Decision, int] = {"equivalent": 0, "improved": 0, "regressed": 1, "inconclusive": 3}
 Sense = Mapping[str, Mapping[str, Better]]  # of each task's metrics, by name
 
 
@@ -52,11 +52,11 @@ class _Point:
     curve: CurveEntry
     before: PointEntry
     now: Measured
-    tests: dict[str, Comparison] = field(default_factory=dict)
-    verdicts: dict[str, Verdict] = field(default_factory=dict)
+    tests: dict[str, PairedTest] = field(default_factory=dict)
+    verdicts: dict[str, Decision] = field(default_factory=dict)
     reasons: list[str] = field(default_factory=list)
-    time: Comparison | None = None
-    time_verdict: Verdict | None = None
+    time: PairedTest | None = None
+    time_verdict: Decision | None = None
 
 
 def judge(
@@ -217,11 +217,11 @@ def _time_verdict(point: _Point) -> TimeVerdict | None:
 def _curve_verdict(curve: CurveEntry, points: Sequence[PointVerdict], machine: dict[str, Any]) -> CurveVerdict:
     times = [point["time"]["verdict"] for point in points if point["time"] is not None]
     if times:
-        said = {"regressed": "slower", "equivalent": "same"}.get(overall(times), "not resolved")
+        time = {"regressed": "slower", "equivalent": "same"}.get(overall(times), "not resolved")
     elif curve["machine"] != machine:
-        said = ELSEWHERE
+        time = ELSEWHERE
     else:
-        said = "not compared: no times"
+        time = "not compared: no times"
     return {
         "schema": VERDICT_SCHEMA,
         "kind": "curve",
@@ -229,7 +229,7 @@ def _curve_verdict(curve: CurveEntry, points: Sequence[PointVerdict], machine: d
         "sampler": curve["sampler"],
         "verdict": overall([point["verdict"] for point in points]),
         "points": len(points),
-        "time": said,
+        "time": time,
     }
 
 

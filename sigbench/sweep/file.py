@@ -66,16 +66,16 @@ class SweepFile:
 
     def samplers(self, task: str) -> Iterator[tuple[str, Table]]:
         """Yields (spec, what is said of the sampler) for a task, a spec for each combination of options."""
-        asked = self.of_task.get(task, {}).get("samplers", self.common.get("samplers", ()))
-        for spec in dict.fromkeys(asked):
-            said = self.of_sampler.get(_name(spec), {})
-            if task in said.get("tasks", self.tasks):
-                for variant in _variants(spec, said.get("options", {})):
-                    yield variant, said
+        specs = self.of_task.get(task, {}).get("samplers", self.common.get("samplers", ()))
+        for spec in dict.fromkeys(specs):
+            own = self.of_sampler.get(_name(spec), {})
+            if task in own.get("tasks", self.tasks):
+                for variant in _variants(spec, own.get("options", {})):
+                    yield variant, own
 
-    def axis(self, name: str, task: str, said: Table) -> Sequence[Any] | None:
+    def axis(self, name: str, task: str, own: Table) -> Sequence[Any] | None:
         """Returns the values of one of AXES for a task and what is said of a sampler; None where nothing is said."""
-        for table in (said, self.of_task.get(task, {}), self.common):
+        for table in (own, self.of_task.get(task, {}), self.common):
             if name in table:
                 return as_list(table[name]) or [table[name]]
         return None

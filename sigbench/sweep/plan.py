@@ -69,7 +69,7 @@ def plan_sweep(file: SweepFile) -> SweepPlan:
     """Returns the plan of a sweep; raises BadInput where no cell of it can be measured."""
     plan, seen = SweepPlan(), set()
     for task in file.tasks:
-        for settings, sampler, steps in _asked(file, task):
+        for settings, sampler, steps in _wanted(file, task):
             try:
                 (cell,) = plan_cells(settings, [sampler], steps)
             except BadInput as error:
@@ -84,14 +84,14 @@ def plan_sweep(file: SweepFile) -> SweepPlan:
     return plan
 
 
-def _asked(file: SweepFile, task: str) -> Iterator[tuple[Settings, str, tuple[int, ...]]]:
+def _wanted(file: SweepFile, task: str) -> Iterator[tuple[Settings, str, tuple[int, ...]]]:
     default_steps = task_class(task).default_steps
     for seed, guidance in product(file.axis("seeds", task, {}) or (0,), file.axis("guidance", task, {}) or (0.0,)):
-        for sampler, said in file.samplers(task):
-            for grid in file.axis("grids", task, said) or (None,):
+        for sampler, own in file.samplers(task):
+            for grid in file.axis("grids", task, own) or (None,):
                 settings = file.settings(task, seed=seed, grid=grid, guidance=float(guidance))
                 own_count = sampler == "teacher" or "@" in sampler or (grid is not None and "," in grid)
-                counts = (None,) if own_count else file.axis("steps", task, said) or default_steps
+                counts = (None,) if own_count else file.axis("steps", task, own) or default_steps
                 for count in counts:
                     yield settings, sampler, () if count is None else (count,)
 

@@ -32,21 +32,21 @@ def read_checked(file: Path, what: str, mistakes_in: Callable[[Table], Iterator[
         raise BadInput(f"the {what} {file} is not TOML: {error}.") from error
     mistakes = list(mistakes_in(table))
     if mistakes:
-        raise BadInput(_told(file, lines_of(content.replace("\r\n", "\n")), mistakes))
+        raise BadInput(_sentence(file, lines_of(content.replace("\r\n", "\n")), mistakes))
     return table
 
 
-def _told(file: Path, lines: Mapping[KeyPath, int], mistakes: Sequence[Mistake]) -> str:
+def _sentence(file: Path, lines: Mapping[KeyPath, int], mistakes: Sequence[Mistake]) -> str:
     def line(path: KeyPath) -> int:
         while path and path not in lines:
             path = path[:-1]
         return lines.get(path, 1)
 
     ordered = sorted(mistakes, key=lambda mistake: line(mistake[0]))
-    told = [f"line {line(path)}, {_dotted(path)}: {message}" for path, message in ordered]
-    if len(told) == 1:
-        return f"{file}, {told[0]}"
-    return "\n".join([f"{file} has {len(told)} mistakes:", *(f"  {each}" for each in told)])
+    numbered = [f"line {line(path)}, {_dotted(path)}: {message}" for path, message in ordered]
+    if len(numbered) == 1:
+        return f"{file}, {numbered[0]}"
+    return "\n".join([f"{file} has {len(numbered)} mistakes:", *(f"  {each}" for each in numbered)])
 
 
 def _dotted(path: KeyPath) -> str:

@@ -126,8 +126,8 @@ class Workers:
 
 
 def _group(cell: "PlannedCell") -> tuple[Any, ...]:
-    asked = cell.settings
-    return (asked.task, asked.seed, asked.samples, asked.repeats, asked.label)
+    settings = cell.settings
+    return (settings.task, settings.seed, settings.samples, settings.repeats, settings.label, settings.metrics)
 
 
 def _death(code: int) -> str:

@@ -8,7 +8,7 @@ from scipy import stats
 
 from sigbench.gate.decision import (
     Margin,
-    Verdict,
+    Decision,
     decide,
     decide_beyond,
     differences,
@@ -21,7 +21,7 @@ from sigbench.gate.decision import (
 ALPHA, REACH = 0.05, math.log(1.1)
 
 
-def verdict(values: list[float]) -> Verdict:
+def verdict(values: list[float]) -> Decision:
     return decide([paired(np.array(values), REACH, ALPHA)], ALPHA)[0]
 
 
