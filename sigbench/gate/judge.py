@@ -10,9 +10,9 @@ import numpy as np
 
 from sigbench.gate.baseline import Baseline, CurveEntry, PointEntry
 from sigbench.gate.decision import (
-    PairedTest,
-    Margin,
     Decision,
+    Margin,
+    PairedTest,
     decide,
     decide_beyond,
     differences,

@@ -7,8 +7,8 @@ import pytest
 from scipy import stats
 
 from sigbench.gate.decision import (
-    Margin,
     Decision,
+    Margin,
     decide,
     decide_beyond,
     differences,
