@@ -5,7 +5,6 @@ A task has an ability by having the methods, with no base class to name: a task 
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from math import prod
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol, runtime_checkable
 
@@ -166,11 +165,6 @@ def observe(task: "Task", samples: "Tensor", labels: "Tensor | None") -> Any:
 def observe_truth(task: "Task", n: int, seed: int) -> Any:
     """Returns what metrics read of n exact draws, a function of `seed` alone."""
     return task.observe_truth(n, seed) if isinstance(task, ObservesSamples) else task.truth().sample(n, seed)
-
-
-def observed_shape(task: "Task") -> tuple[int, int] | None:
-    """Returns the shape (0, d) of no samples as metrics read them, None where the task has another form for them."""
-    return None if isinstance(task, ObservesSamples) else (0, prod(task.shape))
 
 
 def networks_of(task: "Task") -> dict[str, Path]:

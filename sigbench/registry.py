@@ -110,6 +110,12 @@ def _made_of_spec(group: str, spec: str) -> Any:
         if option not in kinds:
             raise unknown_name(f"option of {name}", option, kinds)
         arguments[option] = _parse(text, kinds[option], f"{name}:{option}")
+    parameters = inspect.signature(cls).parameters
+    missing = [
+        option for option in kinds if option not in arguments and parameters[option].default is inspect.Parameter.empty
+    ]
+    if missing:
+        raise BadInput(f"{name} needs {', '.join(missing)}: write {':'.join([spec, *(f'{o}=…' for o in missing)])}.")
     return _make(cls, spec, arguments)
 
 

@@ -43,7 +43,7 @@ def run_bash(script: str, folder: Path, scripts: Path) -> subprocess.CompletedPr
 
 def test_the_readme_holds_what_is_tested() -> None:
     assert len(RUNNABLE) >= 4
-    assert {name for _, name in PROGRAMS} == {"mine.py", "mytask.py"}
+    assert {name for _, name in PROGRAMS} == {"mine.py", "mytask.py", "mymetric.py"}
     assert sum(block.startswith("pip install") for block in BLOCKS) >= 2
 
 

@@ -2,13 +2,14 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from math import prod
 from typing import Any
 
 import numpy as np
 import torch
 
 from sigbench import __version__
-from sigbench.abilities import HasClasses, conditions_of, network_hashes, observed_shape, teacher_of
+from sigbench.abilities import HasClasses, ObservesSamples, conditions_of, network_hashes, teacher_of
 from sigbench.errors import BadInput, unknown_name
 from sigbench.metrics.metric import Metric
 from sigbench.records.names import Role, display_name
@@ -198,8 +199,13 @@ def _metrics(settings: Settings, task: Task) -> tuple[Metric, ...]:
         raise BadInput(f"the task {task.name!r} would have two metrics called {twice!r}.")
     for metric in (*own, *added):
         metric.sample_size(settings.samples or task.default_samples)
-        if (shape := observed_shape(task)) is not None:
-            metric.check(np.empty(shape), truth)
+    if not isinstance(task, ObservesSamples):
+        for metric in (*own, *added):
+            metric.check(np.empty((0, prod(task.shape))), truth)
+    elif added:
+        seen = task.observe_truth(2, 0)
+        for metric in added:
+            metric.check(seen, truth)
     return (*own, *added)
 
 

@@ -129,7 +129,7 @@ def _fits(shape: tuple[int, ...] | None, wanted: tuple[int | None, ...]) -> bool
 
 def _kind_of(samples: Any) -> str:
     shape = getattr(samples, "shape", None)
-    return f"a {type(samples).__name__}" if shape is None else f"of shape {('n', *shape[1:])}".replace("'", "")
+    return f"{type(samples).__name__}s" if shape is None else f"of shape {('n', *shape[1:])}".replace("'", "")
 
 
 def _words(name: str) -> str:
