@@ -18,10 +18,8 @@ class ShARK(Sampler):
     citation = "Foster, dos Reis & Strange 2023, arXiv 2210.17543, eq. 6.1"
     family = "sde"
     additive_only = True
-    strong_order = 1.5
-    weak_order = 2.0
-    signature_order = 2
-    nfe_per_step = 2
+    strong_order, weak_order = 1.5, 2.0
+    signature_order, nfe_per_step = 2, 2
 
     def walk(self, problem: SDEProblem, x: Tensor, grid: Grid, brownian: BrownianDriver) -> Iterator[Tensor]:
         for step in grid:
