@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from sigbench.cli.options import Debug, Device
 from sigbench.cli.parsing import split_names
 from sigbench.cli.printing import say
 from sigbench.cli.progress import Bar
@@ -34,12 +35,13 @@ def convergence(
         bool, typer.Option("--sup", help="Strong error as the supremum over the coarsest level's times.")
     ] = False,
     dtype: Annotated[str, typer.Option(help="float64, or float32 to see its floor.")] = "float64",
-    device: Annotated[str, typer.Option(help="auto, cpu or cuda.")] = "auto",
+    device: Device = "auto",
     seed: Annotated[int, typer.Option(help="Seed of all paths.")] = 0,
     plot: Annotated[
         Path | None, typer.Option(help="File for the log-log chart; it is saved as .png and as .svg.")
     ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object a sampler, and no table.")] = False,
+    debug: Debug = False,
 ) -> None:
     """Measure strong and weak orders on shared Brownian paths, each with its 95 % interval and a verdict.
 

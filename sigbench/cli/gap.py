@@ -1,11 +1,11 @@
 """`sigbench gap`: where along the path a sampler loses its teacher."""
 
 import json
-from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from sigbench.cli.options import Batch, Debug, Device, Dtype, Grid, Guidance, Label, Plot, Samplers, Steps
 from sigbench.cli.parsing import split_ints, split_names
 from sigbench.cli.printing import TableConsole, say
 from sigbench.cli.progress import Bar
@@ -17,25 +17,22 @@ if TYPE_CHECKING:
 
 def gap(
     task: Annotated[str, typer.Option(help="A task with a teacher; see `sigbench list tasks`.")],
-    sampler: Annotated[
-        str, typer.Option(help="Samplers, separated by commas: NAME, NAME:option=value, NAME@STEPS, or FILE.py:CLASS.")
-    ] = "sigdeg",
-    steps: Annotated[str, typer.Option(help="Step counts, separated by commas (default: the task's).")] = "",
+    sampler: Samplers = "sigdeg",
+    steps: Steps = "",
     samples: Annotated[
         int | None, typer.Option(help="Paths of the teacher in all (default: half of the task's samples).")
     ] = None,
     repeats: Annotated[int, typer.Option(help="Parts that the paths are cut into; intervals are their spread.")] = 5,
     seed: Annotated[int, typer.Option(help="Seed of initial states and Brownian paths.")] = 0,
-    grid: Annotated[str | None, typer.Option(help="Time grid of all samplers (default: the task's).")] = None,
-    label: Annotated[
-        int | None, typer.Option(help="The class of every sample (default: drawn by their shares).")
-    ] = None,
-    guidance: Annotated[float, typer.Option(help="Classifier-free guidance, of teacher and sampler.")] = 0.0,
-    batch: Annotated[int | None, typer.Option(help="Paths walked at once (default: the task's).")] = None,
-    device: Annotated[str, typer.Option(help="auto, cpu or cuda.")] = "auto",
-    dtype: Annotated[str, typer.Option(help="float32, float64, or bfloat16 (networks only).")] = "float32",
-    plot: Annotated[Path | None, typer.Option(help="File (.png, .svg) for the chart over time.")] = None,
+    grid: Grid = None,
+    label: Label = None,
+    guidance: Guidance = 0.0,
+    batch: Batch = None,
+    device: Device = "auto",
+    dtype: Dtype = "float32",
+    plot: Plot = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object a sampler, and no table.")] = False,
+    debug: Debug = False,
 ) -> None:
     """Show where a sampler loses its teacher, on the same Brownian path from the same initial state.
 

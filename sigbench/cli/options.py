@@ -1,5 +1,6 @@
 """Options that several commands share."""
 
+from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -24,3 +25,30 @@ AddedMetrics = Annotated[
         help="A further metric: NAME:option=value (see `sigbench list metrics`), or FILE.py:CLASS. May be repeated.",
     ),
 ]
+Samplers = Annotated[
+    str,
+    typer.Option(
+        "--sampler",
+        help="Samplers, separated by commas: NAME, NAME:option=value, NAME@STEPS for a step count of its own, "
+        "FILE.py:CLASS for yours, or 'teacher' for the task's slow sampler.",
+    ),
+]
+Steps = Annotated[str, typer.Option(help="Step counts, separated by commas (default: the task's).")]
+Repeats = Annotated[int, typer.Option(help="Independent repeats; intervals come from their spread.")]
+Seed = Annotated[int, typer.Option(help="Seed of all noise; samplers share their noise under one seed.")]
+Grid = Annotated[
+    str | None,
+    typer.Option(
+        help="Time grid of all samplers: uniform, quadratic, cosine, karras, log-snr, or a list of diffusion times "
+        "such as 1,0.5,0.1,0.001 (default: the task's)."
+    ),
+]
+Label = Annotated[int | None, typer.Option(help="The class of every sample (default: drawn by their shares).")]
+Guidance = Annotated[
+    float,
+    typer.Option(help="Classifier-free guidance W in (1 + W)·D(class) − W·D(none); two network calls a step above 0."),
+]
+Batch = Annotated[int | None, typer.Option(help="Samples integrated at once (default: the task's).")]
+Device = Annotated[str, typer.Option(help="auto, cpu or cuda.")]
+Dtype = Annotated[str, typer.Option(help="float32, float64, or bfloat16 (networks only; states stay float32).")]
+Plot = Annotated[Path | None, typer.Option(help="File (.png, .svg) for the chart.")]

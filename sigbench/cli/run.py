@@ -8,7 +8,21 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from sigbench.cli.options import AddedMetrics, Debug
+from sigbench.cli.options import (
+    AddedMetrics,
+    Batch,
+    Debug,
+    Device,
+    Dtype,
+    Grid,
+    Guidance,
+    Label,
+    Plot,
+    Repeats,
+    Samplers,
+    Seed,
+    Steps,
+)
 from sigbench.cli.parsing import split_ints, split_names
 from sigbench.cli.printing import TableConsole, say, show_traceback
 from sigbench.cli.progress import Bar
@@ -26,40 +40,19 @@ _STRIP_COLUMNS = 12
 
 def run(
     task: Annotated[str, typer.Option(help="The task; see `sigbench list tasks`.")],
-    sampler: Annotated[
-        str,
-        typer.Option(
-            help="Samplers, separated by commas: NAME, NAME:option=value, NAME@STEPS for a step count of its own, "
-            "FILE.py:CLASS for yours, or 'teacher' for the task's slow sampler."
-        ),
-    ],
-    steps: Annotated[str, typer.Option(help="Step counts, separated by commas (default: the task's).")] = "",
+    sampler: Samplers,
+    steps: Steps = "",
     samples: Annotated[int | None, typer.Option(help="Samples in a repeat (default: the task's).")] = None,
-    repeats: Annotated[int, typer.Option(help="Independent repeats; intervals come from their spread.")] = 5,
-    seed: Annotated[int, typer.Option(help="Seed of all noise; samplers share their noise under one seed.")] = 0,
+    repeats: Repeats = 5,
+    seed: Seed = 0,
     nfe: Annotated[int | None, typer.Option(help="Budget: refuse more network calls a sample than this.")] = None,
-    grid: Annotated[
-        str | None,
-        typer.Option(
-            help="Time grid of all samplers: uniform, quadratic, cosine, karras, log-snr, or a list of diffusion "
-            "times such as 1,0.5,0.1,0.001 (default: the task's)."
-        ),
-    ] = None,
-    label: Annotated[
-        int | None, typer.Option(help="The class of every sample (default: drawn by their shares).")
-    ] = None,
-    guidance: Annotated[
-        float,
-        typer.Option(
-            help="Classifier-free guidance W in (1 + W)·D(class) − W·D(none); two network calls a step above 0."
-        ),
-    ] = 0.0,
+    grid: Grid = None,
+    label: Label = None,
+    guidance: Guidance = 0.0,
     add_metric: AddedMetrics = None,
-    batch: Annotated[int | None, typer.Option(help="Samples integrated at once (default: the task's).")] = None,
-    device: Annotated[str, typer.Option(help="auto, cpu or cuda.")] = "auto",
-    dtype: Annotated[
-        str, typer.Option(help="float32, float64, or bfloat16 (networks only; states stay float32).")
-    ] = "float32",
+    batch: Batch = None,
+    device: Device = "auto",
+    dtype: Dtype = "float32",
     store: Annotated[Path, typer.Option(help="Folder where records are kept, one file a cell.")] = Path(
         ".sigbench/records"
     ),
@@ -67,7 +60,7 @@ def run(
     save_samples: Annotated[
         Path | None, typer.Option(help="Folder for the first repeat's samples (.npy) and their pictures.")
     ] = None,
-    plot: Annotated[Path | None, typer.Option(help="File (.png, .svg) for the step-vs-quality chart.")] = None,
+    plot: Plot = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print one JSON record a line, and no table.")] = False,
     debug: Debug = False,
 ) -> None:

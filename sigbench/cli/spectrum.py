@@ -2,11 +2,24 @@
 
 import json
 from dataclasses import replace
-from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from sigbench.cli.options import (
+    Batch,
+    Debug,
+    Device,
+    Dtype,
+    Grid,
+    Guidance,
+    Label,
+    Plot,
+    Repeats,
+    Samplers,
+    Seed,
+    Steps,
+)
 from sigbench.cli.parsing import split_ints, split_names
 from sigbench.cli.printing import TableConsole, say
 from sigbench.cli.progress import Bar
@@ -18,23 +31,20 @@ if TYPE_CHECKING:
 
 def spectrum(
     task: Annotated[str, typer.Option(help="A task of images or of paths: mnist, rbergomi.")],
-    sampler: Annotated[
-        str, typer.Option(help="Samplers, separated by commas, as for `sigbench run`; 'teacher' is one of them.")
-    ] = "sigdeg",
-    steps: Annotated[str, typer.Option(help="Step counts, separated by commas (default: the task's).")] = "",
+    sampler: Samplers = "sigdeg",
+    steps: Steps = "",
     samples: Annotated[int | None, typer.Option(help="Samples in a repeat (default: a quarter of the task's).")] = None,
-    repeats: Annotated[int, typer.Option(help="Independent repeats; intervals come from their spread.")] = 5,
-    seed: Annotated[int, typer.Option(help="Seed of all noise.")] = 0,
-    grid: Annotated[str | None, typer.Option(help="Time grid of all samplers (default: the task's).")] = None,
-    label: Annotated[
-        int | None, typer.Option(help="The class of every sample (default: drawn by their shares).")
-    ] = None,
-    guidance: Annotated[float, typer.Option(help="Classifier-free guidance.")] = 0.0,
-    batch: Annotated[int | None, typer.Option(help="Samples integrated at once (default: the task's).")] = None,
-    device: Annotated[str, typer.Option(help="auto, cpu or cuda.")] = "auto",
-    dtype: Annotated[str, typer.Option(help="float32, float64, or bfloat16 (networks only).")] = "float32",
-    plot: Annotated[Path | None, typer.Option(help="File (.png, .svg) for the chart.")] = None,
+    repeats: Repeats = 5,
+    seed: Seed = 0,
+    grid: Grid = None,
+    label: Label = None,
+    guidance: Guidance = 0.0,
+    batch: Batch = None,
+    device: Device = "auto",
+    dtype: Dtype = "float32",
+    plot: Plot = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object a cell, and no table.")] = False,
+    debug: Debug = False,
 ) -> None:
     """Compare the power spectrum of samples with the truth's, frequency by frequency and in three bands.
 
