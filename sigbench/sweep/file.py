@@ -7,6 +7,7 @@
     seeds = [0]                          # left out: 0
     guidance = [0.0, 1.0]                # or one number; left out: 0
     samples = 2000                       # and repeats, batch, nfe, device, dtype, label: as in `sigbench run`
+    add_metrics = ["fid:weights=FILE"]   # as `sigbench run --add-metric`; left out: none
 
     [task.mnist]                         # any of the above but tasks, for one task
     samplers = ["ddim"]
@@ -28,7 +29,7 @@ from typing import Any
 
 from sigbench.errors import BadInput, unknown_name
 from sigbench.measure.cell import MAX_SAMPLES, MAX_SEED, Settings, pick_device, pick_dtype
-from sigbench.registry import make_sampler, split_spec, task_class
+from sigbench.registry import make_metric, make_sampler, split_spec, task_class
 from sigbench.sde.grid import FAMILIES, check_steps, parse_times
 from sigbench.sweep.toml_checks import (
     Check,
@@ -49,9 +50,10 @@ from sigbench.sweep.toml_checks import (
 from sigbench.sweep.toml_lines import KeyPath
 
 SETTINGS = ("samples", "repeats", "batch", "nfe", "device", "dtype", "label")
+ADDED = "add_metrics"
 AXES = ("steps", "grids", "seeds", "guidance")
-TOP_KEYS = ("tasks", "samplers", *AXES, *SETTINGS, "task", "sampler")
-TASK_KEYS = ("samplers", *AXES, *SETTINGS)
+TOP_KEYS = ("tasks", "samplers", *AXES, *SETTINGS, ADDED, "task", "sampler")
+TASK_KEYS = ("samplers", *AXES, *SETTINGS, ADDED)
 SAMPLER_KEYS = ("tasks", "steps", "grids", "options")
 
 
@@ -84,7 +86,7 @@ class SweepFile:
         """Returns the settings of a task's cells; `of_cell` are those that differ from cell to cell."""
         table = {**self.common, **self.of_task.get(task, {})}
         chosen = {name: table[name] for name in SETTINGS if name in table}
-        return Settings(task=task, **of_cell, **chosen)
+        return Settings(task=task, metrics=tuple(table.get(ADDED, ())), **of_cell, **chosen)
 
 
 def read_sweep(file: Path) -> SweepFile:
@@ -225,6 +227,7 @@ CHECKS: dict[str, Callable[[KeyPath, Any], Iterator[Mistake]]] = {
     "dtype": single(text(pick_dtype)),
     "label": single(whole(0, None)),
     "guidance": _one_or_more(_guidance),
+    ADDED: list_of(text(make_metric)),
 }
 
 
