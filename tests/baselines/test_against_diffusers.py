@@ -48,7 +48,7 @@ class Levels(Schedule):
 
     def grid(self) -> Grid:
         """Returns the grid that visits every level."""
-        return Grid("levels", tuple(np.linspace(0.0, 1.0, self.steps + 1).tolist()))
+        return Grid("levels", tuple(np.linspace(0.0, 1.0, self.steps + 1).tolist()), self.t_start)
 
 
 def test_levels_are_a_schedule() -> None:

@@ -12,8 +12,9 @@ import torch
 from rich.console import Console
 from rich.table import Table
 
+from sigbench.measure.batch import walk_batch
 from sigbench.measure.cell import Cell, Settings, plan_cells
-from sigbench.measure.run import measure, sample_batch
+from sigbench.measure.run import measure
 from sigbench.measure.timing import seconds_of
 
 SAMPLERS = ["euler-maruyama", "milstein", "ddim", "ddpm", "heun", "shark", "sra1", "torchsde-euler"]
@@ -25,7 +26,7 @@ def taking_turns(cell: Cell) -> float:
     counter = cell.problem.counter
     ratios = []
     for _ in range(ROUNDS):
-        batch = seconds_of(lambda: sample_batch(cell, 0, 0, BATCH), CPU)
+        batch = seconds_of(lambda: walk_batch(cell, 0, 0, BATCH), CPU)
         calls = seconds_of(lambda: [counter.replay() for _ in range(counter.calls)], CPU)
         ratios.append(calls / batch)
     return median(ratios[1:])

@@ -16,14 +16,14 @@ def peak_mb(steps: int) -> float | None:
     """Returns the peak memory of sampling one batch above what was held before, ."""
     import torch
 
+    from sigbench.measure.batch import walk_batch
     from sigbench.measure.cell import Settings, plan_cells
-    from sigbench.measure.run import sample_batch
     from sigbench.measure.timing import PeakMemory
 
     torch.set_num_threads(1)
     (cell,) = plan_cells(Settings("gmm", samples=SAMPLES, device="cpu"), ["euler-maruyama"], [steps])
     with PeakMemory(torch.device("cpu")) as memory:
-        sample_batch(cell, 0, 0, SAMPLES)
+        walk_batch(cell, 0, 0, SAMPLES)
     return memory.mb
 
 

@@ -13,8 +13,8 @@ from rich.console import Console
 from rich.table import Table
 from torch import Tensor
 
+from sigbench.measure.batch import walk_batch
 from sigbench.measure.cell import Cell, Settings, plan_cells
-from sigbench.measure.run import sample_batch
 from sigbench.measure.timing import seconds_of
 from sigbench.sde.problem import SDEProblem
 
@@ -54,7 +54,7 @@ def plain_torchsde(cell: Cell, count: int) -> Callable[[], object]:
 
 def suite(cell: Cell, count: int) -> Callable[[], object]:
     """Returns a run of one batch of a cell, noise included."""
-    return lambda: sample_batch(cell, 0, 0, count)
+    return lambda: walk_batch(cell, 0, 0, count)
 
 
 def bare_calls(cell: Cell) -> Callable[[], object]:

@@ -15,7 +15,7 @@ from commandline import SMALL, Command, interrupt_when
 from rich.cells import cell_len
 
 from sigbench.measure.cell import Settings, plan_cells
-from sigbench.measure.run import draw_samples
+from sigbench.measure.draw import draw_samples
 from sigbench.registry import sampler_names
 
 PLUGINS = Path(__file__).parent / "user_plugins.py"
@@ -27,6 +27,8 @@ RECORD_KEYS = {
     "key",
     "task",
     "sampler",
+    "spec",
+    "role",
     "steps",
     "nfe",
     "samples",
@@ -49,11 +51,11 @@ def plugins(tmp_path: Path) -> Path:
 
 
 def stored(folder: Path) -> dict[str, dict[str, Any]]:
-    """Returns the records in a store by sampler; every file in the folder must be one."""
+    """Returns the records in a store by the spec of their sampler; every file in the folder must be one."""
     files = list(folder.iterdir())
     found = [json.loads(file.read_text()) for file in files]
     assert sorted(file.name for file in files) == sorted(f"{record['key']}.json" for record in found)
-    return {record["sampler"]: record for record in found}
+    return {record["spec"]: record for record in found}
 
 
 def test_json_is_lines_of_records_and_nothing_else(sigbench: Command, tmp_path: Path) -> None:
@@ -134,10 +136,10 @@ def test_the_best_is_marked_and_the_floor_is_shown(sigbench: Command) -> None:
 
 def test_teacher_and_own_step_counts(sigbench: Command) -> None:
     done = sigbench(*SCORE, "--sampler", "teacher,ddim@7,ddim:eta=0.5", "--json")
-    assert [(r["sampler"], r["steps"]) for r in done.records()] == [
-        ("teacher (euler-maruyama)", 300),
-        ("ddim", 7),
-        ("ddim:eta=0.5", 3),
+    assert [(r["role"], r["sampler"], r["spec"], r["steps"]) for r in done.records()] == [
+        ("teacher", "euler-maruyama", "euler-maruyama", 300),
+        ("sampler", "ddim", "ddim", 7),
+        ("sampler", "ddim", "ddim:eta=0.5", 3),
     ]
 
 
@@ -185,13 +187,14 @@ def test_a_sampler_that_misbehaves_is_recorded(
     assert done.code == 1
     bad, good = done.records()
     assert (bad["status"], good["status"]) == (status, "ok")
+    assert (bad["sampler"], bad["spec"]) == (name.lower(), f"plugins.py:{name}")
     assert words in bad["error"]
     assert bad["metrics"] == {}
     assert bad["timing"] is None
     assert "error" not in good
     assert good["metrics"]
     (line,) = done.err.splitlines()
-    assert line.startswith(f"sigbench: plugins.py:{name} at 3 steps {status}: ")
+    assert line.startswith(f"sigbench: {name.lower()} at 3 steps {status}: ")
     kept = stored(tmp_path / "together")
     assert kept[f"plugins.py:{name}"] == bad
     assert kept["euler-maruyama"] == good

@@ -127,7 +127,7 @@ def test_what_failed_is_kept_and_tried_again_only_when_asked(sigbench: Command, 
     file = write(tmp_path, 'samplers = ["plugins.py:NaN", "ddim", "plugins.py:Raises"]\nsteps = [2]')
     first = sigbench("sweep", file, *ONE, "--json")
     assert first.code == 1
-    assert {r["sampler"]: r["status"] for r in first.records()} == {
+    assert {r["spec"]: r["status"] for r in first.records()} == {
         "plugins.py:NaN": "diverged",
         "ddim": "ok",
         "plugins.py:Raises": "failed",
@@ -137,7 +137,7 @@ def test_what_failed_is_kept_and_tried_again_only_when_asked(sigbench: Command, 
     assert (kept.code, kept.out) == (1, "")
     retried = sigbench("sweep", file, *ONE, "--retry-failed", "--json")
     assert retried.code == 1
-    assert {record["sampler"] for record in retried.records()} == {"plugins.py:NaN", "plugins.py:Raises"}
+    assert {record["spec"] for record in retried.records()} == {"plugins.py:NaN", "plugins.py:Raises"}
     assert len(stored(tmp_path / ".sigbench" / "records")) == 3
 
     alone = sigbench("sweep", write(tmp_path, 'samplers = ["plugins.py:NaN"]\nsteps = [2]'))
@@ -210,7 +210,7 @@ def test_ctrl_c_and_sigterm_end_workers_in_the_middle_of_a_cell(
     (tmp_path / "slow").unlink()
     resumed = sigbench(*command, "--json")
     assert resumed.code == 0
-    assert [record["sampler"] for record in resumed.records()] == ["plugins.py:Slow"]
+    assert [record["spec"] for record in resumed.records()] == ["plugins.py:Slow"]
     assert len(stored(store)) == 2
 
 

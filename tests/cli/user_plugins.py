@@ -22,6 +22,9 @@ class Good(Sampler):
 
     name, citation, family = "good", "this file", "sde"
 
+    def __init_subclass__(cls) -> None:
+        cls.name = cls.__name__.lower()
+
     def walk(self, problem: Any, x: Tensor, grid: Any, brownian: Any) -> Iterator[Tensor]:
         for step in grid:
             w = brownian.signature(step).increment
@@ -199,5 +202,5 @@ class Untrained(GMM):
 
     name = "untrained"
 
-    def artifacts(self) -> dict[str, Path]:
-        return {}
+    def students(self) -> tuple[Path, ...]:
+        return ()

@@ -1,17 +1,19 @@
-"""Which conformance tests are slow: those that call a costly task's network in float64 or often."""
+"""The order of the conformance tests: pair by pair, so that a pair is planned and drawn once."""
+
+from pathlib import Path
 
 import pytest
-from harness import SAMPLES
 
-COSTLY_PARAMETERS = {("dtype", "float64"), ("steps", 20)}
+HERE = Path(__file__).parent
 
 
 @pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    for item in items:
-        if not isinstance(item, pytest.Function) or not hasattr(item, "callspec"):
-            continue
-        chosen = item.callspec.params
-        costly = any(chosen.get(name) == value for name, value in COSTLY_PARAMETERS)
-        if chosen.get("task") in SAMPLES and costly:
-            item.add_marker(pytest.mark.slow)
+    ours = [index for index, item in enumerate(items) if item.path.is_relative_to(HERE)]
+    for index, item in zip(ours, sorted((items[index] for index in ours), key=_pair), strict=True):
+        items[index] = item
+
+
+def _pair(item: pytest.Item) -> tuple[str, str]:
+    chosen = item.callspec.params if isinstance(item, pytest.Function) and hasattr(item, "callspec") else {}
+    return str(chosen.get("task", "")), str(chosen.get("sampler", ""))

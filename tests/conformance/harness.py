@@ -1,21 +1,26 @@
-"""What the conformance tests share: cells of every registered pair, and drivers that watch a sampler."""
+"""What the conformance tests share: every registered pair, planned once, and one watched walk that shows all it does.
 
-from collections.abc import Iterator
+Five of torchsde's six solvers share their loop, their adapter and their equation with `torchsde-srk`, which is held to
+every rule; of each of the five one walk a task is watched.
+"""
+
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field, replace
+from functools import cache, lru_cache
+from typing import Any
 
 import pytest
 import torch
 from torch import Tensor
 
 from sigbench.errors import BadInput
+from sigbench.measure.batch import path_of, start_batch
 from sigbench.measure.cell import Cell, Settings, plan_cells
+from sigbench.measure.draw import Draw, draw_samples
 from sigbench.registry import sampler_names, task_names
-from sigbench.sampler import Sampler
-from sigbench.sde.brownian import BrownianDriver, FreshBrownian
-from sigbench.sde.grid import Grid, Step
-from sigbench.sde.noise import NoiseStream
-from sigbench.sde.problem import SDEProblem
-from sigbench.sde.signature import MAX_ORDER, PartialSignature
+from sigbench.sde.brownian import BrownianDriver
+from sigbench.sde.grid import Step
+from sigbench.sde.signature import PartialSignature
 
 # Pairs (task, sampler) that refuse to be planned, with the words of their reason. A pair that refuses and is not
 # here fails, and so does one that is here and does not refuse.
@@ -32,14 +37,41 @@ SAMPLES = {"mnist": 8, "rbergomi": 64}
 # Calls that a sampler makes once a walk, beside its calls a step. Only what its docstring says belongs here.
 CALLS_AT_THE_START = {"torchsde-reversible-heun": 1}
 
+# Samplers of which one walk a task is watched, since another of the same family is held to every rule.
+LIGHT = {f"torchsde-{name}" for name in ("euler", "milstein", "heun", "midpoint", "reversible-heun")}
+
 PAIRS = [(task, sampler) for task in task_names() for sampler in sampler_names()]
 RUNNABLE = [pair for pair in PAIRS if pair not in REFUSALS]
+DEEP = [(task, sampler) for task, sampler in RUNNABLE if sampler not in LIGHT]
+
+# The step counts and dtypes that walks are watched at; of the light samplers the first alone.
+WALKS = [(7, "float32"), (2, "float32"), (20, "float32"), (5, "float64"), (5, "bfloat16")]
+COSTLY = {(20, "float32"), (5, "float64")}  # slow on a task of SAMPLES
+
+Test = Callable[..., None]
 
 
-def every_pair(function: object) -> pytest.MarkDecorator:
-    """Runs a test for every pair of registered task and sampler that can be planned."""
-    ids = [f"{task}-{sampler}" for task, sampler in RUNNABLE]
-    return pytest.mark.parametrize(("task", "sampler"), RUNNABLE, ids=ids)(function)  # type: ignore[arg-type]
+def every_deep_pair(function: Test) -> Test:
+    """Runs a test for every pair of task and sampler that is held to all rules."""
+    ids = [f"{task}-{sampler}" for task, sampler in DEEP]
+    parametrised: Test = pytest.mark.parametrize(("task", "sampler"), DEEP, ids=ids)(function)
+    return parametrised
+
+
+def every_watched_walk(function: Test) -> Test:
+    """Runs a test for every pair that can be planned, at each of its step counts and dtypes."""
+    chosen = [(*pair, *walk) for pair in RUNNABLE for walk in (WALKS[:1] if pair[1] in LIGHT else WALKS)]
+    cases = [
+        pytest.param(*case, marks=slow_where(case[0], case[2:] in COSTLY), id="-".join(map(str, case)))
+        for case in chosen
+    ]
+    parametrised: Test = pytest.mark.parametrize(("task", "sampler", "steps", "dtype"), cases)(function)
+    return parametrised
+
+
+def slow_where(task: str, costly: bool) -> Iterable[pytest.MarkDecorator]:
+    """Returns the mark of what calls a costly network in float64 or often."""
+    return [pytest.mark.slow] if costly and task in SAMPLES else []
 
 
 def runnable(task: str) -> list[str]:
@@ -52,33 +84,50 @@ def size(task: str) -> int:
     return SAMPLES.get(task, 256)
 
 
-def plan(task: str, sampler: str, steps: int = 5, **settings: object) -> Cell:
-    """Returns the cell of a pair; a pair that cannot be planned fails the test with its reason.
-
-    It is planned for 256 samples, which every metric can read, and then holds `size(task)` unless `samples` is given.
-    """
-    samples = settings.pop("samples", size(task))
-    chosen = {"samples": 256, "repeats": 1, "device": "cpu", **settings}
+@lru_cache(maxsize=6)  # the tests of a pair run one after another: see conftest
+def _planned(task: str, sampler: str, dtype: str) -> Cell:
     try:
-        (cell,) = plan_cells(Settings(task, **chosen), [sampler], [steps])  # type: ignore[arg-type]
+        (cell,) = plan_cells(Settings(task, samples=256, repeats=2, device="cpu", dtype=dtype), [sampler], [5])
     except BadInput as reason:
         pytest.fail(f"{sampler} cannot run on {task}, and REFUSALS does not say so: {reason}")
-    return replace(cell, samples=samples)  # type: ignore[arg-type]
+    return cell
+
+
+def cell_of(task: str, sampler: str, steps: int = 5, *, dtype: str = "float32", seed: int = 0, **sizes: int) -> Cell:
+    """Returns the cell of a pair, `size(task)` samples where `sizes` (samples, batch) does not say otherwise.
+
+    It is planned once, for 256 samples, which every metric can read, and shared by all its tests, so that what one
+    walk leaves behind in problem or sampler shows in the next.
+    """
+    cell = _planned(task, sampler, dtype)
+    grid = cell.grid if steps == cell.grid.steps else cell.problem.grid(cell.grid.name, steps)
+    cell.sampler.check(grid)
+    settings = replace(cell.settings, seed=seed)
+    return replace(cell, settings=settings, grid=grid, **{"samples": size(task), "batch": size(task), **sizes})
+
+
+@lru_cache(maxsize=24)
+def drawn(task: str, sampler: str, batch: int, *, dtype: str = "float32", seed: int = 0, repeat: int = 0) -> Draw:
+    """Returns `size(task)` samples of a pair, drawn in batches of a size, once for all tests."""
+    return draw_samples(cell_of(task, sampler, dtype=dtype, seed=seed, batch=batch), repeat)
 
 
 @dataclass
-class Watch:
+class WatchedPath:
     """Passes another driver's signatures on, and remembers what was asked and given; may blank a moment."""
 
     driver: BrownianDriver
     blank: int | None = None
     asked: list[tuple[int, int]] = field(default_factory=list)
     given: list[tuple[Tensor, Tensor]] = field(default_factory=list)
+    increments: dict[int, Tensor] = field(default_factory=dict)
 
     def signature(self, step: Step, order: int = 1) -> PartialSignature:
+        """Returns the driver's signature, one of its moments zero where one is to be blanked."""
         self.asked.append((step.index, order))
         found = self.driver.signature(step, order)
         self.given += [(moment, moment.clone()) for moment in found.moments]
+        self.increments[step.index] = found.increment.clone()
         if self.blank is None or self.blank >= order:
             return found
         moments = list(found.moments)
@@ -86,32 +135,52 @@ class Watch:
         return PartialSignature(found.h, tuple(moments))
 
 
-def driver_of(cell: Cell, count: int) -> FreshBrownian:
-    """Returns a Brownian driver for the cell's grid, with a fixed seed."""
-    noise = NoiseStream(11, cell.task.shape, positions=cell.grid.steps * MAX_ORDER, dtype=cell.state_dtype)
-    return FreshBrownian(noise, 0, count, MAX_ORDER)
-
-
-def start_of(cell: Cell, count: int) -> Tensor:
-    """Returns initial states, with a fixed seed."""
-    noise = NoiseStream(12, cell.task.shape, positions=1, dtype=cell.state_dtype)
-    return cell.problem.initial(noise.normal(0, count, 0))
-
-
-def walk(cell: Cell, x: Tensor, brownian: BrownianDriver) -> list[Tensor]:
-    """Returns the states of a walk over the cell's grid, as they were yielded."""
-    cell.problem.counter.reset()
-    with torch.no_grad():
-        return list(cell.sampler.walk(cell.problem, x, cell.grid, brownian))
-
-
 @dataclass
-class Witness(Sampler):
-    """Walks as another sampler does, and keeps the initial states that it was given."""
+class WatchedWalk:
+    """A walk with all that passed between sampler, problem and path.
 
-    inner: Sampler
-    seen: list[Tensor] = field(default_factory=list)
+    `kept` holds the start and every state as they were yielded, `clones` what they were at that moment.
+    """
 
-    def walk(self, problem: SDEProblem, x: Tensor, grid: Grid, brownian: BrownianDriver) -> Iterator[Tensor]:
-        self.seen.append(x.clone())
-        yield from self.inner.walk(problem, x, grid, brownian)
+    cell: Cell
+    path: WatchedPath
+    kept: list[Any]
+    clones: list[Any]
+    calls: int
+
+    @property
+    def start(self) -> Tensor:
+        """The initial states as they were handed over."""
+        found: Tensor = self.clones[0]
+        return found
+
+    @property
+    def end(self) -> Tensor:
+        """The last states."""
+        found: Tensor = self.clones[-1]
+        return found
+
+
+def watch(cell: Cell, count: int, *, repeat: int = 0, scale: float = 1.0, blank: int | None = None) -> WatchedWalk:
+    """Walks the first samples of a repeat from `scale` times their start, and returns all that could be seen."""
+    cell.problem.counter.reset()
+    batch, path = start_batch(cell, repeat, 0, count), WatchedPath(path_of(cell, repeat, 0, count), blank)
+    x = scale * batch.x
+    kept, clones = [x], [x.clone()]
+    with torch.no_grad():
+        for state in cell.sampler.walk(batch.problem, x, cell.grid, path):
+            kept.append(state)
+            clones.append(state.clone())
+            assert len(kept) <= cell.grid.steps + 1, "the walk goes on behind its grid"
+    return WatchedWalk(cell, path, kept, clones, cell.problem.counter.calls)
+
+
+@cache
+def reference_walk(task: str, steps: int, repeat: int) -> WatchedWalk:
+    """Returns the walk of the simplest sampler, whose start and increments all others must have."""
+    return watch(cell_of(task, "euler-maruyama", steps), few(task), repeat=repeat)
+
+
+def few(task: str) -> int:
+    """Returns how many samples a watched walk has: an odd number, no whole batch."""
+    return size(task) // 8 + 1

@@ -7,12 +7,15 @@ import pytest
 import torch
 from harness import PAIRS, REFUSALS
 
+from sigbench.abilities import HasStudents, teacher_of
 from sigbench.errors import BadInput
 from sigbench.measure.cell import Settings, plan_cells
+from sigbench.networks.artifacts import read_manifest
 from sigbench.registry import make_sampler, make_task, sampler_class, sampler_names, task_class, task_names
 from sigbench.sampler import Family, Needs, Sampler
 from sigbench.sde.problem import SDEProblem
 from sigbench.sde.signature import MAX_ORDER
+from sigbench.sigdeg.sampler import KIND
 from sigbench.task import Task
 
 
@@ -76,10 +79,11 @@ def test_task_gives_what_it_promises(name: str) -> None:
         assert problem.grid(task.default_grid, steps).steps == steps
     again = task.problem(torch.device("cpu"), torch.float32)
     assert again.counter is not problem.counter
-    if task.teacher is not None:
-        assert task.teacher.sampler in sampler_names()
-        assert problem.grid(task.teacher.grid, task.teacher.steps).steps == task.teacher.steps
-    assert set(task.artifacts()) <= set(sampler_names())
+    if (teacher := teacher_of(task)) is not None:
+        assert teacher.scheme in sampler_names()
+        assert problem.grid(teacher.grid, teacher.steps).steps == teacher.steps
+    students = task.students() if isinstance(task, HasStudents) else ()
+    assert {read_manifest(folder).kind for folder in students} <= {KIND}
 
 
 @pytest.mark.parametrize("name", task_names())

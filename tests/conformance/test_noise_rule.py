@@ -7,76 +7,81 @@ watershed of two modes does not blow a rounding up to something one can see.
 
 import pytest
 import torch
-from harness import SAMPLES, Witness, every_pair, plan, runnable, size
+from harness import CALLS_AT_THE_START, DEEP, SAMPLES, cell_of, drawn, every_deep_pair, runnable, size, slow_where
 from torch import Tensor
 
-from sigbench.measure import run
-from sigbench.measure.cell import Settings, plan_cells
-from sigbench.measure.run import draw_samples, measure, sample_batch
+from sigbench.measure.batch import walk_batch
+from sigbench.measure.cell import Cell, Settings, plan_cells
+from sigbench.measure.draw import draw_samples
+from sigbench.measure.run import measure
 from sigbench.registry import task_names
-from sigbench.sde.brownian import FreshBrownian
-from sigbench.sde.grid import Step
-from sigbench.sde.signature import PartialSignature
 
 # Students compute in the dtype of their weights; float64 runs cast weights and state alike.
 TOLERANCE = {"float32": 2e-3, "float64": 1e-9}
 
 
-@pytest.mark.parametrize("dtype", sorted(TOLERANCE))
-@every_pair
+def two_fifths(task: str) -> int:
+    """The batch size that the tests share: three batches, the last one short."""
+    return size(task) * 100 // 256
+
+
+@pytest.mark.parametrize(
+    ("task", "sampler", "dtype"),
+    [
+        pytest.param(*pair, dtype, marks=slow_where(pair[0], dtype == "float64"), id="-".join((*pair, dtype)))
+        for pair in DEEP
+        for dtype in sorted(TOLERANCE)
+    ],
+)
 def test_samples_do_not_depend_on_the_batch_size(task: str, sampler: str, dtype: str) -> None:
     """One batch, and batches of about two fifths and a seventh, the last one short.
 
     Gaps are counted in units of the largest coordinate, since a scheme that is unstable at few steps makes large ones.
+    Batches of every size make the declared calls.
     """
-    n = size(task)
-    whole, *others = (
-        draw_samples(plan(task, sampler, dtype=dtype, batch=batch), 0).samples
-        for batch in (n, n * 100 // 256, n * 37 // 256)
-    )
-    scale = max(1.0, float(whole.abs().max()))
+    sizes = size(task), two_fifths(task), size(task) * 37 // 256
+    whole, *others = (drawn(task, sampler, batch, dtype=dtype) for batch in sizes)
+    scale = max(1.0, float(whole.samples.abs().max()))
     for other in others:
-        gap = (whole - other).abs() / scale
+        gap = (whole.samples - other.samples).abs() / scale
         assert gap.max() < TOLERANCE[dtype]
         assert gap.median() < TOLERANCE[dtype] / 100
+    cell = cell_of(task, sampler, dtype=dtype)
+    calls = 5 * cell.sampler.nfe_per_step + CALLS_AT_THE_START.get(sampler, 0)
+    assert {draw.nfe for draw in (whole, *others)} == {calls}
 
 
-@every_pair
-def test_the_same_batch_size_gives_the_same_bits(task: str, sampler: str) -> None:
-    first, again = (draw_samples(plan(task, sampler, batch=size(task) * 100 // 256), 0).samples for _ in range(2))
-    assert torch.equal(first, again)
+@every_deep_pair
+def test_parts_drawn_again_have_the_same_bits(task: str, sampler: str) -> None:
+    """In batches of one size: a repeat with fewer samples begins with the same ones, and a later batch stands alone.
+
+    Both together are the whole repeat drawn a second time.
+    """
+    batch = two_fifths(task)
+    whole = drawn(task, sampler, batch).samples
+    fewer = draw_samples(cell_of(task, sampler, samples=2 * batch, batch=batch), 0).samples
+    later = walk_batch(cell_of(task, sampler, batch=batch), 0, 2 * batch, size(task) - 2 * batch).samples
+    assert torch.equal(fewer, whole[: 2 * batch])
+    assert torch.equal(later, whole[2 * batch :])
 
 
-@every_pair
-def test_more_samples_begin_with_the_same_ones(task: str, sampler: str) -> None:
-    batch = size(task) // 4
-    few, many = (draw_samples(plan(task, sampler, samples=n * batch, batch=batch), 0).samples for n in (2, 3))
-    assert torch.equal(many[: 2 * batch], few)
-
-
-@every_pair
-def test_a_later_batch_can_be_drawn_alone(task: str, sampler: str) -> None:
-    batch = size(task) // 4
-    cell = plan(task, sampler, batch=batch)
-    assert torch.equal(sample_batch(cell, 0, 2 * batch, batch), draw_samples(cell, 0).samples[2 * batch : 3 * batch])
-
-
-@every_pair
+@every_deep_pair
 def test_seed_and_repeat_change_the_samples(task: str, sampler: str) -> None:
-    cell = plan(task, sampler)
-    first, second = (draw_samples(cell, repeat).samples for repeat in (0, 1))
-    other = draw_samples(plan(task, sampler, seed=1), 0).samples
+    axes = ({}, {"repeat": 1}, {"seed": 1})
+    first, second, other = (drawn(task, sampler, size(task), **axis).samples for axis in axes)
     for a, b in ((first, second), (first, other), (second, other)):
         assert (a != b).float().mean() > 0.99
 
 
 def drawn_by_measure(task: str, samplers: list[str], steps: list[int]) -> dict[tuple[str, int], Tensor]:
     """Returns the samples of every cell of a whole measurement, in the order given."""
-    settings = Settings(task, samples=128, repeats=1, device="cpu")
     out: dict[tuple[str, int], Tensor] = {}
-    records = measure(
-        plan_cells(settings, samplers, steps), on_samples=lambda c, x: out.update({(c.sampler_spec, c.grid.steps): x})
-    )
+
+    def keep(cell: Cell, samples: Tensor, labels: Tensor | None) -> None:
+        out[cell.sampler_spec, cell.grid.steps] = samples
+
+    settings = Settings(task, samples=128, repeats=1, device="cpu")
+    records = measure(plan_cells(settings, samplers, steps), on_samples=keep)
     assert [record["status"] for record in records] == ["ok"] * (len(samplers) * len(steps))
     return out
 
@@ -93,39 +98,3 @@ def test_cells_do_not_depend_on_their_order_or_on_each_other(task: str) -> None:
         assert torch.equal(samples, backwards[key]), key
     for name in names[::4] if len(names) > 4 else names[:1]:
         assert torch.equal(drawn_by_measure(task, [name], [more])[name, more], together[name, more])
-
-
-@pytest.mark.parametrize("task", task_names())
-def test_all_samplers_start_at_the_same_states(task: str) -> None:
-    """One x_T for all samplers and step counts; another repeat has another."""
-    starts = []
-    for sampler in runnable(task):
-        for steps in (2, 5):
-            cell = plan(task, sampler, steps)
-            witness = Witness(cell.sampler)
-            object.__setattr__(cell, "sampler", witness)
-            sample_batch(cell, 0, 0, size(task) // 4)
-            sample_batch(cell, 1, 0, size(task) // 4)
-            starts.append(witness.seen)
-    assert len(starts) == 2 * len(runnable(task))
-    for first, second in starts:
-        assert torch.equal(first, starts[0][0])
-        assert torch.equal(second, starts[0][1])
-    assert not torch.equal(starts[0][0], starts[0][1])
-
-
-@pytest.mark.parametrize("task", task_names())
-def test_all_samplers_walk_the_same_brownian_path(task: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    """At one number of steps every sampler sees the same ΔW, whatever order of signature it reads."""
-    increments: dict[int, Tensor] = {}
-
-    class Listening(FreshBrownian):
-        def signature(self, step: Step, order: int = 1) -> PartialSignature:
-            found = super().signature(step, order)
-            assert torch.equal(increments.setdefault(step.index, found.increment), found.increment)
-            return found
-
-    monkeypatch.setattr(run, "FreshBrownian", Listening)
-    for sampler in runnable(task):
-        sample_batch(plan(task, sampler), 0, 0, size(task) // 4)
-    assert sorted(increments) == [0, 1, 2, 3, 4]

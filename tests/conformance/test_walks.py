@@ -2,97 +2,90 @@
 
 import pytest
 import torch
-from harness import CALLS_AT_THE_START, Watch, driver_of, every_pair, plan, size, start_of, walk
+from harness import (
+    CALLS_AT_THE_START,
+    LIGHT,
+    cell_of,
+    every_deep_pair,
+    every_watched_walk,
+    few,
+    reference_walk,
+    watch,
+)
 
-from sigbench.measure.run import draw_samples
+from sigbench.measure.batch import walk_batch
 from sigbench.registry import sampler_class, sampler_names
+from sigbench_baselines.torchsde import TorchsdeSRK
 
-STEPS = [2, 5, 20]
 
-
-def test_the_table_of_extra_calls_holds_registered_samplers_only() -> None:
+def test_the_tables_hold_registered_samplers_only() -> None:
     assert set(CALLS_AT_THE_START) <= set(sampler_names())
     for name in CALLS_AT_THE_START:
         assert "one more at the start" in (sampler_class(name).__doc__ or "")
+    assert set(LIGHT) <= set(sampler_names())
+    for name in LIGHT:
+        assert sampler_class(name).walk is TorchsdeSRK.walk
 
 
-@pytest.mark.parametrize("steps", STEPS)
-@every_pair
-def test_measured_nfe_is_what_is_declared(task: str, sampler: str, steps: int) -> None:
-    cell = plan(task, sampler, steps)
-    expected = steps * cell.sampler.nfe_per_step + CALLS_AT_THE_START.get(sampler, 0)
-    assert draw_samples(cell, 0).nfe == expected
+@every_watched_walk
+def test_a_watched_walk(task: str, sampler: str, steps: int, dtype: str) -> None:
+    """Calls, signatures, states and memory are as declared.
 
+    The measured NFE; every step's signature read once or more, to the declared order and no further; a state a step, of
+    the start's shape, dtype and device (bfloat16 is for networks: the state stays float32), finite; the start, every
+    state and every signature as they were handed over; no two states in one memory.
+    """
+    cell = cell_of(task, sampler, steps, dtype=dtype)
+    seen = watch(cell, few(task))
+    assert seen.calls == steps * cell.sampler.nfe_per_step + CALLS_AT_THE_START.get(sampler, 0)
 
-@pytest.mark.parametrize("steps", [2, 7])
-@every_pair
-def test_signature_order_is_what_is_read(task: str, sampler: str, steps: int) -> None:
-    """Every step is asked for once or more, at most to the declared order, and somewhere to that order."""
-    cell = plan(task, sampler, steps)
-    watch = Watch(driver_of(cell, size(task) // 4))
-    walk(cell, start_of(cell, size(task) // 4), watch)
     order = cell.sampler.signature_order
-    if order == 0:
-        assert watch.asked == []
-    else:
-        assert {index for index, _ in watch.asked} == set(range(steps))
-        assert {asked for _, asked in watch.asked} == {order}
+    assert {index for index, _ in seen.path.asked} == (set(range(steps)) if order else set())
+    assert {asked for _, asked in seen.path.asked} == ({order} if order else set())
 
-
-@every_pair
-def test_every_declared_moment_matters(task: str, sampler: str) -> None:
-    """Blanking any one of the moments that a sampler reads changes its samples."""
-    cell = plan(task, sampler)
-    x = start_of(cell, size(task) // 4)
-    whole = walk(cell, x, driver_of(cell, size(task) // 4))[-1]
-    for moment in range(cell.sampler.signature_order):
-        assert not torch.equal(walk(cell, x, Watch(driver_of(cell, size(task) // 4), blank=moment))[-1], whole)
-
-
-@every_pair
-def test_states_have_the_shape_of_the_start(task: str, sampler: str) -> None:
-    cell = plan(task, sampler, 7)
-    x = start_of(cell, size(task) // 8 + 1)
-    states = walk(cell, x, driver_of(cell, size(task) // 8 + 1))
-    assert len(states) == 7
-    for state in states:
-        assert (state.shape, state.dtype, state.device) == (x.shape, x.dtype, x.device)
+    assert len(seen.kept) == steps + 1
+    assert seen.start.dtype == (torch.float64 if dtype == "float64" else torch.float32)
+    assert seen.start.shape == (few(task), *cell.task.shape)
+    for state in seen.kept:
+        assert (state.shape, state.dtype, state.device) == (seen.start.shape, seen.start.dtype, seen.start.device)
         assert torch.isfinite(state).all()
 
-
-@every_pair
-def test_nothing_is_changed_behind(task: str, sampler: str) -> None:
-    """The start, every state and every signature stay as they were handed over; no two states share memory."""
-    cell = plan(task, sampler, 7)
-    watch = Watch(driver_of(cell, size(task) // 8 + 1))
-    x = start_of(cell, size(task) // 8 + 1)
-    kept, clones = [x], [x.clone()]
-    cell.problem.counter.reset()
-    with torch.no_grad():
-        for state in cell.sampler.walk(cell.problem, x, cell.grid, watch):
-            kept.append(state)
-            clones.append(state.clone())
-    assert all(torch.equal(now, then) for now, then in zip(kept, clones, strict=True))
-    assert all(torch.equal(now, then) for now, then in watch.given)
-    assert len({state.data_ptr() for state in kept}) == len(kept)
+    assert all(torch.equal(now, then) for now, then in zip(seen.kept, seen.clones, strict=True))
+    assert all(torch.equal(now, then) for now, then in seen.path.given)
+    assert len({state.untyped_storage().data_ptr() for state in seen.kept}) == len(seen.kept)
 
 
-@every_pair
+@pytest.mark.parametrize("steps", [2, 5])
+@every_deep_pair
+def test_all_samplers_start_at_the_same_states_and_walk_the_same_path(task: str, sampler: str, steps: int) -> None:
+    """One x_T for all samplers and step counts, and at one step count one ΔW, whatever order of signature is read.
+
+    Another repeat has another start.
+    """
+    cell = cell_of(task, sampler, steps)
+    for repeat in (0, 1):
+        seen, first = watch(cell, few(task), repeat=repeat), reference_walk(task, steps, repeat)
+        assert torch.equal(seen.start, first.start)
+        assert torch.equal(seen.start, reference_walk(task, 7 - steps, repeat).start)
+        assert first.path.increments.keys() == set(range(steps))
+        for index, increment in seen.path.increments.items():
+            assert torch.equal(increment, first.path.increments[index])
+    assert not torch.equal(reference_walk(task, steps, 0).start, reference_walk(task, steps, 1).start)
+
+
+@every_deep_pair
+def test_every_declared_moment_matters(task: str, sampler: str) -> None:
+    """Blanking any one of the moments that a sampler reads changes its samples."""
+    cell = cell_of(task, sampler)
+    whole = watch(cell, few(task)).end
+    for moment in range(cell.sampler.signature_order):
+        assert not torch.equal(watch(cell, few(task), blank=moment).end, whole)
+
+
+@every_deep_pair
 def test_a_walk_can_be_walked_again(task: str, sampler: str) -> None:
     """A sampler keeps nothing of a walk: the same start and path give the same bits, other walks between."""
-    cell = plan(task, sampler)
-    x = start_of(cell, size(task) // 4)
-    first = walk(cell, x, driver_of(cell, size(task) // 4))[-1]
-    walk(cell, 2.0 * start_of(cell, size(task) // 8), driver_of(cell, size(task) // 8))
-    assert torch.equal(walk(cell, x, driver_of(cell, size(task) // 4))[-1], first)
-
-
-@pytest.mark.parametrize("dtype", ["float32", "float64", "bfloat16"])
-@every_pair
-def test_every_dtype_gives_finite_states(task: str, sampler: str, dtype: str) -> None:
-    """bfloat16 is for networks: the state stays float32."""
-    cell = plan(task, sampler, dtype=dtype)
-    samples = draw_samples(cell, 0).samples
-    assert samples.dtype == (torch.float64 if dtype == "float64" else torch.float32)
-    assert samples.shape == (size(task), *cell.task.shape)
-    assert torch.isfinite(samples).all()
+    cell = cell_of(task, sampler)
+    first = watch(cell, few(task)).end
+    watch(cell, few(task) // 2 + 1, scale=2.0)
+    assert torch.equal(walk_batch(cell, 0, 0, few(task)).samples, first)

@@ -4,7 +4,8 @@ import pytest
 import torch
 
 from sigbench.measure.cell import Settings, plan_cells
-from sigbench.measure.run import draw_samples, measure
+from sigbench.measure.draw import draw_samples
+from sigbench.measure.run import measure
 from sigbench.registry import sampler_names
 from sigbench.sde.noise import NoiseStream
 

@@ -5,6 +5,7 @@ from pathlib import Path
 from sigbench.gate.baseline import read_baseline
 from sigbench.gate.plan import DEFAULT_PLAN, Filter, cells_of, check_complete
 from sigbench.gate.run import judge_now
+from sigbench.progress import ignore
 
 FILE = Path(__file__).parents[2] / "leaderboard" / "baseline.json"
 
@@ -32,6 +33,6 @@ def test_a_point_of_it_is_the_same_here() -> None:
     """Of the cheapest sampler; the gate itself measures all of them in CI."""
     baseline = read_baseline(FILE)
     (curve,) = filter(Filter(("gmm",), ("euler-maruyama",)).takes, baseline["curves"])
-    judged = judge_now(baseline, [{**curve, "points": curve["points"][:1]}], lambda what, done, total, share: None)
+    judged = judge_now(baseline, [{**curve, "points": curve["points"][:1]}], ignore)
     (point,) = judged.points
     assert {metric["verdict"] for metric in point["metrics"].values()} == {"equivalent"}

@@ -3,7 +3,7 @@
 import torch
 
 from sigbench.measure.cell import Settings, plan_cells
-from sigbench.measure.run import draw_samples
+from sigbench.measure.draw import draw_samples
 from sigbench.measure.strip import draw_strip
 
 SETTINGS = Settings("gmm", samples=64, repeats=1, device="cpu", dtype="float64")

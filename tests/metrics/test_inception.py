@@ -8,10 +8,12 @@ import pytest
 import torch
 
 from sigbench.errors import BadInput
+from sigbench.measure.cell import Settings, plan_cells
 from sigbench.metrics.fidelity import torch_fidelity
-from sigbench.metrics.inception import InceptionFID, inception_features
+from sigbench.metrics.inception import InceptionFID, hash_of, inception_features
 from sigbench.metrics.metric import Reference
-from sigbench.registry import make_task
+from sigbench.registry import make_metric
+from sigbench_tasks.mnist.task import MNIST
 
 
 @pytest.fixture(scope="module")
@@ -28,14 +30,12 @@ def weights(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def test_the_distance_is_that_of_torch_fidelity(weights: Path) -> None:
-    task = make_task("mnist").judged_by_inception(weights)
-    metric = task.metrics()[-1]
+    truth = MNIST().truth()
+    metric = make_metric(f"fid:weights={weights}").for_truth(truth)
     assert isinstance(metric, InceptionFID)
-    assert "not the official weights" in metric.method
-    assert len(task.artifact_hashes()["inception"]) == 64
-    reference = Reference(task.truth(), 0)
-    samples = task.observe_truth(6, 0)
-    real = task.truth().real(6, 0)  # type: ignore[attr-defined]
+    assert f"Inception {hash_of(weights)[:12]}, not the official weights" in metric.method
+    assert metric.sample_size(10**6) == truth.test_images
+    reference, samples, real = Reference(truth, 0), MNIST().observe_truth(6, 0), truth.real(6, 0)
 
     class Images(torch.utils.data.Dataset):  # type: ignore[type-arg]
         def __init__(self, pixels: np.ndarray) -> None:  # type: ignore[type-arg]
@@ -62,7 +62,7 @@ def test_the_distance_is_that_of_torch_fidelity(weights: Path) -> None:
 
 
 def test_features_do_not_depend_on_the_batch(weights: Path) -> None:
-    pixels = make_task("mnist").observe_truth(3, 0).pixels
+    pixels = MNIST().observe_truth(3, 0).pixels
     whole = inception_features(pixels, weights)
     assert whole.shape == (3, 2048)
     np.testing.assert_allclose(inception_features(pixels[1:2], weights), whole[1:2], rtol=1e-3, atol=1e-6)
@@ -70,15 +70,16 @@ def test_features_do_not_depend_on_the_batch(weights: Path) -> None:
 
 def test_files_without_the_weights_are_refused(tmp_path: Path) -> None:
     with pytest.raises(BadInput, match="cannot be read: No such file"):
-        make_task("mnist").judged_by_inception(tmp_path / "none.pth")
+        make_metric(f"fid:weights={tmp_path}/none.pth")
     (tmp_path / "text.pth").write_text("no weights")
     torch.save({"a": torch.zeros(1)}, tmp_path / "other.pth")
     (tmp_path / "code.pth").write_bytes(pickle.dumps(print))
     for name in ("text.pth", "other.pth", "code.pth"):
         with pytest.raises(BadInput, match="holds no weights of torch-fidelity's Inception"):
-            make_task("mnist").judged_by_inception(tmp_path / name)
+            make_metric(f"fid:weights={tmp_path}/{name}")
 
 
-def test_a_task_without_images_is_refused(tmp_path: Path) -> None:
-    with pytest.raises(BadInput, match="no images"):
-        make_task("gmm").judged_by_inception(tmp_path)
+def test_a_task_without_images_is_refused(weights: Path) -> None:
+    settings = Settings("gmm", device="cpu", metrics=(f"fid:weights={weights}",))
+    with pytest.raises(BadInput, match="fid reads images, and samples of this task are none"):
+        plan_cells(settings, ["ddim"], [2])

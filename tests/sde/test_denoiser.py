@@ -120,8 +120,14 @@ def test_unknown_prediction() -> None:
         Denoiser(double, "epsilon", VPLinear())  # type: ignore[arg-type]
 
 
+class ToTheEnd(VPLinear):
+    """The linear schedule down to t = 0, where there is no noise."""
+
+    name, t_end = "vp-to-the-end", 0.0
+
+
 def test_no_noise_no_conversion() -> None:
-    denoiser = Denoiser(double, "x0", VPLinear())
+    denoiser = Denoiser(double, "x0", ToTheEnd())
     with pytest.raises(BadInput, match="at t=0 there is no noise, so 'x0' has no 'eps'"):
         denoiser.eps(0.0, torch.ones(1))
     assert denoiser.x0(0.0, torch.ones(1)).item() == 2.0

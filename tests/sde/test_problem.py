@@ -167,19 +167,21 @@ def test_a_problem_counts_its_own_networks() -> None:
 
 def test_classes_are_drawn_by_their_weights() -> None:
     classes = Classes([1.0, 0.0, 3.0])
-    labels = classes.draw(NoiseStream(3, (1,), positions=1).normal(0, 40_000, 0)[:, 0])
+    labels = classes.labels(NoiseStream(3, (1,), positions=1).normal(0, 40_000, 0)[:, 0])
     shares = torch.bincount(labels, minlength=3) / 40_000
     torch.testing.assert_close(shares, torch.tensor([0.25, 0.0, 0.75]), atol=0.01, rtol=0)
-    assert classes.labels is labels
+    assert labels.dtype == torch.int64
 
 
 def test_the_ends_of_the_normal_law_are_classes_too() -> None:
-    assert Classes([1.0, 1.0]).draw(torch.tensor([-40.0, 40.0])).tolist() == [0, 1]
+    assert Classes([1.0, 1.0]).labels(torch.tensor([-40.0, 40.0])).tolist() == [0, 1]
 
 
 def test_a_problem_without_classes_draws_none() -> None:
     plain = gaussian_diffusion(VPLinear())
-    assert plain.condition(torch.randn(3)) is None
-    classes = Classes([1.0, 1.0])
-    with_classes = ReverseDiffusion(plain.schedule, plain.denoiser, (1,), CPU, classes)
-    assert with_classes.condition(torch.tensor([-1.0, 1.0])) is classes.labels
+    assert plain.labels_from(torch.randn(3)) is None
+    assert plain.labelled(None) is plain
+    with_classes = ReverseDiffusion(plain.schedule, plain.denoiser, (1,), CPU, Classes([1.0, 1.0]))
+    labels = with_classes.labels_from(torch.tensor([-1.0, 1.0]))
+    assert labels is not None
+    assert labels.tolist() == [0, 1]

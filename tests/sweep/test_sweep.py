@@ -99,7 +99,7 @@ def test_a_killed_worker_costs_its_own_cell_only(tmp_path: Path) -> None:
     text = f'tasks = ["gmm"]\nsamplers = ["{tmp_path}/mine.py:Deadly", "ddim", "heun"]\nsteps = [2]'
     cells, store = cells_of(tmp_path, text), Store(tmp_path / "store")
     lost = [event for event in run(cells, store, 2) if event.what == "lost"]
-    assert {event.cell.key for event in lost} == {cell.key for cell in cells if "Deadly" in cell.label}
+    assert {event.cell.key for event in lost} == {cell.key for cell in cells if cell.sampler.endswith(":Deadly")}
     assert ["killed by the system" in event.reason for event in lost] == [True]
     left = missing_cells(cells, store, retry_failed=False)
     assert {cell.key for cell in left} == {event.cell.key for event in lost}

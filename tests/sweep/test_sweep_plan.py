@@ -27,7 +27,7 @@ def test_the_product_of_all_axes_each_cell_once(tmp_path: Path) -> None:
         'tasks = ["gmm", "gmm2d"]\nsamplers = ["ddim", "heun", "ddim@3"]\nsteps = [3, 2]\nseeds = [0, 1]\n'
         'grids = ["uniform", "quadratic"]\nsamples = 64\nrepeats = 2',
     )
-    assert [(c.task, c.settings.seed, c.label, c.grid, c.steps) for c in found.cells] == [
+    assert [(c.task, c.settings.seed, c.name, c.grid, c.steps) for c in found.cells] == [
         (task, seed, sampler, grid, steps)
         for task in ("gmm", "gmm2d")
         for seed in (0, 1)
@@ -37,7 +37,7 @@ def test_the_product_of_all_axes_each_cell_once(tmp_path: Path) -> None:
     ]
     assert len({cell.key for cell in found.cells}) == len(found.cells) == 32
     assert found.skipped == []
-    assert {cell.work for cell in found.cells if cell.label == "heun"} == {2 * 3 * 128.0, 2 * 2 * 128.0}
+    assert {cell.work for cell in found.cells if cell.name == "heun"} == {2 * 3 * 128.0, 2 * 2 * 128.0}
 
 
 def test_keys_are_those_of_run(tmp_path: Path) -> None:
@@ -49,7 +49,7 @@ def test_keys_are_those_of_run(tmp_path: Path) -> None:
 def test_what_is_left_out_is_the_tasks_own(tmp_path: Path) -> None:
     task = make_task("gmm")
     cells = plan(tmp_path, 'tasks = ["gmm"]\nsamplers = ["ddim", "teacher", "heun@7"]').cells
-    assert [(c.label, c.steps) for c in cells] == [
+    assert [(c.name, c.steps) for c in cells] == [
         *(("ddim", steps) for steps in task.default_steps),
         ("teacher (euler-maruyama)", 300),
         ("heun", 7),
@@ -66,7 +66,7 @@ def test_a_grid_of_times_has_its_own_number_of_steps(tmp_path: Path) -> None:
 
 def test_what_cannot_be_measured_is_skipped_with_its_reason(tmp_path: Path) -> None:
     found = plan(tmp_path, 'tasks = ["ou", "gmm"]\nsamplers = ["ddim", "sigdeg"]\nsteps = [5, 40]')
-    assert [(c.task, c.label, c.steps) for c in found.cells] == [
+    assert [(c.task, c.name, c.steps) for c in found.cells] == [
         ("gmm", "ddim", 5),
         ("gmm", "ddim", 40),
         ("gmm", "sigdeg", 5),
@@ -132,7 +132,7 @@ def test_guidance_is_an_axis_or_one_number(tmp_path: Path, asked: str, given: li
     found = plan(
         tmp_path, f'tasks = ["mnist"]\nsamplers = ["ddim", "teacher"]\nsteps = [5]\nsamples = 128\nguidance = {asked}'
     )
-    assert [(cell.label.split()[0], cell.settings.guidance) for cell in found.cells] == [
+    assert [(cell.name.split()[0], cell.settings.guidance) for cell in found.cells] == [
         (sampler, guidance) for guidance in given for sampler in ("ddim", "teacher")
     ]
     assert len({cell.key for cell in found.cells}) == 2 * len(given)

@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 from scipy import stats
 from torch import Tensor
 
+from sigbench.abilities import to_data
 from sigbench.metrics.metric import Array, KnownCDF
 from sigbench.sde.denoiser import CallCounter
 from sigbench.sde.problem import ReverseDiffusion
@@ -286,8 +287,8 @@ def test_problem_of_the_task(task: GMM | GMM2D, dtype: torch.dtype) -> None:
 
 def test_data_units() -> None:
     line, plane = torch.randn(5, 1), torch.randn(5, 2)
-    assert torch.equal(GMM().to_data(line), line[:, 0])
-    assert torch.equal(GMM2D().to_data(plane), plane)
+    assert torch.equal(to_data(GMM(), line), line[:, 0])
+    assert torch.equal(to_data(GMM2D(), plane), plane)
 
 
 @pytest.mark.parametrize("task", [GMM(), GMM2D()], ids=["gmm", "gmm2d"])

@@ -6,14 +6,19 @@ import numpy as np
 import pytest
 import torch
 
+from sigbench.abilities import network_hashes, observe
+from sigbench.errors import BadInput
+from sigbench.measure.batch import start_batch, walk_batch
 from sigbench.measure.cell import Cell, Settings, plan_cells
-from sigbench.measure.run import draw_samples, labels_of, measure, sample_batch
+from sigbench.measure.draw import draw_samples
+from sigbench.measure.run import measure
 from sigbench.metrics.metric import Reference
 from sigbench.networks.artifacts import read_manifest
 from sigbench.registry import make_task
 from sigbench.sde.problem import ReverseDiffusion
 from sigbench_tasks.mnist import idx
 from sigbench_tasks.mnist.pixels import standardised
+from sigbench_tasks.mnist.task import MNIST
 from sigbench_tasks.mnist.truth import MNISTTruth
 
 CPU = torch.device("cpu")
@@ -25,7 +30,7 @@ def cell_of(samples: int, seed: int = 0) -> Cell:
 
 
 def labels(cell: Cell, repeat: int, first: int, count: int) -> torch.Tensor:
-    found = labels_of(cell, repeat, first, count)
+    found = start_batch(cell, repeat, first, count).problem.labels
     assert found is not None
     return found
 
@@ -50,20 +55,20 @@ def test_samples_are_drawn_under_the_labels_that_they_come_with() -> None:
     draw = draw_samples(replace(cell, batch=3), 0)
     assert draw.labels is not None
     assert torch.equal(draw.labels, labels(cell, 0, 0, 8))
-    assert isinstance(cell.problem, ReverseDiffusion)
-    assert cell.problem.classes is not None
-    sample_batch(cell, 0, 3, 3)
-    assert torch.equal(cell.problem.classes.labels, draw.labels[3:6])  # type: ignore[arg-type]
+    part = walk_batch(cell, 0, 3, 3)
+    assert part.labels is not None
+    assert torch.equal(part.labels, draw.labels[3:6])
+    torch.testing.assert_close(part.samples, draw.samples[3:6])
 
 
 def test_the_networks_are_this_tasks_own() -> None:
-    task = make_task("mnist")
+    task = MNIST()
     assert set(task.networks()) == set(task.recipes()) == {"classifier", "teacher"}
     for name, folder in task.networks().items():
         manifest = read_manifest(folder)
         assert (manifest.task, manifest.task_version) == (task.name, task.version)
         assert manifest.command == f"sigbench train --task mnist --what {name}"
-        assert task.artifact_hashes()[name] == manifest.sha256
+        assert network_hashes(task)[name] == manifest.sha256
         for file in folder.iterdir():
             assert file.stat().st_size < 16 * 2**20
 
@@ -83,19 +88,16 @@ def test_the_teacher_denoises_test_images() -> None:
 @pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16])
 def test_the_label_decides_the_digit(dtype: torch.dtype) -> None:
     """From pure noise the denoiser's mean looks like the digit that was asked for, to the classifier too."""
-    task = make_task("mnist")
-    problem = task.problem(CPU, dtype)
-    assert isinstance(problem, ReverseDiffusion)
-    assert problem.classes is not None
-    problem.classes.labels = torch.arange(10)
+    task, digits = MNIST(), torch.arange(10)
+    problem = task.problem(CPU, dtype).labelled(digits)
     with torch.no_grad():
         means = problem.denoiser.x0(1.0, torch.randn(10, 1, 28, 28, generator=torch.Generator().manual_seed(0)))
-    seen = task.observe(means, problem.classes.labels)
+    seen = task.observe(means, digits)
     assert (seen.logits.argmax(1) == np.arange(10)).mean() >= 0.8
 
 
 def test_data_units_are_bytes() -> None:
-    task = make_task("mnist")
+    task = MNIST()
     pixels = idx.images("test")[:5]
     found = task.to_data(standardised(pixels.copy()))
     assert found.dtype == torch.uint8
@@ -103,10 +105,10 @@ def test_data_units_are_bytes() -> None:
 
 
 def test_all_samples_of_one_digit_are_judged_by_its_images() -> None:
-    task = make_task("mnist").conditioned(3, 0.0)
+    task = MNIST().conditioned(3, 0.0)
     assert task.conditions() == {"label": 3}
     problem = task.problem(CPU, torch.float32)
-    drawn = problem.condition(torch.linspace(-6, 6, 101))
+    drawn = problem.labels_from(torch.linspace(-6, 6, 101))
     assert drawn is not None
     assert set(drawn.tolist()) == {3}
     truth = task.truth()
@@ -130,7 +132,7 @@ def test_guidance_costs_two_evaluations_a_call_and_sharpens() -> None:
         (cell,) = plan_cells(settings, ["ddim"], [3])
         draw = draw_samples(replace(cell, samples=32), 0)
         assert draw.nfe == (6 if guidance else 3)
-        seen = cell.task.observe(draw.samples, draw.labels)
+        seen = observe(cell.task, draw.samples, draw.labels)
         found[guidance] = np.exp(seen.logits - np.logaddexp.reduce(seen.logits, axis=1, keepdims=True)).max(1).mean()
     assert found[3.0] > found[0.0]
 
@@ -157,8 +159,10 @@ def test_cells_of_two_labels_are_each_judged_by_their_own_images() -> None:
 @pytest.mark.parametrize("weight", [1.0, 2.0, 4.0])
 def test_guided_students_come_with_the_task(weight: float) -> None:
     """By one call a step; at a weight between them the plain student would be refused by its manifest."""
-    guided, plain, other = (make_task("mnist").conditioned(None, w).artifacts()["sigdeg"] for w in (weight, 0.0, 2.5))
-    assert guided != plain == other
-    assert read_manifest(guided).data["guidance"] == weight
+    weights = {read_manifest(folder).sha256: read_manifest(folder).data["guidance"] for folder in MNIST().students()}
+    assert sorted(weights.values()) == [0.0, 1.0, 2.0, 4.0]
     (cell,) = plan_cells(Settings("mnist", samples=256, repeats=1, guidance=weight, device="cpu"), ["sigdeg"], [2])
+    assert weights[cell.sampler.artifact_hashes()["sigdeg"]] == weight
+    with pytest.raises(BadInput, match=r"was distilled at guidance 0, not 2\.5"):
+        plan_cells(Settings("mnist", samples=256, guidance=2.5, device="cpu"), ["sigdeg"], [2])
     assert draw_samples(replace(cell, samples=4), 0).nfe == 2

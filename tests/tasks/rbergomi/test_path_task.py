@@ -5,7 +5,7 @@ import pytest
 import torch
 
 from sigbench.measure.cell import Settings, plan_cells
-from sigbench.measure.run import draw_samples
+from sigbench.measure.draw import draw_samples
 from sigbench.metrics.metric import Reference
 from sigbench.registry import make_task
 from sigbench_tasks.rbergomi.task import RBergomi

@@ -10,6 +10,7 @@ from sigbench.errors import BadInput
 from sigbench.metrics.metric import Reference
 from sigbench.metrics.path_sample import PathSample
 from sigbench.networks.artifacts import Manifest, load_artifact, save_artifact
+from sigbench.progress import Progress
 from sigbench_tasks.rbergomi.smile_metric import (
     KIND,
     MATURITIES,
@@ -98,10 +99,11 @@ def test_another_smile_is_refused(tmp_path: Path) -> None:
 def test_the_recipe_gives_what_is_shipped(tmp_path: Path) -> None:
     """A small recomputation: each volatility within six of its own standard errors and its bias."""
     recipe = replace(SmileRecipe(iterations=8, paths=1_000, seed=1), steps_per_year=256)
-    heard: list[float] = []
-    trained = recipe.train(tmp_path / "none", lambda batch, error: heard.append(error))
+    heard: list[Progress] = []
+    trained = recipe.train(tmp_path / "none", heard.append)
     assert trained.kind == KIND
-    assert len(heard) == 8
+    assert [(event.done, event.total) for event in heard] == [(batch, 8) for batch in range(1, 9)]
+    assert heard[-1].loss == pytest.approx(float(trained.weights["standard_errors"].max()))
     assert trained.weights["volatilities"].shape == (3, 7)
     gap = np.abs(trained.weights["volatilities"].numpy() - reference_smile(ARTIFACTS / "smile"))
     assert (gap < 6 * trained.weights["standard_errors"].numpy() + 0.004).all()  # 256 steps a year are biased by 0.003
