@@ -106,10 +106,10 @@ def cell_of(task: str, sampler: str, steps: int = 5, *, dtype: str = "float32", 
     return replace(cell, settings=settings, grid=grid, **{"samples": size(task), "batch": size(task), **sizes})
 
 
-@lru_cache(maxsize=24)
-def drawn(task: str, sampler: str, batch: int, *, dtype: str = "float32", seed: int = 0, repeat: int = 0) -> Draw:
+@lru_cache(maxsize=8)
+def drawn(task: str, sampler: str, batch: int, *, dtype: str = "float32") -> Draw:
     """Returns `size(task)` samples of a pair, drawn in batches of a size, once for all tests."""
-    return draw_samples(cell_of(task, sampler, dtype=dtype, seed=seed, batch=batch), repeat)
+    return draw_samples(cell_of(task, sampler, dtype=dtype, batch=batch), 0)
 
 
 @dataclass
@@ -173,6 +173,14 @@ def watch(cell: Cell, count: int, *, repeat: int = 0, scale: float = 1.0, blank:
             clones.append(state.clone())
             assert len(kept) <= cell.grid.steps + 1, "the walk goes on behind its grid"
     return WatchedWalk(cell, path, kept, clones, cell.problem.counter.calls)
+
+
+@lru_cache(maxsize=8)
+def watched(
+    task: str, sampler: str, steps: int, dtype: str = "float32", *, seed: int = 0, repeat: int = 0
+) -> WatchedWalk:
+    """Returns the watched walk of a pair, `few(task)` samples, walked once for all tests."""
+    return watch(cell_of(task, sampler, steps, dtype=dtype, seed=seed), few(task), repeat=repeat)
 
 
 @cache
