@@ -1,52 +1,98 @@
-"""The rules of the house: style, floors, types, and a build file that tells the truth."""
+"""The rules of the house: rooms and their sizes, documentation, and a build file that tells the truth."""
 
 import importlib
 import importlib.metadata
 import inspect
+import os
 import pkgutil
+import re
 import subprocess
 import sys
-import sysconfig
 import tomllib
+from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
 from types import ModuleType
 
 import pytest
 
+from sigbench import abilities
+from sigbench.task import Task
+
 ROOT = Path(__file__).parents[1]
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())
 FOLDERS: dict[str, str] = PROJECT["tool"]["setuptools"]["package-dir"]
 
 
-def passes(command: list[str], folder: Path) -> None:
-    done = subprocess.run(command, cwd=folder, capture_output=True, text=True)
-    assert done.returncode == 0, done.stdout[-4000:] + done.stderr[-4000:]
+MOST_LINES, MOST_MODULES = 300, 12
+ONE_KIND_A_FILE = {"sigbench/cli", "baselines", "sigbench/metrics"}  # folders that may have more modules
+BESIDE_THE_CODE = {"benchmarks", "conformance", "cuda", "fuzz", "packaging"}  # tests that mirror no folder
 
 
-def tool(name: str) -> str:
-    return str(Path(sysconfig.get_path("scripts")) / name)
+def sources() -> list[Path]:
+    """Returns every module of the package, relative to the root."""
+    return sorted(file.relative_to(ROOT) for folder in FOLDERS.values() for file in (ROOT / folder).rglob("*.py"))
 
 
-def test_ruff_check() -> None:
-    passes([sys.executable, "-m", "ruff", "check", "."], ROOT)
+def test_no_module_is_too_long() -> None:
+    lengths = {str(file): len((ROOT / file).read_text().splitlines()) for file in sources()}
+    assert len(lengths) > 100
+    assert {file: lines for file, lines in lengths.items() if lines > MOST_LINES} == {}
 
 
-def test_ruff_format() -> None:
-    passes([sys.executable, "-m", "ruff", "format", "--check", "."], ROOT)
+def test_no_folder_holds_too_many_modules() -> None:
+    modules_in = Counter(str(file.parent) for file in sources() if file.name != "__init__.py")
+    assert len(modules_in) > 10
+    assert {
+        folder: count for folder, count in modules_in.items() if count > MOST_MODULES and folder not in ONE_KIND_A_FILE
+    } == {}
 
 
-def test_imports_keep_to_their_floors() -> None:
-    passes([tool("lint-imports"), "--no-cache"], ROOT)
+def test_every_folder_of_tests_mirrors_a_folder_of_code() -> None:
+    """tests/sde is of sigbench/sde, tests/tasks/mnist of tasks/mnist."""
+    mirrored = {folder.relative_to(ROOT / "sigbench") for folder in (ROOT / "sigbench").rglob("*") if folder.is_dir()}
+    for code in ("baselines", "tasks"):
+        mirrored |= {folder.relative_to(ROOT) for folder in ((ROOT / code), *(ROOT / code).rglob("*"))}
+    found = {file.parent.relative_to(ROOT / "tests") for file in (ROOT / "tests").rglob("*.py")}
+    found -= {Path(), *map(Path, BESIDE_THE_CODE)}
+    assert len(found) > 10
+    assert {str(folder) for folder in found - mirrored} == set()
 
 
-def test_types(tmp_path: Path) -> None:
-    """The import names differ from the folders' names; links give mypy a tree in which they do not."""
-    for package, folder in FOLDERS.items():
-        (tmp_path / package).symlink_to(ROOT / folder, target_is_directory=True)
-    packages = [argument for package in FOLDERS for argument in ("-p", package)]
-    options = ["--config-file", str(ROOT / "pyproject.toml"), "--cache-dir", str(ROOT / ".mypy_cache")]
-    passes([sys.executable, "-m", "mypy", *options, *packages], tmp_path)
+def test_nothing_is_kept_from_the_formatter() -> None:
+    mark = re.compile(r"#\s*fmt:\s*(skip|off)|#\s*yapf:\s*disable")
+    files = [file for file in ROOT.rglob("*.py") if not {".git", ".venv", "build"} & set(file.relative_to(ROOT).parts)]
+    assert len(files) > 200
+    assert [str(file.relative_to(ROOT)) for file in files if mark.search(file.read_text())] == []
+
+
+def test_the_other_checks_are_called_by_ci() -> None:
+    """Style, types, floors and code that is there twice are checked outside pytest, once: by `nox -s lint`."""
+    lint, ci = (ROOT / "noxfile.py").read_text(), (ROOT / ".ci" / "run").read_text()
+    for tool in ("ruff", "mypy", "importlinter", "duplicate-code"):
+        assert f'"{tool}"' in lint or f"from {tool}" in lint or f"={tool}" in lint, tool
+    assert "nox -s lint" in ci
+    assert "nox -s lint" in (ROOT / ".github" / "workflows" / "ci.yml").read_text()
+
+
+BROWSER_TEST = """
+import pytest
+
+@pytest.mark.skipif("True", reason="browser: there is no chromium here")
+def test_page():
+    pass
+"""
+
+
+@pytest.mark.parametrize(("ci", "code"), [("", 0), ("1", 1)])
+def test_in_ci_a_missing_browser_fails(tmp_path: Path, ci: str, code: int) -> None:
+    (tmp_path / "conftest.py").write_text((ROOT / "tests" / "conftest.py").read_text())
+    (tmp_path / "test_page.py").write_text(BROWSER_TEST)
+    command = [sys.executable, "-m", "pytest", "-p", "no:cacheprovider", "-q", "-rsf", "test_page.py"]
+    environment = {**os.environ, "CI": ci}
+    done = subprocess.run(command, cwd=tmp_path, env=environment, capture_output=True, text=True)
+    assert done.returncode == code, done.stdout
+    assert "browser: there is no chromium here" in done.stdout
 
 
 def test_the_declared_packages_are_the_folders_that_exist() -> None:
@@ -70,7 +116,7 @@ def test_the_version_is_one() -> None:
     assert PROJECT["project"]["version"] == sigbench.__version__ == importlib.metadata.version("sigbench")
 
 
-@pytest.mark.parametrize("group", ["sigbench.tasks", "sigbench.samplers"])
+@pytest.mark.parametrize("group", ["sigbench.tasks", "sigbench.samplers", "sigbench.metrics"])
 def test_entry_points_are_declared_installed_and_loadable(group: str) -> None:
     declared: dict[str, str] = PROJECT["project"]["entry-points"][group]
     installed = {point.name: point for point in importlib.metadata.entry_points(group=group)}
@@ -87,9 +133,13 @@ def modules() -> Iterator[ModuleType]:
             yield importlib.import_module(found.name)
 
 
+ABILITIES = [thing for thing in vars(abilities).values() if getattr(thing, "_is_protocol", False)]
+
+
 def inherits_doc(cls: type, name: str) -> bool:
-    """Whether a base class documents what an override leaves undocumented."""
-    return any((getattr(vars(base).get(name), "__doc__", None) or "").strip() for base in cls.__mro__[1:])
+    """Whether a base class, or an ability that a task has, documents what a method leaves undocumented."""
+    bases = [*cls.__mro__[1:], *(ABILITIES if issubclass(cls, Task) else ())]
+    return any((getattr(vars(base).get(name), "__doc__", None) or "").strip() for base in bases)
 
 
 def undocumented(module: ModuleType) -> Iterator[str]:

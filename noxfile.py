@@ -1,0 +1,33 @@
+"""The checks beside the tests, each run once: `nox -s lint` in an environment with `.[test]`; CI does it by .ci/run."""
+
+import sys
+import tempfile
+import tomllib
+from pathlib import Path
+
+import nox
+
+nox.options.default_venv_backend = "none"  # the tools are installed beside the package that they check
+nox.options.sessions = ["lint"]
+
+ROOT = Path(__file__).parent
+FOLDERS: dict[str, str] = tomllib.loads((ROOT / "pyproject.toml").read_text())["tool"]["setuptools"]["package-dir"]
+
+
+@nox.session
+def lint(session: nox.Session) -> None:
+    """Style, types, the floors of the house, and no code twice."""
+    python = (sys.executable, "-m")
+    session.run(*python, "ruff", "check", ".")
+    session.run(*python, "ruff", "format", "--check", ".")
+    session.run(*python, "pylint", "--disable=all", "--enable=duplicate-code", *FOLDERS.values())
+    with tempfile.TemporaryDirectory() as links:
+        # Import names differ from folders' names; links make a tree in which they do not.
+        for package, folder in FOLDERS.items():
+            (Path(links) / package).symlink_to(ROOT / folder, target_is_directory=True)
+        imports = "import sys; from importlinter.cli import lint_imports_command as run; sys.exit(run())"
+        session.run(sys.executable, "-c", imports, "--no-cache", env={"PYTHONPATH": links})
+        packages = [argument for package in FOLDERS for argument in ("-p", package)]
+        options = ("--config-file", f"{ROOT}/pyproject.toml", "--cache-dir", f"{ROOT}/.mypy_cache")
+        with session.chdir(links):
+            session.run(*python, "mypy", *options, *packages)
