@@ -7,8 +7,9 @@ import inspect
 import sys
 from collections.abc import Mapping
 from functools import cache
+from importlib.machinery import SourceFileLoader
 from pathlib import Path
-from typing import Any, Literal, get_args, get_origin, get_type_hints
+from typing import Any, Literal, NoReturn, get_args, get_origin, get_type_hints
 
 import msgspec
 
@@ -196,13 +197,21 @@ def _complete(cls: type[Any], where: str, base: type[Any]) -> type[Any]:
     return cls
 
 
+class _Uncached(SourceFileLoader):
+    """Compiles a user's file each time: no bytecode is left in the user's folder, or read there in an edit's place."""
+
+    def path_stats(self, path: str) -> NoReturn:
+        """Knows of no time that bytecode could be held to."""
+        raise OSError(f"{path} is not cached")
+
+
 def _class_in_file(spec: str, base: type[Any]) -> Any:
     path, _, name = spec.rpartition(":")
     file = Path(path)
     if not file.is_file():
         raise BadInput(f"there is no file {path!r}.")
     module_name = f"sigbench_user_{file.stem}"
-    module_spec = importlib.util.spec_from_file_location(module_name, file)
+    module_spec = importlib.util.spec_from_file_location(module_name, file, loader=_Uncached(module_name, str(file)))
     assert module_spec is not None
     assert module_spec.loader is not None
     module = importlib.util.module_from_spec(module_spec)
