@@ -9,19 +9,29 @@ from collections.abc import Mapping
 from functools import cache
 from importlib.machinery import SourceFileLoader
 from pathlib import Path
-from typing import Any, Literal, NoReturn, get_args, get_origin, get_type_hints
+from typing import TYPE_CHECKING, Any, Literal, NoReturn, get_args, get_origin, get_type_hints
 
 import msgspec
 
 from sigbench.errors import BadInput, unknown_name
-from sigbench.metrics.metric import Metric
 from sigbench.sampler import Sampler
 from sigbench.task import Task
+
+if TYPE_CHECKING:
+    from sigbench.metrics.metric import Metric
 
 TASKS = "sigbench.tasks"
 SAMPLERS = "sigbench.samplers"
 METRICS = "sigbench.metrics"
-_BASES: dict[str, type[Any]] = {TASKS: Task, SAMPLERS: Sampler, METRICS: Metric}
+
+
+def _base(group: str) -> type[Any]:
+    """The contract of a group's plug-ins; that of metrics loads numpy, so it waits until one is wanted."""
+    if group == METRICS:
+        from sigbench.metrics.metric import Metric
+
+        return Metric
+    return Task if group == TASKS else Sampler
 
 
 @cache
@@ -63,7 +73,7 @@ def sampler_class(name: str) -> type[Sampler]:
     return found
 
 
-def metric_class(name: str) -> type[Metric]:
+def metric_class(name: str) -> "type[Metric]":
     """Returns the metric class called `name`, or the one at `FILE.py:CLASS`; raises BadInput otherwise."""
     found: type[Metric] = _class(METRICS, name)
     return found
@@ -84,7 +94,7 @@ def make_sampler(spec: str) -> Sampler:
     return made
 
 
-def make_metric(spec: str) -> Metric:
+def make_metric(spec: str) -> "Metric":
     """Returns the metric of a spec `NAME[:option=value…]` or `FILE.py:CLASS[:option=value…]`.
 
     Raises BadInput for an unknown name, an unknown option or a value of the wrong kind.
@@ -94,7 +104,7 @@ def make_metric(spec: str) -> Metric:
 
 
 def _class(group: str, name: str) -> Any:
-    base = _BASES[group]
+    base = _base(group)
     if ".py:" in name:
         return _class_in_file(name, base)
     if name not in _entry_points(group):
@@ -175,7 +185,7 @@ def _load(point: importlib.metadata.EntryPoint) -> Any:
         found = point.load()
     except (ImportError, AttributeError) as error:
         raise BadInput(f"the plug-in {point.name!r} ({point.value}) cannot be loaded: {error}.") from error
-    return _complete(found, f"the plug-in {point.name!r}", _BASES[point.group])
+    return _complete(found, f"the plug-in {point.name!r}", _base(point.group))
 
 
 def _make(cls: type[Any], spec: str, arguments: Mapping[str, Any]) -> Any:
