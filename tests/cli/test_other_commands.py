@@ -53,7 +53,12 @@ def test_doctor_finds_a_healthy_installation(sigbench: Command) -> None:
     assert report["sigbench"] == package.__version__
     assert all(report["packages"].values())
     assert report["devices"][0]["device"] == "cpu"
-    assert {(a["task"], a["sampler"]) for a in report["artifacts"]} >= {("gmm", "sigdeg"), ("gmm2d", "sigdeg")}
+    assert {(a["task"], a["sampler"]) for a in report["artifacts"]} >= {
+        ("gmm", "gmm"),
+        ("gmm2d", "gmm2d"),
+        ("mnist", "teacher"),
+        ("mnist", "student-guidance-2"),
+    }
     assert all(len(artifact["sha256"]) == 64 for artifact in report["artifacts"])
 
 

@@ -110,7 +110,7 @@ class Killer(EulerMaruyama):
 def test_a_cell_whose_worker_is_killed_is_left_missing(sigbench: Command, tmp_path: Path) -> None:
     (tmp_path / "killer.py").write_text(KILLER)
     file = write(tmp_path, 'samplers = ["killer.py:Killer", "ddim"]\nsteps = [2]')
-    lost = "gmm · killer.py:Killer · 2 steps was lost: its worker process was killed by the system"
+    lost = "gmm · killer · 2 steps was lost: its worker process was killed by the system"
     first = sigbench("sweep", file, *ONE, "--json")
     assert first.code == 1
     assert [record["sampler"] for record in first.records()] == ["ddim"]
@@ -132,7 +132,7 @@ def test_what_failed_is_kept_and_tried_again_only_when_asked(sigbench: Command, 
         "ddim": "ok",
         "plugins.py:Raises": "failed",
     }
-    assert "gmm · plugins.py:NaN · 2 steps diverged: 1 of 64 samples are not finite." in first.err
+    assert "gmm · nan · 2 steps diverged: 1 of 64 samples are not finite." in first.err
     kept = sigbench("sweep", file, *ONE, "--json")
     assert (kept.code, kept.out) == (1, "")
     retried = sigbench("sweep", file, *ONE, "--retry-failed", "--json")
