@@ -1,0 +1,178 @@
+"""Options of a spec are read by their type hints; a user's file is what it says now, and is left as it was."""
+
+import math
+import os
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from sigbench.errors import BadInput
+from sigbench.registry import make_metric, make_sampler, sampler_class, source_hash
+from sigbench_baselines.euler import EulerMaruyama
+
+PROPERTY = settings(deadline=None, derandomize=True, database=None)
+OPTIONS = """
+from pathlib import Path
+from typing import TYPE_CHECKING, Literal
+
+from sigbench_baselines.euler import EulerMaruyama
+
+if TYPE_CHECKING:
+    from nowhere import Unknown
+
+
+class Options(EulerMaruyama):
+    name = "options"
+
+    def __init__(
+        self,
+        flag: bool = True,
+        choice: Literal["point", "7"] = "point",
+        level: Literal[1, 2] = 1,
+        folder: Path = Path(),
+        most: int | None = 3,
+        factor: float = 1.0,
+        count: int = 1,
+        text: str = "",
+        bare=None,
+    ):
+        self.found = dict(locals())
+
+
+class Unhinted(EulerMaruyama):
+    name = "unhinted"
+
+    def __init__(self, of: "Unknown" = None, count: int = 1) -> None:
+        self.found = dict(locals())
+
+
+class Demanding(EulerMaruyama):
+    name = "demanding"
+
+    def __init__(self, strength: float, colour: str, width: int = 1) -> None:
+        self.found = dict(locals())
+"""
+
+
+@pytest.fixture(scope="module")
+def plugin(tmp_path_factory: pytest.TempPathFactory) -> str:
+    file = tmp_path_factory.mktemp("plugin") / "options.py"
+    file.write_text(OPTIONS)
+    return str(file)
+
+
+def found(spec: str, option: str) -> Any:
+    return make_sampler(spec).found[option]  # type: ignore[attr-defined]
+
+
+@pytest.mark.parametrize(
+    ("option", "text", "value"),
+    [
+        ("flag", "false", False),
+        ("flag", "False", False),
+        ("flag", "0", False),
+        ("flag", "true", True),
+        ("flag", "1", True),
+        ("choice", "7", "7"),
+        ("choice", "point", "point"),
+        ("level", "2", 2),
+        ("folder", "some/folder", Path("some/folder")),
+        ("most", "7", 7),
+        ("most", "null", None),
+        ("factor", "2", 2.0),
+        ("factor", "1e-3", 1e-3),
+        ("count", "7", 7),
+        ("text", "7", "7"),
+        ("text", "a=b", "a=b"),
+        ("bare", "7", 7),
+        ("bare", "0.5", 0.5),
+        ("bare", "seven", "seven"),
+    ],
+)
+def test_a_text_becomes_what_its_option_takes(plugin: str, option: str, text: str, value: Any) -> None:
+    got = found(f"{plugin}:Options:{option}={text}", option)
+    assert (got, type(got)) == (value, type(value))
+
+
+@pytest.mark.parametrize(
+    ("option", "text", "words"),
+    [
+        ("flag", "maybe", "takes bool, got 'maybe'"),
+        ("choice", "8", "takes one of 'point', '7', got '8'"),
+        ("level", "3", "takes one of 1, 2, got '3'"),
+        ("most", "many", r"takes int \| None, got 'many'"),
+        ("factor", "much", "takes float, got 'much'"),
+        ("count", "0.5", "takes int, got '0.5'"),
+        ("count", "", "takes int, got ''"),
+        ("flagg", "1", "unknown option of .*'flagg': did you mean 'flag'"),
+    ],
+)
+def test_a_text_of_another_kind_is_refused(plugin: str, option: str, text: str, words: str) -> None:
+    with pytest.raises(BadInput, match=words):
+        make_sampler(f"{plugin}:Options:{option}={text}")
+
+
+def test_hints_that_cannot_be_read_leave_numbers_and_texts(plugin: str) -> None:
+    assert found(f"{plugin}:Unhinted:of=3:count=4", "of") == 3
+    assert found(f"{plugin}:Unhinted:of=3:count=4", "count") == 4
+    assert found(f"{plugin}:Unhinted:of=x", "of") == "x"
+
+
+def test_what_has_no_default_is_asked_for(plugin: str) -> None:
+    with pytest.raises(BadInput, match=r"needs colour: write .*:Demanding:strength=2:colour=…\."):
+        make_sampler(f"{plugin}:Demanding:strength=2")
+    assert found(f"{plugin}:Demanding:strength=2:colour=red", "strength") == 2.0
+    with pytest.raises(BadInput, match=r"fid needs weights: write fid:weights=…\."):
+        make_metric("fid")
+
+
+@PROPERTY
+@given(value=st.integers(-(2**62), 2**62))
+def test_whole_numbers_come_back(plugin: str, value: int) -> None:
+    for option in ("count", "most", "bare"):
+        assert found(f"{plugin}:Options:{option}={value}", option) == value
+
+
+@PROPERTY
+@given(value=st.floats())
+def test_numbers_come_back(plugin: str, value: float) -> None:
+    got = found(f"{plugin}:Options:factor={value!r}", "factor")
+    assert got == value or (math.isnan(got) and math.isnan(value))
+
+
+@PROPERTY
+@given(value=st.text(st.characters(exclude_characters=":")))
+def test_texts_come_back(plugin: str, value: str) -> None:
+    assert found(f"{plugin}:Options:text={value}", "text") == value
+
+
+def test_a_users_file_is_read_anew_and_nothing_is_left_beside_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """An edit of the same length within the same second, which bytecode beside the file would hide."""
+    monkeypatch.setattr(sys, "dont_write_bytecode", False)
+    file = tmp_path / "mine.py"
+    seen = []
+    for value in (1, 2):
+        file.write_text(
+            "from sigbench_baselines.euler import EulerMaruyama\n\n\n"
+            f"class Mine(EulerMaruyama):\n    name = 'mine'\n    value = {value}\n"
+        )
+        os.utime(file, (1e9, 1e9))
+        mine = sampler_class(f"{file}:Mine")
+        seen.append((mine.value, source_hash(mine)))  # type: ignore[attr-defined]
+    assert [value for value, _ in seen] == [1, 2]
+    assert seen[0][1] != seen[1][1]
+    assert [path.name for path in tmp_path.iterdir()] == ["mine.py"]
+
+
+def test_names_and_files_are_told_apart(plugin: str) -> None:
+    assert sampler_class("euler-maruyama") is EulerMaruyama
+    with pytest.raises(BadInput, match="unknown sampler class in .*options.py 'Option': did you mean 'Options'"):
+        sampler_class(f"{plugin}:Option")
+    with pytest.raises(BadInput, match="unknown metric class in .*options.py 'Options': valid are none"):
+        make_metric(f"{plugin}:Options")
