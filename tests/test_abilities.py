@@ -1,4 +1,4 @@
-"""What tasks can do beside their contract: the abilities of the registered ones, and what holds for a task without any."""
+"""What tasks can do beside their contract: the abilities of the registered ones, and what holds without any."""
 
 from collections.abc import Callable
 from pathlib import Path

@@ -172,7 +172,7 @@ def test_a_users_file_is_read_anew_and_nothing_is_left_beside_it(
 
 def test_names_and_files_are_told_apart(plugin: str) -> None:
     assert sampler_class("euler-maruyama") is EulerMaruyama
-    with pytest.raises(BadInput, match="unknown sampler class in .*options.py 'Option': did you mean 'Options'"):
+    with pytest.raises(BadInput, match=r"unknown sampler class in .*options\.py 'Option': did you mean 'Options'"):
         sampler_class(f"{plugin}:Option")
-    with pytest.raises(BadInput, match="unknown metric class in .*options.py 'Options': valid are none"):
+    with pytest.raises(BadInput, match=r"unknown metric class in .*options\.py 'Options': valid are none"):
         make_metric(f"{plugin}:Options")

@@ -9,8 +9,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch import Tensor
 
-from sigbench.errors import BadInput, BudgetExceeded
+from sigbench.errors import BadInput, BrokenContract, BudgetExceeded
 from sigbench.sde.denoiser import CallCounter, Denoiser, Prediction, conversion
+from sigbench.sde.grid import diffusion_grid
 from sigbench.sde.schedule import SCHEDULES, VPLinear, schedule_named
 
 PROPERTY = settings(deadline=None, derandomize=True, database=None)
@@ -131,3 +132,27 @@ def test_no_noise_no_conversion() -> None:
     with pytest.raises(BadInput, match="at t=0 there is no noise, so 'x0' has no 'eps'"):
         denoiser.eps(0.0, torch.ones(1))
     assert denoiser.x0(0.0, torch.ones(1)).item() == 2.0
+
+
+@pytest.mark.parametrize("name", sorted(SCHEDULES))
+def test_times_outside_the_schedule_are_refused_and_not_counted(name: str) -> None:
+    """Reversed time runs from 0 to t_start − t_end: its first steps lie below t_end, where a walk that mixes the clocks
+    is caught at once."""
+    schedule = schedule_named(name)
+    denoiser = Denoiser(double, "x0", schedule)
+    for t in (0.0, schedule.t_end - 1e-6, schedule.t_start + 1e-6, -1.0, float("nan")):
+        for predict in (denoiser.x0, denoiser.eps, denoiser.score, denoiser.v):
+            with pytest.raises(BrokenContract, match=r"did you pass reversed time\? The denoiser takes step\.t"):
+                predict(t, torch.ones(1))
+    assert denoiser.counter.calls == 0
+
+
+@pytest.mark.parametrize("name", sorted(SCHEDULES))
+@pytest.mark.parametrize("steps", [1, 3, 10, 50, 300])
+def test_no_rounding_of_a_grid_is_taken_for_the_other_clock(name: str, steps: int) -> None:
+    schedule = schedule_named(name)
+    denoiser = Denoiser(double, "x0", schedule)
+    for step in diffusion_grid("quadratic", steps, schedule):
+        for t in (step.t, step.t_next):
+            denoiser.x0(t, torch.ones(1))
+    assert denoiser.counter.calls == 2 * steps

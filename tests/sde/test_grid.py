@@ -8,8 +8,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from sigbench.errors import BadInput
-from sigbench.sde.grid import FAMILIES, MAX_STEPS, Grid, check_steps, diffusion_grid, parse_times, uniform_grid
+from sigbench.errors import BadInput, BrokenContract
+from sigbench.sde.grid import FAMILIES, MAX_STEPS, Grid, Step, check_steps, diffusion_grid, parse_times, uniform_grid
 from sigbench.sde.schedule import SCHEDULES, Schedule, VPLinear, schedule_named
 
 PROPERTY = settings(deadline=None, derandomize=True, database=None, max_examples=30)
@@ -156,3 +156,33 @@ def test_a_grid_holds_its_own_rules(times: tuple[float, ...], message: str) -> N
 @given(times=st.lists(st.floats(allow_nan=False, allow_infinity=False), min_size=1))
 def test_lists_of_numbers_are_read_back(times: list[float]) -> None:
     assert list(parse_times(",".join(map(repr, times)))) == times
+
+
+@EVERY_FAMILY
+@EVERY_SCHEDULE
+def test_a_step_has_both_clocks(family: str, schedule_name: str) -> None:
+    """Reversed time increases from 0, the diffusion time decreases from t_start to t_end; they add up to t_start."""
+    schedule = schedule_named(schedule_name)
+    steps = list(diffusion_grid(family, 7, schedule))
+    for step in steps:
+        assert step.t + step.start == pytest.approx(schedule.t_start, abs=1e-15)
+        assert step.t_next + step.end == pytest.approx(schedule.t_start, abs=1e-15)
+        assert step.t > step.t_next
+        assert step.t - step.t_next == pytest.approx(step.h, abs=1e-15)
+    assert (steps[0].t, steps[-1].t_next) == pytest.approx((schedule.t_start, schedule.t_end), abs=1e-12)
+    assert [(a.t_next, a.end) for a in steps[:-1]] == [(b.t, b.start) for b in steps[1:]]
+
+
+def test_the_clocks_outlive_what_is_made_of_a_grid() -> None:
+    grid = diffusion_grid("quadratic", 3, VPLinear())
+    for other in (grid.refine(4), grid.with_times(grid.times[::3])):
+        assert [step.t for step in other] == pytest.approx([1.0 - time for time in other.times[:-1]])
+        assert other.name in ("quadratic/4", "quadratic")
+
+
+@pytest.mark.parametrize("step", [Step(0, 0.0, 0.5), next(iter(uniform_grid(2, 1.0)))])
+def test_without_a_denoiser_there_is_no_diffusion_time(step: Step) -> None:
+    for clock in ("t", "t_next"):
+        with pytest.raises(BrokenContract, match=r"no diffusion time: use step\.start and step\.end"):
+            getattr(step, clock)
+    assert (step.start, step.end, step.h) == (0.0, 0.5, 0.5)
