@@ -77,7 +77,6 @@ def run(
     from sigbench.measure.cell import Settings, plan_cells
     from sigbench.measure.run import measure
     from sigbench.records.store import Store, make_folder
-    from sigbench.report.charts import check_picture
 
     settings = Settings(
         task=task,
@@ -94,6 +93,8 @@ def run(
         metrics=tuple(add_metric or ()),
     )
     if plot is not None:
+        from sigbench.report.charts import check_picture
+
         check_picture(plot)
     cells = plan_cells(settings, split_names(sampler), split_ints(steps, "--steps"))
     records_at = Store(store)

@@ -98,15 +98,15 @@ class Cell:
 
     def request(self) -> RequestRecord:
         """Returns the determinants that have no other place in the cell's record."""
+        added = self.metrics[len(self.metrics) - len(self.settings.metrics) :]
         request: RequestRecord = {
             "sampler": self.sampler_spec,
             "nfe": self.settings.nfe,
             "batch": self.batch,
             "dtype": self.settings.dtype,
-            "sources": [source_hash(type(plug_in)) for plug_in in (self.task, self.sampler)],
+            "sources": [source_hash(type(plug_in)) for plug_in in (self.task, self.sampler, *added)],
         }
-        if self.settings.metrics:
-            added = self.metrics[-len(self.settings.metrics) :]
+        if added:
             request["metrics"] = {metric.name: metric.method for metric in added}
         return request
 

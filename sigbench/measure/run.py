@@ -76,7 +76,7 @@ def _measure_cell(
         if workers is not None:
             timing["workers"] = workers
     except Exception as problem:
-        status, error = failure_of(problem, cell.sampler, cell.task)
+        status, error = failure_of(problem, cell.sampler, cell.task, *cell.metrics)
         on_failure(cell, problem)
     record: Record = {
         "schema": SCHEMA,

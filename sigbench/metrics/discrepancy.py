@@ -3,7 +3,6 @@
 from collections.abc import Sequence
 
 import numpy as np
-from scipy import stats
 from scipy.spatial.distance import cdist
 
 from sigbench.metrics.metric import Array, KnownCDF, Metric, Reference
@@ -59,4 +58,7 @@ class KolmogorovSmirnov(Metric):
     def __call__(self, samples: Array, reference: Reference) -> float:
         truth = reference.truth
         assert isinstance(truth, KnownCDF)
-        return float(stats.ks_1samp(samples[:, 0], truth.cdf, method="asymp").statistic)
+        # As scipy counts it, bit by bit; scipy.stats itself would take longer to load than most cells to measure.
+        n, levels = len(samples), truth.cdf(np.sort(samples[:, 0]))
+        above, below = (np.arange(1.0, n + 1) / n - levels).max(), (levels - np.arange(0.0, n) / n).max()
+        return float(max(above, below))

@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 from typing import Literal
 
 import numpy as np
-from scipy import stats
+from scipy.special import stdtrit
 
 Better = Literal["lower", "higher", "zero"]
 
@@ -39,8 +39,8 @@ def mean_interval(values: Sequence[float], tails: Tails = EQUAL_TAILS) -> Interv
     mean = float(np.mean(values))
     if len(values) < 2:
         return Interval(mean, None, None)
-    error, freedom = float(stats.sem(values)), len(values) - 1
-    reach_down, reach_up = (float(stats.t.ppf(1 - tail, freedom)) * error for tail in tails)
+    error, freedom = float(np.std(values, ddof=1) / np.sqrt(len(values))), len(values) - 1
+    reach_down, reach_up = (float(stdtrit(freedom, 1 - tail)) * error for tail in tails)
     return Interval(mean, mean - reach_down, mean + reach_up)
 
 

@@ -1,7 +1,6 @@
 """Scores of images by their pixels alone, with no network between."""
 
 import numpy as np
-import ot
 
 from sigbench.metrics.image_sample import ImageMetric, ImageSample
 from sigbench.metrics.metric import Reference
@@ -14,6 +13,8 @@ class PixelSlicedW2(ImageMetric):
     how = "POT sliced_wasserstein_distance of uint8 pixels/255, 100 fixed directions, against as many training images"
 
     def __call__(self, samples: ImageSample, reference: Reference) -> float:
+        import ot
+
         own, real = (part.pixels.reshape(len(part), -1) / 255.0 for part in (samples, self.real_of(samples, reference)))
         return float(ot.sliced_wasserstein_distance(own, real, n_projections=100, p=2, seed=0))
 

@@ -1,7 +1,6 @@
 """Optimal-transport distances: exact in one dimension, sliced and exact (POT) above."""
 
 import numpy as np
-import ot
 
 from sigbench.metrics.metric import Array, Metric, Reference
 
@@ -38,6 +37,8 @@ class W2(_WassersteinSorted):
 
 def sliced_w2(x: Array, y: Array, projections: int, seed: int) -> float:
     """Returns the sliced W2 between two samples (n, d) over fixed random directions (Bonneel et al. 2015), by POT."""
+    import ot  # with networkx, for which every command would wait
+
     return float(ot.sliced_wasserstein_distance(x, y, n_projections=projections, p=2, seed=seed))
 
 
@@ -64,5 +65,7 @@ class ExactW2(Metric):
         self.max_samples = max_samples
 
     def __call__(self, samples: Array, reference: Reference) -> float:
+        import ot
+
         cost = ot.dist(samples, reference.draw(len(samples)), metric="sqeuclidean")
         return float(np.sqrt(ot.emd2([], [], cost)))

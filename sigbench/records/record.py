@@ -57,7 +57,7 @@ class RequestRecord(TypedDict):
     batch: int
     dtype: str
     metrics: NotRequired[dict[str, str]]  # the methods of metrics that judged beside the task's own, by name
-    sources: list[str | None]  # SHA-256 of the files that the task and the sampler are written in
+    sources: list[str | None]  # SHA-256 of the files that the task, the sampler and added metrics are written in
 
 
 class Record(TypedDict):

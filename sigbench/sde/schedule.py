@@ -8,7 +8,6 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.optimize import brentq
 
 from sigbench.errors import BadInput, unknown_name
 
@@ -55,6 +54,8 @@ class Schedule(ABC):
 
     def time_of_log_snr(self, log_snr: Times) -> Times:
         """Returns the t with λ(t) = `log_snr`, by bracketed root finding on [t_end, t_start]."""
+        from scipy.optimize import brentq  # half a second, for those who use it
+
         low, high = self.log_snr(self.t_start), self.log_snr(self.t_end)
 
         def invert(target: float) -> float:

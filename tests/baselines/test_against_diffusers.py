@@ -1,9 +1,13 @@
-"""ddim, ddpm and heun against diffusers, trajectory by trajectory, on the same alphas and timesteps."""
+"""ddim, ddpm and heun against diffusers, trajectory by trajectory, on the same alphas and timesteps.
+
+diffusers is imported where it is used: it loads all of torch's compiler, for which collecting the tests would wait.
+"""
+
+from typing import TYPE_CHECKING
 
 import numpy as np
 import pytest
 import torch
-from diffusers import DDIMScheduler, HeunDiscreteScheduler
 from torch import Tensor
 from walking import mixture, path, start, states
 
@@ -14,6 +18,9 @@ from sigbench.sde.problem import ReverseDiffusion
 from sigbench.sde.schedule import Schedule, Times
 from sigbench_baselines.ddim import DDIM, DDPM
 from sigbench_baselines.heun import Heun
+
+if TYPE_CHECKING:
+    from diffusers import DDIMScheduler
 
 PATHS = 2000
 
@@ -60,20 +67,22 @@ def test_levels_are_a_schedule() -> None:
         levels.alpha(0.3)
 
 
-def ddim_scheduler(steps: int, *, to_clean: bool) -> DDIMScheduler:
+def ddim_scheduler(steps: int, *, to_clean: bool) -> "DDIMScheduler":
     """Returns a scheduler of `steps` steps; "linspace" is avoided, for its step() takes other timesteps."""
+    from diffusers import DDIMScheduler
+
     scheduler = DDIMScheduler(clip_sample=False, set_alpha_to_one=to_clean, timestep_spacing="trailing")
     scheduler.set_timesteps(steps)
     return scheduler
 
 
-def ddim_levels(scheduler: DDIMScheduler, *, to_clean: bool) -> Levels:
+def ddim_levels(scheduler: "DDIMScheduler", *, to_clean: bool) -> Levels:
     visited = scheduler.alphas_cumprod[scheduler.timesteps]
     return Levels(torch.cat([visited, torch.ones(1)]) if to_clean else visited)
 
 
 def diffusers_ddim(
-    scheduler: DDIMScheduler, problem: ReverseDiffusion, grid: Grid, x: Tensor, brownian: FreshBrownian, eta: float
+    scheduler: "DDIMScheduler", problem: ReverseDiffusion, grid: Grid, x: Tensor, brownian: FreshBrownian, eta: float
 ) -> Tensor:
     """Walks `grid` with the scheduler's own steps, its variance noise taken from our path."""
     out = []
@@ -132,6 +141,8 @@ def test_the_agreement_can_see_another_eta() -> None:
 @pytest.mark.parametrize("steps", [5, 20, 50])
 def test_heun_is_diffusers_heun(steps: int, spacing: str) -> None:
     """diffusers appends a step to σ = 0, by Euler: the walks are compared on the levels before it."""
+    from diffusers import HeunDiscreteScheduler
+
     scheduler = HeunDiscreteScheduler(beta_start=1e-4, beta_end=0.02, timestep_spacing=spacing)
     scheduler.set_timesteps(steps)
     visited = torch.cat([scheduler.sigmas[:1], scheduler.sigmas[1:-1:2]])
