@@ -97,6 +97,6 @@ def test_the_sentence(low: float, high: float, tilts: tuple[float, float], words
     )
     found = dict(zip(("low", "middle"), map(about, tilts), strict=True))
     gap = SpectrumGap(
-        "mnist", "x", "sde", 2, "quadratic", "pixels", "cycles an image", (), (), (), (), (), bands, found, {}
+        "mnist", "x", "x", "sampler", "sde", 2, "quadratic", "pixels", "cycles an image", (), (), (), (), (), bands, found, {}
     )
     assert gap.sentence.startswith(words)
