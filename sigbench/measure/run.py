@@ -18,8 +18,8 @@ from sigbench.measure.cell import Cell
 from sigbench.measure.timing import PeakMemory, seconds_of, synchronize
 from sigbench.metrics.estimate import estimate, median_interval
 from sigbench.metrics.metric import Metric, Reference
+from sigbench.records.checks import digest_of
 from sigbench.records.provenance import provenance
-from sigbench.records.reading import digest_of
 from sigbench.records.record import SCHEMA, MetricRecord, Record, Status, TimingRecord
 from sigbench.sde.brownian import FreshBrownian
 from sigbench.sde.noise import NoiseStream, seed_of
