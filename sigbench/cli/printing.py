@@ -4,17 +4,14 @@ import sys
 
 from rich.console import Console
 
+from sigbench.report.text import printable
+
 
 class TableConsole(Console):
     """A console on stdout that lets `main` see a closed pipe (`| head`), where rich would leave with an error."""
 
     def on_broken_pipe(self) -> None:
         raise BrokenPipeError
-
-
-def printable(text: str) -> str:
-    """Returns text whose control characters are shown and do nothing: names in records may hold anything."""
-    return "".join(c if c.isprintable() else "\N{REPLACEMENT CHARACTER}" for c in text)
 
 
 def say(message: str) -> None:
