@@ -2,8 +2,8 @@
 
 from typing import Any
 
+from sigbench.records.checks import digest_of
 from sigbench.records.names import name_and_role
-from sigbench.records.reading import digest_of
 from sigbench.records.record import SCHEMA, MetricRecord, Record, key_of
 
 
