@@ -1,11 +1,10 @@
 """`sigbench ablate`: students trained under one budget, to see what each part of Sig-DEG is worth."""
 
-import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from contextlib import closing
 from pathlib import Path
 from time import monotonic
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -15,6 +14,7 @@ from sigbench.cli.sweep import SweepProgress, clock, say_unsound, share, stoppin
 from sigbench.errors import BadInput
 
 if TYPE_CHECKING:
+    from sigbench.studies.ablation.result import AblationResult
     from sigbench.studies.ablation.study import Ablation
 
 
@@ -52,9 +52,13 @@ def ablate(
         if value is not None and value < 1:
             raise BadInput(f"{name} must be at least 1, got {value}.")
 
+    import msgspec
+
     from sigbench.report.charts import check_picture
     from sigbench.studies.ablation.file import read_ablation
+    from sigbench.studies.ablation.result import AblationResult
     from sigbench.studies.ablation.study import plan_ablation, walk_teacher
+    from sigbench.studies.result import to_line
     from sigbench.sweep.run import missing_cells, run_sweep
 
     if plot is not None:
@@ -80,13 +84,13 @@ def ablate(
             with closing(events):
                 for event in events:
                     progress.take(event, as_json=False)
-    results = ablation.results()
+    results = msgspec.convert(ablation.results(), list[AblationResult])
     if as_json:
         for result in results:
-            print(json.dumps(result, separators=(",", ":")))
+            print(to_line(result))
     elif results:
         _print(ablation, results)
-    good = [result for result in results if result["record"]["status"] == "ok"]
+    good = [result for result in results if result.record["status"] == "ok"]
     if plot is not None and good:
         from sigbench.report.charts import save_chart
         from sigbench.studies.ablation.chart import ablation_chart
@@ -102,15 +106,15 @@ def ablate(
     raise typer.Exit(0 if len(good) == len(results) else 1 if good else 4)
 
 
-def _print(ablation: "Ablation", results: Sequence[Mapping[str, Any]]) -> None:
+def _print(ablation: "Ablation", results: "Sequence[AblationResult]") -> None:
     from rich.table import Table
 
-    from sigbench.studies.ablation.chart import headline_of, sentences
-    from sigbench.studies.ablation.file import Variant
+    from sigbench.report.numbers import with_interval
+    from sigbench.studies.ablation.verdict import headline_of, sentences
 
     console = TableConsole(highlight=False)
     name = headline_of(results)
-    judged = results[0]["record"]
+    judged = results[0].record
     console.print(
         f"[bold]{ablation.file.task}[/bold] · {name} · {judged['samples']:,} samples × {judged['repeats']} repeats · "
         f"{ablation.file.budget['iterations']} iterations"
@@ -121,18 +125,16 @@ def _print(ablation: "Ablation", results: Sequence[Mapping[str, Any]]) -> None:
     for title in (name, "training"):
         table.add_column(title, justify="right", no_wrap=True)
     for result in results:
-        metric = result["record"]["metrics"].get(name)
+        metric = result.record["metrics"].get(name)
         value = (
-            result["record"]["status"]
-            if metric is None
-            else f"{metric['value']:.4g} [{metric['low']:.3g}, {metric['high']:.3g}]"
+            result.record["status"] if metric is None else with_interval(metric["value"], metric["low"], metric["high"])
         )
-        seconds = result["training_s"]
+        seconds = result.training_s
         table.add_row(
-            str(Variant(**result["variant"])),
+            str(result.variant),
             value,
             "–" if seconds is None else clock(seconds),
-            style="bold" if result["usual"] else None,
+            style="bold" if result.usual else None,
         )
     console.print(table)
     console.print()

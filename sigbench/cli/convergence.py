@@ -1,7 +1,5 @@
 """`sigbench convergence`: measure the order of samplers."""
 
-import json
-import math
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -13,9 +11,9 @@ from sigbench.cli.printing import say
 from sigbench.cli.progress import Bar
 
 if TYPE_CHECKING:
-    from sigbench.studies.convergence.order_fit import OrderEstimate
-    from sigbench.studies.convergence.plan import ConvergenceSettings, Study
-    from sigbench.studies.convergence.study import SamplerConvergence
+    from sigbench.studies.convergence.passes import ConvergenceSettings
+    from sigbench.studies.convergence.plan import ConvergenceStudy
+    from sigbench.studies.convergence.result import Level, Order, Orders
 
 
 COLUMNS = 6  # levels side by side: what 80 columns of text hold
@@ -54,8 +52,10 @@ def convergence(
     sigbench convergence --task gbm --sampler euler-maruyama,milstein --paths 100000 --plot orders.png
     """
     from sigbench.report.charts import check_picture
-    from sigbench.studies.convergence.plan import ConvergenceSettings, plan_study
+    from sigbench.studies.convergence.passes import ConvergenceSettings
+    from sigbench.studies.convergence.plan import plan_study
     from sigbench.studies.convergence.study import measure_study
+    from sigbench.studies.result import to_line
 
     if plot is not None:
         check_picture(plot)
@@ -74,13 +74,13 @@ def convergence(
     study = plan_study(settings)
     for out in study.left_out:
         say(f"left out: {out.sampler} {out.reason}.")
-    results: list[SamplerConvergence] = []
+    results: list[Orders] = []
     try:
         with Bar("starting", "chunks of paths") as bar:
             for result in measure_study(study, progress=bar.show):
                 results.append(result)
                 if as_json:
-                    print(json.dumps(result.as_json()), flush=True)
+                    print(to_line(result), flush=True)
     except KeyboardInterrupt:
         say(f"interrupted: {len(results)} samplers are finished.")
         if results and not as_json:
@@ -91,12 +91,12 @@ def convergence(
     if plot is not None:
         from sigbench.studies.convergence.chart import save_convergence_chart
 
-        for file in save_convergence_chart([result.as_json() for result in results], plot):
+        for file in save_convergence_chart(results, plot):
             say(f"the chart is in {file}.")
     raise typer.Exit(_exit_code(results))
 
 
-def _exit_code(results: "list[SamplerConvergence]") -> int:
+def _exit_code(results: "list[Orders]") -> int:
     """0 where orders agree, 1 where one disagrees, 3 where none could be resolved."""
     verdicts = [order.verdict for result in results for order in (result.strong, result.weak)]
     if "disagrees" in verdicts:
@@ -104,10 +104,12 @@ def _exit_code(results: "list[SamplerConvergence]") -> int:
     return 0 if "agrees" in verdicts else 3
 
 
-def _print(settings: "ConvergenceSettings", study: "Study", results: "list[SamplerConvergence]") -> None:
+def _print(settings: "ConvergenceSettings", study: "ConvergenceStudy", results: "list[Orders]") -> None:
     from rich.markup import escape
 
     from sigbench.cli.printing import TableConsole
+    from sigbench.report.numbers import exponent
+    from sigbench.studies.convergence.verdict import order_text
 
     console = TableConsole(highlight=False)
     where = "sup over saved times" if settings.sup else "end time"
@@ -127,31 +129,34 @@ def _print(settings: "ConvergenceSettings", study: "Study", results: "list[Sampl
     console.print("An order in brackets is the declared one; + says faster than declared.")
     console.print("NFE: network calls a step. A letter says why a level does not count: n noise,")
     console.print("r reference, b pre-asymptotic bend, d diverged.")
-    rms = [f"{r.sampler} {_order_text(r.strong_rms)}" for r in results if r.strong_rms.order is not None]
+    rms = [f"{r.display_name} {order_text(r.strong_rms)}" for r in results if r.strong_rms.order is not None]
     if rms:
         console.print(f"Orders of the strong RMS error: {', '.join(rms)}.")
     for reason in dict.fromkeys(r.strong_rms.advice for r in results if r.strong_rms.verdict == "not-resolved"):
-        names = ", ".join(r.sampler for r in results if r.strong_rms.advice == reason)
+        names = ", ".join(r.display_name for r in results if r.strong_rms.advice == reason)
         console.print(f"No verdict on the RMS: {reason} ({names}).")
     for result in results:
         if result.failure:
-            console.print(f"[red]{result.sampler} failed[/red]: {escape(result.failure)}.")
+            console.print(f"[red]{result.display_name} failed[/red]: {escape(result.failure)}.")
         for what, order in (("strong", result.strong), ("weak", result.weak)):
             if order.advice:
-                console.print(f"{result.sampler}, {what}: {order.advice}.")
-    for reference in dict.fromkeys((r.reference.kind, r.reference.error, r.reference.weak_error) for r in results):
-        own = f"its own error is {reference[1]:.1e} strong, {reference[2]:.1e} weak"
-        own = own if reference[1] > 0 else "the truth here, by definition"
-        console.print(f"reference: {reference[0]}; {own}", style="dim")
-    for z in (r.reference.expectations for r in results[:1]):
-        if z:
-            shown = ", ".join(f"{name} {value:+.1f}" for name, value in z.items())
-            console.print(f"reference against the exact expectations, in standard errors: {shown}", style="dim")
+                console.print(f"{result.display_name}, {what}: {order.advice}.")
+    for kind, error, weak_error in dict.fromkeys(
+        (r.reference.kind, r.reference.error, r.reference.weak_error) for r in results
+    ):
+        own = f"its own error is {exponent(error)} strong, {exponent(weak_error)} weak"
+        console.print(f"reference: {kind}; {own if error > 0 else 'the truth here, by definition'}", style="dim")
+    for z in (r.reference.exact_expectation_z for r in results[:1]):
+        known = ", ".join(f"{name} {value:+.1f}" for name, value in z.items() if value is not None)
+        if known:
+            console.print(f"reference against the exact expectations, in standard errors: {known}", style="dim")
 
 
-def _order_table(results: "list[SamplerConvergence]") -> Any:
+def _order_table(results: "list[Orders]") -> Any:
     """Orders with their 95 % intervals, the declared ones in brackets, and the verdicts."""
     from rich.table import Table
+
+    from sigbench.studies.convergence.verdict import order_text
 
     table = Table(pad_edge=False, show_edge=False, header_style="bold", padding=(0, 0), collapse_padding=True)
     table.add_column("sampler", no_wrap=True, max_width=24, overflow="ellipsis")
@@ -161,32 +166,30 @@ def _order_table(results: "list[SamplerConvergence]") -> Any:
     for result in results:
         cells = []
         for order in (result.strong, result.weak):
-            cells += [f"{_order_text(order)} {_declared(order):<5}", _verdict(order)]
-        table.add_row(result.sampler, *cells)
+            cells += [f"{order_text(order)} {_declared(order):<5}", _verdict(order)]
+        table.add_row(result.display_name, *cells)
     return table
 
 
-def _order_text(order: "OrderEstimate") -> str:
-    if order.order is None or order.half_width is None:
-        return "–"
-    digits = 2 if order.half_width >= 0.005 else 3
-    return f"{order.order:.{digits}f} ±{order.half_width:.{digits}f}"
+def _declared(order: "Order") -> str:
+    from sigbench.report.numbers import digits
+
+    return "–" if order.expected is None else f"({digits(order.expected)})"
 
 
-def _declared(order: "OrderEstimate") -> str:
-    return "–" if order.expected is None else f"({order.expected:g})"
+def _verdict(order: "Order") -> str:
+    from sigbench.studies.convergence.verdict import is_faster
 
-
-def _verdict(order: "OrderEstimate") -> str:
     colour = {"agrees": "green", "disagrees": "red", "not-resolved": "yellow"}[order.verdict]
-    faster = "+" if order.verdict == "agrees" and order.advice else ""
-    word = "unresolved" if order.verdict == "not-resolved" else order.verdict + faster
+    word = "unresolved" if order.verdict == "not-resolved" else order.verdict + ("+" if is_faster(order) else "")
     return f"[{colour}]{word}[/{colour}]"
 
 
-def _level_table(title: str, pick: str, results: "list[SamplerConvergence]", which: range) -> Any:
+def _level_table(title: str, pick: str, results: "list[Orders]", which: range) -> Any:
     """Errors by level, one column a level; the header holds steps, the second column network calls a step."""
     from rich.table import Table
+
+    from sigbench.report.numbers import digits
 
     table = Table(
         title=f"{title} at each number of steps",
@@ -200,22 +203,19 @@ def _level_table(title: str, pick: str, results: "list[SamplerConvergence]", whi
     )
     table.add_column("sampler", no_wrap=True, max_width=24, overflow="ellipsis")
     table.add_column("NFE", justify="right", no_wrap=True)
-    orders: list[OrderEstimate] = [getattr(result, pick) for result in results]
+    orders: list[Order] = [getattr(result, pick) for result in results]
     for level in (orders[0].levels[i] for i in which):
         table.add_column(str(level.steps), justify="right", no_wrap=True)
     for result, order in zip(results, orders, strict=True):
-        per_step = f"{result.nfe[-1] / result.strong.levels[-1].steps:.3g}"
-        cells = [
-            _short(level.error) if level.used else f"[dim]{_short(level.error)}{level.reason[:1]}[/dim]"
-            for level in (order.levels[i] for i in which)
-        ]
-        table.add_row(result.sampler, per_step, *cells)
+        last = order.levels[-1]
+        cells = [_error(order.levels[i]) for i in which]
+        table.add_row(result.display_name, digits(last.nfe / last.steps), *cells)
     return table
 
 
-def _short(value: float) -> str:
-    """Two digits and an exponent: 1.2e-3."""
-    if not math.isfinite(value):
-        return "∞"
-    mantissa, _, exponent = f"{value:.1e}".partition("e")
-    return f"{mantissa}e{int(exponent)}"
+def _error(level: "Level") -> str:
+    """The error at a level, with the letter that says why it does not count."""
+    from sigbench.report.numbers import exponent
+
+    text = "∞" if level.error is None else exponent(level.error)
+    return text if level.used else f"[dim]{text}{level.reason[:1]}[/dim]"

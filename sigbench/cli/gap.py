@@ -1,6 +1,5 @@
 """`sigbench gap`: where along the path a sampler loses its teacher."""
 
-import json
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -12,7 +11,7 @@ from sigbench.cli.progress import Bar
 
 if TYPE_CHECKING:
     from sigbench.metrics.estimate import Interval
-    from sigbench.studies.gap.study import Gap
+    from sigbench.studies.gap.result import Gap
 
 
 def gap(
@@ -49,6 +48,7 @@ def gap(
     from sigbench.report.charts import check_picture
     from sigbench.studies.gap.plan import plan_gap
     from sigbench.studies.gap.study import measure_gaps
+    from sigbench.studies.result import to_line
 
     if plot is not None:
         check_picture(plot)
@@ -73,7 +73,7 @@ def gap(
                 if found.status != "ok":
                     say(f"{found.display_name} {found.status}: {found.error}")
                 if as_json:
-                    print(json.dumps(found.as_json(), separators=(",", ":")), flush=True)
+                    print(to_line(found), flush=True)
     except KeyboardInterrupt:
         say(f"interrupted: {len(gaps)} samplers are finished.")
         raise typer.Exit(3 if gaps else 4) from None
@@ -84,7 +84,7 @@ def gap(
         from sigbench.report.charts import save_chart
         from sigbench.studies.gap.chart import gap_chart
 
-        save_chart(gap_chart([found.as_json() for found in good]), plot)
+        save_chart(gap_chart(good), plot)
         say(f"the chart is in {plot}.")
     raise typer.Exit(0 if len(good) == len(gaps) else 1 if good else 4)
 
@@ -92,17 +92,16 @@ def gap(
 def _print(gaps: "list[Gap]") -> None:
     console = TableConsole(highlight=False)
     for index, found in enumerate(gaps):
-        teacher = found.facts["teacher"]
+        teacher = found.teacher
         if index:
             console.print()
         console.print(
-            f"[bold]{found.task} · {found.display_name} · {len(found.steps)} steps[/bold] · grid {found.grid} · "
-            f"{found.facts['samples']:,} paths · seed {found.facts['seed']}"
+            f"[bold]{found.task} · {found.display_name} · {len(found.times)} steps[/bold] · grid {found.grid} · "
+            f"{found.samples:,} paths · seed {found.seed}"
         )
-        sides = found.facts["group"]
         console.print(
-            f"teacher: {teacher['sampler']}, {teacher['steps']} steps, grid {teacher['grid']} · laws of "
-            f"{sides:,} states each",
+            f"teacher: {teacher.sampler}, {teacher.steps} steps, grid {teacher.grid} · laws of "
+            f"{found.group:,} states each",
             style="dim",
         )
         console.print()
@@ -119,33 +118,37 @@ def _print(gaps: "list[Gap]") -> None:
 
 
 def _paths_table(found: "Gap") -> Any:
+    from sigbench.report.numbers import digits, percent, percent_half, with_half
+
     table = _table("step", "t", "RMSE", "one step", "carried", "share of the end")
-    for step in found.steps:
+    for step in found.times:
         carried = step.accumulated.value / step.mean_square.value if step.mean_square.value else 0.0
-        share = f"{100 * step.share.value:.1f} ±{100 * _half(step.share):.1f} %"
         table.add_row(
             str(step.step),
-            f"{step.t:.3f}",
-            _with_half(step.rmse),
-            _with_half(step.local_rmse),
-            f"{100 * carried:.0f} %",
-            share,
+            digits(step.t),
+            with_half(*_ends(step.rmse)),
+            with_half(*_ends(step.local_rmse)),
+            percent(carried),
+            percent_half(*_ends(step.share)),
         )
     return table
 
 
 def _laws_table(found: "Gap") -> Any:
-    distance = {"w1": "W1", "sliced-w2": "sliced W2"}[found.distance]
+    from sigbench.report.numbers import digits, with_half
+    from sigbench.studies.gap.result import DISTANCES
+
+    distance = DISTANCES[found.distance]
     table = _table("step", distance, "floor", "above it", "MMD² above it", "variance", "one step")
-    for step in found.steps:
+    for step in found.times:
         table.add_row(
             str(step.step),
-            f"{step.distance.value:.3g}",
-            f"{step.distance_floor.value:.3g}",
-            f"{step.excess.value:+.2g} ±{_half(step.excess):.1g}",
-            f"{step.mmd2_excess.value:+.1e} ±{_half(step.mmd2_excess):.0e}",
-            f"{step.variance_ratio.value:.3f} ±{_half(step.variance_ratio):.3f}",
-            f"{step.local_variance_ratio.value:.3f}",
+            digits(step.distance.value),
+            digits(step.distance_floor.value),
+            with_half(*_ends(step.excess), signed=True),
+            with_half(*_ends(step.mmd2_excess), signed=True),
+            with_half(*_ends(step.variance_ratio)),
+            digits(step.local_variance_ratio.value),
         )
     return table
 
@@ -159,10 +162,5 @@ def _table(*columns: str) -> Any:
     return table
 
 
-def _half(interval: "Interval") -> float:
-    assert interval.low is not None and interval.high is not None
-    return 0.5 * (interval.high - interval.low)
-
-
-def _with_half(interval: "Interval") -> str:
-    return f"{interval.value:.3g} ±{_half(interval):.1g}"
+def _ends(interval: "Interval") -> tuple[float, float | None, float | None]:
+    return interval.value, interval.low, interval.high

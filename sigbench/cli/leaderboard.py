@@ -9,13 +9,12 @@ import typer
 
 from sigbench.cli.options import AddedMetrics
 from sigbench.cli.parsing import split_ints
-from sigbench.cli.printing import TableConsole, printable, say
+from sigbench.cli.printing import TableConsole, say
 from sigbench.errors import BadInput, unknown_name
 from sigbench.records.names import display_name
+from sigbench.report.text import printable
 
 if TYPE_CHECKING:
-    from rich.table import Table
-
     from sigbench.leaderboard.board import Board, Entry
     from sigbench.leaderboard.submissions import Submissions
     from sigbench.records.reading import Reading
@@ -23,7 +22,6 @@ if TYPE_CHECKING:
 FOLDER = Path("leaderboard")
 _NAMED = 10
 _ROWS = 40
-_NAME = 20
 
 app = typer.Typer(
     help="Rank records, build the page, hand records in and run them again.",
@@ -48,7 +46,7 @@ def show(
     records: Records = None,
     metric: Annotated[str, typer.Option(help="The metric that ranks (default: the task's headline).")] = "",
     steps: Annotated[str, typer.Option(help="Only these step counts, separated by commas.")] = "",
-    nfe: Annotated[int | None, typer.Option(help="Only cells of at most so many network calls a sample.")] = None,
+    max_nfe: Annotated[int | None, typer.Option(help="Only cells of at most so many network calls a sample.")] = None,
     grid: Annotated[str, typer.Option(help="A grid, 'best' (each sampler on its best), 'all' or 'main'.")] = "main",
     samples: Annotated[int | None, typer.Option(help="The board with so many samples (default: most cells).")] = None,
     seed: Annotated[int | None, typer.Option(help="The board of this seed (default: most cells).")] = None,
@@ -63,15 +61,16 @@ def show(
     the floor.
 
     \b
-    sigbench leaderboard show --task gmm --nfe 10
+    sigbench leaderboard show --task gmm --max-nfe 10
     sigbench leaderboard show --task mnist --metric is --grid best
     """
-    from sigbench.leaderboard.board import boards, on_grid, ranks
+    from sigbench.leaderboard.board import boards, on_grid
+    from sigbench.leaderboard.table import board_table, heading_of, line_of, ranking
 
     if rows < 0:
         raise BadInput(f"--rows must be at least 0, got {rows}.")
-    if nfe is not None and nfe < 1:
-        raise BadInput(f"--nfe must be at least 1, got {nfe}.")
+    if max_nfe is not None and max_nfe < 1:
+        raise BadInput(f"--max-nfe must be at least 1, got {max_nfe}.")
     wanted = set(split_ints(steps, "--steps"))
     entries, tasks = _gather(records, folder, task)
     found = boards(entries)
@@ -88,19 +87,19 @@ def show(
         entry
         for entry in on_grid(board, board.main_grid if grid == "main" else grid, name)
         if (not wanted or entry.record["steps"] in wanted)
-        and (nfe is None or ((calls := entry.record["nfe"]) is not None and calls <= nfe))
+        and (max_nfe is None or ((calls := entry.record["nfe"]) is not None and calls <= max_nfe))
     ]
     if not shown:
         raise BadInput(f"no cell of {task} fits: the board has the steps {_listed(board)}.")
-    ranked = sorted(zip(ranks(board, shown, name), shown, strict=True), key=lambda pair: _order(board, name, *pair))
+    ranked = ranking(board, shown, name)
     if as_json:
         for rank, entry in ranked:
-            print(json.dumps(_line(board, name, rank, entry)))
+            print(json.dumps(line_of(board, name, rank, entry)))
         return
     console = TableConsole()
-    console.print(_heading(board, name), highlight=False)
+    console.print(heading_of(board, name), highlight=False)
     console.print()
-    console.print(_table(board, name, ranked[: rows or None], console.width))
+    console.print(board_table(board, name, ranked[: rows or None], console.width))
     if rows and len(ranked) > rows:
         say(f"{len(ranked) - rows} more rows: --rows 0 prints all.")
     if len(found[task]) > 1:
@@ -119,22 +118,23 @@ def build(
     """Build the page, one file that works from disk without a network, and README.md beside it.
 
     The board's folder holds records/, and may hold claims.toml, mnist-strip.png, rbergomi-smile.png (or .svg),
-    submitted/, and studies/KIND/TASK.jsonl: of the kinds gap, spectrum and ablation what those commands print with
-    --json, of the kind guidance records of several weights of guidance.
+    submitted/, and studies/KIND/TASK.jsonl: of the kinds orders, gap, spectrum and ablation what `convergence` and the
+    commands of these names print with --json, of the kind guidance records of several weights of guidance.
     """
     from sigbench.leaderboard.board import boards
     from sigbench.leaderboard.claims import answers, read_claims
     from sigbench.leaderboard.markdown import build_markdown
     from sigbench.leaderboard.page import build_page, find_pictures, newest_date
-    from sigbench.leaderboard.sections import find_studies
+    from sigbench.leaderboard.sections import find_sections, with_sections
     from sigbench.records.store import make_folder, replacing
 
     page = out or folder / "index.html"
     if page.suffix != ".html":
         raise BadInput(f"the page is written as .html, not as {page.name!r}.")
-    found = boards(_gather(records, folder)[0])
-    claims = answers(read_claims(folder / "claims.toml"), found) if (folder / "claims.toml").is_file() else {}
-    studies = find_studies(folder / "studies")
+    measured = boards(_gather(records, folder)[0])
+    claims = answers(read_claims(folder / "claims.toml"), measured) if (folder / "claims.toml").is_file() else {}
+    sections = find_sections(folder / "studies")
+    found = with_sections(measured, sections)
     titles = _titles(found)
     make_folder(page.parent, "the page's folder")
     day = newest_date(found)
@@ -143,15 +143,17 @@ def build(
         titles=titles,
         claims=claims,
         pictures=find_pictures(folder),
-        studies=studies,
+        sections=sections,
         footer=f"The newest record is of {day}." if day else "",
     )
-    text_of = build_markdown(found, titles=titles, claims=claims, studies=studies)
+    text_of = build_markdown(found, titles=titles, claims=claims, sections=sections)
     for file, text in ((page, html), (page.with_name("README.md"), text_of)):
         with replacing(file) as temporary:
             temporary.write_text(text, encoding="utf-8")
     cells = sum(len(board.entries) for several in found.values() for board in several)
-    print(f"{page} and {page.with_name('README.md')}: {cells} cells of {len(found)} tasks, {len(html) / 1e6:.1f} MB.")
+    print(
+        f"{page} and {page.with_name('README.md')}: {cells} cells of {len(measured)} tasks, {len(html) / 1e6:.1f} MB."
+    )
 
 
 @app.command()
@@ -187,6 +189,7 @@ def verify(
     It is reproduced where no metric differs by more standard errors than chance explains (5 %, divided among the
     metrics). Exit code 1 where one does, 3 where one repeat leaves it open.
     """
+    from sigbench.leaderboard.table import difference_table
     from sigbench.leaderboard.verification import cell_of, compare, differences, run_again, sentence
 
     kept = _submissions(folder)
@@ -201,7 +204,7 @@ def verify(
     kept.keep(reported, ours, verdict, remark)
     console = TableConsole()
     if found:
-        console.print(_comparison_table(found))
+        console.print(difference_table(found))
     console.print(f"{reported['key']}: {verdict}. {remark}", highlight=False, markup=False)
     raise typer.Exit({"reproduced": 0, "differs": 1, "undecided": 3}[verdict])
 
@@ -231,8 +234,8 @@ def _gather(paths: list[Path] | None, folder: Path, task: str | None = None) -> 
     submitted, reading = _submissions(folder).read()
     if not paths:
         own.others.clear()  # results of other kinds lie in the board's folder by intent
-    _tell(own)
-    _tell(reading)
+    _say_skipped(own)
+    _say_skipped(reading)
     entries = [Entry(record) for record in own.records]
     entries += [entry for entry in submitted if task in (None, entry.record["task"])]
     tasks = own.tasks | reading.tasks
@@ -241,7 +244,7 @@ def _gather(paths: list[Path] | None, folder: Path, task: str | None = None) -> 
     return entries, tasks
 
 
-def _tell(reading: "Reading") -> None:
+def _say_skipped(reading: "Reading") -> None:
     for problem in reading.problems[:_NAMED]:
         say(f"skipped {problem}.")
     if reading.problems:
@@ -268,120 +271,6 @@ def _pick(several: "list[Board]", samples: int | None, seed: int | None) -> "Boa
 
 def _listed(board: "Board") -> str:
     return ", ".join(str(n) for n in sorted({entry.record["steps"] for entry in board.entries}))
-
-
-def _order(board: "Board", name: str, rank: int | None, entry: "Entry") -> tuple[float, float, float, str]:
-    metric, calls = board.metric_of(entry.record, name), entry.record["nfe"]
-    last = float("inf")
-    return (
-        last if rank is None else rank,
-        last if calls is None else calls,
-        last if metric is None else metric["value"],
-        display_name(entry.record),
-    )
-
-
-def _line(board: "Board", name: str, rank: int | None, entry: "Entry") -> dict[str, Any]:
-    r, metric = entry.record, board.metric_of(entry.record, name)
-    numbers = {
-        field: None if metric is None else metric[field] for field in ("value", "low", "high", "floor", "at_floor")
-    }
-    return {
-        "task": r["task"],
-        "samples": r["samples"],
-        "seed": r["seed"],
-        "metric": name,
-        "rank": rank,
-        "sampler": r["sampler"],
-        "spec": r.get("spec", r["sampler"]),
-        "role": r.get("role", "sampler"),
-        "family": r["family"],
-        "grid": r["grid"],
-        "dtype": r["provenance"].get("dtype"),
-        "steps": r["steps"],
-        "nfe": r["nfe"],
-        **numbers,
-        "sample_s": None if r["timing"] is None else r["timing"]["sample_s"]["value"],
-        "repeats": r["repeats"],
-        "status": r["status"],
-        "standing": entry.standing,
-        "key": r["key"],
-    }
-
-
-def _heading(board: "Board", name: str) -> str:
-    from rich.markup import escape
-
-    from sigbench.report.numbers import interval
-
-    conditions = "".join(f"{key} {value:g} · " for key, value in board.conditions.items())
-    floor = ""
-    if name in board.metrics:
-        m = board.metrics[name]
-        floor = f" · floor of {name} {interval(m['floor'], m['floor_low'], m['floor_high'])}"
-    task = escape(printable(board.task))
-    return f"[bold]{task}[/bold] · {escape(f'{conditions}{board.samples} samples · seed {board.seed}{floor}')}"
-
-
-def _table(board: "Board", name: str, ranked: "list[tuple[int | None, Entry]]", width: int) -> "Table":
-    from rich.table import Table
-    from rich.text import Text
-
-    from sigbench.report.numbers import interval, seconds
-
-    several = len({entry.record["grid"] for _, entry in ranked}) > 1
-    table = Table(pad_edge=False, show_edge=False, header_style="bold")
-    table.add_column("rank", justify="right", no_wrap=True)
-    table.add_column("sampler", overflow="fold", max_width=max(_NAME, width - 60))
-    for header in ("grid",) if several else ():
-        table.add_column(header, overflow="fold", max_width=9)
-    for header in ("steps", "NFE", f"{name} [95 %]", *(() if several else ("time",))):
-        table.add_column(header, justify="right", no_wrap=True)
-    places = [rank for rank, _ in ranked]
-    for rank, entry in ranked:
-        r, metric = entry.record, board.metric_of(entry.record, name)
-        place = "–" if rank is None else f"{'=' if places.count(rank) > 1 else ''}{rank}"
-        if metric is None:
-            value = Text("–" if r["status"] == "ok" else r["status"], style="" if r["status"] == "ok" else "red")
-        else:
-            mark = " =" if metric["at_floor"] else "  "
-            value = Text(interval(metric["value"], metric["low"], metric["high"], brief=True) + mark)
-        label = Text(printable(display_name(r)))
-        if entry.standing != "measured":
-            label.append(f" ({entry.standing})", style="yellow")
-        time = "–" if r["timing"] is None else seconds(r["timing"]["sample_s"]["value"])
-        grids = [Text(printable(r["grid"]))] if several else []
-        table.add_row(
-            Text(place, style="bold green" if rank == 1 else ""),
-            label,
-            *grids,
-            str(r["steps"]),
-            "–" if r["nfe"] is None else str(r["nfe"]),
-            value,
-            *([] if several else [time]),
-        )
-    table.caption = "= at the floor: cannot be told from the truth at this n"
-    table.caption_justify = "left"
-    return table
-
-
-def _comparison_table(found: list[Any]) -> "Table":
-    from rich.table import Table
-
-    from sigbench.report.numbers import number
-
-    table = Table(pad_edge=False, show_edge=False, header_style="bold")
-    table.add_column("metric")
-    for header in ("reported", "here", "standard errors"):
-        table.add_column(header, justify="right", no_wrap=True)
-    for each in found:
-        size = "?" if each.standard_errors is None else f"{each.standard_errors:+.2f}"
-        table.add_row(each.metric, number(each.reported), number(each.measured), size, style=_style(each.agrees))
-    return table
-
-
-def _style(agrees: bool | None) -> str:
-    return "red" if agrees is False else ""
 
 
 def _titles(tasks: Any) -> dict[str, str]:

@@ -5,6 +5,8 @@ import traceback
 
 from rich.console import Console
 
+from sigbench.report.text import printable
+
 tracebacks = False  # whether --debug was given
 
 
@@ -13,11 +15,6 @@ class TableConsole(Console):
 
     def on_broken_pipe(self) -> None:
         raise BrokenPipeError
-
-
-def printable(text: str) -> str:
-    """Returns text whose control characters are shown and do nothing: names in records may hold anything."""
-    return "".join(c if c.isprintable() else "\N{REPLACEMENT CHARACTER}" for c in text)
 
 
 def say(message: str) -> None:

@@ -1,6 +1,5 @@
 """`sigbench spectrum`: whether high frequencies are missing."""
 
-import json
 from dataclasses import replace
 from typing import TYPE_CHECKING, Annotated
 
@@ -26,7 +25,7 @@ from sigbench.cli.progress import Bar
 
 if TYPE_CHECKING:
     from sigbench.metrics.estimate import Interval
-    from sigbench.studies.spectrum.study import SpectrumGap
+    from sigbench.studies.spectrum.result import SpectrumGap
 
 
 def spectrum(
@@ -59,6 +58,7 @@ def spectrum(
     from sigbench.measure.cell import MAX_SAMPLES, Settings, plan_cells
     from sigbench.registry import make_task
     from sigbench.report.charts import check_picture
+    from sigbench.studies.result import to_line
     from sigbench.studies.spectrum.study import measure_spectra
 
     if plot is not None:
@@ -89,7 +89,7 @@ def spectrum(
                 if one.status != "ok":
                     say(f"{one.display_name} at {one.steps} steps {one.status}: {one.error}")
                 if as_json:
-                    print(json.dumps(one.as_json(), separators=(",", ":")), flush=True)
+                    print(to_line(one), flush=True)
     except KeyboardInterrupt:
         say(f"interrupted: {len(found)} of {len(cells)} cells are finished.")
         raise typer.Exit(3 if found else 4) from None
@@ -100,7 +100,7 @@ def spectrum(
         from sigbench.report.charts import save_chart
         from sigbench.studies.spectrum.chart import spectrum_chart
 
-        save_chart(spectrum_chart([one.as_json() for one in good]), plot)
+        save_chart(spectrum_chart(good), plot)
         say(f"the chart is in {plot}.")
     raise typer.Exit(0 if len(good) == len(found) else 1 if good else 4)
 
@@ -108,18 +108,20 @@ def spectrum(
 def _print(found: "list[SpectrumGap]") -> None:
     from rich.table import Table
 
+    from sigbench.report.numbers import digits
+
     first = found[0]
     console = TableConsole(highlight=False)
     console.print(
-        f"[bold]{first.task}[/bold] · {first.of} · {first.facts['samples']:,} samples × {first.facts['repeats']} "
-        f"repeats · seed {first.facts['seed']}"
+        f"[bold]{first.task}[/bold] · {first.of} · {first.samples:,} samples × {first.repeats} "
+        f"repeats · seed {first.seed}"
     )
     console.print()
     table = Table(pad_edge=False, show_edge=False, header_style="bold", box=None, padding=(0, 2, 0, 0))
     table.add_column("sampler", no_wrap=True, max_width=24, overflow="ellipsis")
     table.add_column("steps", justify="right")
     for band in first.bands:
-        table.add_column(f"{band.name}\n{band.first:.3g}–{band.last:.3g}", justify="right", no_wrap=True)
+        table.add_column(f"{band.name}\n{digits(band.first)}–{digits(band.last)}", justify="right", no_wrap=True)
     table.add_row("floor (exact draws)", "", *(_percent(band.floor) for band in first.bands), style="dim")
     for one in found:
         table.add_row(one.display_name, str(one.steps), *(_percent(band.ratio) for band in one.bands))
@@ -131,5 +133,6 @@ def _print(found: "list[SpectrumGap]") -> None:
 
 
 def _percent(interval: "Interval") -> str:
-    assert interval.low is not None and interval.high is not None
-    return f"{100 * interval.value:.1f} ±{50 * (interval.high - interval.low):.1f} %"
+    from sigbench.report.numbers import percent_half
+
+    return percent_half(interval.value, interval.low, interval.high)

@@ -7,6 +7,7 @@ from rich.table import Table
 from rich.text import Text
 
 from sigbench.gate.verdict import ELSEWHERE, CurveVerdict, MetricVerdict, PointVerdict, RunVerdict
+from sigbench.report.numbers import digits, percent, percent_interval, signed_digits, signed_interval, signed_percent
 
 STYLES = {"regressed": "bold red", "improved": "green", "equivalent": "dim", "inconclusive": "yellow"}
 SENTENCES = {
@@ -47,7 +48,7 @@ def moved_tables(points: Sequence[PointVerdict]) -> list[Table]:
         if at not in tables:
             tables[at] = _moved_frame(f"{point['task']} · {point['sampler']}")
         verdict = Text(metric["verdict"], style=STYLES[metric["verdict"]])
-        values = (number(metric["before"]), number(metric["now"]), change_text(metric))
+        values = (_value(metric["before"]), _value(metric["now"]), change_text(metric))
         tables[at].add_row(str(point["steps"]), name, *values, verdict)
     return list(tables.values())
 
@@ -86,11 +87,13 @@ def largest_change(points: Sequence[PointVerdict]) -> str:
     metrics = [(name, metric) for point in points for name, metric in point["metrics"].items()]
     if metrics and all(metric["identical"] for _, metric in metrics):
         return "identical"
-    told = [(name, m, m["change"] / m["margin"]) for name, m in metrics if m["change"] is not None]
-    if not told:
+    known = [(name, m, m["change"] / m["margin"]) for name, m in metrics if m["change"] is not None]
+    if not known:
         return "–"
-    name, metric, _ = max(told, key=lambda found: abs(found[2]))
-    return f"{name} {_one_change(metric['change'], metric['scale'])}"
+    name, metric, _ = max(known, key=lambda found: abs(found[2]))
+    assert metric["change"] is not None
+    written = signed_percent if metric["scale"] == "relative" else signed_digits
+    return f"{name} {written(metric['change'])}"
 
 
 def change_text(metric: MetricVerdict) -> str:
@@ -99,22 +102,13 @@ def change_text(metric: MetricVerdict) -> str:
     if change is None or low is None or high is None:
         return "–"
     if metric["scale"] == "relative":
-        return f"{_one_change(change, 'relative')} [{_signed(100 * low)}, {_signed(100 * high)}]"
-    return f"{change:+.3g} [{low:+.2g}, {high:+.2g}]"
+        return percent_interval(change, low, high, signed=True)
+    return signed_interval(change, low, high)
 
 
-def _one_change(change: float | None, scale: str) -> str:
-    assert change is not None
-    return f"{_signed(100 * change)} %" if scale == "relative" else f"{change:+.3g}"
-
-
-def _signed(percent: float) -> str:
-    return f"{percent:+.1f}" if abs(percent) < 100 else f"{percent:+.0f}"
-
-
-def number(value: float | None) -> str:
-    """Returns a metric's value in four digits, a dash where there is none."""
-    return "–" if value is None else f"{value:.4g}"
+def _value(value: float | None) -> str:
+    """A metric's value, a dash where there is none."""
+    return "–" if value is None else digits(value, 4)
 
 
 def reasons(points: Sequence[PointVerdict]) -> list[str]:
@@ -139,16 +133,16 @@ def summary(points: Sequence[PointVerdict], curves: Sequence[CurveVerdict], run:
         lines += ["|---|---|---:|---|---:|---:|---:|---|"]
         for point, name, metric in moved:
             where = (point["task"], point["sampler"], str(point["steps"]), name)
-            values = (number(metric["before"]), number(metric["now"]), change_text(metric), metric["verdict"])
+            values = (_value(metric["before"]), _value(metric["now"]), change_text(metric), metric["verdict"])
             lines.append(_row((*where, *values)))
-    if said := [*reasons(points), *run["notes"]]:
-        lines += ["", *(f"- {_plain(line)}" for line in said)]
+    if remarks := [*reasons(points), *run["notes"]]:
+        lines += ["", *(f"- {_plain(line)}" for line in remarks)]
     facts = run["provenance"]
     device = _plain(str(facts["device_name"]))
     lines += [
         "",
         f"{LEGEND[0].upper()}{LEGEND[1:]}. {run['comparisons']} comparisons, Holm-corrected: where nothing changed, "
-        f"the chance of any alarm is at most {100 * run['alpha']:g} %. Measured on {device}, "
+        f"the chance of any alarm is at most {percent(run['alpha'])}. Measured on {device}, "
         f"{facts['threads']} threads, torch {facts['torch']}, sigbench {facts['git'] or facts['sigbench']}.",
     ]
     return "\n".join(lines) + "\n"

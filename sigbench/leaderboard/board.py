@@ -1,12 +1,12 @@
 """Boards: records grouped into comparisons that are fair, and ranked with ties as ties."""
 
-from bisect import bisect_left
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any, Literal
 
+from sigbench.records import comparison
 from sigbench.records.names import display_name
 from sigbench.records.record import MetricRecord, Record
 
@@ -91,40 +91,10 @@ def _trusted(board: Board) -> bool:
 
 
 def ranks(board: Board, entries: Sequence[Entry], name: str) -> list[int | None]:
-    """Returns the rank of each entry by a metric: 1 + the number of those that are better beyond doubt.
-
-    Better beyond doubt is who has the whole interval on the better side, unless both are at the floor, where neither
-    can be told from the truth; so ties share a rank. None for what has no number, no interval (one repeat), or is
-    only reported.
-    """
-    spans = [_span(board, entry, name) for entry in entries]
-    ends = sorted(span[1] for span in spans if span is not None)
-    floor_ends = sorted(span[1] for span in spans if span is not None and span[2])
-    return [
-        None if span is None else 1 + bisect_left(ends, span[0]) - (bisect_left(floor_ends, span[0]) if span[2] else 0)
-        for span in spans
-    ]
-
-
-def _span(board: Board, entry: Entry, name: str) -> tuple[float, float, bool] | None:
-    """The interval turned so that smaller is better, and whether it is at the floor."""
-    if entry.standing in ("reported", "differs"):
-        return None
-    metric = board.metric_of(entry.record, name)
-    if metric is None or metric["low"] is None or metric["high"] is None:
-        return None
-    low, high = turned(metric["low"], metric["high"], metric["better"])
-    return low, high, metric["at_floor"]
-
-
-def turned(low: float, high: float, better: str) -> tuple[float, float]:
-    """Returns the ends of an interval on a scale where smaller is better: as they are, negated, or distances to 0."""
-    if better == "higher":
-        return -high, -low
-    if better == "zero":
-        near, far = sorted((abs(low), abs(high)))
-        return (0.0 if low <= 0.0 <= high else near), far
-    return low, high
+    """Returns the rank of each entry by a metric, ties as ties; None where it has no interval or is only reported."""
+    return comparison.ranks(
+        [None if e.standing in ("reported", "differs") else board.metric_of(e.record, name) for e in entries]
+    )
 
 
 def on_grid(board: Board, choice: str, name: str) -> list[Entry]:
@@ -140,7 +110,7 @@ def on_grid(board: Board, choice: str, name: str) -> list[Entry]:
     for entry in board.entries:
         r = entry.record
         metric = board.metric_of(r, name)
-        value = float("inf") if metric is None else turned(metric["value"], metric["value"], metric["better"])[0]
+        value = float("inf") if metric is None else comparison.badness(metric["value"], metric["better"])
         at = (display_name(r), r["steps"], r["provenance"].get("dtype"), entry.standing)
         if at not in best or value < best[at][0]:
             best[at] = value, entry

@@ -9,10 +9,11 @@ from typing import Any
 import msgspec
 
 from sigbench.errors import BadInput
-from sigbench.leaderboard.board import Board, turned
+from sigbench.leaderboard.board import Board
+from sigbench.records.comparison import outcome, why
 from sigbench.records.names import display_name
 from sigbench.records.record import MetricRecord, Record
-from sigbench.report.numbers import interval, number, seconds
+from sigbench.report.numbers import digits, duration, interval, number
 
 _NEEDED = {"task", "kind", "words", "source", "url", "sampler", "steps", "against", "against_steps"}
 _KINDS = ("quality", "speed")
@@ -109,7 +110,7 @@ def _quality(board: Board, claim: Claim, own: Record, other: Record) -> tuple[st
     for name in claim.metrics:
         a, b = board.metric_of(own, name), board.metric_of(other, name)
         if a is not None and b is not None:
-            outcomes.append((name, _compare(a, b)))
+            outcomes.append((name, _outcome(a, b)))
             parts.append(f"{name} {_written(a)} against {_written(b)}, floor {number(a['floor'])}")
     if not parts:
         return "Not measured yet", f"The cells lack the metrics {', '.join(claim.metrics)}."
@@ -128,16 +129,11 @@ def at_once(record: Record) -> int:
     return 1 if timing is None else timing.get("workers") or 1
 
 
-def _compare(a: MetricRecord, b: MetricRecord) -> str:
-    if None in (a["low"], a["high"], b["low"], b["high"]):
-        return "not decided (one repeat has no interval)"
-    if a["at_floor"] and b["at_floor"]:
-        return "tied, both at the floor"
-    own = turned(a["low"], a["high"], a["better"])  # type: ignore[arg-type]
-    other = turned(b["low"], b["high"], b["better"])  # type: ignore[arg-type]
-    if own[0] <= other[1] and other[0] <= own[1]:
-        return "tied, the intervals overlap"
-    return "better beyond doubt" if own[1] < other[0] else "worse beyond doubt"
+def _outcome(a: MetricRecord, b: MetricRecord) -> str:
+    found = outcome(a, b)
+    if found == "unknown":
+        return f"not decided ({why(a, b)})"
+    return f"tied, {why(a, b)}" if found == "tied" else f"{found} beyond doubt"
 
 
 def _speed(own: Record, other: Record) -> tuple[str, str]:
@@ -146,19 +142,22 @@ def _speed(own: Record, other: Record) -> tuple[str, str]:
     assert b is not None
     assert own["nfe"] is not None
     assert other["nfe"] is not None
-    calls = f"{other['nfe'] / own['nfe']:.3g} times fewer network calls ({other['nfe']} and {own['nfe']})"
+    calls = f"{digits(other['nfe'] / own['nfe'])} times fewer network calls ({other['nfe']} and {own['nfe']})"
     machines = [(r["provenance"].get("device_name"), r["provenance"].get("threads"), at_once(r)) for r in (own, other)]
     if machines[0] != machines[1]:
         return (
             "Only the calls can be compared",
             f"{calls}; the two were timed on different machines, or beside more or fewer others.",
         )
-    ratio = b["sample_s"]["value"] / a["sample_s"]["value"]
-    ends = (a["sample_s"]["low"], a["sample_s"]["high"], b["sample_s"]["low"], b["sample_s"]["high"])
-    spread = "" if None in ends else f" ({ends[2] / ends[1]:.3g}–{ends[3] / ends[0]:.3g})"  # type: ignore[operator]
-    times = f"{seconds(b['sample_s']['value'])} a sample against {seconds(a['sample_s']['value'])}"
+    faster = digits(b["sample_s"]["value"] / a["sample_s"]["value"])
+    low, high, other_low, other_high = (
+        spread[end] for spread in (a["sample_s"], b["sample_s"]) for end in ("low", "high")
+    )
+    if low is not None and high is not None and other_low is not None and other_high is not None:
+        faster += f" ({digits(other_low / high)}–{digits(other_high / low)})"
+    times = f"{duration(b['sample_s']['value'])} a sample against {duration(a['sample_s']['value'])}"
     cells = f"{display_name(own)} at {own['steps']} steps against {display_name(other)} at {other['steps']}"
-    return f"{ratio:.3g}{spread} times faster", f"{cells}: {times} on {machines[0][0]}; {calls}."
+    return f"{faster} times faster", f"{cells}: {times} on {machines[0][0]}; {calls}."
 
 
 def _written(metric: MetricRecord) -> str:

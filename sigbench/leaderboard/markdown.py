@@ -5,9 +5,9 @@ from collections.abc import Mapping, Sequence
 
 from sigbench.leaderboard.board import Board, Entry, ranks
 from sigbench.leaderboard.claims import Answer
-from sigbench.leaderboard.sections import Study
+from sigbench.leaderboard.sections import Section
 from sigbench.records.names import display_name
-from sigbench.report.numbers import interval, seconds
+from sigbench.report.numbers import digits, duration, interval
 
 _SPECIAL = re.compile(r"([\\`*_\[\]<>|~&])")
 
@@ -17,9 +17,9 @@ def build_markdown(
     *,
     titles: Mapping[str, str],
     claims: Mapping[str, Sequence[Answer]],
-    studies: Sequence[Study] = (),
+    sections: Sequence[Section] = (),
 ) -> str:
-    """Returns the main board of each task as a Markdown table, with the claims, their answers and studies below.
+    """Returns the main board of each task as a Markdown table, with claims, their answers and studies below.
 
     Names and notes of records are escaped: they are text, whatever they hold.
     """
@@ -33,22 +33,24 @@ def build_markdown(
         "not both at the floor), so that ties share a rank; one repeat has no interval and no rank.",
     ]
     for task, several in boards.items():
-        board = several[0]
-        parts += [f"## {escaped(task)}", _about(board, titles.get(task, "")), _table(board)]
+        parts.append(f"## {escaped(task)}")
+        parts += [_about(several[0], titles.get(task, "")), _table(several[0])] if several else [titles.get(task, "")]
         if len(several) > 1:
             others = "; ".join(f"{b.samples:,} samples, seed {b.seed}: {len(b.entries)} cells" for b in several[1:6])
             more = f" and {len(several) - 6} more" if len(several) > 6 else ""
             parts.append(f"Further comparisons on the page: {others}{more}.")
         if claims.get(task):
             parts.append(_claims(claims[task]))
-        parts += [_study(study) for study in studies if study.task == task]
+        parts += [_section(section) for section in sections if section.task == task]
     return "\n\n".join(part for part in parts if part) + "\n"
 
 
-def _study(study: Study) -> str:
-    said = [f"- {escaped(what)}: {escaped(sentence)}" for what, sentence in study.sentences]
-    command = f"`{study.command.replace('`', '')}`"  # markup means nothing between backticks
-    return "\n\n".join([f"**{escaped(study.title)}.** {escaped(study.note)}", "\n".join(said), command])
+def _section(section: Section) -> str:
+    sentences = [f"- {escaped(what)}: {escaped(sentence)}" for what, sentence in section.sentences]
+    parts = [f"**{escaped(section.title)}.** {escaped(section.note)}", "\n".join(sentences)]
+    if section.command:
+        parts.append(f"`{section.command.replace('`', '')}`")  # markup means nothing between backticks
+    return "\n\n".join(parts)
 
 
 def escaped(text: str) -> str:
@@ -57,7 +59,7 @@ def escaped(text: str) -> str:
 
 
 def _about(board: Board, title: str) -> str:
-    conditions = "".join(f", {escaped(name)} {value:g}" for name, value in board.conditions.items())
+    conditions = "".join(f", {escaped(name)} {digits(value)}" for name, value in board.conditions.items())
     lead = f"{escaped(title)}. " if title else ""
     metric = next(iter(board.metrics.items()), None)
     floor = ""
@@ -104,7 +106,7 @@ def _cells(
             mark = " *at the floor*" if metric["at_floor"] else ""
             values.append(escaped(interval(metric["value"], metric["low"], metric["high"])) + mark)
     place = "–" if rank is None else f"{'=' if places.count(rank) > 1 else ''}{rank}"
-    time = "–" if r["timing"] is None else seconds(r["timing"]["sample_s"]["value"])
+    time = "–" if r["timing"] is None else duration(r["timing"]["sample_s"]["value"])
     nfe = "–" if r["nfe"] is None else str(r["nfe"])
     return [place, escaped(display_name(r)), str(r["steps"]), nfe, *values, time, str(r["repeats"]), entry.standing]
 

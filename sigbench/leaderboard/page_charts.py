@@ -4,8 +4,11 @@ from typing import Any
 
 import altair as alt
 
+from sigbench.report.curves import axis
+from sigbench.report.palette import GREY
+
 ROWS, FLOOR, FRONT = "rows", "floor", "front"
-CALLS = -1  # the page puts the network calls of its rows in the place of this tick
+CALLS, VALUES, TIMES = -1, -2, -3  # the page puts ticks for its rows in their places
 _UNITS = (("1e-6", "1e9", "ns"), ("1e-3", "1e6", "µs"), ("1", "1e3", "ms"))
 _DURATION = (
     " : ".join(
@@ -56,15 +59,15 @@ def _y(field: str, scale: str) -> alt.Y:
         f"{field}:Q",
         title="METRIC",
         scale=alt.Scale(type="log", nice=False, padding=18) if scale == "log" else alt.Scale(zero=False, padding=18),
-        axis=alt.Axis(format="~g", tickCount=6),
+        axis=axis(values=[VALUES]) if scale == "log" else axis(),
     )
 
 
 def _floor(scale: str) -> list[alt.Chart]:
     base = alt.Chart(alt.NamedData(FLOOR))
-    band = base.mark_rect(opacity=0.18, color="#888888").encode(y=_y("low", scale), y2="high:Q")
-    rule = base.mark_rule(strokeDash=[6, 4], color="#888888", strokeWidth=1.5).encode(y=_y("value", scale))
-    label = base.mark_text(align="left", baseline="top", x=6, dy=4, color="#888888", fontSize=11).encode(
+    band = base.mark_rect(opacity=0.18, color=GREY).encode(y=_y("low", scale), y2="high:Q")
+    rule = base.mark_rule(strokeDash=[6, 4], color=GREY, strokeWidth=1.5).encode(y=_y("value", scale))
+    label = base.mark_text(align="left", baseline="top", x=6, dy=4, color=GREY, fontSize=11).encode(
         y=_y("low", scale), text="label:N"
     )
     return [band, rule, label]
@@ -88,7 +91,7 @@ def _quality(scale: str) -> alt.LayerChart:
         "NFE:Q",
         title="network calls a sample (NFE)",
         scale=alt.Scale(type="log", nice=False, padding=14),
-        axis=alt.Axis(grid=False, format="~g", labelOverlap="greedy", values=[CALLS]),
+        axis=axis(grid=False, values=[CALLS]),
     )
     colour = alt.Color("colour:N", scale=None, legend=None)
     base = alt.Chart(alt.NamedData(ROWS)).encode(x=x, color=colour, detail="entry:N")
@@ -104,11 +107,9 @@ def _pareto(scale: str) -> alt.LayerChart:
         "seconds:Q",
         title="time a sample",
         scale=alt.Scale(type="log", nice=False, padding=14),
-        axis=alt.Axis(grid=False, labelExpr=_DURATION, labelOverlap="greedy", tickCount=6),
+        axis=axis(grid=False, labelExpr=_DURATION, values=[TIMES]),
     )
-    front = alt.Chart(alt.NamedData(FRONT)).mark_line(
-        interpolate="step-after", color="#888888", strokeWidth=2, opacity=0.8
-    )
+    front = alt.Chart(alt.NamedData(FRONT)).mark_line(interpolate="step-after", color=GREY, strokeWidth=2, opacity=0.8)
     colour = alt.Color("colour:N", scale=None, legend=None)
     bars = alt.Chart(alt.NamedData(ROWS)).mark_rule(strokeWidth=1.2, opacity=0.55).encode(x=x, color=colour)
     layers = [

@@ -1,169 +1,190 @@
-"""Studies on the page: what commands other than `run` found of a task, in charts and in sentences."""
+"""Sections of the page: what studies found of a task, in charts and in sentences."""
 
-import json
-from collections.abc import Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 from sigbench.errors import BadInput
-from sigbench.records.names import display_name, spec_of
-from sigbench.report.curves import legend_of
+from sigbench.leaderboard.board import Board
+from sigbench.report.numbers import digits, duration
+from sigbench.report.palette import Curve
+from sigbench.studies.ablation.result import AblationResult
+from sigbench.studies.convergence.result import Orders
+from sigbench.studies.gap.result import Gap
+from sigbench.studies.guidance.result import METRICS, Guided
+from sigbench.studies.reading import read_study
+from sigbench.studies.spectrum.result import SpectrumGap
+
+Panels = Mapping[str, Mapping[str, Any]]
+_Result = TypeVar("_Result")
 
 
 @dataclass(frozen=True, slots=True)
-class Study:
+class Section:
     """A section of a task's tab.
 
-    Sentences, each with what it is said of, the names and colours of curves, and charts by their titles (Vega-Lite).
+    Sentences, each with what it is said of, how curves are drawn, charts by their titles (Vega-Lite), and the command
+    that measures it again, "" where there is none.
     """
 
     task: str
     title: str
     note: str
     sentences: tuple[tuple[str, str], ...]
-    legend: tuple[tuple[str, str], ...]
-    charts: Mapping[str, Mapping[str, Any]]
+    legend: tuple[Curve, ...]
+    charts: Panels
     command: str
 
 
-def find_studies(folder: Path) -> list[Study]:
-    """Returns the studies in a board's folder, by file name; raises BadInput for a file that cannot be read so."""
-    return [make(file) for pattern, make in _KINDS.items() for file in sorted(folder.glob(pattern))]
+def find_sections(folder: Path) -> list[Section]:
+    """Returns the sections of the studies in a folder, KIND/*.jsonl, by kind and file name.
+
+    Raises BadInput for a file that is no study of its kind, or of which nothing succeeded.
+    """
+    by_name = {kind: sorted((folder / kind).glob("*.jsonl"), key=lambda file: file.stem) for kind in _KINDS}
+    return [make(file) for kind, make in _KINDS.items() for file in by_name[kind]]
 
 
-def read_lines(file: Path) -> list[dict[str, Any]]:
-    """Returns the JSON objects of a file, a line each; raises BadInput where one is none."""
-    try:
-        rows = [json.loads(line) for line in file.read_text(encoding="utf-8").splitlines() if line.strip()]
-    except (OSError, ValueError) as error:
-        raise BadInput(f"the study {file} cannot be read: {error}.") from error
-    if not rows or not all(isinstance(row, dict) for row in rows):
-        raise BadInput(f"the study {file} holds no JSON objects, a line each.")
-    return rows
+def with_sections(boards: Mapping[str, Sequence[Board]], sections: Sequence[Section]) -> dict[str, Sequence[Board]]:
+    """Returns the boards by task, and at the end, without a board, the tasks of which there are only sections."""
+    return {**boards, **{section.task: () for section in sections if section.task not in boards}}
 
 
-def _gap_study(file: Path) -> Study:
-    from sigbench.studies.gap.chart import gap_panels, names_of
+def _orders_section(file: Path) -> Section:
+    from sigbench.studies.convergence.chart import convergence_panels, orders_curves
+    from sigbench.studies.convergence.verdict import sentence_of
 
-    rows = read_lines(file)
-    try:
-        good = [row for row in rows if row["status"] == "ok"]
-        first = good[0]
-        teacher, task = first["teacher"], first["task"]
-        sentences = tuple(
-            (f"{display_name(row)}, {len(row['times'])} steps", str(row["verdict"]["sentence"])) for row in good
-        )
-        charts = _drawn(gap_panels(good, legends=False))
-        names = ",".join(dict.fromkeys(spec_of(row) for row in good))
-        steps = ",".join(dict.fromkeys(str(len(row["times"])) for row in good))
-        note = (
-            f"Teacher ({teacher['sampler']}, {teacher['steps']} steps) and sampler start from the same state and walk "
-            f"on the same Brownian path, {first['samples']:,} of them; laws are compared with {first['group']:,} "
-            f"states on each side, at most 500 for MMD; {first['provenance']['dtype']} networks."
-        )
-        command = (
-            f"sigbench gap --task {task} --sampler {names} --steps {steps} --samples {first['samples']}"
-            f" --repeats {first['repeats']} --seed {first['seed']} --grid {first['grid']}{_conditions(first)}"
-            f" --dtype {first['provenance']['dtype']} --json"
-        )
-    except (KeyError, IndexError, TypeError) as error:
-        raise BadInput(f"the study {file} is not what `sigbench gap --json` prints: {error!r}.") from error
-    return Study(
-        str(task), "Where the error comes from", note, sentences, tuple(legend_of(names_of(good))), charts, command
+    found = read_study(file, Orders)
+    first = max(found, key=lambda one: one.paths)
+    kinds = "; ".join(dict.fromkeys(one.reference.kind for one in found))
+    steps = [level.steps for level in first.strong.levels]
+    note = (
+        f"Strong and weak error on up to {first.paths:,} Brownian paths that all samplers share, at {steps[0]} to "
+        f"{steps[-1]} steps on the grid {first.grid}; students on their own. Filled points count for the order, hollow "
+        f"ones do not. Compared with: {kinds}."
     )
-
-
-def _spectrum_study(file: Path) -> Study:
-    from sigbench.studies.spectrum.chart import names_of, spectrum_panels
-
-    rows = read_lines(file)
-    try:
-        good = [row for row in rows if row["status"] == "ok"]
-        first = good[0]
-        made = first["provenance"]["dtype"]
-        sentences = tuple((f"{display_name(row)}, {row['steps']} steps", str(row["sentence"])) for row in good)
-        charts = _drawn(spectrum_panels(good, legends=False))
-        note = (
-            f"The power spectrum of {first['of']}, {first['samples']:,} samples × {first['repeats']}; {made} networks."
-        )
-        names = ",".join(dict.fromkeys(_spec(row) for row in good))
-        command = (
-            f"sigbench spectrum --task {first['task']} --sampler {names} --samples {first['samples']}"
-            f" --repeats {first['repeats']} --seed {first['seed']} --grid {first['grid']}{_conditions(first)}"
-            f" --dtype {made} --json"
-        )
-    except (KeyError, IndexError, TypeError) as error:
-        raise BadInput(f"the study {file} is not what `sigbench spectrum --json` prints: {error!r}.") from error
-    return Study(str(first["task"]), "Spectrum", note, sentences, tuple(legend_of(names_of(good))), charts, command)
-
-
-def _ablation_study(file: Path) -> Study:
-    from sigbench.studies.ablation.chart import ablation_panels, names_of, sentences
-
-    rows = read_lines(file)
-    try:
-        good = [row for row in rows if row["record"]["status"] == "ok"]
-        first = good[0]
-        record, budget = first["record"], first["budget"]
-        charts = _drawn(ablation_panels(good, legends=False))
-        said = tuple((str(what), str(sentence)) for what, sentence in sentences(good))
-        shared = max(float(row.get("paths_s", 0.0)) for row in good)
-        note = (
-            f"Students trained for {budget['iterations']:,} iterations each, and for one number of steps; "
-            f"{record['samples']:,} samples × {record['repeats']}. Intervals are of the samples: each student was "
-            "trained once, and what another seed of training would change is not in them."
-            + (f" All share paths of the teacher that took {shared:,.0f} s." if shared else "")
-        )
-    except (KeyError, IndexError, TypeError, ValueError) as error:
-        raise BadInput(f"the study {file} is not what `sigbench ablate --json` prints: {error!r}.") from error
-    command = f"sigbench ablate leaderboard/studies/ablation/{file.stem}.toml --json"
-    return Study(
-        str(first["task"]), "What the signature is worth", note, said, tuple(legend_of(names_of(good))), charts, command
+    names = _listed(one.spec for one in found)
+    command = (
+        f"sigbench convergence --task {first.task} --sampler {names} --paths {first.paths} --levels {len(steps)}"
+        f" --coarsest {steps[0]} --grid {first.grid} --seed {first.seed} --dtype {first.dtype}"
+        f"{' --sup' if first.sup else ''} --json"
     )
+    sentences = tuple((one.display_name, sentence_of(one)) for one in found)
+    charts = _drawn(convergence_panels(found, legends=False))
+    return Section(first.task, "Orders of convergence", note, sentences, tuple(orders_curves(found)), charts, command)
 
 
-def _guidance_study(file: Path) -> Study:
-    from sigbench.studies.guidance.chart import guidance_of, guidance_panels, names_of, sentences
+def _gap_section(file: Path) -> Section:
+    from sigbench.studies.gap.chart import gap_curves, gap_panels
 
-    rows = read_lines(file)
-    try:
-        good = sorted((row for row in rows if row["status"] == "ok"), key=guidance_of)
-        first = good[0]
-        charts = _drawn(guidance_panels(good))
-        said = tuple(sentences(good))
-        note = (
-            "Classifier-free guidance (1 + W)·D(class) − W·D(none): two network calls a step above W = 0, and one for "
-            f"a student that was distilled at W. {first['samples']:,} samples × {first['repeats']}; the FCD of so few "
-            f"images is biased, see its floor; {first['provenance']['dtype']} networks."
-        )
-    except (KeyError, IndexError, TypeError, ZeroDivisionError) as error:
-        raise BadInput(
-            f"the study {file} does not hold records of images with guidance, as `sigbench sweep --json` prints: "
-            f"{error!r}."
-        ) from error
+    good = _succeeded(file, [(gap, gap.status) for gap in read_study(file, Gap)])
+    first = good[0]
+    made = first.provenance.get("dtype")
+    note = (
+        f"Teacher ({first.teacher.sampler}, {first.teacher.steps} steps) and sampler start from the same state and "
+        f"walk on the same Brownian path, {first.samples:,} of them; laws are compared with {first.group:,} "
+        f"states on each side, at most 500 for MMD; {made} networks."
+    )
+    command = (
+        f"sigbench gap --task {first.task} --sampler {_listed(gap.spec_again for gap in good)} --steps "
+        f"{_listed(str(len(gap.times)) for gap in good)} --samples {first.samples} --repeats {first.repeats} --seed "
+        f"{first.seed} --grid {first.grid}{_conditions(first.conditions)} --dtype {made} --json"
+    )
+    sentences = tuple((gap.curve, gap.verdict.sentence) for gap in good if gap.verdict is not None)
+    charts = _drawn(gap_panels(good, legends=False))
+    return Section(first.task, "Where the error comes from", note, sentences, tuple(gap_curves(good)), charts, command)
+
+
+def _spectrum_section(file: Path) -> Section:
+    from sigbench.studies.spectrum.chart import spectrum_curves, spectrum_panels
+
+    good = _succeeded(file, [(one, one.status) for one in read_study(file, SpectrumGap)])
+    first = good[0]
+    made = first.provenance.get("dtype")
+    note = f"The power spectrum of {first.of}, {first.samples:,} samples × {first.repeats}; {made} networks."
+    names = _listed("teacher" if one.role == "teacher" else f"{one.spec}@{one.steps}" for one in good)
+    command = (
+        f"sigbench spectrum --task {first.task} --sampler {names} --samples {first.samples}"
+        f" --repeats {first.repeats} --seed {first.seed} --grid {first.grid}{_conditions(first.conditions)}"
+        f" --dtype {made} --json"
+    )
+    sentences = tuple((one.curve, one.sentence) for one in good if one.sentence is not None)
+    charts = _drawn(spectrum_panels(good, legends=False))
+    return Section(first.task, "Spectrum", note, sentences, tuple(spectrum_curves(good)), charts, command)
+
+
+def _ablation_section(file: Path) -> Section:
+    from sigbench.studies.ablation.chart import ablation_curves, ablation_panels
+    from sigbench.studies.ablation.verdict import sentences
+
+    good = _succeeded(file, [(one, one.record["status"]) for one in read_study(file, AblationResult)])
+    first = good[0]
+    record, shared = first.record, max(one.paths_s for one in good)
+    serves = first.variant.serves
+    trained = f"to serve {serves[0]} to {serves[-1]} steps" if serves else "for one number of steps"
+    note = (
+        f"Students trained for {first.budget['iterations']:,} iterations each, and {trained}; "
+        f"{record['samples']:,} samples × {record['repeats']}. Intervals are of the samples: each student was "
+        "trained once, and what another seed of training would change is not in them."
+        + (f" All share paths of the teacher that took {duration(shared)}." if shared else "")
+    )
+    title, command = (
+        "What the signature is worth",
+        f"sigbench ablate leaderboard/studies/ablation/{file.stem}.toml --json",
+    )
+    if any(one.superseded for one in good):
+        title, command = f"{title} (superseded)", ""
+        note = f"Superseded: measured with an older program, to be measured anew. {note}"
+    charts = _drawn(ablation_panels(good, legends=False))
+    return Section(first.task, title, note, tuple(sentences(good)), tuple(ablation_curves(good)), charts, command)
+
+
+def _guidance_section(file: Path) -> Section:
+    from sigbench.studies.guidance.chart import guidance_curves, guidance_panels
+    from sigbench.studies.guidance.verdict import sentences
+
+    good = _succeeded(file, [(point, point.record["status"]) for point in read_study(file, Guided)])
+    for point in good:
+        if missing := METRICS.values() - point.record["metrics"].keys():
+            raise BadInput(
+                f"the study {file} does not hold records of images with guidance: the record "
+                f"{point.record['key']} lacks {', '.join(sorted(missing))}."
+            )
+    first = good[0].record
+    note = (
+        "Classifier-free guidance (1 + W)·D(class) − W·D(none): two network calls a step above W = 0, and one for "
+        f"a student that was distilled at W. {first['samples']:,} samples × {first['repeats']}; the FCD of so few "
+        f"images is biased, see its floor; {first['provenance'].get('dtype')} networks."
+    )
     command = f"sigbench sweep leaderboard/studies/guidance/{file.stem}.toml --json"
-    return Study(
-        str(first["task"]), "What guidance costs", note, said, tuple(legend_of(names_of(good))), charts, command
-    )
+    charts = _drawn(guidance_panels(good))
+    legend = tuple(guidance_curves(good))
+    return Section(first["task"], "What guidance costs", note, tuple(sentences(good)), legend, charts, command)
 
 
-def _conditions(row: Mapping[str, Any]) -> str:
-    return "".join(f" --{name} {value:g}" for name, value in row["conditions"].items())
-
-
-def _spec(row: Mapping[str, Any]) -> str:
-    """How the command line names a cell."""
-    spec = spec_of(row)
-    return spec if spec == "teacher" else f"{spec}@{row['steps']}"
-
-
-_KINDS = {
-    "gap/*.jsonl": _gap_study,
-    "spectrum/*.jsonl": _spectrum_study,
-    "ablation/*.jsonl": _ablation_study,
-    "guidance/*.jsonl": _guidance_study,
+_KINDS: dict[str, Callable[[Path], Section]] = {
+    "orders": _orders_section,
+    "gap": _gap_section,
+    "spectrum": _spectrum_section,
+    "ablation": _ablation_section,
+    "guidance": _guidance_section,
 }
+
+
+def _succeeded(file: Path, results: Sequence[tuple[_Result, str]]) -> list[_Result]:
+    good = [result for result, status in results if status == "ok"]
+    if not good:
+        raise BadInput(f"the study {file} holds nothing that succeeded.")
+    return good
+
+
+def _listed(names: Iterable[str]) -> str:
+    return ",".join(dict.fromkeys(names))
+
+
+def _conditions(conditions: Mapping[str, float]) -> str:
+    return "".join(f" --{name} {digits(value)}" for name, value in conditions.items())
 
 
 def _drawn(panels: Mapping[str, Any]) -> dict[str, dict[str, Any]]:

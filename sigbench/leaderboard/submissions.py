@@ -8,7 +8,8 @@ from typing import Any
 
 from sigbench.errors import BadInput
 from sigbench.leaderboard.board import Entry
-from sigbench.records.reading import Problem, Reading, parse_record, read_records
+from sigbench.records.checks import parse_record
+from sigbench.records.reading import Problem, Reading, read_records
 from sigbench.records.record import Record
 from sigbench.records.store import Store, replacing
 
@@ -25,7 +26,7 @@ class Added:
 
 
 @dataclass(frozen=True, slots=True)
-class Comparison:
+class MetricDifference:
     """A reported metric beside that of the same cell run here: their difference in standard errors, None if unknown."""
 
     metric: str

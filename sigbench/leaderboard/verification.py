@@ -8,15 +8,16 @@ from typing import Any, Literal
 from scipy import stats
 
 from sigbench.errors import BadInput
-from sigbench.leaderboard.submissions import Comparison
+from sigbench.leaderboard.submissions import MetricDifference
 from sigbench.measure.cell import Cell, Settings, plan_cells
 from sigbench.measure.run import measure
 from sigbench.metrics.estimate import DISTANCE_TAILS, EQUAL_TAILS
 from sigbench.progress import Listener, ignore
-from sigbench.records.reading import determinants_of
+from sigbench.records.checks import determinants_of
 from sigbench.records.record import MetricRecord, Record
+from sigbench.report.numbers import digits, percent
 
-Verdict = Literal["reproduced", "differs", "undecided"]
+Reproduction = Literal["reproduced", "differs", "undecided"]
 LEVEL = 0.05
 CLOSE = 1e-3  # relative: what float arithmetic of another machine may change where no standard error is known
 
@@ -63,14 +64,14 @@ def run_again(cell: Cell, progress: Listener = ignore) -> Record:
 
 def differences(record: Record, cell: Cell) -> list[str]:
     """Returns what the record's key hashes that is not the same here: artifacts, sources, versions."""
-    told = determinants_of(record)
-    if told is None:
+    reported = determinants_of(record)
+    if reported is None:
         return []
     here: dict[str, Any] = cell.determinants()
-    return [name for name in here if here[name] != told.get(name)]
+    return [name for name in here if here[name] != reported.get(name)]
 
 
-def compare(reported: Record, ours: Record) -> tuple[Verdict, list[Comparison]]:
+def compare(reported: Record, ours: Record) -> tuple[Reproduction, list[MetricDifference]]:
     """Returns whether our record reproduces the reported one, and the difference of each metric that both have.
 
     Both sides average as many independent repeats, so the standard error of their difference is √2 times ours;
@@ -84,7 +85,7 @@ def compare(reported: Record, ours: Record) -> tuple[Verdict, list[Comparison]]:
     if not common:
         return ("reproduced" if reported["status"] != "ok" else "undecided"), []
     limit = _limit(ours["repeats"], len(common))
-    found = [_comparison(name, reported["metrics"][name], ours["metrics"][name], ours, limit) for name in common]
+    found = [_difference(name, reported["metrics"][name], ours["metrics"][name], ours, limit) for name in common]
     if any(each.agrees is False for each in found):
         return "differs", found
     return ("reproduced" if all(each.agrees for each in found) else "undecided"), found
@@ -94,18 +95,18 @@ def _limit(repeats: int, metrics: int) -> float:
     return math.inf if repeats < 2 else float(stats.t.ppf(1 - LEVEL / (2 * metrics), repeats - 1))
 
 
-def _comparison(name: str, theirs: MetricRecord, mine: MetricRecord, ours: Record, limit: float) -> Comparison:
+def _difference(name: str, theirs: MetricRecord, mine: MetricRecord, ours: Record, limit: float) -> MetricDifference:
     gap = theirs["value"] - mine["value"]
     close = math.isclose(theirs["value"], mine["value"], rel_tol=CLOSE, abs_tol=1e-12)
     error = _standard_error(mine, ours["repeats"])
     if theirs["method"] != mine["method"] or theirs["n"] != mine["n"]:
-        return Comparison(name, theirs["value"], mine["value"], None, None)
+        return MetricDifference(name, theirs["value"], mine["value"], None, None)
     if error is None:
-        return Comparison(name, theirs["value"], mine["value"], None, True if close else None)
+        return MetricDifference(name, theirs["value"], mine["value"], None, True if close else None)
     if error == 0:
-        return Comparison(name, theirs["value"], mine["value"], 0.0 if close else math.inf, close)
+        return MetricDifference(name, theirs["value"], mine["value"], 0.0 if close else math.inf, close)
     size = gap / (math.sqrt(2) * error)
-    return Comparison(name, theirs["value"], mine["value"], size, abs(size) <= limit)
+    return MetricDifference(name, theirs["value"], mine["value"], size, abs(size) <= limit)
 
 
 def _standard_error(metric: MetricRecord, repeats: int) -> float | None:
@@ -116,7 +117,7 @@ def _standard_error(metric: MetricRecord, repeats: int) -> float | None:
     return (metric["high"] - metric["value"]) / float(stats.t.ppf(1 - tail, repeats - 1))
 
 
-def sentence(verdict: Verdict, reported: Record, ours: Record, found: Sequence[Comparison]) -> str:
+def sentence(verdict: Reproduction, reported: Record, ours: Record, found: Sequence[MetricDifference]) -> str:
     """Returns what running the cell again has found, in words."""
     if reported["status"] != ours["status"]:
         return f"Reported as {reported['status']}; here the cell ended as {ours['status']}."
@@ -129,16 +130,16 @@ def sentence(verdict: Verdict, reported: Record, ours: Record, found: Sequence[C
     known = [each for each in found if each.standard_errors is not None]
     if verdict == "reproduced":
         if not known:
-            return f"All {len(found)} metrics agree to {CLOSE:.1%}; one repeat has no standard error."
+            return f"All {len(found)} metrics agree to {percent(CLOSE)}; one repeat has no standard error."
         most = max(abs(each.standard_errors or 0.0) for each in known)
-        return f"Run again here: {len(found)} metrics agree, the farthest by {most:.2g} standard errors."
+        return f"Run again here: {len(found)} metrics agree, the farthest by {digits(most, 2)} standard errors."
     if verdict == "differs":
         off = [each for each in found if each.agrees is False]
-        told = "; ".join(
-            f"{each.metric} by {each.standard_errors:.1f} standard errors ({each.reported:.4g} reported, "
-            f"{each.measured:.4g} here)"
+        listed = "; ".join(
+            f"{each.metric} by {'?' if each.standard_errors is None else digits(each.standard_errors)} standard errors "
+            f"({digits(each.reported, 4)} reported, {digits(each.measured, 4)} here)"
             for each in off
         )
-        return f"Run again here, {len(off)} of {len(found)} metrics differ: {told}."
+        return f"Run again here, {len(off)} of {len(found)} metrics differ: {listed}."
     open_ = ", ".join(each.metric for each in found if each.agrees is None)
     return f"Not decided for {open_}: no standard error is known, and the numbers are not the same."

@@ -19,8 +19,8 @@ from sigbench.measure.timing import PeakMemory
 from sigbench.metrics.estimate import estimate, median_interval
 from sigbench.metrics.metric import Metric
 from sigbench.progress import Listener, Progress, ignore
+from sigbench.records.checks import digest_of
 from sigbench.records.provenance import provenance
-from sigbench.records.reading import digest_of
 from sigbench.records.record import SCHEMA, MetricRecord, Record, Status, TimingRecord
 
 FINAL_STEP = "none: samples are taken at the last time of the grid"

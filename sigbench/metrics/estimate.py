@@ -1,8 +1,7 @@
 """Estimates: a number, its interval, and the floor below which nothing can be seen."""
 
-import math
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Literal
 
 import numpy as np
@@ -94,36 +93,3 @@ def estimate(values: Sequence[float], floors: Sequence[float], *, n: int, better
     return Estimate(
         value.value, lows[0], value.high, floor.value, lows[1], floor.high, n=n, better=better, method=method
     )
-
-
-def badness(value: float, better: Better) -> float:
-    """Returns a number that is smaller the better `value` is."""
-    return {"lower": value, "higher": -value, "zero": abs(value)}[better]
-
-
-def overlaps(a: Estimate, b: Estimate) -> bool:
-    """Returns whether the intervals of two estimates share a point; with one repeat nothing is known: True."""
-    ends = (a.low, a.high, b.low, b.high)
-    if None in ends:
-        return True
-    low_a, high_a, low_b, high_b = (math.nan if end is None else end for end in ends)
-    return low_a <= high_b and low_b <= high_a
-
-
-def tied(own: Estimate, best: Estimate) -> bool:
-    """Returns whether `own` ties with the best: their intervals overlap, or both are at the floor.
-
-    Where "zero" is best, the distances to zero are compared.
-    """
-    if own.at_floor and best.at_floor:
-        return True
-    if own.better == "zero":
-        return overlaps(_distance_to_zero(own), _distance_to_zero(best))
-    return overlaps(own, best)
-
-
-def _distance_to_zero(estimate: Estimate) -> Estimate:
-    if estimate.low is None or estimate.high is None:
-        return estimate
-    near, far = sorted((abs(estimate.low), abs(estimate.high)))
-    return replace(estimate, low=0.0 if estimate.low <= 0.0 <= estimate.high else near, high=far)

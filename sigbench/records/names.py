@@ -4,30 +4,37 @@ from collections.abc import Mapping
 from typing import Any, Literal
 
 Role = Literal["sampler", "teacher"]
-_TEACHER = "teacher ("  # how records of older versions begin the name of a sampler that served as the teacher
+_TEACHER = "teacher ("
 
 
-def display_name(of: Mapping[str, Any]) -> str:
-    """Returns how tables, charts and sentences call the sampler of a record or a study.
+def name_of(sampler: str, spec: str, role: Role = "sampler") -> str:
+    """Returns how tables, charts and sentences call a sampler: ddim, ddim:eta=0.5, teacher (euler-maruyama).
 
-    It reads `sampler` (the class's name), `spec` (as it was asked for) and `role`, whose defaults are the sampler
-    itself and "sampler": ddim, ddim:eta=0.5, teacher (euler-maruyama).
+    `sampler` is the name that its class declares, `spec` how it was asked for.
     """
-    sampler, spec = str(of["sampler"]), str(of.get("spec", of["sampler"]))
     name = ":".join([sampler, *(part for part in spec.split(":")[1:] if "=" in part)])
-    return f"teacher ({name})" if of.get("role") == "teacher" else name
+    return f"teacher ({name})" if role == "teacher" else name
 
 
-def spec_of(of: Mapping[str, Any]) -> str:
-    """Returns the spec that asks for the sampler of a record or a study again: "teacher" for a task's teacher."""
-    return "teacher" if of.get("role") == "teacher" else str(of.get("spec", of["sampler"]))
+def is_teacher(name: str) -> bool:
+    """Returns whether a display name is that of a task's teacher."""
+    return name.startswith(_TEACHER) and name.endswith(")")
+
+
+def display_name(record: Mapping[str, Any]) -> str:
+    """Returns how tables, charts and sentences call the sampler of a record; one without a role is a sampler."""
+    return name_of(str(record["sampler"]), str(record.get("spec", record["sampler"])), record.get("role", "sampler"))
+
+
+def spec_of(record: Mapping[str, Any]) -> str:
+    """Returns the spec that asks for the sampler of a record again: "teacher" for a task's teacher."""
+    return "teacher" if record.get("role") == "teacher" else str(record.get("spec", record["sampler"]))
 
 
 def name_and_role(label: str, spec: str | None) -> tuple[str, str, Role]:
     """Returns the (sampler, spec, role) of a record of an older version, whose sampler is a label or a spec."""
-    is_teacher = label.startswith(_TEACHER) and label.endswith(")")
-    own = spec or (label[len(_TEACHER) : -1] if is_teacher else label)
+    own = spec or (label[len(_TEACHER) : -1] if is_teacher(label) else label)
     name, *rest = own.split(":")
     if name.endswith(".py") and rest:
         name = rest[0]
-    return name, own, "teacher" if is_teacher else "sampler"
+    return name, own, "teacher" if is_teacher(label) else "sampler"

@@ -69,7 +69,7 @@ def provenance(device: torch.device, dtype: torch.dtype, artifacts: dict[str, st
     return {
         "sigbench": sigbench.__version__,
         "git": git_commit(),
-        "torch": torch.__version__,
+        "torch": str(torch.__version__),  # a plain string, which every encoder knows
         "packages": package_versions(),
         "python": platform.python_version(),
         "platform": platform.platform(),

@@ -89,7 +89,7 @@ class Record(TypedDict):
     provenance: dict[str, Any]
     asked: NotRequired[RequestRecord]
     note: NotRequired[str]  # a remark in the words of whoever hands the record in
-    digest: NotRequired[str]  # see `sigbench.records.reading.digest_of`; absent in records of older versions
+    digest: NotRequired[str]  # see `sigbench.records.checks.digest_of`; absent in records of older versions
 
 
 def key_of(determinants: dict[str, Any]) -> str:

@@ -9,7 +9,7 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from sigbench.errors import BadInput
-from sigbench.records.reading import parse_sound
+from sigbench.records.checks import parse_sound
 from sigbench.records.record import Record
 
 _WRITING = ".writing-"

@@ -3,7 +3,7 @@
 import os
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 import altair as alt
 import vl_convert
@@ -12,6 +12,8 @@ from PIL.Image import Image
 from sigbench.errors import BadInput
 from sigbench.records.names import display_name
 from sigbench.records.record import Record
+from sigbench.report.curves import axis, color_by, log_axis, log_scale, shape_by
+from sigbench.report.palette import GREY, curves_of
 
 
 def quality_chart(records: Sequence[Record], metric: str) -> alt.TopLevelMixin:
@@ -33,31 +35,28 @@ def quality_chart(records: Sequence[Record], metric: str) -> alt.TopLevelMixin:
     least = 0.5 * min(min(row["value"], row["floor"]) for row in rows if min(row["value"], row["floor"]) > 0)
     for row in rows:
         row["low"] = max(row["low"], least)  # an interval may reach 0, which a log axis cannot show
-    names = list(dict.fromkeys(row["sampler"] for row in rows))
+    curves = curves_of((row["sampler"], row["sampler"]) for row in rows)
     calls = sorted({row["NFE"] for row in rows})
     x = alt.X(
         "NFE:Q",
         scale=alt.Scale(type="log", domain=[calls[0] / 1.15, calls[-1] * 1.15], nice=False),
         title="network calls a sample (NFE)",
-        axis=alt.Axis(values=calls, format="d", grid=False, labelOverlap=True),
+        axis=axis(values=calls, grid=False),
     )
     legend = alt.Legend(orient="right", title=None, symbolStrokeWidth=2)
-    color = alt.Color("sampler:N", legend=legend, scale=alt.Scale(domain=names, scheme=_scheme(len(names))))
-    shape = alt.Shape("sampler:N", legend=legend, scale=alt.Scale(domain=names))
-    y = alt.Y("value:Q", scale=alt.Scale(type="log", nice=False, padding=8), title=f"{metric} (95 % interval)")
+    color = color_by(curves, field="sampler", legend=legend)
+    shape = shape_by(curves, field="sampler", legend=legend)
+    seen = [row[name] for row in rows for name in ("low", "high", "floor")]
+    y = alt.Y("value:Q", scale=log_scale(), axis=log_axis(seen), title=f"{metric} (95 % interval)")
     base = alt.Chart(alt.Data(values=rows)).encode(x=x, color=color)
     lines = base.mark_line(strokeWidth=1.5, opacity=0.7).encode(y=y)
     points = base.mark_point(filled=True, size=55, opacity=1).encode(y=y, shape=shape)
     bars = base.mark_rule(strokeWidth=1.5).encode(y="low:Q", y2="high:Q")
     floor_rows = [{"floor": rows[0]["floor"], "NFE": calls[0], "label": "floor: exact draws of the truth"}]
     floor = alt.Chart(alt.Data(values=floor_rows)).encode(y="floor:Q")
-    rule = floor.mark_rule(strokeDash=[6, 4], color="#666666")
-    label = floor.mark_text(align="left", baseline="bottom", dy=-3, color="#666666").encode(x=x, text="label:N")
+    rule = floor.mark_rule(strokeDash=[6, 4], color=GREY)
+    label = floor.mark_text(align="left", baseline="bottom", dy=-3, color=GREY).encode(x=x, text="label:N")
     return alt.layer(rule, label, lines, bars, points).properties(width=560, height=340)
-
-
-def _scheme(count: int) -> Literal["tableau10", "tableau20"]:
-    return "tableau10" if count <= 10 else "tableau20"
 
 
 def check_picture(file: Path) -> None:

@@ -1,36 +1,91 @@
-"""What charts of several curves share: colours, legend, levels to compare with, and how numbers are told."""
+"""What charts of several curves share: how they are told apart, axes, levels to compare with, and tooltips."""
 
-from collections.abc import Mapping, Sequence
+import math
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 import altair as alt
 
-GREY = "#7a7a7a"
-COLORS = (  # of Tableau 10
-    "#4c78a8",
-    "#f58518",
-    "#e45756",
-    "#72b7b2",
-    "#54a24b",
-    "#b79a20",
-    "#b279a2",
-    "#d67195",
-    "#9d755d",
-    "#79706e",
-)
-Legend = list[tuple[str, str]]
+from sigbench.report.palette import GREY, Curve
+
+# Trimmed formats of d3, with as many digits as a tick needs: fixed decimals would print two ticks alike.
+_LABELS = {
+    "plain": "datum.value == 0 ? '0' : format(datum.value, abs(datum.value) < 0.001 ? '~e' : '~g')",
+    "percent": "format(datum.value, '~%')",
+}
+_MOST_TICKS = 9
 
 
-def legend_of(names: Sequence[str]) -> Legend:
-    """Returns the name and the colour of every curve."""
-    return [(name, COLORS[index % len(COLORS)]) for index, name in enumerate(names)]
+def axis(kind: str = "plain", **options: Any) -> alt.Axis:
+    """Returns an axis whose labels are all different and do not overlap; its kind is plain or percent."""
+    return alt.Axis(**{"labelExpr": _LABELS[kind], "labelOverlap": "greedy", "tickCount": 6, **options})
 
 
-def color_of(legend: Legend, *, shown: bool) -> alt.Color:
-    """Returns the colour of a curve by its field "who", with a legend above the chart where it is `shown`."""
-    names, colors = zip(*legend, strict=True)
-    above = alt.Legend(orient="top", columns=3, labelLimit=240, symbolStrokeWidth=3)
-    return alt.Color("who:N", title=None, scale=alt.Scale(domain=names, range=colors), legend=above if shown else None)
+def log_axis(values: Iterable[float | None], **options: Any) -> alt.Axis:
+    """Returns the axis of a log scale for these values, with ticks as `log_ticks` says."""
+    known = [value for value in values if value is not None and value > 0]
+    return axis(values=log_ticks(min(known), max(known)) if known else [], **options)
+
+
+def log_ticks(low: float, high: float) -> list[float]:
+    """Returns ticks for a log axis between two positive values: powers of ten, with 2 and 5 times them if few fit.
+
+    Where even these are fewer than three, all digits 1 to 9, and in less than that, five even steps.
+    """
+    first, last = math.floor(math.log10(low)), math.ceil(math.log10(high))
+    for leading in ((1, 2, 5), (1,)):
+        ticks = _leading(leading, first, last, low, high)
+        if len(ticks) <= _MOST_TICKS:
+            break
+    if len(ticks) < 3:
+        ticks = _leading(range(1, 10), first, last, low, high)
+    if len(ticks) < 3:
+        step = 10 ** math.floor(math.log10((high - low) / 2)) if high > low else 0.0
+        ticks = (
+            [float(f"{k * step:.6g}") for k in range(math.ceil(low / step), math.floor(high / step) + 1)]
+            if step
+            else [low]
+        )
+    return ticks[:: math.ceil(len(ticks) / _MOST_TICKS)]
+
+
+def _leading(digits: Iterable[int], first: int, last: int, low: float, high: float) -> list[float]:
+    """The numbers with these leading digits between two ends, which may lie a little inside of the outer ones."""
+    numbers = [float(f"{digit}e{power}") for power in range(first, last + 1) for digit in digits]
+    return [number for number in numbers if low / 1.05 <= number <= high * 1.05]
+
+
+def log_scale(**options: Any) -> alt.Scale:
+    """Returns a log scale that ends where the values do, with a little room."""
+    return alt.Scale(**{"type": "log", "nice": False, "padding": 8, **options})
+
+
+def color_by(curves: Sequence[Curve], *, field: str = "who", legend: alt.Legend | None = None) -> alt.Color:
+    """Returns the colours of curves by the field that names them; without a legend where none is given."""
+    return alt.Color(f"{field}:N", title=None, legend=legend, scale=_scale(curves, [c.color for c in curves]))
+
+
+def shape_by(curves: Sequence[Curve], *, field: str = "who", legend: alt.Legend | None = None) -> alt.Shape:
+    """Returns the shapes of curves' points by the field that names them."""
+    return alt.Shape(f"{field}:N", title=None, legend=legend, scale=_scale(curves, [c.shape for c in curves]))
+
+
+def dash_by(curves: Sequence[Curve], *, field: str = "who") -> alt.StrokeDash:
+    """Returns the dashes of curves' lines by the field that names them; a legend shows shapes and no dashes."""
+    return alt.StrokeDash(f"{field}:N", title=None, legend=None, scale=_scale(curves, [c.dash for c in curves]))
+
+
+def legend_above(columns: int = 3) -> alt.Legend:
+    """Returns a legend above the chart; encodings that share it share its entries."""
+    return alt.Legend(orient="top", columns=columns, labelLimit=240, symbolStrokeWidth=2, symbolSize=80)
+
+
+def _scale(curves: Sequence[Curve], values: Sequence[Any]) -> alt.Scale:
+    return alt.Scale(domain=[curve.name for curve in curves], range=[_plain(value) for value in values])
+
+
+def _plain(value: Any) -> Any:
+    return list(value) if isinstance(value, tuple) else value
 
 
 def tips_of(name: str, *places: alt.Tooltip) -> list[alt.Tooltip]:
@@ -50,13 +105,3 @@ def log_low(name: str) -> str:
 def level(field: str, value: float) -> alt.Chart:
     """Returns a dashed horizontal line at a value of the field that a chart has for its y."""
     return alt.Chart(alt.Data(values=[{field: value}])).mark_rule(strokeDash=[6, 4], color=GREY).encode(y=f"{field}:Q")
-
-
-def told(metric: Mapping[str, Any], ends: str = "") -> str:
-    """Returns a value with its interval in words; `ends` stands before the names "low" and "high"."""
-    return f"{metric['value']:.3g} [{metric[f'{ends}low']:.3g}, {metric[f'{ends}high']:.3g}]"
-
-
-def tie(a: Mapping[str, Any], b: Mapping[str, Any]) -> str:
-    """Returns what a sentence that compares two metrics adds where their intervals overlap."""
-    return "; the intervals overlap" if a["low"] <= b["high"] and b["low"] <= a["high"] else ""

@@ -1,15 +1,15 @@
 """Records as terminal tables: as many as the width needs, each with the floor in its first row."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import fields
 from itertools import groupby
 
 from rich.table import Table
 from rich.text import Text
 
-from sigbench.metrics.estimate import Estimate, badness, tied
+from sigbench.records.comparison import badness, outcome
 from sigbench.records.names import display_name
-from sigbench.records.record import MetricRecord, Record
+from sigbench.records.record import Record
+from sigbench.report.numbers import digits, duration, duration_interval, interval, ratio
 
 BEST, TIE, FLOOR = "★", "≈", "="
 LEGEND = (
@@ -52,7 +52,7 @@ def _frame() -> Table:
 def _column(records: Sequence[Record], name: str) -> list[Text]:
     """The floor's cell and every record's."""
     first = next(r["metrics"][name] for r in records if name in r["metrics"])
-    floor = Text(_interval(first["floor"], first["floor_low"], first["floor_high"]) + "   ", style="dim")
+    floor = Text(interval(first["floor"], first["floor_low"], first["floor_high"], brief=True) + "   ", style="dim")
     cells = [floor]
     for record in records:
         rivals = [r for r in records if r["nfe"] == record["nfe"]]
@@ -78,43 +78,22 @@ def _metric_table(records: Sequence[Record], names: Sequence[str], columns: Mapp
 
 def marks(record: Record, rivals: Sequence[Record], name: str) -> str:
     """Returns the marks of a metric: best or tied among `rivals` (those that succeeded), and at the floor."""
-    own = _estimate(record["metrics"][name])
-    alive = [_estimate(r["metrics"][name]) for r in rivals if r["status"] == "ok"]
-    best = min(alive, key=lambda e: badness(e.value, e.better))
-    mark = FLOOR if own.at_floor else ""
+    own = record["metrics"][name]
+    alive = [r["metrics"][name] for r in rivals if r["status"] == "ok"]
+    best = min(alive, key=lambda metric: badness(metric["value"], metric["better"]))
+    mark = FLOOR if own["at_floor"] else ""
     if len(alive) < 2:
         return mark
     if own == best:
         return BEST + mark
-    return (TIE if tied(own, best) else "") + mark
-
-
-def _estimate(metric: MetricRecord) -> Estimate:
-    return Estimate(**{field.name: metric[field.name] for field in fields(Estimate)})  # type: ignore[literal-required]
+    return (TIE if outcome(own, best) == "tied" else "") + mark
 
 
 def _value_text(record: Record, rivals: Sequence[Record], name: str) -> Text:
     metric = record["metrics"][name]
     mark = marks(record, rivals, name)
     style = "bold green" if BEST in mark else "green" if TIE in mark else ""
-    return Text(f"{_interval(metric['value'], metric['low'], metric['high'])} {mark:<2}", style=style)
-
-
-def _interval(value: float, low: float | None, high: float | None) -> str:
-    digits = 4 if abs(value) < 1 else 3
-    if low is None or high is None:
-        return f"{_number(value, digits)} [?]"
-    return f"{_number(value, digits)} [{_short(low, digits)}, {_short(high, digits)}]"
-
-
-def _short(value: float, digits: int) -> str:
-    text = _number(value, digits)
-    return text.replace("0.", ".", 1) if abs(value) < 1 else text
-
-
-def _number(value: float, digits: int) -> str:
-    text = f"{value:.{digits}f}" if abs(value) < 1e4 else f"{value:.1e}"
-    return text if float(text) else f"{0:.{digits}f}"  # no minus zero
+    return Text(f"{interval(metric['value'], metric['low'], metric['high'], brief=True)} {mark:<2}", style=style)
 
 
 def _cost_table(records: Sequence[Record]) -> Table:
@@ -131,20 +110,12 @@ def _cost_table(records: Sequence[Record]) -> Table:
                 spread, eff, memory = timing["sample_s"], timing["efficiency"], timing["peak_memory_mb"]
                 cells = [
                     str(record["nfe"]),
-                    _time_text(spread["value"], spread["low"], spread["high"]),
-                    "–" if eff is None else f"{eff:.2f}",
-                    "–" if memory is None else f"{memory:.0f} MB",
+                    duration_interval(spread["value"], spread["low"], spread["high"]),
+                    "–" if eff is None else ratio(eff),
+                    "–" if memory is None else f"{digits(memory)} MB",
                 ]
             table.add_row(display_name(record), str(record["steps"]), *cells, end_section=index == len(rows) - 1)
     return table
-
-
-def _time_text(value: float, low: float | None, high: float | None) -> str:
-    scale, unit = next(
-        ((s, u) for s, u in ((1.0, "s"), (1e3, "ms"), (1e6, "µs")) if (high or value) * s >= 1), (1e9, "ns")
-    )
-    spread = "" if low is None or high is None else f" ({low * scale:.3g}–{high * scale:.3g})"
-    return f"{value * scale:.3g}{spread} {unit}"
 
 
 def break_even(student: Record, teacher: Record) -> float | None:
@@ -171,10 +142,11 @@ def break_even_lines(records: Sequence[Record]) -> list[str]:
     for record in records:
         count = break_even(record, slow)
         if count is not None and slow["steps"] > record["steps"]:
-            assert record["timing"] is not None
+            timing = record["timing"]
+            assert timing is not None and timing["training_s"] is not None
             lines.append(
                 f"{display_name(record)} at {record['steps']} steps has paid for its training "
-                f"({record['timing']['training_s']:.0f} s) after {count:.2g} samples, "
+                f"({duration(timing['training_s'])}) after {digits(count, 2)} samples, "
                 f"against {display_name(slow)} at {slow['steps']} steps."
             )
     return lines

@@ -20,7 +20,8 @@ from torch import Tensor
 from sigbench.registry import make_task
 from sigbench.sde.noise import NoiseStream
 from sigbench.sde.problem import SDEProblem
-from sigbench.studies.convergence.plan import FINER, ConvergenceSettings, plan_study
+from sigbench.studies.convergence.passes import FINER, ConvergenceSettings
+from sigbench.studies.convergence.plan import plan_study
 from sigbench.studies.convergence.study import measure_study
 
 SOLVERS = {  # the suite's name: torchsde's method and calculus; on additive noise both calculi agree

@@ -13,7 +13,7 @@ import tempfile
 from pathlib import Path
 from time import perf_counter
 
-from sigbench.records.reading import digest_of
+from sigbench.records.checks import digest_of
 
 RECORDS = 50_000
 RECORDS = Path(__file__).parents[2] / "leaderboard" / "records"

@@ -80,7 +80,7 @@ def test_show_takes_a_metric_a_budget_and_a_board(sigbench: Command) -> None:
         *RECORDS,
         "--metric",
         "is",
-        "--nfe",
+        "--max-nfe",
         "10",
         "--samples",
         "10000",
@@ -91,7 +91,7 @@ def test_show_takes_a_metric_a_budget_and_a_board(sigbench: Command) -> None:
 
 
 @pytest.mark.parametrize(
-    ("arguments", "told"),
+    ("arguments", "words"),
     [
         (("--task", "gmn"), "unknown task among the records 'gmn': did you mean 'gmm'"),
         (("--task", "gmm", "--metric", "w3"), "unknown metric of gmm 'w3': did you mean 'w2' or 'w1'"),
@@ -99,16 +99,16 @@ def test_show_takes_a_metric_a_budget_and_a_board(sigbench: Command) -> None:
         (("--task", "gmm", "--samples", "7"), "there are 100000 samples, seed 0"),
         (("--task", "gmm", "--steps", "999"), "no cell of gmm fits"),
         (("--task", "gmm", "--steps", "x"), "--steps"),
-        (("--task", "gmm", "--nfe", "0"), "--nfe must be at least 1, got 0"),
+        (("--task", "gmm", "--max-nfe", "0"), "--max-nfe must be at least 1, got 0"),
         (("--task", "gmm", "--records", "nowhere"), "there are no records at nowhere"),
         (("--task", "gmm", "--folder", "nowhere"), "there is no folder nowhere"),
     ],
 )
-def test_bad_input_is_one_sentence(sigbench: Command, arguments: tuple[str, ...], told: str) -> None:
+def test_bad_input_is_one_sentence(sigbench: Command, arguments: tuple[str, ...], words: str) -> None:
     records = () if {"--records", "--folder"} & set(arguments) else RECORDS
     done = sigbench("leaderboard", "show", *arguments, *records)
     assert done.code == 2
-    assert told in done.sentence()
+    assert words in done.sentence()
 
 
 def test_records_that_are_not_sound_are_named_and_counted(sigbench: Command, board: Path) -> None:
@@ -122,7 +122,7 @@ def test_records_that_are_not_sound_are_named_and_counted(sigbench: Command, boa
     assert done.code == 0
     assert len(done.records()) == 2
     for line, reason in ((3, "digest"), (4, "schema 7"), (5, "not JSON"), (6, "duplicate")):
-        assert any(f"some.jsonl, line {line}" in told and reason in told for told in done.err.splitlines()), line
+        assert any(f"some.jsonl, line {line}" in text and reason in text for text in done.err.splitlines()), line
     assert "4 records were skipped: 2 damaged, 1 foreign, 1 duplicate" in done.err
 
 
@@ -213,7 +213,7 @@ def test_show_loads_neither_torch_nor_scipy() -> None:
 
 
 def test_control_characters_of_names_do_nothing(sigbench: Command, board: Path) -> None:
-    from sigbench.records.reading import digest_of
+    from sigbench.records.checks import digest_of
 
     record = json.loads(some(board).read_text().splitlines()[0])
     record["sampler"] = "red\x1b[31m"
@@ -262,4 +262,6 @@ def test_a_teacher_that_was_run_again_is_reproduced(sigbench: Command, tmp_path:
     (record,) = made.records()
     assert sigbench("leaderboard", "verify", record["key"]).code == 0
     (row,) = sigbench("leaderboard", "show", "--task", "gmm", "--json").records()
-    assert (row["sampler"], row["standing"], row["rank"]) == ("teacher (euler-maruyama)", "reproduced", 1)
+    assert (row["sampler"], row["role"]) == ("euler-maruyama", "teacher")
+    assert (row["standing"], row["rank"]) == ("reproduced", 1)
+    assert "(euler-maruyama)" in sigbench("leaderboard", "show", "--task", "gmm").out

@@ -89,7 +89,7 @@ def shown(*tables: Any) -> str:
 def test_changes_in_words() -> None:
     assert change_text(METRIC) == "+0.0 % [+0.0, +0.0]"
     assert change_text(WORSE) == "+20.0 % [+19.3, +20.7]"
-    assert change_text({**WORSE, "scale": "absolute"}) == "+0.2 [+0.19, +0.21]"
+    assert change_text({**WORSE, "scale": "absolute"}) == "+0.2 [+0.193, +0.207]"
     assert change_text({**WORSE, "change": 12.0, "low": 11.0, "high": 13.0}) == "+1200 % [+1100, +1300]"
     assert change_text(LOST) == "–"
 

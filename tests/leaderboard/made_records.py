@@ -2,7 +2,8 @@
 
 from typing import Any
 
-from sigbench.records.reading import digest_of
+from sigbench.records.checks import digest_of
+from sigbench.records.names import name_and_role
 from sigbench.records.record import SCHEMA, MetricRecord, Record, key_of
 
 
@@ -45,7 +46,11 @@ def made(
     seconds: float = 1e-3,
     **changes: Any,
 ) -> Record:
-    """A record of `sampler` at `steps` on a task called gmm; `changes` replace fields."""
+    """A record of `sampler` at `steps` on a task called gmm; `changes` replace fields.
+
+    `sampler` is what tables call it: ddim, ddim:eta=0.5, teacher (euler-maruyama).
+    """
+    name, spec, role = name_and_role(sampler, None)
     metrics = {"w1": metric(1.0 / steps, 0.01)} if metrics is None else metrics
     spread = {"value": seconds, "low": seconds * 0.9, "high": seconds * 1.1}
     record: dict[str, Any] = {
@@ -53,7 +58,9 @@ def made(
         "key": "",
         "task": "gmm",
         "task_version": 1,
-        "sampler": sampler,
+        "sampler": name,
+        "spec": spec,
+        "role": role,
         "family": "ode",
         "steps": steps,
         "nfe": steps if nfe is None else nfe,
@@ -87,7 +94,7 @@ def made(
             "artifacts": {},
             "date": "2026-01-02T03:04:05+00:00",
         },
-        "asked": {"sampler": sampler, "nfe": None, "batch": 256, "dtype": "float32", "sources": ["a" * 64, "b" * 64]},
+        "asked": {"sampler": spec, "nfe": None, "batch": 256, "dtype": "float32", "sources": ["a" * 64, "b" * 64]},
         **changes,
     }
     if record["status"] != "ok":

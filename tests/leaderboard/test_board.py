@@ -8,7 +8,7 @@ from made_records import made, metric
 
 from sigbench.leaderboard.board import Board, Entry, boards, on_grid, ranks
 from sigbench.leaderboard.command import command_of
-from sigbench.metrics.estimate import Estimate, tied
+from sigbench.records.comparison import outcome
 from sigbench.records.record import Record
 
 
@@ -98,17 +98,9 @@ def test_ranks_agree_with_the_rule_of_ties_pair_by_pair(better: str) -> None:
         for i in range(30)
     ]
     board = board_of(*records)
-    estimates = []
-    for entry in board.entries:
-        fields = {k: v for k, v in entry.record["metrics"]["w1"].items() if k != "at_floor"}
-        estimates.append(Estimate(**fields))  # type: ignore[arg-type]
-
-    def side(estimate: Estimate) -> float:
-        return {"lower": estimate.value, "higher": -estimate.value, "zero": abs(estimate.value)}[better]
-
-    for i, rank in enumerate(ranks(board, board.entries, "w1")):
-        beaten_by = [j for j, e in enumerate(estimates) if not tied(estimates[i], e) and side(e) < side(estimates[i])]
-        assert rank == 1 + len(beaten_by)
+    found = [entry.record["metrics"]["w1"] for entry in board.entries]
+    for own, rank in zip(found, ranks(board, board.entries, "w1"), strict=True):
+        assert rank == 1 + sum(outcome(other, own) == "better" for other in found)
 
 
 def test_a_metric_by_another_method_or_n_is_not_compared() -> None:

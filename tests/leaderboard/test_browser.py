@@ -13,8 +13,9 @@ from made_records import made, metric
 from sigbench.leaderboard.board import Entry, boards, ranks
 from sigbench.leaderboard.claims import answers, read_claims
 from sigbench.leaderboard.page import build_page, find_pictures
-from sigbench.leaderboard.sections import Study, find_studies
+from sigbench.leaderboard.sections import Section, find_sections
 from sigbench.records.reading import read_records
+from sigbench.report.palette import Curve
 
 sync_api = pytest.importorskip("playwright.sync_api", reason="browser: playwright is not installed")
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser")
@@ -51,7 +52,7 @@ def committed(tmp_path_factory: pytest.TempPathFactory) -> Path:
         titles={"gmm": "A Gaussian mixture"},
         claims=answers(read_claims(COMMITTED / "claims.toml"), found),
         pictures=find_pictures(COMMITTED),
-        studies=find_studies(COMMITTED / "studies"),
+        sections=find_sections(COMMITTED / "studies"),
     )
     file = tmp_path_factory.mktemp("page") / "index.html"
     file.write_text(html)
@@ -66,11 +67,11 @@ class Visit:
     ) -> None:
         self.context = browser.new_context(viewport={"width": width, "height": height}, color_scheme=scheme)
         self.page = self.context.new_page()
-        self.said: list[str] = []
-        self.asked: list[str] = []
-        self.page.on("console", lambda message: self.said.append(f"{message.type}: {message.text}"))
-        self.page.on("pageerror", lambda error: self.said.append(f"error: {error}"))
-        self.page.on("request", lambda request: self.asked.append(request.url))
+        self.console: list[str] = []
+        self.requests: list[str] = []
+        self.page.on("console", lambda message: self.console.append(f"{message.type}: {message.text}"))
+        self.page.on("pageerror", lambda error: self.console.append(f"error: {error}"))
+        self.page.on("request", lambda request: self.requests.append(request.url))
         self.page.goto(file.as_uri())
         self.page.wait_for_selector("#quality svg")
         self.page.wait_for_selector("#pareto svg")
@@ -81,9 +82,9 @@ class Visit:
 
     def close(self) -> None:
         """Leaves the page; it must have said nothing, and asked for nothing but itself."""
-        assert self.said == []
-        assert [url for url in self.asked if not url.startswith(("file:", "data:", "blob:"))] == []
-        assert len([url for url in self.asked if url.startswith("file:")]) == 1
+        assert self.console == []
+        assert [url for url in self.requests if not url.startswith(("file:", "data:", "blob:"))] == []
+        assert len([url for url in self.requests if url.startswith("file:")]) == 1
         self.context.close()
 
 
@@ -120,8 +121,8 @@ def test_tabs_sort_filter_and_details(browser: Any, committed: Path, shots: Path
 
     page.locator("#cells tr.row:has-text('sigdeg') .name button").first.click()
     detail = page.inner_text("#cells tr.detail")
-    for told in ("sigbench run --task gmm --sampler", "AMD EPYC", "torch 2.13.0", "SHA-256", "All metrics"):
-        assert told in detail
+    for text in ("sigbench run --task gmm --sampler", "AMD EPYC", "torch 2.13.0", "SHA-256", "All metrics"):
+        assert text in detail
     page.click("nav [role=tab]:has-text('mnist')")
     assert page.url.endswith("#mnist")
     assert page.locator("section.picture:visible img").count() == 1
@@ -168,12 +169,12 @@ def test_hovering_tells_everything_about_a_cell(browser: Any, committed: Path, s
         page.locator(f"#{chart}").scroll_into_view_if_needed()
         page.locator(f"#{chart} svg .mark-symbol path").first.hover(force=True)
         page.wait_for_selector("#vg-tooltip-element.visible")
-        told = page.inner_text("#vg-tooltip-element")
+        text = page.inner_text("#vg-tooltip-element")
         for name in ("sampler", "grid", "NFE", "value [95 %]", "floor [95 %]", "time a sample", "machine", "key"):
-            assert name in told, chart
-        assert "undefined" not in told
-        assert any(name in told for name in ("sigdeg", "teacher (euler-maruyama)", "ddim"))
-        assert "AMD EPYC, 2 threads, float32" in told
+            assert name in text, chart
+        assert "undefined" not in text
+        assert any(name in text for name in ("sigdeg", "teacher (euler-maruyama)", "ddim"))
+        assert "AMD EPYC, 2 threads, float32" in text
         page.screenshot(path=shots / f"hover-{chart}.png")
         page.mouse.move(5, 5)
     visit.close()
@@ -241,10 +242,12 @@ def test_studies_are_drawn_on_their_task_alone(
         "height": 200,
         "encoding": {"x": {"field": "a", "type": "quantitative"}, "y": {"field": "b", "type": "quantitative"}},
     }
-    study = Study("gmm", EVIL, EVIL, ((EVIL, EVIL),), ((EVIL, "#4c78a8"),), {"one": line, EVIL: line}, EVIL)
+    study = Section(
+        "gmm", EVIL, EVIL, ((EVIL, EVIL),), (Curve(EVIL, "#4c78a8", "circle", (1, 0)),), {"one": line, EVIL: line}, EVIL
+    )
     entries = [Entry(made("a", 5)), Entry(made("b", 5, task="other"))]
     file = tmp_path / "studies.html"
-    file.write_text(build_page(boards(entries), titles={}, claims={}, pictures=[], studies=[study]))
+    file.write_text(build_page(boards(entries), titles={}, claims={}, pictures=[], sections=[study]))
     visit = Visit(browser, file, width=width, scheme=scheme)
     page = visit.page
     page.wait_for_selector("#study-0-1 svg")
@@ -278,13 +281,13 @@ def test_markup_in_records_is_shown_and_never_run(browser: Any, tmp_path: Path, 
     page = visit.page
     for row in range(4):
         page.locator("#cells tr.row .name button").nth(row).click()
-    for told in (
+    for text in (
         page.inner_text("h1"),
         page.inner_text("#cells"),
         page.inner_text("#legend"),
         page.inner_text("#reached"),
     ):
-        assert "<img src=x" in told
+        assert "<img src=x" in text
     page.locator("#quality svg .mark-symbol path").first.hover(force=True)
     page.wait_for_selector("#vg-tooltip-element.visible")
     assert "<img src=x" in page.inner_text("#vg-tooltip-element")
@@ -307,9 +310,9 @@ def test_failed_cells_and_those_without_interval_are_shown_as_such(browser: Any,
     file.write_text(build_page(boards(Entry(r) for r in records), titles={}, claims={}, pictures=[]))
     visit = Visit(browser, file)
     assert visit.column(".rank") == ["1", "–", "–"]
-    told = visit.page.inner_text("#cells")
-    assert "diverged" in told
-    assert "0.2000[?]" in told.replace("\n", "").replace(" ", "")
+    text = visit.page.inner_text("#cells")
+    assert "diverged" in text
+    assert "0.2000[?]" in text.replace("\n", "").replace(" ", "")
     visit.page.click("#cells tr.row:has-text('lost') .name button")
     assert "7 of 9 samples are not finite." in visit.page.inner_text("#cells tr.detail")
     visit.close()

@@ -87,7 +87,7 @@ def test_the_committed_claims_are_read_and_name_their_source() -> None:
 
 
 @pytest.mark.parametrize(
-    ("text", "told"),
+    ("text", "words"),
     [
         ("[[claim]]\ntask = 'gmm'", "claim 1 of .* lacks"),
         (COMMITTED.read_text().replace('kind = "speed"', 'kind = "fast"'), "'fast': valid are quality, speed"),
@@ -95,9 +95,9 @@ def test_the_committed_claims_are_read_and_name_their_source() -> None:
         ("[[claim", "cannot be read"),
     ],
 )
-def test_mistakes_in_the_file_are_named(tmp_path: Path, text: str, told: str) -> None:
+def test_mistakes_in_the_file_are_named(tmp_path: Path, text: str, words: str) -> None:
     (tmp_path / "claims.toml").write_text(text)
-    with pytest.raises(BadInput, match=told):
+    with pytest.raises(BadInput, match=words):
         read_claims(tmp_path / "claims.toml")
 
 

@@ -128,7 +128,7 @@ def test_the_difference_is_told_in_standard_errors_of_a_difference() -> None:
     verdict, (found,) = compare(theirs, ours)
     assert verdict == "differs"
     assert found.standard_errors == pytest.approx(0.1 / (math.sqrt(2) * 0.01), rel=1e-3)
-    assert "w1 by 7.1 standard errors" in sentence(verdict, theirs, ours, [found])
+    assert "w1 by 7.07 standard errors" in sentence(verdict, theirs, ours, [found])
 
 
 @pytest.mark.parametrize(("value", "verdict"), [(0.2, "reproduced"), (0.22, "reproduced"), (0.26, "differs")])

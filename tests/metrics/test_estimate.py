@@ -11,12 +11,9 @@ from sigbench.metrics.estimate import (
     EQUAL_TAILS,
     Better,
     Estimate,
-    badness,
     estimate,
     mean_interval,
     median_interval,
-    overlaps,
-    tied,
 )
 
 PROPERTY = settings(deadline=None, derandomize=True, database=None)
@@ -114,59 +111,3 @@ def test_without_intervals_nothing_is_at_the_floor(better: Better, missing: int)
     ends: list[float | None] = [1.0, 2.0, 1.0, 2.0]
     ends[missing] = ends[missing + 1] = None
     assert not with_ends(ends[0], ends[1], ends[2], ends[3], better).at_floor
-
-
-@pytest.mark.parametrize(
-    ("better", "best_first"), [("lower", [-1.0, 0.5, 2.0]), ("higher", [2.0, 0.5, -1.0]), ("zero", [0.5, -1.0, 2.0])]
-)
-def test_badness_ranks(better: Better, best_first: list[float]) -> None:
-    assert sorted([2.0, -1.0, 0.5], key=lambda value: badness(value, better)) == best_first
-
-
-@pytest.mark.parametrize(
-    ("low", "high", "shared"),
-    [(0.0, 0.9, False), (0.0, 1.0, True), (1.2, 1.3, True), (2.0, 3.0, True), (2.1, 3, False)],
-)
-def test_overlap_with_one_to_two(low: float, high: float, shared: bool) -> None:
-    one, other = with_ends(1.0, 2.0, 0.0, 0.0), with_ends(low, high, 0.0, 0.0)
-    assert overlaps(one, other) is shared
-    assert overlaps(other, one) is shared
-
-
-def test_unknown_intervals_overlap_everything() -> None:
-    assert overlaps(with_ends(None, None, None, None), with_ends(5.0, 6.0, 0.0, 0.0))
-    assert overlaps(with_ends(5.0, 6.0, 0.0, 0.0), with_ends(None, None, None, None))
-
-
-def test_a_tie_is_an_overlap_or_a_shared_floor() -> None:
-    far, near, at_floor, also = (
-        with_ends(low, high, 0.9, 1.1) for low, high in ((5.0, 6.0), (5.5, 7.0), (0.9, 1.0), (1.05, 1.2))
-    )
-    assert tied(far, near)
-    assert not tied(far, at_floor)
-    assert not overlaps(at_floor, also)
-    assert tied(at_floor, also)
-
-
-@pytest.mark.parametrize(
-    ("own", "best", "tie"),
-    [
-        ((-0.4, -0.3), (0.31, 0.35), True),  # the same distance, on the other side of zero
-        ((-0.4, -0.3), (0.1, 0.2), False),
-        ((0.3, 0.4), (-0.2, -0.1), False),
-        ((-0.3, 0.1), (0.2, 0.4), True),  # [0, 0.3] against [0.2, 0.4]
-        ((-0.3, 0.1), (0.31, 0.4), False),
-    ],
-)
-def test_ties_where_zero_is_best(own: tuple[float, float], best: tuple[float, float], tie: bool) -> None:
-    floor = (-0.01, 0.01)
-    one, other = with_ends(*own, *floor, better="zero"), with_ends(*best, *floor, better="zero")
-    assert tied(one, other) is tie
-    assert tied(other, one) is tie
-    mirrored, mirrored_best = (with_ends(-ends[1], -ends[0], *floor, better="zero") for ends in (own, best))
-    assert tied(mirrored, mirrored_best) is tie
-
-
-@pytest.mark.parametrize("better", ["lower", "higher", "zero"])
-def test_without_intervals_everything_ties(better: Better) -> None:
-    assert tied(with_ends(None, None, None, None, better), with_ends(5.0, 6.0, 0.0, 0.0, better))

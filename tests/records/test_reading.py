@@ -12,8 +12,9 @@ import pytest
 from sigbench.errors import BadInput
 from sigbench.measure.cell import Settings, plan_cells
 from sigbench.measure.run import measure
+from sigbench.records.checks import determinants_of, digest_of, parse_record
 from sigbench.records.provenance import provenance
-from sigbench.records.reading import determinants_of, digest_of, parse_record, read_records
+from sigbench.records.reading import read_records
 from sigbench.records.record import Record, key_of, to_json
 from sigbench.records.store import Store
 

@@ -19,6 +19,8 @@ def record(key: str, **changes: Any) -> Record:
         "task": "gmm",
         "task_version": 1,
         "sampler": "ddim",
+        "spec": "ddim",
+        "role": "sampler",
         "family": "ode",
         "steps": 2,
         "nfe": 2,

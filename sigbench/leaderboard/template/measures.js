@@ -2,7 +2,7 @@
 "use strict";
 
 const measures = {
-  // An interval turned so that smaller is better; the same rule as `turned` of sigbench.leaderboard.board.
+  // An interval turned so that smaller is better; the same rule as `turned` of sigbench.records.comparison.
   turned(low, high, better) {
     if (better === "higher") return [-high, -low];
     if (better !== "zero") return [low, high];
@@ -11,7 +11,7 @@ const measures = {
   },
 
   // 1 + the number of rows that are better beyond doubt, null where a row has no interval or is only reported;
-  // the same rule as `ranks` of sigbench.leaderboard.board.
+  // the same rule as `ranks` of sigbench.records.comparison.
   ranks(rows, better) {
     const spans = rows.map((row) =>
       !row.ranked || row.low === null || row.high === null ? null : measures.turned(row.low, row.high, better));
@@ -29,6 +29,26 @@ const measures = {
       span && 1 + below(all, span[0]) - (rows[i].atFloor ? below(floor, span[0]) : 0));
   },
 
+  // Ticks for a log axis between two positive values, the same as `log_ticks` of sigbench.report.curves.
+  logTicks(low, high) {
+    const [first, last] = [Math.floor(Math.log10(low)), Math.ceil(Math.log10(high))];
+    const leading = (digits) => {
+      const found = [];
+      for (let power = first; power <= last; power++) for (const digit of digits) found.push(Number(`${digit}e${power}`));
+      return found.filter((tick) => low / 1.05 <= tick && tick <= high * 1.05);
+    };
+    let ticks = leading([1, 2, 5]);
+    if (ticks.length > 9) ticks = leading([1]);
+    if (ticks.length < 3) ticks = leading([1, 2, 3, 4, 5, 6, 7, 8, 9]);
+    if (ticks.length < 3) {
+      const step = high > low ? 10 ** Math.floor(Math.log10((high - low) / 2)) : 0;
+      ticks = [];
+      if (!step) ticks = [low];
+      else for (let k = Math.ceil(low / step); k <= Math.floor(high / step); k++) ticks.push(Number((k * step).toPrecision(6)));
+    }
+    return ticks.filter((_, i) => i % Math.ceil(ticks.length / 9) === 0);
+  },
+
   // The points that no other point beats in both time and value, fastest first.
   front(points, better) {
     const worth = (point) => measures.turned(point.value, point.value, better)[0];
@@ -37,21 +57,27 @@ const measures = {
     return sorted.filter((point) => worth(point) < best && ((best = worth(point)), true));
   },
 
-  // The NFE at which a curve first reaches q, read log-log between measured points: {nfe, bound} with bound "=",
-  // "<=" (the first point is good enough already) or ">" (no point is).
+  // The NFE at which a curve first reaches q, read between measured points: {nfe, bound} with bound "=", "<=" (the
+  // first point is good enough already) or ">" (no point is). Between points the curve is a line in log-log; what is
+  // not above 0 lies infinitely far down a log axis, so that a curve that ends there falls right behind the point
+  // before. Where q itself has no logarithm, values are read linearly. This is one rule for q and the metric, the same
+  // for every curve: so a curve that is nowhere worse than another crosses nowhere later.
   crossing(calls, values, q, better) {
     const good = (value) => (better === "higher" ? value >= q : value <= q);
     if (good(values[0])) return { nfe: calls[0], bound: "<=" };
+    const f = q > 0 ? (value) => Math.log(Math.max(value, 0)) : (value) => value;
     for (let i = 1; i < values.length; i++) {
       if (!good(values[i])) continue;
-      const f = Math.min(values[i - 1], values[i], q) > 0 ? Math.log : (value) => value;
-      const share = (f(q) - f(values[i - 1])) / (f(values[i]) - f(values[i - 1]));
+      const [from, to] = [f(values[i - 1]), f(values[i])];
+      const share = from === -Infinity ? 1 : to === -Infinity ? 0 : (f(q) - from) / (to - from);
       return { nfe: Math.exp(Math.log(calls[i - 1]) + share * Math.log(calls[i] / calls[i - 1])), bound: "=" };
     }
     return { nfe: calls[calls.length - 1], bound: ">" };
   },
 
   // The NFE needed to reach q, and its interval: where the better and the worse ends of the cells' intervals cross.
+  // The better ends are nowhere worse than the values, and these nowhere worse than the worse ends, at the points and,
+  // read by one rule, between them; first crossings keep that order. So the interval contains the estimate.
   reach(points, q, better) {
     const sorted = [...points].sort((a, b) => a.NFE - b.NFE);
     const calls = sorted.map((point) => point.NFE);

@@ -24,7 +24,8 @@ from sigbench.registry import make_sampler
 from sigbench.sde.noise import NoiseStream, seed_of, streams_hold
 from sigbench.sde.problem import SDEProblem
 from sigbench.studies.convergence.coupled import DyadicPath, Walker, nested_grids, walk_together
-from sigbench.studies.convergence.plan import BLOCKS, Plan, Study
+from sigbench.studies.convergence.passes import BLOCKS, Plan
+from sigbench.studies.convergence.plan import ConvergenceStudy
 from sigbench.studies.convergence.thinning import CANDIDATES, Kept, Pilot, all_paths, keep_paths
 
 Array = NDArray[np.float64]
@@ -75,7 +76,7 @@ class Sums:
         self.failures.update(other.failures)
 
 
-def run_pass(study: Study, plan: Plan, progress: Listener = ignore) -> Sums:
+def run_pass(study: ConvergenceStudy, plan: Plan, progress: Listener = ignore) -> Sums:
     """Walks all tracks of a plan over all its paths, in chunks that run side by side on the processor's cores."""
     size = max(1, CHUNK // prod(study.task.shape))
     if plan.pilot is None:  # chunks do not matter there, so that a few paths may be shared among the cores
@@ -90,7 +91,7 @@ def run_pass(study: Study, plan: Plan, progress: Listener = ignore) -> Sums:
     return total
 
 
-def _in_parallel(study: Study, plan: Plan, tasks: Sequence[tuple[int, int]], workers: int) -> Iterator[Sums]:
+def _in_parallel(study: ConvergenceStudy, plan: Plan, tasks: Sequence[tuple[int, int]], workers: int) -> Iterator[Sums]:
     """Yields the chunks' sums in order, from worker processes where there are several cores and chunks.
 
     Processes, not threads: torch's forward-mode derivatives keep one level for the whole process. They are
@@ -118,10 +119,10 @@ def _in_parallel(study: Study, plan: Plan, tasks: Sequence[tuple[int, int]], wor
             raise
 
 
-_inherited: list[tuple[Study, Plan, SDEProblem]] = []  # in a worker process: what it was forked to do
+_inherited: list[tuple[ConvergenceStudy, Plan, SDEProblem]] = []  # in a worker process: what it was forked to do
 
 
-def _enter_worker(study: Study, plan: Plan) -> None:
+def _enter_worker(study: ConvergenceStudy, plan: Plan) -> None:
     torch.set_num_threads(1)
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # the parent hears Ctrl-C too, and ends its workers
     _inherited[:] = [(study, plan, study.task.problem(study.device, study.dtype))]
@@ -131,7 +132,7 @@ def _work(task: tuple[int, int]) -> Sums:
     return _chunk(*_inherited[0], *task)
 
 
-def _chunk(study: Study, plan: Plan, problem: SDEProblem, first: int, count: int) -> Sums:
+def _chunk(study: ConvergenceStudy, plan: Plan, problem: SDEProblem, first: int, count: int) -> Sums:
     """Walks paths first … first+count−1, which depend on (task, seed, group, order of the signatures read) alone.
 
     Thinned paths depend on their whole chunk besides, so that there the size of chunks is fixed.
@@ -166,7 +167,7 @@ def _chunk(study: Study, plan: Plan, problem: SDEProblem, first: int, count: int
     return _walk_and_sum(study, plan, problem, walkers, path, kept)
 
 
-def _pilot(study: Study, plan: Plan, problem: SDEProblem) -> Pilot:
+def _pilot(study: ConvergenceStudy, plan: Plan, problem: SDEProblem) -> Pilot:
     assert plan.pilot is not None
     schemes = [make_sampler(name) for name in plan.pilot]
     for scheme in schemes:
@@ -177,7 +178,7 @@ def _pilot(study: Study, plan: Plan, problem: SDEProblem) -> Pilot:
 class _Streams:
     """The study's noise: each stream has a seed of its own, hashed from named axes."""
 
-    def __init__(self, study: Study, samples: int, positions: int) -> None:
+    def __init__(self, study: ConvergenceStudy, samples: int, positions: int) -> None:
         shape, device = study.task.shape, study.device
         if not streams_hold(shape, samples, positions):
             raise BadInput(
@@ -199,7 +200,7 @@ class _Streams:
 
 
 def _walk_and_sum(
-    study: Study, plan: Plan, problem: SDEProblem, walkers: dict[str, Walker], path: DyadicPath, kept: Kept
+    study: ConvergenceStudy, plan: Plan, problem: SDEProblem, walkers: dict[str, Walker], path: DyadicPath, kept: Kept
 ) -> Sums:
     """Moves the walkers along the paths and sums their errors, each path with its weight."""
     compared = [(track.key, track.against) for track in plan.tracks if track.against is not None]

@@ -26,8 +26,10 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import optimize, stats
 
+from sigbench.report.numbers import digits, rounded_up
+
 Array = NDArray[np.float64]
-Verdict = Literal["agrees", "disagrees", "not-resolved"]
+OrderVerdict = Literal["agrees", "disagrees", "not-resolved"]
 
 LEVEL = 0.95
 UNDECLARED = "the sampler declares no order to compare with"
@@ -72,14 +74,9 @@ class OrderEstimate:
     low: float | None
     high: float | None
     expected: float | None
-    verdict: Verdict
+    verdict: OrderVerdict
     levels: tuple[LevelError, ...]
     advice: str
-
-    @property
-    def half_width(self) -> float | None:
-        """Half the width of the interval, None where there is none."""
-        return None if self.low is None or self.high is None else 0.5 * (self.high - self.low)
 
 
 @dataclass(frozen=True, slots=True)
@@ -217,7 +214,7 @@ def estimate_order(
     reasons = usable_levels(error, spread, reference)
     usable = [i for i, reason in enumerate(reasons) if not reason]
     order = low = high = None
-    verdict: Verdict = "not-resolved"
+    verdict: OrderVerdict = "not-resolved"
     advice = ""
     if len(usable) < MIN_LEVELS:
         advice = UNDECLARED if expected is None else _advice(error, spread, reference, reasons, paths)
@@ -252,7 +249,9 @@ def estimate_order(
     return OrderEstimate(order, low, high, expected, verdict, levels, advice)
 
 
-def _judge(posterior: Posterior, shift: float, low: float, high: float, expected: float | None) -> tuple[Verdict, str]:
+def _judge(
+    posterior: Posterior, shift: float, low: float, high: float, expected: float | None
+) -> tuple[OrderVerdict, str]:
     """The verdict, and what else is to be said."""
     if expected is None:
         return "not-resolved", UNDECLARED
@@ -275,7 +274,7 @@ def _what_resolves(h: Array, covariance: Array, found: Posterior, shift: float, 
         posterior = fit_order(h, smooth, covariance / factor)
         half = 0.5 * (posterior.quantile(0.5 + LEVEL / 2) - posterior.quantile(0.5 - LEVEL / 2)) + shift
         if half <= RESOLUTION:
-            return f"about {_round_up(paths * factor)} paths might resolve it"
+            return f"about {rounded_up(paths * factor)} paths might resolve it"
     return "finer levels might resolve it: the slope still bends"
 
 
@@ -292,14 +291,8 @@ def _advice(error: Array, spread: Array, reference: Array, reasons: Sequence[str
         if len(factors) >= missing:
             factor = max(factors[missing - 1], 2.0)
             if factor < MOST_FACTOR:
-                return f"at least {_round_up(paths * factor)} paths are needed"
-            return f"more than {MOST_FACTOR:g} times as many paths are needed: take coarser levels"
+                return f"at least {rounded_up(paths * factor)} paths are needed"
+            return f"more than {digits(MOST_FACTOR)} times as many paths are needed: take coarser levels"
     if "reference" in reasons:
         return "the reference's own error hides the finer levels: take coarser ones"
     return "it diverges: take finer levels" if "diverged" in reasons else "more levels are needed"
-
-
-def _round_up(value: float) -> str:
-    """Two significant digits, rounded up, with thousands apart."""
-    digits = max(0, math.floor(math.log10(value)) - 1)
-    return f"{math.ceil(value / 10**digits) * 10**digits:,}".replace(",", " ")

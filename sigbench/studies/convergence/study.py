@@ -4,7 +4,7 @@ import math
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from math import prod
-from typing import Any, Protocol, runtime_checkable
+from typing import Protocol, runtime_checkable
 
 import numpy as np
 import torch
@@ -14,14 +14,9 @@ from sigbench.progress import Listener, ignore
 from sigbench.registry import make_sampler
 from sigbench.studies.convergence.chunks import FUNCTIONS, Sums, TestFunctions, run_pass
 from sigbench.studies.convergence.order_fit import OrderEstimate, bootstrap_weights, estimate_order
-from sigbench.studies.convergence.plan import (
-    BLOCKS,
-    Group,
-    Plan,
-    Study,
-    declared_order,
-    declared_weak_order,
-)
+from sigbench.studies.convergence.passes import BLOCKS, Plan, declared_order, declared_weak_order
+from sigbench.studies.convergence.plan import ConvergenceStudy
+from sigbench.studies.convergence.result import Orders, Reference, finite, order_of, weak_order_of
 
 Array = NDArray[np.float64]
 
@@ -39,98 +34,14 @@ class KnownExpectation(Protocol):
 
 
 @dataclass(frozen=True, slots=True)
-class ReferenceInfo:
-    """What a sampler is compared with: its kind in words, its steps, and its own error, mean absolute, RMS and weak.
+class _Reference:
+    """The reference as it is printed, and its weak error by test function."""
 
-    `expectations` compares the reference's mean of each test function with the exact expectation, in standard
-    errors, where the task knows it; empty elsewhere.
-    """
-
-    kind: str
-    steps: int
-    error: float
-    rms_error: float
-    weak_error: float
+    shown: Reference
     weak_by_function: tuple[float, ...]
-    expectations: dict[str, float]
 
 
-@dataclass(frozen=True, slots=True)
-class SamplerConvergence:
-    """The measured orders of one sampler, with NFE by level.
-
-    `strong` is the order of the mean absolute error, which is how strong order is defined (Kloeden & Platen 1992,
-    section 9.6); `strong_rms` that of the root mean square, in which a few paths that end in another mode weigh
-    far more.
-    `functions` holds the weak order by test function; `weak` is that of their root mean square, each in units
-    of its own standard deviation.
-    """
-
-    task: str
-    sampler: str
-    group: Group
-    paths: int
-    reference: ReferenceInfo
-    nfe: tuple[int, ...]
-    strong: OrderEstimate
-    strong_rms: OrderEstimate
-    weak: OrderEstimate
-    functions: dict[str, OrderEstimate]
-    failure: str = ""
-
-    def as_json(self) -> dict[str, Any]:
-        """Returns the JSON line of the command line's contract."""
-        return {
-            "task": self.task,
-            "sampler": self.sampler,
-            "reference": {
-                "kind": self.reference.kind,
-                "steps": self.reference.steps,
-                "error": self.reference.error,
-                "rms_error": self.reference.rms_error,
-                "weak_error": self.reference.weak_error,
-                "exact_expectation_z": self.reference.expectations,
-            },
-            "paths": self.paths,
-            "failure": self.failure,
-            "strong": _order_json(self.strong, self.nfe),
-            "strong_rms": _order_json(self.strong_rms, self.nfe),
-            "weak": {
-                **_order_json(self.weak, self.nfe),
-                "functions": {name: _order_json(order, self.nfe) for name, order in self.functions.items()},
-            },
-        }
-
-
-def _order_json(order: OrderEstimate, nfe: Sequence[int]) -> dict[str, Any]:
-    def number(value: float | None) -> float | None:
-        return value if value is not None and math.isfinite(value) else None
-
-    return {
-        "order": number(order.order),
-        "low": number(order.low),
-        "high": number(order.high),
-        "expected": order.expected,
-        "verdict": order.verdict,
-        "advice": order.advice,
-        "levels": [
-            {
-                "steps": level.steps,
-                "h": level.h,
-                "nfe": calls,
-                "error": number(level.error),
-                "standard_error": number(level.standard_error),
-                "low": number(level.low),
-                "high": number(level.high),
-                "used": level.used,
-                "reason": level.reason,
-            }
-            for level, calls in zip(order.levels, nfe, strict=True)
-        ],
-    }
-
-
-def measure_study(study: Study, *, progress: Listener = ignore) -> Iterator[SamplerConvergence]:
+def measure_study(study: ConvergenceStudy, *, progress: Listener = ignore) -> Iterator[Orders]:
     """Walks the study's passes and yields the orders of each sampler, group by group.
 
     `progress` hears of finished chunks of paths.
@@ -178,7 +89,7 @@ def _weak_norm(errors: _Errors, scale: Array) -> tuple[float, Array]:
     return value, np.sqrt(np.maximum((replicates**2).sum(1) - 2 * noise, 0.0) / len(scale))
 
 
-def _sampler_report(study: Study, plan: Plan, spec: str, sums: Sums, weights: Array) -> SamplerConvergence:
+def _sampler_report(study: ConvergenceStudy, plan: Plan, spec: str, sums: Sums, weights: Array) -> Orders:
     problem = study.task.problem(study.device, study.dtype)
     sampler = make_sampler(spec)
     tracks = [track for track in plan.tracks if track.key.rpartition("@")[0] == spec]
@@ -218,24 +129,33 @@ def _sampler_report(study: Study, plan: Plan, spec: str, sums: Sums, weights: Ar
             reference.weak_by_function[k],
             weak_expected,
         )
-    return SamplerConvergence(
-        study.task.name,
-        spec,
-        plan.group,
-        plan.paths,
-        reference,
-        tuple(sums.calls[track.key] for track in tracks),
-        strong=fit([e.absolute for e in levels], [e.absolute_replicates for e in levels], reference.error, expected),
-        strong_rms=fit(
-            [e.rms for e in levels],
-            [e.rms_replicates for e in levels],
-            reference.rms_error,
-            expected,
-            FEWER_AND_FEWER if _tail_grows(levels) else "",
-        ),
-        weak=fit([value for value, _ in weak], [r for _, r in weak], reference.weak_error, weak_expected),
-        functions=functions,
+    nfe = [sums.calls[track.key] for track in tracks]
+    own = reference.shown
+    strong = fit([e.absolute for e in levels], [e.absolute_replicates for e in levels], own.error, expected)
+    strong_rms = fit(
+        [e.rms for e in levels],
+        [e.rms_replicates for e in levels],
+        own.rms_error,
+        expected,
+        FEWER_AND_FEWER if _tail_grows(levels) else "",
+    )
+    whole = fit([value for value, _ in weak], [r for _, r in weak], own.weak_error, weak_expected)
+    settings = study.settings
+    return Orders(
+        task=study.task.name,
+        sampler=sampler.name,
+        spec=spec,
+        role="sampler",
+        reference=own,
+        paths=plan.paths,
+        grid=plan.grid,
+        sup=settings.sup,
+        dtype=settings.dtype,
+        seed=settings.seed,
         failure=next((sums.failures[track.key] for track in tracks if track.key in sums.failures), ""),
+        strong=order_of(strong, nfe),
+        strong_rms=order_of(strong_rms, nfe),
+        weak=weak_order_of(whole, functions, nfe),
     )
 
 
@@ -263,16 +183,18 @@ def _scale(values: Array, errors: Array) -> Array:
     return scale
 
 
-def _reference_info(study: Study, plan: Plan, key: str, sums: Sums, weights: Array, scale: Array) -> ReferenceInfo:
+def _reference_info(
+    study: ConvergenceStudy, plan: Plan, key: str, sums: Sums, weights: Array, scale: Array
+) -> _Reference:
     """What is known of the reference: the distance to the track that checks it bounds its own error."""
     steps = int(key.rpartition("@")[2])
     if key not in plan.checks:
-        return ReferenceInfo(plan.kind[key], steps, 0.0, 0.0, 0.0, (0.0,) * len(FUNCTIONS), {})
+        return _Reference(Reference(plan.kind[key], steps, 0.0, 0.0, 0.0, {}), (0.0,) * len(FUNCTIONS))
     check = _errors(sums.errors[plan.checks[key]], weights)
     # Two standard errors more: the distance in the mean is known only up to its own noise.
     weak = (np.abs(check.bias) + 2 * np.std(check.bias_replicates, axis=0, ddof=1)) / scale
     truth = study.task.truth()
-    expectations = {}
+    expectations: dict[str, float | None] = {}
     if isinstance(truth, KnownExpectation):
         functions = TestFunctions(truth, prod(study.task.shape))
         means = sums.values[key][:, : len(FUNCTIONS)] / sums.errors[plan.checks[key]][:, :1]
@@ -282,7 +204,7 @@ def _reference_info(study: Study, plan: Plan, key: str, sums: Sums, weights: Arr
                 return np.asarray(functions(torch.from_numpy(x))[:, k].numpy())
 
             spread = float(np.std(means[:, k], ddof=1)) / math.sqrt(BLOCKS)
-            expectations[name] = (float(means[:, k].mean()) - truth.expectation(phi)) / spread
+            expectations[name] = finite((float(means[:, k].mean()) - truth.expectation(phi)) / spread)
     weak_error = float(np.sqrt((weak**2).mean()))
-    by_function = tuple(weak.tolist())
-    return ReferenceInfo(plan.kind[key], steps, check.absolute, check.rms, weak_error, by_function, expectations)
+    shown = Reference(plan.kind[key], steps, check.absolute, check.rms, weak_error, expectations)
+    return _Reference(shown, tuple(weak.tolist()))

@@ -16,7 +16,6 @@ is the inner product of its term with the sum, over the sum's square; the shares
 """
 
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import asdict, dataclass
 from functools import partial
 from itertools import pairwise
 from typing import Any
@@ -32,10 +31,9 @@ from sigbench.errors import BrokenContract, Diverged
 from sigbench.measure.batch import start_batch
 from sigbench.measure.failure import failure_of
 from sigbench.metrics.discrepancy import squared_mmd
-from sigbench.metrics.estimate import Interval, mean_interval
+from sigbench.metrics.estimate import mean_interval
 from sigbench.metrics.transport import sliced_w2, wasserstein_sorted
 from sigbench.progress import Listener, Progress, ignore
-from sigbench.records.names import Role, display_name
 from sigbench.records.provenance import provenance
 from sigbench.sde.brownian import BrownianDriver, FreshBrownian, RecordingBrownian, StoredBrownian
 from sigbench.sde.grid import Grid
@@ -43,75 +41,14 @@ from sigbench.sde.noise import NoiseStream, seed_of
 from sigbench.sde.problem import ReverseDiffusion, SDEProblem
 from sigbench.sde.signature import MAX_ORDER
 from sigbench.studies.gap.plan import Coupling, GapPlan, TeacherWalk
-from sigbench.studies.gap.verdict import Evidence, Verdict, judge
+from sigbench.studies.gap.result import DISTANCES, Distance, Gap, StepGap, TeacherWalked
+from sigbench.studies.gap.verdict import Evidence, judge
 
 Array = NDArray[np.float64]
 States = NDArray[np.floating[Any]]
 
 _PROJECTIONS, _PROJECTION_SEED = 64, 0
 _MOST_IN_MMD = 500
-
-
-@dataclass(frozen=True, slots=True)
-class StepGap:
-    """The gap at the end of one coarse step, at the diffusion time `t`; all intervals are over repeats.
-
-    `mean_square` is the squared error a coordinate, `local` what one step from the teacher's own state makes of it,
-    `accumulated` the rest, and `rmse`, `local_rmse` their roots. `share` is the step's share of the squared error at
-    the end. `distance` and `mmd2` compare the sampler's law with the teacher's on other paths, their floors the teacher
-    with itself, and the excesses are the differences. The variance ratios are the sampler's variance
-    over the teacher's on the same paths: along the rollout, and after one step from the teacher's states.
-    """
-
-    step: int
-    t: float
-    log_snr: float
-    mean_square: Interval
-    local: Interval
-    accumulated: Interval
-    rmse: Interval
-    local_rmse: Interval
-    share: Interval
-    distance: Interval
-    distance_floor: Interval
-    excess: Interval
-    mmd2: Interval
-    mmd2_floor: Interval
-    mmd2_excess: Interval
-    variance_ratio: Interval
-    local_variance_ratio: Interval
-
-
-@dataclass(frozen=True, slots=True)
-class Gap:
-    """What was found of one sampler at one number of steps; no steps and an `error` where it failed or diverged."""
-
-    task: str
-    sampler: str
-    spec: str
-    role: Role
-    family: str
-    grid: str
-    steps: tuple[StepGap, ...]
-    verdict: Verdict | None
-    distance: str
-    facts: dict[str, Any]
-    status: str = "ok"
-    error: str | None = None
-
-    @property
-    def display_name(self) -> str:
-        """How tables and charts call the sampler."""
-        return display_name({"sampler": self.sampler, "spec": self.spec, "role": self.role})
-
-    def as_json(self) -> dict[str, Any]:
-        """Returns the gap as plain JSON values."""
-        fields = asdict(self)
-        facts = fields.pop("facts")
-        steps, verdict = fields.pop("steps"), fields.pop("verdict")
-        if self.error is None:
-            fields.pop("error")
-        return {"kind": "gap", **fields, **facts, "verdict": verdict, "times": steps}
 
 
 def measure_gaps(plan: GapPlan, progress: Listener = ignore) -> Iterator[Gap]:
@@ -220,33 +157,27 @@ def _flat(state: Tensor) -> States:
 
 def _gap(plan: GapPlan, walk: TeacherWalk, tally: _Tally) -> Gap:
     cell, settings, teacher = tally.coupling.cell, plan.settings, plan.teacher
-    on_a_line = tally.teacher.shape[2] == 1
+    distance: Distance = "w1" if tally.teacher.shape[2] == 1 else "sliced-w2"
     gap = partial(
         Gap,
-        cell.task.name,
-        cell.sampler.name,
-        cell.sampler_spec,
-        cell.role,
-        cell.sampler.family,
-        cell.grid.name,
-        distance="w1" if on_a_line else "sliced-w2",
-        facts={
-            "samples": plan.samples,
-            "group": plan.group,
-            "repeats": settings.repeats,
-            "seed": settings.seed,
-            "teacher": {
-                "sampler": teacher.sampler_spec,
-                "steps": walk.fine.steps,
-                "grid": walk.fine.name,
-            },
-            "conditions": conditions_of(cell.task),
-            "provenance": provenance(cell.device, cell.network_dtype, cell.artifact_hashes()),
-        },
+        task=cell.task.name,
+        sampler=cell.sampler.name,
+        spec=cell.sampler_spec,
+        role=cell.role,
+        family=cell.sampler.family,
+        grid=cell.grid.name,
+        distance=distance,
+        samples=plan.samples,
+        group=plan.group,
+        repeats=settings.repeats,
+        seed=settings.seed,
+        teacher=TeacherWalked(teacher.sampler_spec, walk.fine.steps, walk.fine.name),
+        conditions=conditions_of(cell.task),
+        provenance=provenance(cell.device, cell.network_dtype, cell.artifact_hashes()),
     )
     if tally.failure is not None:
         status, error = failure_of(tally.failure, cell.sampler, cell.task)
-        return gap((), None, status=status, error=error)
+        return gap(times=(), verdict=None, status=status, error=error)
     numbers = _numbers(tally, plan)
     problem = cell.problem
     assert isinstance(problem, ReverseDiffusion)
@@ -259,9 +190,9 @@ def _gap(plan: GapPlan, walk: TeacherWalk, tally: _Tally) -> Gap:
     at_end = {name: numbers[name][:, -1] for name in ("mean_square", "excess", "mmd2_excess", "variance_ratio")}
     evidence = Evidence(shares=numbers["share"], local=numbers["local"].sum(axis=1), **at_end)
     times = [problem.time(s) for s in tally.coupling.grid.times]
-    called = "W1" if on_a_line else "sliced W2"
     follows, sides = cell.sampler.signature_order > 0, (plan.group, min(plan.group, _MOST_IN_MMD))
-    return gap(tuple(steps), judge(evidence, times, follows=follows, distance=called, sides=sides))
+    verdict = judge(evidence, times, follows=follows, distance=DISTANCES[distance], sides=sides)
+    return gap(times=tuple(steps), verdict=verdict, status="ok")
 
 
 def _numbers(tally: _Tally, plan: GapPlan) -> dict[str, Array]:

@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 from scipy import stats
 
 from sigbench.metrics.estimate import Interval, mean_interval
+from sigbench.report.numbers import digits, percent_interval, with_interval
 
 Array = NDArray[np.float64]
 Part = Literal["local", "accumulated", "unresolved", "none"]
@@ -32,7 +33,7 @@ class Evidence:
 
 
 @dataclass(frozen=True, slots=True)
-class Verdict:
+class GapFinding:
     """The steps that make most of the error at the end, several where they cannot be told apart, and what dominates.
 
     `growth` is the squared error at the end over the sum of the steps' own. The part is "local" where it is below 2,
@@ -47,8 +48,8 @@ class Verdict:
 
 def judge(
     evidence: Evidence, times: Sequence[float], *, follows: bool, distance: str = "W1", sides: tuple[int, int] = (0, 0)
-) -> Verdict:
-    """Returns the verdict; `times` are the diffusion times of the grid, K+1 of them.
+) -> GapFinding:
+    """Returns what is found; `times` are the diffusion times of the grid, K+1 of them.
 
     A step leads alone where its share exceeds every other's in paired one-sided t-tests over the repeats, 5 % of
     error shared among them (and halved for two, of which one was chosen by looking). Laws differ where one of three
@@ -57,18 +58,18 @@ def judge(
     """
     laws = _on_laws(evidence, distance, sides)
     if not (evidence.mean_square > 0).all():
-        return Verdict((), "none", None, f"There is no gap: the paths are the teacher's own. {laws}")
+        return GapFinding((), "none", None, f"There is no gap: the paths are the teacher's own. {laws}")
     leaders = _leaders(evidence.shares)
-    told = _on_steps(evidence.shares, leaders, times)
+    text = _on_steps(evidence.shares, leaders, times)
     growth: Interval | None = None
     part: Part = "unresolved"
     if (evidence.local > 0).all():
         growth = mean_interval(list(evidence.mean_square / evidence.local))
-        part, said = _on_growth(growth, len(times) - 1)
-        told += said
+        part, more = _on_growth(growth, len(times) - 1)
+        text += more
     if not follows:
-        told = "It draws no noise, so that its paths cannot follow the teacher's: look at the laws. " + told
-    return Verdict(tuple(j + 1 for j in leaders), part, growth, f"{told} {laws}")
+        text = "It draws no noise, so that its paths cannot follow the teacher's: look at the laws. " + text
+    return GapFinding(tuple(j + 1 for j in leaders), part, growth, f"{text} {laws}")
 
 
 def _leaders(shares: Array) -> list[int]:
@@ -90,7 +91,7 @@ def _on_growth(growth: Interval, steps: int) -> tuple[Part, str]:
     assert growth.low is not None and growth.high is not None
     if steps == 1:
         return "local", ""
-    times = f"{growth.value:.2g} times [{growth.low:.2g}, {growth.high:.2g}]"
+    times = f"{digits(growth.value, 2)} times [{digits(growth.low, 2)}, {digits(growth.high, 2)}]"
     if growth.low > _GROWN:
         return (
             "accumulated",
@@ -117,7 +118,7 @@ def _on_steps(shares: Array, leaders: Sequence[int], times: Sequence[float]) -> 
         return "It takes a single step, which makes all of the error."
     if len(leaders) == 1:
         return (
-            f"Step {first + 1} of {steps} (t from {times[first]:.3g} to {times[first + 1]:.3g}) makes "
+            f"Step {first + 1} of {steps} (t from {digits(times[first])} to {digits(times[first + 1])}) makes "
             f"{_percent(share)} of the squared error at the end, more than any other."
         )
     if len(leaders) > _MOST_NAMED:
@@ -136,7 +137,7 @@ def _on_laws(evidence: Evidence, distance: str, sides: tuple[int, int]) -> str:
     """In which ways the law at the end differs from the teacher's, beyond what chance explains."""
     ratio = mean_interval(list(evidence.variance_ratio))
     found = [
-        f"{name} is {value.value:.2g} [{value.low:.2g}, {value.high:.2g}] above its floor"
+        f"{name} is {with_interval(value.value, value.low, value.high, 2)} above its floor"
         for name, values in ((distance, evidence.excess), ("MMD²", evidence.mmd2_excess))
         if _resolved(values, 0.0, "greater")
         for value in [mean_interval(list(values))]
@@ -162,7 +163,4 @@ def _resolved(values: Array, null: float, side: Literal["greater", "two-sided"])
 
 
 def _percent(share: Interval) -> str:
-    assert share.low is not None and share.high is not None
-    digits = 0 if abs(share.value) >= 0.1 else 1
-    low, value, high = (f"{100 * end:.{digits}f}" for end in (share.low, share.value, share.high))
-    return f"{value} % [{low}, {high}]"
+    return percent_interval(share.value, share.low, share.high)

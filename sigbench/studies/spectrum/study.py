@@ -1,8 +1,7 @@
 """The spectrum of generated samples against that of the truth: high frequencies that are missing show here."""
 
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import asdict, dataclass
-from typing import Any
+from functools import partial
 
 import numpy as np
 import torch
@@ -16,94 +15,13 @@ from sigbench.measure.failure import failure_of
 from sigbench.metrics.estimate import Interval, mean_interval
 from sigbench.metrics.spectra import Spectrum
 from sigbench.progress import Listener, Progress, ignore
-from sigbench.records.names import Role, display_name
 from sigbench.records.provenance import provenance
 from sigbench.sde.noise import seed_of
+from sigbench.studies.spectrum.result import BANDS, Band, SpectrumGap
+from sigbench.studies.spectrum.verdict import sentence_of
 from sigbench.task import Task
 
 Array = NDArray[np.float64]
-BANDS = ("low", "middle", "high")
-
-
-@dataclass(frozen=True, slots=True)
-class Band:
-    """The power in a range of frequencies, over the truth's; `floor` is that of other exact draws."""
-
-    name: str
-    first: float
-    last: float
-    ratio: Interval
-    floor: Interval
-
-
-@dataclass(frozen=True, slots=True)
-class SpectrumGap:
-    """What was found of one cell: power, and its ratio to the truth's, at each frequency and in three bands.
-
-    The intervals are over repeats; `floor` is the ratio of independent exact draws to the same reference, and `tilts`
-    the ratio in the highest band over that in a lower one.
-    """
-
-    task: str
-    sampler: str
-    spec: str
-    role: Role
-    family: str
-    steps: int
-    grid: str
-    of: str
-    unit: str
-    frequencies: tuple[float, ...]
-    power: tuple[Interval, ...]
-    truth: tuple[Interval, ...]
-    ratio: tuple[Interval, ...]
-    floor: tuple[Interval, ...]
-    bands: tuple[Band, ...]
-    tilts: dict[str, Interval]
-    facts: dict[str, Any]
-    status: str = "ok"
-    error: str | None = None
-
-    @property
-    def sentence(self) -> str:
-        """What the highest third of the frequencies says, beyond what chance explains."""
-        low, *_, high = self.bands
-        told = _percent(high.ratio)
-        where = f"{told} of the true power from {high.first:.3g} to {high.last:.3g} {self.unit}"
-        direction = _beyond_one(high.ratio)
-        if direction == 0:
-            return f"High frequencies cannot be told from the truth's at this n: {where}."
-        what = "High frequencies are missing" if direction < 0 else "There is too much at high frequencies"
-        for name, tilt in self.tilts.items():
-            if _beyond_one(tilt) == direction:
-                return f"{what}, more than at {name} ones: {where}."
-        if _beyond_one(low.ratio) == direction:
-            return f"{what}, and at low ones too ({_percent(low.ratio)}): {where}."
-        return f"{what}; whether at low ones too is not resolved ({_percent(low.ratio)}): {where}."
-
-    @property
-    def display_name(self) -> str:
-        """How tables and charts call the sampler."""
-        return display_name({"sampler": self.sampler, "spec": self.spec, "role": self.role})
-
-    def as_json(self) -> dict[str, Any]:
-        """Returns the finding as plain JSON values."""
-        fields = asdict(self)
-        facts = fields.pop("facts")
-        if self.error is None:
-            fields.pop("error")
-        return {"kind": "spectrum", **fields, **facts, "sentence": self.sentence if self.bands else None}
-
-
-def _beyond_one(ratio: Interval) -> int:
-    """−1 or 1 where the whole interval lies below or above 1, else 0: it carries the noise of both its draws."""
-    assert ratio.low is not None and ratio.high is not None
-    return int(ratio.low > 1.0) - int(ratio.high < 1.0)
-
-
-def _percent(ratio: Interval) -> str:
-    assert ratio.low is not None and ratio.high is not None
-    return f"{100 * ratio.value:.1f} % [{100 * ratio.low:.1f}, {100 * ratio.high:.1f}]"
 
 
 def measure_spectra(cells: Sequence[Cell], progress: Listener = ignore) -> Iterator[SpectrumGap]:
@@ -158,41 +76,54 @@ def _power_of_truth(cell: Cell, purpose: str) -> list[Array]:
 def _finding(
     cell: Cell, found: Sequence[Spectrum], truth: tuple[list[Array], list[Array]], failure: Exception | None
 ) -> SpectrumGap:
-    facts = {
-        "samples": cell.samples,
-        "repeats": cell.settings.repeats,
-        "seed": cell.settings.seed,
-        "conditions": conditions_of(cell.task),
-        "provenance": provenance(cell.device, cell.network_dtype, cell.artifact_hashes()),
-    }
-    names = (
-        cell.task.name,
-        cell.sampler.name,
-        cell.sampler_spec,
-        cell.role,
-        cell.sampler.family,
-        cell.grid.steps,
-        cell.grid.name,
+    gap = partial(
+        SpectrumGap,
+        task=cell.task.name,
+        sampler=cell.sampler.name,
+        spec=cell.sampler_spec,
+        role=cell.role,
+        family=cell.sampler.family,
+        steps=cell.grid.steps,
+        grid=cell.grid.name,
+        samples=cell.samples,
+        repeats=cell.settings.repeats,
+        seed=cell.settings.seed,
+        conditions=conditions_of(cell.task),
+        provenance=provenance(cell.device, cell.network_dtype, cell.artifact_hashes()),
     )
     if failure is not None:
         status, error = failure_of(failure, cell.sampler, cell.task)
-        return SpectrumGap(*names, "", "", (), (), (), (), (), (), {}, facts, status, error)
-    frequencies = found[0].frequencies
+        return gap(
+            of="",
+            unit="",
+            frequencies=(),
+            power=(),
+            truth=(),
+            ratio=(),
+            floor=(),
+            bands=(),
+            tilts={},
+            sentence=None,
+            status=status,
+            error=error,
+        )
     own, reference, other = (
         np.array(rows) for rows in ([spectrum.power.mean(axis=0) for spectrum in found], *truth)
     )  # each of shape (repeats, F)
-    return SpectrumGap(
-        *names,
-        found[0].of,
-        found[0].unit,
-        tuple(frequencies.tolist()),
-        _intervals(own),
-        _intervals(reference),
-        _intervals(own / reference),
-        _intervals(other / reference),
-        tuple(_bands(frequencies, own, reference, other)),
-        _tilts(own, reference),
-        facts,
+    first = found[0]
+    bands, tilts = tuple(_bands(first.frequencies, own, reference, other)), _tilts(own, reference)
+    return gap(
+        of=first.of,
+        unit=first.unit,
+        frequencies=tuple(first.frequencies.tolist()),
+        power=_intervals(own),
+        truth=_intervals(reference),
+        ratio=_intervals(own / reference),
+        floor=_intervals(other / reference),
+        bands=bands,
+        tilts=tilts,
+        sentence=sentence_of(bands, tilts, first.unit),
+        status="ok",
     )
 
 

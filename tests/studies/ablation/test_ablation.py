@@ -9,7 +9,7 @@ import pytest
 from sigbench.errors import BadInput
 from sigbench.measure.cell import plan_cells
 from sigbench.measure.run import measure
-from sigbench.records.reading import parse_record
+from sigbench.records.checks import parse_record
 from sigbench.studies.ablation.file import Variant, read_ablation
 from sigbench.studies.ablation.study import plan_ablation, walk_teacher
 from sigbench.sweep.run import missing_cells

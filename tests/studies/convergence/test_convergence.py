@@ -9,6 +9,7 @@ import pytest
 import torch
 from torch import Tensor
 
+import sigbench.studies.convergence.passes as passing
 import sigbench.studies.convergence.plan as planning
 from sigbench.errors import BadInput
 from sigbench.registry import make_sampler, make_task
@@ -20,13 +21,15 @@ from sigbench.sde.problem import SDEProblem
 from sigbench.sde.signature import PartialSignature
 from sigbench.studies.convergence.chunks import _chunk, run_pass
 from sigbench.studies.convergence.coupled import DyadicPath, ExactPath, Walker, nested_grids, walk_together
-from sigbench.studies.convergence.plan import ConvergenceSettings, plan_study
-from sigbench.studies.convergence.study import SamplerConvergence, measure_study
+from sigbench.studies.convergence.passes import ConvergenceSettings
+from sigbench.studies.convergence.plan import plan_study
+from sigbench.studies.convergence.result import Orders
+from sigbench.studies.convergence.study import measure_study
 
 CPU = torch.device("cpu")
 
 
-def study(task: str, *samplers: str, paths: int = 2000, levels: int = 5, **options: object) -> list[SamplerConvergence]:
+def study(task: str, *samplers: str, paths: int = 2000, levels: int = 5, **options: object) -> list[Orders]:
     """The results of a small study."""
     settings = ConvergenceSettings(task, samplers, paths=paths, levels=levels, **options)  # type: ignore[arg-type]
     return list(measure_study(plan_study(settings)))
@@ -88,6 +91,7 @@ def broken(monkeypatch: pytest.MonkeyPatch) -> None:
         return classes[spec]() if spec in classes else make_sampler(spec)
 
     monkeypatch.setattr(planning, "make_sampler", make)
+    monkeypatch.setattr(passing, "make_sampler", make)
     monkeypatch.setattr("sigbench.studies.convergence.study.make_sampler", make)
 
 
@@ -205,7 +209,7 @@ def test_orders_on_gbm() -> None:
         assert result.strong.order == pytest.approx(order, abs=0.06)
         assert result.reference.kind == "exact path"
         assert result.reference.error < 1e-13
-        assert all(abs(z) < 4 for z in result.reference.expectations.values())
+        assert all(abs(z) < 4 for z in result.reference.exact_expectation_z.values())
 
 
 def test_orders_on_ou() -> None:
@@ -217,7 +221,7 @@ def test_orders_on_ou() -> None:
     assert shark.strong.verdict == "agrees"
     assert "faster than declared" in shark.strong.advice
     assert shark.weak.order == pytest.approx(2.0, abs=0.15)
-    assert shark.nfe == (64, 128, 256, 512, 1024)
+    assert [level.nfe for level in shark.strong.levels] == [64, 128, 256, 512, 1024]
 
 
 def test_a_wrong_coefficient_in_shark_disagrees(broken: None) -> None:
@@ -355,6 +359,7 @@ def test_a_sampler_that_fails_ends_no_study(
         return sampler() if spec == "faulty" else make_sampler(spec)
 
     monkeypatch.setattr(planning, "make_sampler", make)
+    monkeypatch.setattr(passing, "make_sampler", make)
     monkeypatch.setattr("sigbench.studies.convergence.study.make_sampler", make)
     faulty, sound = study("ou", "faulty", "euler-maruyama", levels=3)
     assert words in faulty.failure

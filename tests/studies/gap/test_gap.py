@@ -15,7 +15,8 @@ from sigbench.measure.cell import Settings
 from sigbench.metrics.estimate import Interval
 from sigbench.registry import sampler_names
 from sigbench.studies.gap.plan import GapPlan, plan_gap
-from sigbench.studies.gap.study import Gap, measure_gaps
+from sigbench.studies.gap.result import Gap
+from sigbench.studies.gap.study import measure_gaps
 from sigbench.studies.gap.verdict import Evidence, judge
 
 SMALL = (Settings("gmm", samples=400, device="cpu"), ["sigdeg", "euler-maruyama", "ddim"], [5, 7])
@@ -77,7 +78,7 @@ def small() -> tuple[Gap, ...]:
 
 def all_steps() -> Iterator[Any]:
     for gap in small():
-        yield from gap.steps
+        yield from gap.times
 
 
 def test_local_and_accumulated_make_the_whole() -> None:
@@ -88,14 +89,14 @@ def test_local_and_accumulated_make_the_whole() -> None:
 
 def test_nothing_has_accumulated_before_the_first_step() -> None:
     for gap in small():
-        first = gap.steps[0]
+        first = gap.times[0]
         assert first.accumulated.value == 0
         assert first.local == first.mean_square
 
 
 def test_the_shares_of_all_steps_make_the_error_at_the_end() -> None:
     for gap in small():
-        assert sum(step.share.value for step in gap.steps) == pytest.approx(1, abs=1e-9)
+        assert sum(step.share.value for step in gap.times) == pytest.approx(1, abs=1e-9)
 
 
 def test_every_number_has_an_interval_around_it() -> None:
@@ -119,16 +120,16 @@ def test_a_coarse_grid_on_the_teachers_own_and_one_that_is_not() -> None:
 
 
 def test_the_student_follows_the_path_and_a_sampler_without_noise_cannot() -> None:
-    end = {(gap.sampler, len(gap.steps)): gap.steps[-1].rmse.value for gap in small()}
+    end = {(gap.sampler, len(gap.times)): gap.times[-1].rmse.value for gap in small()}
     assert end["sigdeg", 5] < 0.25 * end["euler-maruyama", 5] < end["ddim", 5]
-    said = {gap.sampler: gap.verdict.sentence for gap in small() if gap.verdict is not None}
-    assert said["ddim"].startswith("It draws no noise")
-    assert not said["sigdeg"].startswith("It draws no noise")
+    found = {gap.sampler: gap.verdict.sentence for gap in small() if gap.verdict is not None}
+    assert found["ddim"].startswith("It draws no noise")
+    assert not found["sigdeg"].startswith("It draws no noise")
 
 
 def test_the_teachers_gap_to_itself_is_the_floor(mine: Path) -> None:
     (gap,) = measure_gaps(planned(f"{mine}:Short", ("euler-maruyama@20",), samples=400, device="cpu"))
-    for step in gap.steps:
+    for step in gap.times:
         assert step.mean_square.value == 0
         assert step.distance == step.distance_floor
         assert step.mmd2.value == pytest.approx(step.mmd2_floor.value, abs=1e-12)  # sums in another order
@@ -147,13 +148,13 @@ def test_an_injected_fault_is_found(mine: Path, at: int) -> None:
     assert gap.verdict.steps == (at,)
     assert gap.verdict.part == ("accumulated" if at in (2, 3) else "local")  # while modes part, errors grow
     assert f"Step {at} of 5" in gap.verdict.sentence
-    assert max(gap.steps, key=lambda step: step.local.value).step == at
+    assert max(gap.times, key=lambda step: step.local.value).step == at
 
 
 def test_batches_change_nothing() -> None:
     (whole,) = measure_gaps(planned("gmm", ("sigdeg",), (5,), samples=400))
     (parts,) = measure_gaps(planned("gmm", ("sigdeg",), (5,), samples=400, batch=96))
-    for a, b in zip(whole.steps, parts.steps, strict=True):
+    for a, b in zip(whole.times, parts.times, strict=True):
         assert a.rmse.value == pytest.approx(b.rmse.value, rel=1e-4)
         assert a.distance.value == pytest.approx(b.distance.value, rel=1e-4)
 
@@ -161,8 +162,8 @@ def test_batches_change_nothing() -> None:
 def test_company_changes_nothing() -> None:
     """A sampler's numbers do not depend on those that are measured beside it, whatever orders they read."""
     (alone,) = measure_gaps(planned("gmm", ("euler-maruyama",), (5,), samples=400))
-    among = next(gap for gap in small() if gap.sampler == "euler-maruyama" and len(gap.steps) == 5)
-    assert alone.steps == among.steps
+    among = next(gap for gap in small() if gap.sampler == "euler-maruyama" and len(gap.times) == 5)
+    assert alone.times == among.times
 
 
 def test_samplers_that_fail_are_told_and_the_others_go_on(mine: Path) -> None:
@@ -170,7 +171,7 @@ def test_samplers_that_fail_are_told_and_the_others_go_on(mine: Path) -> None:
     exploding, lazy, good = measure_gaps(planned("gmm", names, (5,), samples=80))
     assert (exploding.status, good.status) == ("diverged", "ok")
     assert exploding.error == "samples are not finite after step 1."
-    assert exploding.as_json()["times"] == ()
+    assert exploding.times == ()
     assert lazy.status == "failed"
     assert "yielded 4 states on a grid of 5 steps" in (lazy.error or "")
 
@@ -179,14 +180,14 @@ def test_samplers_that_fail_are_told_and_the_others_go_on(mine: Path) -> None:
 def test_every_sampler_can_be_held_against_the_teacher(sampler: str) -> None:
     (gap,) = measure_gaps(planned("gmm", (sampler,), (3,), samples=160))
     assert gap.status == "ok", gap.error
-    assert [step.step for step in gap.steps] == [1, 2, 3]
-    assert gap.as_json()["teacher"]["steps"] == 300
+    assert [step.step for step in gap.times] == [1, 2, 3]
+    assert gap.teacher.steps == 300
 
 
 def test_in_the_plane() -> None:
     (gap,) = measure_gaps(planned("gmm2d", ("sigdeg",), (2,), samples=160))
     assert gap.distance == "sliced-w2"
-    assert gap.steps[-1].distance.value > 0
+    assert gap.times[-1].distance.value > 0
 
 
 @pytest.mark.parametrize(
@@ -229,7 +230,7 @@ def test_the_sentence_names_part_law_and_variance() -> None:
     shares = [[0.1, 0.1, 0.8], [0.11, 0.1, 0.79], [0.1, 0.11, 0.79]]
     local = judge(evidence(shares, growth=0.2, excess=0.5, ratio=0.9), TIMES, follows=True)
     assert local.part == "local"
-    assert "Step 3 of 3 (t from 0.2 to 0.001) makes 79 %" in local.sentence
+    assert "Step 3 of 3 (t from 0.2 to 0.001) makes 79.3 %" in local.sentence
     assert "the rollout damps the steps' own squared errors to 0.2 times [0.2, 0.2] their sum." in local.sentence
     assert "another than the teacher's: W1 is 0.5 [0.5, 0.5] above its floor and it has 10.0 % [9.8, 10.2] less" in (
         local.sentence
@@ -237,7 +238,9 @@ def test_the_sentence_names_part_law_and_variance() -> None:
     accumulated = judge(evidence(shares, growth=3.0, mmd2=0.1, ratio=1.2), TIMES, follows=True)
     assert accumulated.part == "accumulated"
     assert "accumulates: along the rollout the steps' own squared errors become 3 times [3, 3]" in accumulated.sentence
-    assert "MMD² is 0.1 [0.098, 0.1] above its floor and it has 20 % [20, 20] more variance." in accumulated.sentence
+    assert (
+        "MMD² is 0.1 [0.098, 0.1] above its floor and it has 20.0 % [19.8, 20.2] more variance." in accumulated.sentence
+    )
     unresolved = judge(evidence(shares, growth=2.0), TIMES, follows=True, distance="sliced W2", sides=(2_500, 500))
     assert unresolved.part == "unresolved"
     assert "is not resolved: along the rollout" in unresolved.sentence

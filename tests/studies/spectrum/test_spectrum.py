@@ -10,7 +10,9 @@ from sigbench.errors import BadInput
 from sigbench.measure.cell import Settings, plan_cells
 from sigbench.metrics.estimate import Interval
 from sigbench.registry import make_task
-from sigbench.studies.spectrum.study import BANDS, Band, SpectrumGap, exact_draw, measure_spectra
+from sigbench.studies.spectrum.result import BANDS, Band, SpectrumGap
+from sigbench.studies.spectrum.study import exact_draw, measure_spectra
+from sigbench.studies.spectrum.verdict import sentence_of
 
 BLURRING = """
 from sigbench.sampler import Sampler
@@ -55,12 +57,14 @@ def test_a_sampler_that_blurs_is_found_out(tmp_path: Path) -> None:
     low, _, high = smooth.bands
     assert high.ratio.value < 0.2 < 0.5 < low.ratio.value
     assert smooth.tilts["low"].high is not None and smooth.tilts["low"].high < 1
-    assert smooth.sentence.startswith("High frequencies are missing, more than at low ones: ")
+    assert smooth.sentence is not None and smooth.sentence.startswith(
+        "High frequencies are missing, more than at low ones: "
+    )
     assert "11 to 14 cycles an image" in smooth.sentence
     assert [band.floor.value for band in smooth.bands] == pytest.approx([1, 1, 1], abs=0.25)
     assert broken.status == "failed"
-    assert broken.as_json()["sentence"] is None
-    assert broken.as_json()["error"].startswith("RuntimeError: no")
+    assert broken.sentence is None
+    assert broken.error is not None and broken.error.startswith("RuntimeError: no")
 
 
 def test_paths_have_a_spectrum_too() -> None:
@@ -96,7 +100,4 @@ def test_the_sentence(low: float, high: float, tilts: tuple[float, float], words
         Band(name, 1.0, 14.0, about(value), about(1.0)) for name, value in zip(BANDS, (low, 1.0, high), strict=True)
     )
     found = dict(zip(("low", "middle"), map(about, tilts), strict=True))
-    gap = SpectrumGap(
-        "mnist", "x", "sde", 2, "quadratic", "pixels", "cycles an image", (), (), (), (), (), bands, found, {}
-    )
-    assert gap.sentence.startswith(words)
+    assert sentence_of(bands, found, "cycles an image").startswith(words)
