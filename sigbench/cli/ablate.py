@@ -41,8 +41,9 @@ def ablate(
     """Train students that differ in one thing or another under one budget, and judge them on the same noise.
 
     What may differ: the signature order, the number of steps, the time grid, the loss (local, global or both), the
-    memory of earlier states, the base step (exponential or identity), and the seed of training. A repeated command
-    trains and measures only what is missing in the work folder, and goes on with a training where it was interrupted.
+    memory of earlier states, the base step (exponential or identity), and the seed of training. A student may serve
+    several numbers of steps. A repeated command trains and measures only what is missing in the work folder, and goes
+    on with a training where it was interrupted.
 
     \b
     sigbench ablate leaderboard/studies/ablation/gmm.toml --dry-run
@@ -52,26 +53,24 @@ def ablate(
         if value is not None and value < 1:
             raise BadInput(f"{name} must be at least 1, got {value}.")
 
-    import msgspec
-
     from sigbench.report.charts import check_picture
     from sigbench.studies.ablation.file import read_ablation
-    from sigbench.studies.ablation.result import AblationResult
     from sigbench.studies.ablation.study import plan_ablation, walk_teacher
     from sigbench.studies.result import to_line
     from sigbench.sweep.run import missing_cells, run_sweep
 
     if plot is not None:
         check_picture(plot)
-    asked = read_ablation(file)
-    ablation = plan_ablation(asked, Path(file.stem) if work is None else work)
+    wanted = read_ablation(file)
+    ablation = plan_ablation(wanted, Path(file.stem) if work is None else work)
     if dry_run:
         for cell in ablation.cells:
             print(cell.variant)
-        say(f"{len(ablation.cells)} students of {asked.task}, {asked.budget['iterations']} iterations each.")
+        count, length = ablation.students, f"{wanted.budget['iterations']} iterations each"
+        say(f"{count} students of {wanted.task}, {length}, measured in {len(ablation.cells)} cells.")
         return
     store = ablation.store
-    todo = missing_cells(ablation.cells, store, retry_failed=retry_failed)
+    todo = missing_cells(ablation.in_turn, store, retry_failed=retry_failed)
     say_unsound(todo, store)
     began = monotonic()
     with stopping() as stopped:
@@ -84,7 +83,7 @@ def ablate(
             with closing(events):
                 for event in events:
                     progress.take(event, as_json=False)
-    results = msgspec.convert(ablation.results(), list[AblationResult])
+    results = ablation.results()
     if as_json:
         for result in results:
             print(to_line(result))
@@ -98,8 +97,8 @@ def ablate(
         save_chart(ablation_chart(good), plot)
         say(f"the chart is in {plot}.")
     say(
-        f"{len(results)} of {len(ablation.cells)} students are measured, {progress.measured} now, "
-        f"in {clock(monotonic() - began)}; they are in {ablation.work}."
+        f"{len(results)} of {len(ablation.cells)} cells are measured, {progress.measured} now, "
+        f"in {clock(monotonic() - began)}; students and records are in {ablation.work}."
     )
     if len(results) < len(ablation.cells):
         raise typer.Exit(3 if results else 4)
@@ -109,12 +108,11 @@ def ablate(
 def _print(ablation: "Ablation", results: "Sequence[AblationResult]") -> None:
     from rich.table import Table
 
-    from sigbench.report.numbers import with_interval
+    from sigbench.report.numbers import digits
     from sigbench.studies.ablation.verdict import headline_of, sentences
 
     console = TableConsole(highlight=False)
-    name = headline_of(results)
-    judged = results[0].record
+    name, judged = headline_of(results), results[0].record
     console.print(
         f"[bold]{ablation.file.task}[/bold] · {name} · {judged['samples']:,} samples × {judged['repeats']} repeats · "
         f"{ablation.file.budget['iterations']} iterations"
@@ -122,21 +120,30 @@ def _print(ablation: "Ablation", results: "Sequence[AblationResult]") -> None:
     console.print()
     table = Table(pad_edge=False, show_edge=False, header_style="bold", box=None, padding=(0, 2, 0, 0))
     table.add_column("student", max_width=44, overflow="fold")
-    for title in (name, "training"):
+    measured = next((list(r.record["metrics"]) for r in results if r.record["metrics"]), [])
+    names = [name, *measured[len(measured) - len(ablation.file.added_metrics) :]]
+    modes = any(result.left_out is not None for result in results)
+    for title in (*names, *(["left out"] if modes else []), "training"):
         table.add_column(title, justify="right", no_wrap=True)
     for result in results:
-        metric = result.record["metrics"].get(name)
-        value = (
-            result.record["status"] if metric is None else with_interval(metric["value"], metric["low"], metric["high"])
-        )
-        seconds = result.training_s
+        lost = [] if not modes else ["–" if result.left_out is None else f"{digits(100 * result.left_out, 2)} %"]
         table.add_row(
             str(result.variant),
-            value,
-            "–" if seconds is None else clock(seconds),
+            *(_value(result, each) for each in names),
+            *lost,
+            "–" if result.training_s is None else clock(result.training_s),
             style="bold" if result.usual else None,
         )
     console.print(table)
     console.print()
     for what, sentence in sentences(results):
         console.print(f"{what}: {sentence}")
+
+
+def _value(result: "AblationResult", name: str) -> str:
+    from sigbench.report.numbers import with_interval
+
+    metric = result.record["metrics"].get(name)
+    if metric is None:
+        return result.record["status"]
+    return with_interval(metric["value"], metric["low"], metric["high"])

@@ -39,7 +39,7 @@ def train(
     ] = "exponential",
     memory: Annotated[int, typer.Option(help="Number of earlier states that the student reads; 0 to 4.")] = 0,
     seed: Annotated[int, typer.Option(help="Seed of weights, paths and minibatches.")] = 0,
-    paths: Annotated[
+    keep_paths: Annotated[
         Path | None,
         typer.Option(help="Folder where a network's teacher paths are kept, for further students (default: not kept)."),
     ] = None,
@@ -61,7 +61,9 @@ def train(
     sigbench train --task mnist --what classifier
     """
     from sigbench.errors import BadInput
-    from sigbench.sigdeg.distillation.training import StudentChoices, train_network, train_student
+    from sigbench.networks.recipe import train_artifact
+    from sigbench.registry import make_task
+    from sigbench.sigdeg.distillation.students import StudentChoices, recipe_for
 
     folder = out or Path(f"{task}-{what}")
     if (folder / "manifest.json").exists() and not overwrite:
@@ -81,12 +83,11 @@ def train(
         teacher_paths=teacher_paths,
     )
     command = shlex.join(["sigbench", *_without_folder(sys.argv[1:])])
+    of = make_task(task)
+    recipe = recipe_for(of, what, choices, keep_paths)
     try:
         with Bar("training", "done") as bar:
-            if what == "student":
-                manifest = train_student(task, choices, folder, command=command, report=bar.show, paths=paths)
-            else:
-                manifest = train_network(task, what, folder, command=command, iterations=iterations, report=bar.show)
+            manifest = train_artifact(of, recipe, folder, command=command, report=bar.show)
     except KeyboardInterrupt:
         say(f"interrupted: the checkpoint is in {folder}; the same command goes on from it.")
         raise typer.Exit(3) from None
@@ -98,9 +99,9 @@ def _without_folder(arguments: list[str]) -> list[str]:
     kept, skip = [], False
     for argument in arguments:
         name = argument.partition("=")[0]
-        if not skip and name not in ("--out", "--paths", "--overwrite"):
+        if not skip and name not in ("--out", "--keep-paths", "--overwrite"):
             kept.append(argument)
-        skip = argument in ("--out", "--paths")
+        skip = argument in ("--out", "--keep-paths")
     return kept
 
 

@@ -18,17 +18,24 @@ class Dense(nn.Module):
         return functional.linear(x, self.weight.to(x.dtype), self.bias.to(x.dtype))
 
 
+class _Linear(nn.Linear):
+    """torch's own linear layer, its start included, that computes in the dtype of its input as `Dense` does."""
+
+    def forward(self, input: Tensor) -> Tensor:
+        return functional.linear(input, self.weight.to(input.dtype), self.bias.to(input.dtype))
+
+
 class ResidualMLP(nn.Module):
     """A multilayer perceptron with residual SiLU layers and an output that starts at zero.
 
-    Maps (n, inputs) to (n, outputs).
+    Maps (n, inputs) to (n, outputs), computing in the dtype of its input.
     """
 
     def __init__(self, inputs: int, outputs: int, width: int, depth: int) -> None:
         super().__init__()
-        self.first = nn.Linear(inputs, width)
-        self.hidden = nn.ModuleList(nn.Linear(width, width) for _ in range(depth))
-        self.last = nn.Linear(width, outputs)
+        self.first = _Linear(inputs, width)
+        self.hidden = nn.ModuleList(_Linear(width, width) for _ in range(depth))
+        self.last = _Linear(width, outputs)
         nn.init.zeros_(self.last.weight)
         nn.init.zeros_(self.last.bias)
 

@@ -38,6 +38,10 @@ class TrainingPlan:
     averaging: float = 0.999
     checkpoint_every_s: float = 60.0
 
+    def __post_init__(self) -> None:
+        if self.iterations < 1:
+            raise BadInput(f"--iterations must be at least 1, got {self.iterations}.")
+
     def decay_at(self, iteration: int) -> float:
         """Returns the factor of the peak learning rates at an iteration."""
         decay = 0.5 * (1 + math.cos(math.pi * iteration / self.iterations))

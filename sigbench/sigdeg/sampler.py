@@ -1,8 +1,7 @@
 """Sig-DEG as a sampler: one call of the student a step, reading the step's partial signature."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Any
 
 import torch
 from torch import Tensor
@@ -14,22 +13,12 @@ from sigbench.sampler import Sampler
 from sigbench.sde.brownian import BrownianDriver
 from sigbench.sde.grid import Grid
 from sigbench.sde.problem import ReverseDiffusion, SDEProblem
-from sigbench.sde.schedule import Schedule
-from sigbench.sigdeg.generators.images import ImageGenerator, ImageGeneratorConfig
-from sigbench.sigdeg.generators.paths import PathGenerator, PathGeneratorConfig
-from sigbench.sigdeg.generators.vectors import Generator, GeneratorConfig
+from sigbench.sde.signature import PartialSignature
+from sigbench.sigdeg.generators.build import read_config
+from sigbench.sigdeg.generators.student import StudentNetwork
 from sigbench.task import Task
 
 KIND = "sigdeg-student"
-
-
-def build_generator(config: dict[str, Any], schedule: Schedule) -> Generator | ImageGenerator | PathGenerator:
-    """Returns the untrained generator of a manifest's configuration; raises TypeError for fields of no kind."""
-    if "denoiser" in config:
-        if "unet" in config["denoiser"]:
-            return ImageGenerator(ImageGeneratorConfig.from_json(config), schedule)
-        return PathGenerator(PathGeneratorConfig.from_json(config), schedule)
-    return Generator(GeneratorConfig.from_json(config), schedule)
 
 
 class SigDEG(Sampler):
@@ -72,16 +61,16 @@ class SigDEG(Sampler):
                 f"{task.name!r} has {problem.schedule.name!r}."
             )
         try:
-            generator = build_generator(manifest.config, problem.schedule)
-            generator.load_state_dict(weights)
+            network = read_config(manifest.config).network(problem.schedule)
+            network.load_state_dict(weights)
             self._trained = str(manifest.data["grid"]), tuple(map(int, manifest.data["steps"]))
             self._seconds = float(manifest.cost["training_s"])
         except (RuntimeError, TypeError, KeyError, ValueError) as error:
             reason = str(error).partition("\n")[0].rstrip(":.")
             raise BadInput(f"the artifact {folder} does not fit its manifest: {reason}.") from error
-        self._manifest, self.signature_order = manifest, generator.order
-        self._generator = generator.eval().requires_grad_(False).to(device=problem.device, dtype=dtype)
-        self._call = problem.counted(self._generator.step_of(dtype))
+        self._manifest, self.signature_order = manifest, network.order
+        self._network = network.frozen(problem.device, dtype)
+        self._call = problem.counted(_step_of(self._network, dtype))
 
     def check(self, grid: Grid) -> None:
         """Raises BadInput for a grid or a number of steps that the student was not trained for."""
@@ -92,8 +81,8 @@ class SigDEG(Sampler):
             raise BadInput(f"this Sig-DEG student was trained for {_counts(steps)} steps, not for {grid.steps}.")
 
     def walk(self, problem: SDEProblem, x: Tensor, grid: Grid, brownian: BrownianDriver) -> Iterator[Tensor]:
-        rows = self._generator.coefficients(grid, x.dtype).to(x.device)
-        memory = self._generator.memory
+        rows = self._network.coefficients(grid, x.dtype).to(x.device)
+        memory = self._network.memory
         earlier = [x] * memory
         for step, row in zip(grid, rows.split(1), strict=True):
             signature = brownian.signature(step, self.signature_order)
@@ -106,6 +95,15 @@ class SigDEG(Sampler):
 
     def training_seconds(self) -> float | None:
         return None if self._manifest is None else self._seconds
+
+
+def _step_of(network: StudentNetwork, compute: torch.dtype) -> Callable[..., Tensor]:
+    """One call a step: (x, signature, row, labels, *earlier states) to the next states."""
+
+    def step(x: Tensor, signature: PartialSignature, row: Tensor, labels: Tensor | None, *earlier: Tensor) -> Tensor:
+        return network(x, torch.stack(signature.whitened(), dim=1), row, labels, compute, earlier)
+
+    return step
 
 
 def _student_of(task: Task, guidance: float) -> Path | None:

@@ -35,7 +35,10 @@ class PlannedCell:
         guided = f" · guidance {self.settings.guidance:g}" if self.settings.guidance else ""
         return f"{self.task} · {self.name} · {self.steps} steps{guided}"
 
-    def plan(self) -> Cell:
+    def prepare(self) -> None:
+        """Does what must be done before the cell can be measured: nothing, for samplers as they are."""
+
+    def cell(self) -> Cell:
         """Returns the cell, ready to be measured.
 
         Raises BadInput where it can no longer be planned, or is another cell now: a file has changed meanwhile.

@@ -186,7 +186,8 @@ def _cells(pipe: Connection) -> Iterator["Cell"]:
         except EOFError:
             return
         try:
-            cell = planned.plan()
+            planned.prepare()
+            cell = planned.cell()
         except BadInput as error:
             pipe.send(Refusal(str(error)))
             continue

@@ -15,7 +15,9 @@ import pytest
 import torch
 
 from sigbench.cli.app import main
-from sigbench.sigdeg.distillation.training import StudentChoices, train_student
+from sigbench.networks.recipe import train_artifact
+from sigbench.registry import make_task
+from sigbench.sigdeg.distillation.students import StudentChoices, student_recipe
 
 # A shell that starts tests in the background lets children ignore Ctrl-C; these ask for it again.
 PROGRAM = (
@@ -106,7 +108,9 @@ def interrupt_when(process: subprocess.Popen[str], ready: Callable[[], bool], se
 def student(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A hardly trained student of gmm for 2 and 3 steps, order 2; tests that change it work on a copy."""
     folder = tmp_path_factory.mktemp("student")
-    train_student("gmm", StudentChoices(order=2, steps=(2, 3), iterations=3), folder, command="a test")
+    task = make_task("gmm")
+    recipe = student_recipe(task, StudentChoices(order=2, steps=(2, 3), iterations=3))
+    train_artifact(task, recipe, folder, command="a test")
     return folder
 
 

@@ -31,7 +31,7 @@ def test_dry_run(sigbench: Command, file: Path, tmp_path: Path) -> None:
     done = sigbench("ablate", file, "--dry-run")
     assert done.code == 0
     assert done.out.splitlines()[0] == "order 1, 2 steps, quadratic"
-    assert "3 students of gmm, 20 iterations each" in done.err
+    assert "3 students of gmm, 20 iterations each, measured in 3 cells" in done.err
     assert not (tmp_path / "mine").exists()
 
 
@@ -39,13 +39,14 @@ def test_train_measure_and_do_nothing_twice(sigbench: Command, file: Path, tmp_p
     done = sigbench("ablate", file, *ONE, "--plot", "chart.svg")
     assert done.code == 0, done.err
     assert max(map(len, done.out.splitlines())) <= 80
-    for words in ("gmm · w1 · 500 samples × 2 repeats", "order 2, 2 steps, quadratic, base identity", "base step"):
+    for words in ("gmm · w1 · 500 samples × 2 repeats", "order 2, 2 steps, quadratic, base", "identity", "base step"):
         assert words in done.out
-    assert "3 of 3 students are measured, 3 now" in done.err
+    assert "left out" in done.out
+    assert "3 of 3 cells are measured, 3 now" in done.err
     assert "what the signature is worth" in (tmp_path / "chart.svg").read_text()
     again = sigbench("ablate", file, *ONE, "--json")
     assert [(r["kind"], r["variant"]["order"]) for r in again.records()] == [("ablation", o) for o in (1, 2, 2)]
-    assert "3 of 3 students are measured, 0 now" in again.err
+    assert "3 of 3 cells are measured, 0 now" in again.err
 
 
 @pytest.mark.parametrize(

@@ -160,7 +160,7 @@ def test_students_that_cannot_be(sigbench: Command, tmp_path: Path, options: tup
 
 def test_paths_need_a_folder_and_a_network(sigbench: Command, tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
-    refused = sigbench("train", "--task", "mnist", "--order", "2", "--paths", "file", "--out", "out")
+    refused = sigbench("train", "--task", "mnist", "--order", "2", "--keep-paths", "file", "--out", "out")
     assert refused.code == 2
     assert "the folder of the teacher's paths file cannot be written" in refused.sentence()
     refused = sigbench("train", "--task", "mnist", "--order", "2", "--teacher-paths", "7", "--out", "out")
@@ -168,7 +168,7 @@ def test_paths_need_a_folder_and_a_network(sigbench: Command, tmp_path: Path) ->
     assert "positive multiple of 5, got 7" in refused.sentence()
     refused = sigbench("train", "--task", "gmm", "--teacher-paths", "5", "--out", "out")
     assert "have no number to choose" in refused.sentence()
-    refused = sigbench("train", "--task", "gmm", "--paths", "paths", "--out", "out")
+    refused = sigbench("train", "--task", "gmm", "--keep-paths", "paths", "--out", "out")
     assert refused.code == 2
     assert "is no network: its paths are not stored" in refused.sentence()
 

@@ -15,6 +15,7 @@ from torch.optim.optimizer import Optimizer, register_optimizer_step_post_hook
 from sigbench.errors import BadInput
 from sigbench.networks import training
 from sigbench.networks.training import TrainingPlan, make_optimizers, set_rates, train
+from sigbench.progress import Progress
 
 PLAN = TrainingPlan(iterations=30, learning_rate=0.02, warmup=5)
 IDENTITY = {"task": "toy", "order": 2, "grid": [0.0, 1.0]}
@@ -196,13 +197,12 @@ def test_corrupt_checkpoint(tmp_path: Path, damage: str) -> None:
 
 def test_it_learns_and_reports() -> None:
     module, loss_at = toy()
-    reported: list[tuple[int, float]] = []
+    reported: list[Progress] = []
     plan = TrainingPlan(iterations=400, learning_rate=0.02, warmup=5, averaging=0.95)
-    average, _ = train(
-        module, loss_at, plan, identity={}, report=lambda iteration, loss: reported.append((iteration, loss))
-    )
-    assert [iteration for iteration, _ in reported] == list(range(1, 401))
-    assert reported[0][1] > 1.0
+    average, _ = train(module, loss_at, plan, identity={}, report=reported.append)
+    assert [(p.stage, p.done, p.total) for p in reported] == [("training", k, 400) for k in range(1, 401)]
+    assert reported[0].loss is not None
+    assert reported[0].loss > 1.0
     module.load_state_dict(average)
     assert float(loss_at(1000).detach()) < 0.05
 
@@ -222,13 +222,18 @@ def test_average_is_the_stated_recursion() -> None:
         loss_at,
         plan,
         identity={},
-        report=lambda iteration, loss: seen.append(float(module.weight[0, 0].detach())),
+        report=lambda progress: seen.append(float(module.weight[0, 0].detach())),
     )
     expected = 1.0
     for iteration, weight in enumerate(seen, start=1):
         forget = min(0.5, iteration / (iteration + 10))
         expected = forget * expected + (1 - forget) * weight
     assert float(average["weight"][0, 0]) == pytest.approx(expected, rel=1e-5)
+
+
+def test_no_training_is_shorter_than_one_iteration() -> None:
+    with pytest.raises(BadInput, match="--iterations must be at least 1, got 0"):
+        TrainingPlan(iterations=0)
 
 
 def test_gradients_are_clipped() -> None:

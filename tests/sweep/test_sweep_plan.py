@@ -43,7 +43,7 @@ def test_the_product_of_all_axes_each_cell_once(tmp_path: Path) -> None:
 def test_keys_are_those_of_run(tmp_path: Path) -> None:
     (cell,) = plan(tmp_path, 'tasks = ["gmm"]\nsamplers = ["ddim:eta=0.5"]\nsteps = [3]\nsamples = 64').cells
     (same,) = plan_cells(Settings("gmm", samples=64, device="cpu"), ["ddim:eta=0.5"], [3])
-    assert cell.key == same.key == pickle.loads(pickle.dumps(cell)).plan().key
+    assert cell.key == same.key == pickle.loads(pickle.dumps(cell)).cell().key
 
 
 def test_what_is_left_out_is_the_tasks_own(tmp_path: Path) -> None:
@@ -99,10 +99,10 @@ def test_a_cell_whose_file_changed_is_refused(tmp_path: Path) -> None:
         "from sigbench_baselines.euler import EulerMaruyama\nclass Mine(EulerMaruyama):\n    name = 'mine'\n"
     )
     (cell,) = plan(tmp_path, f'tasks = ["gmm"]\nsamplers = ["{plugin}:Mine"]\nsteps = [2]').cells
-    assert cell.plan().key == cell.key
+    assert cell.cell().key == cell.key
     plugin.write_text(plugin.read_text() + "# another\n")
     with pytest.raises(BadInput, match="a file of it has changed meanwhile"):
-        cell.plan()
+        cell.cell()
 
 
 @pytest.fixture(scope="module")

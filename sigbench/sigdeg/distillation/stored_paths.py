@@ -7,7 +7,6 @@ the stored state and whose signature is folded from the normals of the fine step
 import json
 import os
 import shutil
-from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from functools import lru_cache
 from math import factorial, prod
@@ -20,6 +19,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from sigbench.errors import BadInput
+from sigbench.progress import Listener, Progress, ignore
 from sigbench.sampler import Sampler
 from sigbench.sde.brownian import FreshBrownian
 from sigbench.sde.grid import Grid
@@ -81,9 +81,7 @@ class StoredPaths:
             raise BadInput(f"the folder {folder} holds paths of another teacher or seed: choose another one.")
         return StoredPaths(folder, facts, grid, shape)
 
-    def walk(
-        self, problem: ReverseDiffusion, teacher: Sampler, batch: int, report: Callable[[int], None] = lambda done: None
-    ) -> None:
+    def walk(self, problem: ReverseDiffusion, teacher: Sampler, batch: int, report: Listener = ignore) -> None:
         """Walks the paths that are missing, `batch` at a time; what is done stays done when it is interrupted."""
         start = NoiseStream(seed_of(seed=self.facts.seed, purpose="initial"), self.shape, positions=1)
         choice = NoiseStream(seed_of(seed=self.facts.seed, purpose="class"), (1,), positions=1)
@@ -107,7 +105,7 @@ class StoredPaths:
                 temporary = self.folder / f".{name}.writing"
                 temporary.write_text(str(value))
                 os.replace(temporary, self.folder / name)
-            report(self.done)
+            report(Progress("teacher paths", self.done, self.facts.paths))
 
     def _compute_folding(self, first: int, last: int, order: int) -> Tensor:
         """The matrix (order, (last − first)·order) from the normals of fine steps to the stretch's whitened moments."""
@@ -141,5 +139,5 @@ def _check_room(folder: Path, needed: int) -> None:
     if free < needed:
         raise BadInput(
             f"the teacher's paths take {needed / 1e9:.1f} GB, and {folder} has {free / 1e9:.1f} GB free: choose "
-            "another folder by --paths."
+            "another folder by --keep-paths."
         )

@@ -12,21 +12,15 @@ from sigbench.sde.brownian import FreshBrownian, RecordingBrownian
 from sigbench.sde.grid import Grid
 from sigbench.sde.noise import NoiseStream, seed_of
 from sigbench.sde.problem import SDEProblem
-from sigbench.sde.signature import PartialSignature
 
 
 @dataclass(frozen=True, slots=True)
 class Trajectories:
-    """Coarse states (n, K+1, d) of the teacher and the whitened signatures (n, K, order, d) between them."""
+    """Coarse states (n, K + 1, *shape) of the teacher and whitened signatures (n, K, order, *shape) between them."""
 
     grid: Grid
     states: Tensor
     whitened: Tensor
-
-
-def stack_whitened(signature: PartialSignature) -> Tensor:
-    """Returns the whitened moments as one tensor, shape (n, order, d)."""
-    return torch.stack([xi.flatten(1) for xi in signature.whitened()], dim=1)
 
 
 def draw_trajectories(
@@ -51,9 +45,9 @@ def draw_trajectories(
     start = NoiseStream(seed_of(seed=seed, purpose="initial"), problem.shape, positions=1)
     driver = RecordingBrownian(FreshBrownian(noise, 0, count, drawn), order)
     x = problem.initial(start.normal(0, count, 0))
-    states, whitened = [x.flatten(1)], []
+    states, whitened = [x], []
     with torch.no_grad():
         for state in islice(teacher.walk(problem, x, fine, driver), factor - 1, None, factor):
-            states.append(state.flatten(1))
-            whitened.append(stack_whitened(driver.take()))
+            states.append(state)
+            whitened.append(torch.stack(driver.take().whitened(), dim=1))
     return Trajectories(coarse, torch.stack(states, 1), torch.stack(whitened, 1))

@@ -7,12 +7,14 @@ because d/dt log(v/α) = f + g²/v. The integral's best prediction from the whit
 q_j = E[ξ_j·∫κ dW]; the variance ∫κ² − Σ q_j² is what a signature of this order cannot know of a linear step.
 """
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from math import factorial
 
 import numpy as np
 from numpy.typing import NDArray
 
+from sigbench.sde.grid import Step
 from sigbench.sde.schedule import Schedule
 from sigbench.sde.signature import whitening_factor
 
@@ -47,3 +49,16 @@ def linear_step(schedule: Schedule, t: float, t_next: float, data_std: float, or
     loadings = np.sqrt(h) * whitening_factor(order) @ with_moments
     lost = h * float((weights * kernel**2).sum()) - float((loadings**2).sum())
     return LinearStep(decay, alpha_next - decay * alpha, loadings, max(lost, 0.0))
+
+
+def left_out(schedule: Schedule, steps: Iterable[Step], data_std: float, order: int) -> float:
+    """Returns the share of a lone Gaussian mode's variance that signatures of this order leave out along the steps.
+
+    It is exact: what each linear step leaves out, carried on to the end by those that follow. A student that knew all
+    but this would lose as much by regression to the mean.
+    """
+    lost = 0.0
+    for step in steps:
+        linear = linear_step(schedule, schedule.t_start - step.start, schedule.t_start - step.end, data_std, order)
+        lost = lost * linear.decay**2 + linear.lost_variance
+    return lost / data_std**2

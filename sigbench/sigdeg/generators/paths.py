@@ -9,105 +9,70 @@ ablations: with the base "identity" Z′_k = Z_k + √(α′²s_k² + σ′²)·
 reads the states before Z.
 """
 
-from collections.abc import Callable, Iterable, Sequence
-from dataclasses import asdict, dataclass
-from functools import lru_cache
+from collections.abc import Sequence
+from dataclasses import dataclass
 from math import prod
 from typing import Any
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from sigbench.networks.backbones import Dense
 from sigbench.networks.gaussian_edm import CLOCK_FEATURES, GaussianDenoiser, GaussianDenoiserConfig
-from sigbench.sde.grid import Step
-from sigbench.sde.schedule import Schedule, schedule_named
-from sigbench.sde.signature import PartialSignature, check_order
+from sigbench.sde.schedule import Schedule
 from sigbench.sigdeg.generators.linear_step import linear_step
-from sigbench.sigdeg.generators.vectors import Base, check_base_and_memory
+from sigbench.sigdeg.generators.student import StudentConfig, TeachersNetwork, exponential_weight
 
 CLOCKS = 2  # columns of a row of coefficients before those of each direction: ln σ/α at the step's two ends
 EACH = 4  # columns for each direction before the loadings: φ, the network's weight, the scale of its input, and B·c
 
 
-@dataclass(frozen=True, slots=True)
-class PathGeneratorConfig:
-    """What rebuilds a generator: the signature order, the schedule, and the teacher's own network.
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PathGeneratorConfig(StudentConfig):
+    """What rebuilds the network of a student of correlated vectors: also its teacher's."""
 
-    `base` and `memory` as in `GeneratorConfig`. Raises BadInput for another base or memory.
-    """
-
-    order: int
-    schedule: str
     denoiser: GaussianDenoiserConfig
-    base: Base = "exponential"
-    memory: int = 0
 
-    def __post_init__(self) -> None:
-        check_base_and_memory(self.base, self.memory)
+    def network(self, schedule: Schedule | None = None) -> "PathGenerator":
+        return PathGenerator(self, schedule)
 
-    def as_json(self) -> dict[str, Any]:
-        """Returns the fields as plain JSON values."""
-        return asdict(self)
-
-    @staticmethod
-    def from_json(fields: dict[str, Any]) -> "PathGeneratorConfig":
-        """Returns the configuration of `as_json`; raises TypeError for other fields."""
-        return PathGeneratorConfig(**{**fields, "denoiser": GaussianDenoiserConfig.from_json(fields["denoiser"])})
+    @classmethod
+    def _read(cls, name: str, value: Any) -> Any:
+        return GaussianDenoiserConfig.from_json(value) if name == "denoiser" else value
 
 
-class PathGenerator(GaussianDenoiser):
-    """N_θ for samples of `config.denoiser.shape`: maps states and signatures over one coarse step."""
+class PathGenerator(TeachersNetwork, GaussianDenoiser):
+    """N_θ for samples of `config.shape`, whose teacher is a Gaussian denoiser with a network."""
 
+    first, last = "network.first.weight", "network.last."
     log_scale_start = 0.0  # errors are measured in units of B·c, so they are of order one
 
     def __init__(self, config: PathGeneratorConfig, schedule: Schedule | None = None) -> None:
-        check_order(config.order)
         self.inputs_each = 1 + config.order + config.memory  # the base class builds its network by it
         super().__init__(config.denoiser)
-        self.generator_config = config
-        self.schedule = schedule or schedule_named(config.schedule)
         width = config.denoiser.condition
         self.end_clock = nn.Sequential(Dense(CLOCK_FEATURES, width), nn.SiLU(), Dense(width, width, zero=True))
-        self._row = lru_cache(maxsize=65536)(self._compute_row)
+        self.set_up(config, schedule)
 
     @property
-    def order(self) -> int:
-        """The signature order that it reads."""
-        return self.generator_config.order
+    def inputs(self) -> int:
+        """How many columns of the first layer's weights read one vector."""
+        return prod(self.config.shape)
 
-    @property
-    def memory(self) -> int:
-        """The number of earlier states that it reads."""
-        return self.generator_config.memory
-
-    def start_from(self, teacher: dict[str, Tensor]) -> None:
-        """Takes the weights of the teacher's denoiser; the new inputs and the new clock start at zero.
-
-        So does the output where the base is the identity.
-        """
-        own = self.state_dict()
-        first = own["network.first.weight"].zero_()
-        first[:, : prod(self.config.shape)] = teacher["network.first.weight"]
-        last = {name: value for name, value in own.items() if name.startswith("network.last.")}
-        if self.generator_config.base == "exponential":
-            last = {}
-        self.load_state_dict({**own, **teacher, "network.first.weight": first, **last})
-        self._row.cache_clear()
-
-    def _compute_row(self, start: float, end: float) -> Tensor:
-        """The columns of one step, shape (1, CLOCKS + (EACH + order)·d), float64."""
-        identity = self.generator_config.base == "identity"
+    def compute_row(self, start: float, end: float) -> NDArray[np.float64]:
+        """Returns the coefficients of a step, shape (CLOCKS + (EACH + order)·d,)."""
+        identity = self.student_config.base == "identity"
         schedule, order = self.schedule, self.order
         t, t_next = schedule.t_start - start, schedule.t_start - end
         stds = self.stds.double().cpu().numpy()
         exact = [linear_step(schedule, t, t_next, float(std), order) for std in stds]
         log_snr, log_snr_next = float(schedule.log_snr(t)), float(schedule.log_snr(t_next))
         level, alpha = np.exp(-log_snr), float(schedule.alpha(t))
-        exponential = float(schedule.alpha(t_next)) * -np.expm1(-2.0 * (log_snr_next - log_snr))
         total = np.sqrt(stds**2 + level**2)
-        unit, loadings = exponential * level * stds / total, np.array([step.loadings for step in exact]).T.ravel()
+        unit = exponential_weight(schedule, t, t_next) * level * stds / total
+        loadings = np.array([step.loadings for step in exact]).T.ravel()
         columns = [
             [-log_snr, -log_snr_next],
             np.ones_like(stds) if identity else [step.decay for step in exact],
@@ -116,11 +81,7 @@ class PathGenerator(GaussianDenoiser):
             unit,
             np.zeros_like(loadings) if identity else loadings,
         ]
-        return torch.from_numpy(np.concatenate([np.asarray(column) for column in columns]))[None]
-
-    def coefficients(self, steps: Iterable[Step], dtype: torch.dtype = torch.float32) -> Tensor:
-        """Returns a row for each step, shape (steps, CLOCKS + (EACH + order)·d), on the host."""
-        return torch.cat([self._row(step.start, step.end) for step in steps]).to(dtype)
+        return np.concatenate([np.asarray(column) for column in columns])
 
     def clocks(self, rows: Tensor) -> tuple[Tensor, Tensor]:
         """Returns ln σ/α at the two ends of the steps of these rows, shapes (n,)."""
@@ -132,7 +93,7 @@ class PathGenerator(GaussianDenoiser):
         decay, weight, scale, unit = rows[:, CLOCKS : CLOCKS + EACH * d].unflatten(1, (EACH, d)).unbind(1)
         return decay, weight, scale, unit, rows[:, CLOCKS + EACH * d :].unflatten(1, (self.order, d))
 
-    def forward(  # type: ignore[override]
+    def forward(  # type: ignore[override]  # one vector in, one out, but of a step and not of a noise level
         self,
         x: Tensor,
         whitened: Tensor,
@@ -141,7 +102,7 @@ class PathGenerator(GaussianDenoiser):
         compute: torch.dtype = torch.float32,
         earlier: Sequence[Tensor] = (),
     ) -> Tensor:
-        """Returns the next states; x (n, *shape), whitened (n, order, *shape), rows of n or one, `memory` states."""
+        """Returns the states after a step, see `StudentNetwork`; paths have no classes."""
         decay, weight, scale, _, loadings = self._parts(rows)
         state, moments = self.rotated(x), self.rotated(whitened)
         now, later = self.clocks(rows)
@@ -154,14 +115,3 @@ class PathGenerator(GaussianDenoiser):
         """Returns the mean squared error of the states after a step over directions, in units of B·c, shape (n,)."""
         unit = self._parts(rows)[3]
         return (self.rotated(reached - wanted) / unit).square().mean(1)
-
-    def step_of(self, compute: torch.dtype) -> Callable[..., Tensor]:
-        """Returns the step that a sampler takes."""
-
-        def step(
-            x: Tensor, signature: PartialSignature, row: Tensor, labels: Tensor | None, *earlier: Tensor
-        ) -> Tensor:
-            stepped: Tensor = self(x, torch.stack(signature.whitened(), dim=1), row, None, compute, earlier)
-            return stepped
-
-        return step

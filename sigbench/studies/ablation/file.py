@@ -3,10 +3,12 @@
 task = "gmm"
 iterations = 3000          # the budget of every student; also teacher_paths, width and depth
 samples = 100_000          # how each is judged: also repeats, seed, batch and dtype, as in `sigbench run`
+add_metrics = ["lost-pixel-variance"]  # judge beside the task's own, as in `sigbench run --add-metric`
 
 [student]                  # what all are, where nothing else is said; these are the defaults
 order = 2
-steps = 5
+steps = 5                  # at which it is judged, and for which alone it is trained
+serves = [5, 10]           # but where it is trained for several, of which `steps` are some
 grid = "quadratic"         # left out: the task's own
 loss = "local"
 memory = 0
@@ -15,30 +17,34 @@ training_seed = 0
 
 [[vary]]                   # every combination of these lists is trained; there may be several of such tables
 order = [1, 2, 3, 4]
-steps = [2, 5, 10, 20]
+steps = [2, 5, 10, 20]     # under one `serves` these are of one student, which is trained once
+serves = [2, 5, 10, 20]    # what all of this table are trained for, no axis
 
 [[vary]]
 loss = ["local", "global", "both"]
 """
 
 import itertools
-from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, get_args
 
 from sigbench.errors import unknown_name
 from sigbench.measure.cell import MAX_SAMPLES, MAX_SEED, Settings, pick_dtype
-from sigbench.registry import task_class
+from sigbench.registry import make_metric, task_class
 from sigbench.sde.grid import FAMILIES
 from sigbench.sde.signature import MAX_ORDER
-from sigbench.sigdeg.distillation.fresh import Loss
-from sigbench.sigdeg.distillation.training import StudentChoices
-from sigbench.sigdeg.generators.vectors import MAX_MEMORY, Base
+from sigbench.sigdeg.distillation.plan import Loss
+from sigbench.sigdeg.distillation.students import StudentChoices
+from sigbench.sigdeg.generators.student import MAX_MEMORY, Base
+from sigbench.studies.ablation.result import Variant
 from sigbench.sweep.toml_checks import (
     Check,
     Mistake,
     Table,
+    as_dict,
+    as_list,
     kind_of,
     list_of,
     read_checked,
@@ -80,29 +86,8 @@ JUDGED: dict[str, Check] = {
     "batch": whole(1, MAX_SAMPLES),
     "dtype": text(pick_dtype),
 }
-TOP_KEYS = ("task", *BUDGET, *JUDGED, "student", "vary")
-
-
-@dataclass(frozen=True, slots=True)
-class Variant:
-    """A student by what may be varied; it is trained for one number of steps."""
-
-    order: int = 2
-    steps: int = 5
-    grid: str = "quadratic"
-    loss: str = "local"
-    memory: int = 0
-    base: str = "exponential"
-    training_seed: int = 0
-
-    def __str__(self) -> str:
-        plain = Variant(self.order, self.steps, self.grid)
-        extra = [
-            f"{name.replace('_', ' ')} {getattr(self, name)}"
-            for name in ("loss", "memory", "base", "training_seed")
-            if getattr(self, name) != getattr(plain, name)
-        ]
-        return ", ".join([f"order {self.order}", f"{self.steps} steps", self.grid, *extra])
+SERVES, ADDED = "serves", "add_metrics"
+TOP_KEYS = ("task", *BUDGET, *JUDGED, ADDED, "student", "vary")
 
 
 @dataclass(frozen=True)
@@ -114,13 +99,14 @@ class AblationFile:
     variants: tuple[Variant, ...]
     budget: Mapping[str, int]
     judged: Mapping[str, Any]
+    added_metrics: tuple[str, ...] = ()
 
     def choices(self, variant: Variant) -> StudentChoices:
         """Returns how a variant is trained; students of a network share the teacher's paths, whatever their seed."""
         return StudentChoices(
             order=variant.order,
             grid=variant.grid,
-            steps=(variant.steps,),
+            steps=variant.serves or (variant.steps,),
             loss=variant.loss,
             memory=variant.memory,
             base=variant.base,
@@ -131,29 +117,33 @@ class AblationFile:
 
     def settings(self, variant: Variant) -> Settings:
         """Returns how a variant is judged."""
-        return Settings(task=self.task, grid=variant.grid, device="cpu", **self.judged)
+        return Settings(task=self.task, grid=variant.grid, device="cpu", metrics=self.added_metrics, **self.judged)
 
 
 def read_ablation(file: Path) -> AblationFile:
     """Returns the ablation that a file asks for; raises BadInput that names every mistake with its line and key."""
     table = read_checked(file, "ablation", _mistakes)
-    usual = Variant(**{"grid": task_class(table["task"]).default_grid, **table.get("student", {})})
+    student = {"grid": task_class(table["task"]).default_grid, **table.get("student", {})}
     variants: dict[Variant, None] = {}
     for lists in table["vary"]:
-        for values in itertools.product(*lists.values()):
-            changed = {**_fields(usual), **dict(zip(lists, values, strict=True))}
-            variants[Variant(**changed)] = None
+        fixed = {**student, **({SERVES: lists[SERVES]} if SERVES in lists else {})}
+        axes = {name: values for name, values in lists.items() if name != SERVES}
+        for values in itertools.product(*axes.values()):
+            variants[_variant({**fixed, **dict(zip(axes, values, strict=True))})] = None
     return AblationFile(
         table["task"],
-        usual,
+        _variant(student),
         tuple(variants),
         {name: table[name] for name in BUDGET if name in table},
         {name: table[name] for name in JUDGED if name in table},
+        tuple(table.get(ADDED, ())),
     )
 
 
-def _fields(variant: Variant) -> dict[str, Any]:
-    return {name: getattr(variant, name) for name in AXES}
+def _variant(values: Mapping[str, Any]) -> Variant:
+    """The variant of these values; one that serves its own steps alone is written without `serves`."""
+    variant = Variant(**{**values, SERVES: tuple(sorted(set(values.get(SERVES, ()))))})
+    return replace(variant, serves=()) if variant.serves == (variant.steps,) else variant
 
 
 def _mistakes(table: Table) -> Iterator[Mistake]:
@@ -167,6 +157,8 @@ def _mistakes(table: Table) -> Iterator[Mistake]:
     for key, check in (BUDGET | JUDGED).items():
         if key in table:
             yield from single(check)((key,), table[key])
+    if ADDED in table:
+        yield from list_of(text(make_metric))((ADDED,), table[ADDED])
     yield from _axes(("student",), table.get("student", {}), single)
     vary = table.get("vary", [])
     if not isinstance(vary, list) or not all(isinstance(lists, dict) for lists in vary):
@@ -177,6 +169,25 @@ def _mistakes(table: Table) -> Iterator[Mistake]:
         if not lists:
             yield path, "says of nothing how it varies: order = [1, 2], say."
         yield from _axes(path, lists, list_of)
+    yield from _unserved(as_dict(table.get("student")), vary)
+
+
+def _unserved(student: Table, vary: Sequence[Table]) -> Iterator[Mistake]:
+    """Step counts that a student is judged at and not trained for."""
+    own, usual = student.get("steps", Variant().steps), as_list(student.get(SERVES))
+    if usual and own not in usual:
+        yield ("student", "steps" if "steps" in student else SERVES), _not_served(own, usual)
+    for index, lists in enumerate(vary):
+        serves = as_list(lists.get(SERVES)) or usual
+        for place, steps in enumerate(as_list(lists.get("steps"))):
+            if serves and steps not in serves:
+                yield ("vary", index, "steps", place), _not_served(steps, serves)
+        if SERVES in lists and "steps" not in lists and own not in serves:
+            yield ("vary", index, SERVES), _not_served(own, serves)
+
+
+def _not_served(steps: Any, serves: Sequence[Any]) -> str:
+    return f"a student that is trained for {', '.join(map(str, serves))} steps serves no {steps} steps."
 
 
 def _axes(
@@ -186,7 +197,9 @@ def _axes(
         yield path, f"is a table, not {kind_of(table)}."
         return
     for key, value in table.items():
-        if key in AXES:
+        if key == SERVES:
+            yield from list_of(AXES["steps"])((*path, key), value)
+        elif key in AXES:
             yield from checked(AXES[key])((*path, key), value)
         else:
-            yield (*path, key), str(unknown_name("axis", key, tuple(AXES)))
+            yield (*path, key), str(unknown_name("axis", key, (*AXES, SERVES)))

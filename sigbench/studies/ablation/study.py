@@ -4,29 +4,34 @@ A worker trains the student of its cell, or goes on from its checkpoint, and the
 the work folder, and what is measured in its store, so that a repeated command does only what is missing.
 """
 
+import fcntl
 import json
-from dataclasses import asdict, dataclass, fields
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass, fields, replace
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+import torch
+
 from sigbench import __version__
-from sigbench.abilities import network_hashes, networks_of, teacher_of
+from sigbench.abilities import network_hashes
 from sigbench.errors import BadInput
-from sigbench.measure.cell import Cell, Settings, plan_cells
-from sigbench.networks.artifacts import read_manifest
+from sigbench.measure.cell import Cell, plan_cells
+from sigbench.metrics.metric import KnownModes
+from sigbench.networks.artifacts import MANIFEST, read_manifest
+from sigbench.networks.recipe import train_artifact
 from sigbench.progress import Listener, ignore
 from sigbench.records.record import Record, key_of
-from sigbench.records.store import Store
+from sigbench.records.store import Store, make_folder
 from sigbench.registry import make_task
-from sigbench.sigdeg.distillation.network_students import teacher_paths
-from sigbench.sigdeg.distillation.training import (
-    StudentChoices,
-    check_student,
-    network_plan,
-    train_student,
-    training_plan,
-)
+from sigbench.sde.problem import ReverseDiffusion
+from sigbench.sigdeg.distillation.recipe import PATHS, StudentRecipe
+from sigbench.sigdeg.distillation.students import StudentChoices, student_recipe
+from sigbench.sigdeg.generators.linear_step import left_out
 from sigbench.studies.ablation.file import AblationFile, Variant
+from sigbench.studies.ablation.result import AblationResult
 from sigbench.sweep.plan import PlannedCell
 from sigbench.task import Task
 
@@ -44,10 +49,14 @@ class StudentCell(Cell):
 
 @dataclass(frozen=True)
 class PlannedStudent(PlannedCell):
-    """A variant as it is handed to a worker process, which trains it where it is missing."""
+    """A variant as it is handed to a worker process, which trains its student where it is missing.
+
+    `student_key` is of everything that determines the student; variants that differ in how they are judged share one.
+    """
 
     variant: Variant
     choices: StudentChoices
+    student_key: str
     work_folder: str
 
     def __str__(self) -> str:
@@ -56,16 +65,34 @@ class PlannedStudent(PlannedCell):
     @property
     def folder(self) -> Path:
         """Where the student lies, or its checkpoint."""
-        return Path(self.work_folder) / "students" / self.key
+        return Path(self.work_folder) / "students" / self.student_key
 
-    def plan(self) -> Cell:
-        """Trains the student where it is missing, and returns its cell; raises BadInput where it cannot be one."""
-        if not (self.folder / "manifest.json").is_file():
-            paths = _paths_folder(Path(self.work_folder)) if _has_network(make_task(self.task)) else None
-            train_student(self.task, self.choices, self.folder, command="sigbench ablate", paths=paths)
+    def recipe(self) -> StudentRecipe:
+        """Returns how the student is trained; students of a network share the teacher's paths."""
+        return replace(student_recipe(make_task(self.task), self.choices), kept=Path(self.work_folder) / PATHS)
+
+    def prepare(self) -> None:
+        """Trains the student where it is missing, waiting where another process is at it.
+
+        Raises BadInput where it cannot be trained.
+        """
+        with _alone(Path(self.work_folder) / "locks", self.student_key):
+            if not (self.folder / MANIFEST).is_file():
+                train_artifact(make_task(self.task), self.recipe(), self.folder, command="sigbench ablate")
+
+    def cell(self) -> Cell:
+        """Returns the cell of the trained student; raises BadInput where it cannot be measured."""
         (cell,) = plan_cells(self.settings, [f"sigdeg:artifact={self.folder}"], [self.variant.steps])
         own = {field.name: getattr(cell, field.name) for field in fields(Cell)}
         return StudentCell(**{**own, "sampler_spec": "sigdeg"}, variant_key=self.key)
+
+
+@contextmanager
+def _alone(locks: Path, key: str) -> Iterator[None]:
+    """Waits until no other process is here under the same key; the system lets go when a process ends."""
+    with (make_folder(locks, "the folder of locks") / key).open("w") as file:
+        fcntl.flock(file, fcntl.LOCK_EX)
+        yield
 
 
 @dataclass(frozen=True)
@@ -81,59 +108,44 @@ class Ablation:
         """Where the records are."""
         return Store(self.work / "records")
 
-    def results(self) -> list[dict[str, Any]]:
-        """Returns what is known of every measured variant, as plain JSON values, in the order of the file."""
-        found, store = [], self.store
-        for cell in self.cells:
-            record = store.read(cell.key)
-            if record is not None:
-                found.append(_result(self.file, cell, record))
-        return found
+    @property
+    def in_turn(self) -> list[PlannedStudent]:
+        """The cells as they are best run: one of each student first, so that workers train different ones."""
+        first = {cell.student_key: cell for cell in reversed(self.cells)}
+        leading = [cell for cell in self.cells if first[cell.student_key] is cell]
+        return [*leading, *(cell for cell in self.cells if first[cell.student_key] is not cell)]
+
+    @property
+    def students(self) -> int:
+        """How many students are trained."""
+        return len({cell.student_key for cell in self.cells})
+
+    def results(self) -> list[AblationResult]:
+        """Returns what is known of every measured variant, in the order of the file."""
+        store, task = self.store, make_task(self.file.task)
+        found = [(cell, store.read(cell.key)) for cell in self.cells]
+        return [_result(self.file, task, cell, record) for cell, record in found if record is not None]
 
 
 def plan_ablation(file: AblationFile, work: Path) -> Ablation:
     """Returns the cells of an ablation in `work`; raises BadInput where a variant is no student of the task."""
     task = make_task(file.task)
-    if teacher_of(task) is None:
-        raise BadInput(f"the task {task.name!r} has no teacher to distil.")
-    cells = tuple(_planned(file, task, variant, work.resolve()) for variant in file.variants)
-    return Ablation(file, cells, work)
+    return Ablation(file, tuple(_planned(file, task, variant, work.resolve()) for variant in file.variants), work)
 
 
 def walk_teacher(ablation: Ablation, report: Listener = ignore) -> None:
-    """Walks the paths of a teacher that is a network, once for all students; `report` hears of them."""
-    task = make_task(ablation.file.task)
-    if not _has_network(task) or not ablation.cells:
-        return
-    plan = network_plan(task, ablation.cells[0].choices)
-    folder = _paths_folder(ablation.work.resolve())
-    teacher_paths(task, plan, folder, report)
-
-
-def _has_network(task: Task) -> bool:
-    return "teacher" in networks_of(task)
-
-
-def _paths_folder(work: Path) -> Path:
-    return work / "paths"
+    """Walks the teacher's paths where students share them, once for all; `report` hears of them."""
+    for cell in ablation.cells[:1]:
+        cell.recipe().walk(ablation.work.resolve() / PATHS, report)
 
 
 def _planned(file: AblationFile, task: Task, variant: Variant, work: Path) -> PlannedStudent:
     choices, settings = file.choices(variant), file.settings(variant)
     try:
-        check_student(task, choices)
+        student = {"sigbench": __version__, **student_recipe(task, choices).determinants()}
     except BadInput as error:
         raise BadInput(f"the student of {variant}: {error}") from None
-    determinants = {
-        "kind": "ablation",
-        "sigbench": __version__,
-        "task": task.name,
-        "task_version": task.version,
-        "teacher": network_hashes(task),
-        "plan": training_plan(task, choices),
-        "choices": asdict(choices),
-        "settings": _judged(settings),
-    }
+    judged = {"networks": network_hashes(task), "steps": variant.steps, "settings": asdict(settings)}
     return PlannedStudent(
         settings,
         "sigdeg",
@@ -141,31 +153,41 @@ def _planned(file: AblationFile, task: Task, variant: Variant, work: Path) -> Pl
         name=str(variant),
         steps=variant.steps,
         grid=variant.grid,
-        key=key_of(json.loads(json.dumps(determinants))),
+        key=_key_of({"kind": "ablation", "student": student, **judged}),
         work=float(variant.steps),
         variant=variant,
         choices=choices,
+        student_key=_key_of(student),
         work_folder=str(work),
     )
 
 
-def _judged(settings: Settings) -> dict[str, Any]:
-    return {name: value for name, value in asdict(settings).items() if name != "metrics"}
+def _key_of(determinants: Mapping[str, Any]) -> str:
+    return key_of(json.loads(json.dumps(determinants)))
 
 
-def _result(file: AblationFile, cell: PlannedStudent, record: Record) -> dict[str, Any]:
+def _result(file: AblationFile, task: Task, cell: PlannedStudent, record: Record) -> AblationResult:
     """What is known of a variant; the teacher's paths, which students share, are no part of its training."""
     timing = record["timing"]
     spent, paths = None if timing is None else timing["training_s"], 0.0
-    if (cell.folder / "manifest.json").is_file():
-        paths = float(read_manifest(cell.folder).cost.get("paths_s", 0.0))
-    return {
-        "kind": "ablation",
-        "task": file.task,
-        "variant": asdict(cell.variant),
-        "usual": cell.variant == file.usual,
-        "budget": dict(file.budget),
-        "training_s": None if spent is None else spent - paths,
-        "paths_s": paths,
-        "record": record,
-    }
+    if (cell.folder / MANIFEST).is_file():
+        paths = float(read_manifest(cell.folder).cost["paths_s"])
+    return AblationResult(
+        task=file.task,
+        variant=cell.variant,
+        usual=cell.variant == file.usual,
+        budget=dict(file.budget),
+        training_s=None if spent is None else spent - paths,
+        paths_s=paths,
+        record=record,
+        left_out=_left_out(task, cell.variant),
+    )
+
+
+def _left_out(task: Task, variant: Variant) -> float | None:
+    """The share of variance that the variant's signatures leave out of a mode, None where no modes are known."""
+    truth, problem = task.truth(), task.problem(torch.device("cpu"), torch.float32)
+    if not isinstance(truth, KnownModes) or not isinstance(problem, ReverseDiffusion):
+        return None
+    std = float(np.sqrt(truth.weights @ truth.stds**2))
+    return left_out(problem.schedule, problem.grid(variant.grid, variant.steps), std, variant.order)

@@ -1,4 +1,4 @@
-"""Teacher trajectories, the two losses, and what a student is made of."""
+"""Teacher trajectories, the coarse steps made of them, the two losses, and what a student of vectors is made of."""
 
 from collections.abc import Sequence
 from dataclasses import replace
@@ -8,19 +8,27 @@ import pytest
 import torch
 from torch import Tensor
 
+from sigbench.abilities import Teacher
 from sigbench.errors import BadInput
 from sigbench.networks.training import TrainingPlan
 from sigbench.registry import make_sampler, make_task
 from sigbench.sde.brownian import CoupledBrownian
 from sigbench.sde.noise import NoiseStream, seed_of
-from sigbench.sigdeg.distillation.fresh import Distillation, DistillPlan, Loss
-from sigbench.sigdeg.distillation.trajectories import Trajectories, draw_trajectories, stack_whitened
-from sigbench.sigdeg.generators.vectors import Base, Generator, GeneratorConfig
+from sigbench.sigdeg.distillation.coarse_steps import Minibatch, Rollouts
+from sigbench.sigdeg.distillation.fresh_steps import FreshPlan, FreshSteps, single_steps
+from sigbench.sigdeg.distillation.loss import Distillation
+from sigbench.sigdeg.distillation.plan import DistillPlan, Loss
+from sigbench.sigdeg.distillation.trajectories import Trajectories, draw_trajectories
+from sigbench.sigdeg.generators.student import Base
+from sigbench.sigdeg.generators.vectors import VectorGenerator, VectorGeneratorConfig
 
 TASK = make_task("gmm")
 PROBLEM = TASK.problem(torch.device("cpu"), torch.float32)
 GRID = PROBLEM.grid("quadratic", 4)
-CONFIG = GeneratorConfig(3, (1,), (0.17,), 1.76, 0.3, "vp-linear", width=8, depth=1)
+CONFIG = VectorGeneratorConfig(
+    order=3, shape=(1,), data_mean=(0.17,), data_std=1.76, local_std=0.3, schedule="vp-linear", width=8, depth=1
+)
+TRAINING = TrainingPlan(iterations=8)
 
 
 def drawn(seed: int = 5) -> Trajectories:
@@ -29,13 +37,31 @@ def drawn(seed: int = 5) -> Trajectories:
     )
 
 
+def steps_of(network: VectorGenerator, plan: DistillPlan, source: FreshPlan, teacher_steps: int) -> FreshSteps:
+    """Coarse steps of a teacher of so many steps."""
+    teacher = Teacher(teacher_steps, "quadratic")
+    return FreshSteps(PROBLEM, teacher, make_sampler(teacher.scheme), network, plan, source)
+
+
+def losses_of(network: VectorGenerator, walked: Rollouts) -> tuple[float, float]:
+    """The local and the global loss of paths, in squared errors: the logarithm of their scale is taken away."""
+    student = Distillation(network)
+    parts = Minibatch(single_steps(walked, network.memory), None), Minibatch(None, walked)
+    with torch.no_grad():
+        local, rollout = (float(student.loss(batch, torch.float32)) for batch in parts)
+    start, scale = network.log_scale_start, float(torch.tensor(network.log_scale_start).exp())
+    return (local - start) * scale, (rollout - start) * scale
+
+
 def test_states_and_signatures_are_of_one_path() -> None:
     found = drawn()
     fine = GRID.refine(11)  # 41 steps at least, cut evenly into four
     noise = NoiseStream(seed_of(seed=5, purpose="path"), (1,), positions=fine.steps * 3)
     path = CoupledBrownian(noise, 0, 64, fine, 3)
     for index, step in enumerate(GRID):
-        assert torch.allclose(stack_whitened(path.signature(step, 3)), found.whitened[:, index], atol=1e-4)
+        assert torch.allclose(
+            torch.stack(path.signature(step, 3).whitened(), dim=1), found.whitened[:, index], atol=1e-4
+        )
     walked = list(make_sampler("euler-maruyama").walk(PROBLEM, found.states[:, 0], fine, path_of(noise)))
     for index in range(GRID.steps):
         assert torch.allclose(walked[11 * (index + 1) - 1], found.states[:, index + 1], atol=1e-4)
@@ -49,14 +75,22 @@ def test_other_seeds_are_other_paths() -> None:
     assert not torch.equal(drawn(5).states, drawn(6).states)
 
 
-class Perfect(Generator):
+class Perfect(VectorGenerator):
     """Returns the teacher's states, whatever it is asked."""
 
     def __init__(self, states: Tensor) -> None:
         super().__init__(CONFIG)
         self.answers = states
 
-    def forward(self, x: Tensor, whitened: Tensor, rows: Tensor, earlier: Sequence[Tensor] = ()) -> Tensor:
+    def forward(
+        self,
+        x: Tensor,
+        whitened: Tensor,
+        rows: Tensor,
+        labels: Tensor | None = None,
+        compute: torch.dtype = torch.float32,
+        earlier: Sequence[Tensor] = (),
+    ) -> Tensor:
         for index in range(self.answers.shape[1] - 1):
             if len(x) == len(self.answers) and torch.equal(x, self.answers[:, index]):
                 return self.answers[:, index + 1]
@@ -66,48 +100,66 @@ class Perfect(Generator):
 def test_a_perfect_student_has_no_loss() -> None:
     found = drawn()
     student = Perfect(found.states)
-    distillation = Distillation(PROBLEM, make_sampler("euler-maruyama"), student, DistillPlan(steps=(4,)))
-    rows = student.coefficients(GRID)
-    assert float(distillation.local_loss(found.states, found.whitened, rows)) == 0.0
-    assert float(distillation.global_loss(found.states, found.whitened, rows)) == 0.0
+    walked = Rollouts(found.states, found.whitened, student.coefficients(GRID), None)
+    assert losses_of(student, walked) == (pytest.approx(0.0, abs=1e-8), pytest.approx(0.0, abs=1e-8))
+    wanted = torch.cat([found.states[:, :1], found.states[:, 1:] + 1.0], dim=1)
+    assert min(losses_of(student, Rollouts(wanted, found.whitened, walked.rows, None))) > 0.1
 
 
 def test_over_one_step_both_losses_are_the_same_error() -> None:
     found = drawn()
-    student = Generator(CONFIG)
-    distillation = Distillation(PROBLEM, make_sampler("euler-maruyama"), student, DistillPlan(steps=(4,)))
+    student = VectorGenerator(CONFIG)
     rows = student.coefficients(GRID)[:1]
-    states, whitened = found.states[:, :2], found.whitened[:, :1]
-    with torch.no_grad():
-        local = float(distillation.local_loss(states, whitened, rows) * rows[0, 3] ** 2)
-        rollout = float(distillation.global_loss(states, whitened, rows)) * CONFIG.data_std**2
+    walked = Rollouts(found.states[:, :2], found.whitened[:, :1], rows, None)
+    local, rollout = losses_of(student, walked)
     assert local == pytest.approx(rollout, rel=1e-4)
+    with torch.no_grad():
+        reached = student(found.states[:, 0], found.whitened[:, 0], rows)
+    assert local == pytest.approx(float((reached - found.states[:, 1]).square().mean() / rows[0, 3] ** 2), rel=1e-3)
+
+
+def test_scales_start_where_the_network_says_and_are_learned() -> None:
+    """The loss is e²/s + ln s: its least over a common scale is 1 + ln e²."""
+    found = drawn()
+    network = VectorGenerator(CONFIG)
+    walked = Rollouts(found.states, found.whitened, network.coefficients(GRID), None)
+    error = losses_of(network, walked)[0]
+    student = Distillation(network)
+    batch = Minibatch(single_steps(walked, 0), None)
+    scale = student.log_scales["single"]
+    with torch.no_grad():
+        scale.bias.fill_(float(torch.tensor(error).log()) - network.log_scale_start)
+        least = float(student.loss(batch, torch.float32))
+        assert least == pytest.approx(1 + float(torch.tensor(error).log()), rel=1e-3)
+        scale.bias.add_(0.5)
+        assert float(student.loss(batch, torch.float32)) > least
 
 
 def test_an_iteration_costs_the_same_whatever_the_loss() -> None:
     """In states that go through the network."""
     calls: dict[str, int] = {}
     for loss in get_args(Loss):
-        student = Generator(CONFIG)
+        network = VectorGenerator(CONFIG)
         passed: list[int] = []
-        student.register_forward_hook(lambda module, given, out, passed=passed: passed.append(len(given[0])))
-        plan = DistillPlan(steps=(4,), loss=loss, batch=1_024, pool=256, teacher_steps=8)
-        Distillation(PROBLEM, make_sampler("euler-maruyama"), student, plan).loss_at(0)
+        network.register_forward_hook(lambda module, given, out, passed=passed: passed.append(len(given[0])))
+        plan = DistillPlan(TRAINING, steps=(4,), loss=loss)
+        steps = steps_of(network, plan, FreshPlan(batch=1_024, pool=256), teacher_steps=8)
+        Distillation(network).loss(steps.minibatch(0), torch.float32)
         calls[loss] = sum(passed)
     assert calls == dict.fromkeys(get_args(Loss), 1_024)
 
 
-def shaken(config: GeneratorConfig) -> Generator:
+def shaken(config: VectorGeneratorConfig) -> VectorGenerator:
     """A student whose weights are random to the last."""
     torch.manual_seed(0)
-    student = Generator(config)
+    student = VectorGenerator(config)
     torch.nn.init.normal_(student.network.last.weight, std=0.05)
     return student
 
 
 def test_without_a_base_an_untrained_student_stays_where_it_is() -> None:
     found = drawn()
-    student = Generator(replace(CONFIG, base="identity"))
+    student = VectorGenerator(replace(CONFIG, base="identity"))
     rows = student.coefficients(GRID)
     assert torch.equal(student(found.states[:, 0], found.whitened[:, 0], rows[:1]), found.states[:, 0])
 
@@ -122,13 +174,11 @@ def test_memory_is_read_and_a_rollout_keeps_it(base: Base) -> None:
     with torch.no_grad():
         for i in range(GRID.steps):
             earlier = [states[max(i - 1, 0)], states[max(i - 2, 0)]]
-            states.append(student(states[i], found.whitened[:, i], rows[i : i + 1], earlier))
-            other = student(states[i], found.whitened[:, i], rows[i : i + 1], [earlier[0], earlier[1] + 1])
+            states.append(student(states[i], found.whitened[:, i], rows[i : i + 1], earlier=earlier))
+            other = student(states[i], found.whitened[:, i], rows[i : i + 1], earlier=[earlier[0], earlier[1] + 1])
             assert not torch.equal(other, states[-1])
-        walked = torch.stack(states, 1)
-        distillation = Distillation(PROBLEM, make_sampler("euler-maruyama"), student, DistillPlan(steps=(4,)))
-        assert float(distillation.global_loss(walked, found.whitened, rows)) == pytest.approx(0, abs=1e-12)
-        assert float(distillation.local_loss(walked, found.whitened, rows)) == pytest.approx(0, abs=1e-10)
+    walked = Rollouts(torch.stack(states, 1), found.whitened, rows, None)
+    assert losses_of(student, walked) == (pytest.approx(0, abs=1e-8), pytest.approx(0, abs=1e-8))
 
 
 @pytest.mark.parametrize("wrong", [{"base": "linear"}, {"memory": -1}, {"memory": 5}])
@@ -140,7 +190,7 @@ def test_there_are_two_bases_and_a_short_memory(wrong: dict[str, Any]) -> None:
 def test_an_untrained_student_is_the_linear_step() -> None:
     """The network's output starts at zero, so that only the exact linear part acts."""
     found = drawn()
-    student = Generator(CONFIG)
+    student = VectorGenerator(CONFIG)
     rows = student.coefficients(GRID)
     with torch.no_grad():
         first = student(found.states[:, 0], found.whitened[:, 0], rows[:1])
@@ -150,18 +200,17 @@ def test_an_untrained_student_is_the_linear_step() -> None:
 
 
 def test_pools_depend_on_plan_and_iteration_alone() -> None:
-    plan = DistillPlan(
-        steps=(2, 3), batch=64, pool=64, refresh=2, teacher_steps=10, training=TrainingPlan(iterations=8)
-    )
+    plan, source = DistillPlan(TRAINING, steps=(2, 3)), FreshPlan(batch=64, pool=64, refresh=2)
 
     def losses(first: int) -> list[float]:
         torch.manual_seed(0)
-        distillation = Distillation(PROBLEM, make_sampler("euler-maruyama"), Generator(CONFIG), plan)
-        return [float(distillation.loss_at(i).detach()) for i in range(first, 8)]
+        network = VectorGenerator(CONFIG)
+        steps, student = steps_of(network, plan, source, teacher_steps=10), Distillation(network)
+        return [float(student.loss(steps.minibatch(i), torch.float32).detach()) for i in range(first, 8)]
 
     assert losses(0)[5:] == losses(5)
 
 
 def test_an_unknown_loss_is_refused() -> None:
     with pytest.raises(BadInput, match="did you mean 'local'"):
-        DistillPlan(loss="locl")  # type: ignore[arg-type]
+        DistillPlan(TRAINING, loss="locl")  # type: ignore[arg-type]

@@ -8,18 +8,14 @@ from torch import Tensor
 
 from sigbench.errors import BadInput
 from sigbench.networks.gaussian_edm import GaussianDenoiserConfig
-from sigbench.sde.grid import diffusion_grid
+from sigbench.networks.training import TrainingPlan
+from sigbench.sde.grid import Grid, diffusion_grid
 from sigbench.sde.schedule import VPLinear
-from sigbench.sigdeg.distillation.fresh import Loss
-from sigbench.sigdeg.distillation.stored import (
-    Rollouts,
-    SingleSteps,
-    StepStudent,
-    StoredDistillation,
-    StoredDistillPlan,
-    fine_ends,
-)
+from sigbench.sigdeg.distillation.coarse_steps import Minibatch, Rollouts, SingleSteps
+from sigbench.sigdeg.distillation.loss import Distillation
+from sigbench.sigdeg.distillation.plan import DistillPlan, Loss
 from sigbench.sigdeg.distillation.stored_paths import PathFacts, StoredPaths
+from sigbench.sigdeg.distillation.stored_steps import StoredPlan, StoredSteps, fine_ends
 from sigbench.sigdeg.generators.paths import PathGenerator, PathGeneratorConfig
 
 SHAPE, STEPS, PATHS = (2, 32), 12, 192  # 64 paths share a block of noise
@@ -31,10 +27,25 @@ FACTS = PathFacts("toy", 1, "euler-maruyama", "none", "quadratic", STEPS, PATHS,
 def generator(memory: int = 0) -> PathGenerator:
     torch.manual_seed(1)
     network = GaussianDenoiserConfig(SHAPE, width=16, depth=1, condition=8)
-    module = PathGenerator(PathGeneratorConfig(2, SCHEDULE.name, network, memory=memory), SCHEDULE)
+    module = PathGeneratorConfig(order=2, schedule=SCHEDULE.name, denoiser=network, memory=memory).network(SCHEDULE)
     for parameter in module.parameters():
         torch.nn.init.normal_(parameter, std=0.1)
     return module
+
+
+def minibatch(
+    paths: StoredPaths,
+    network: PathGenerator,
+    grid: Grid,
+    loss: Loss,
+    *,
+    groups: int = 26,
+    seed: int = 0,
+    iteration: int = 0,
+) -> Minibatch:
+    """The minibatch of an iteration, of steps of one grid."""
+    plan = DistillPlan(TrainingPlan(1), steps=(grid.steps,), loss=loss, seed=seed)
+    return StoredSteps(paths, network, plan, StoredPlan(PATHS, groups=groups), [grid]).minibatch(iteration)
 
 
 def own_walk(paths: StoredPaths, student: PathGenerator, group: int) -> list[Tensor]:
@@ -69,9 +80,9 @@ def test_a_student_of_its_own_walk_has_nothing_to_learn(paths: StoredPaths, memo
         members = slice(group * paths.group, (group + 1) * paths.group)
         for place, state in zip(fine_ends(FINE, COARSE), own_walk(paths, student, group), strict=True):
             paths.states[members, place] = state.half().numpy()
-    plan = StoredDistillPlan(steps=(3,), groups=6, loss=loss)
-    module = StepStudent(student)
-    single, walked = StoredDistillation(paths, student, plan, [COARSE]).minibatch(4)
+    module = Distillation(student)
+    batch = minibatch(paths, student, COARSE, loss, groups=6, iteration=4)
+    single, walked = batch.single, batch.walked
     assert (single is None, walked is None) == (loss == "global", loss == "local")
     errors = []
     if single is not None:
@@ -83,26 +94,27 @@ def test_a_student_of_its_own_walk_has_nothing_to_learn(paths: StoredPaths, memo
             x, earlier = student(x, walked.whitened[:, k], row, earlier=earlier), [x, *earlier][:memory]
             errors.append((x - walked.states[:, k + 1]).abs().max())
     assert float(torch.stack(errors).detach().max()) < 0.01  # states are stored in float16
-    assert float(module.loss((single, walked), torch.float32).detach()) < 0.01
+    assert float(module.loss(batch, torch.float32).detach()) < 0.01
     if loss != "local":
         assert walked is not None
         moved = Rollouts(walked.states + 1.0, walked.whitened, walked.rows, walked.labels)
-        assert float(module.loss((None, moved), torch.float32).detach()) > 0.01
+        assert float(module.loss(Minibatch(None, moved), torch.float32).detach()) > 0.01
 
 
 def test_rollouts_of_one_step_are_single_steps(paths: StoredPaths) -> None:
     student = generator(1)
     grid = diffusion_grid("quadratic", 1, SCHEDULE)
-    module = StepStudent(student)
-    _, walked = StoredDistillation(paths, student, StoredDistillPlan((1,), loss="global", groups=4), [grid]).minibatch(
-        0
-    )
+    module = Distillation(student)
+    walked = minibatch(paths, student, grid, "global", groups=4).walked
     assert walked is not None
     x = walked.states[:, 0]
     rows = walked.rows.expand(len(x), -1)
     single = SingleSteps(x, [x], walked.states[:, 1], walked.whitened[:, 0], rows, walked.labels)
     torch.testing.assert_close(
-        module.loss((single, None), torch.float32), module.loss((None, walked), torch.float32), rtol=1e-4, atol=1e-4
+        module.loss(Minibatch(single, None), torch.float32),
+        module.loss(Minibatch(None, walked), torch.float32),
+        rtol=1e-4,
+        atol=1e-4,
     )
 
 
@@ -110,19 +122,19 @@ def test_rollouts_of_one_step_are_single_steps(paths: StoredPaths) -> None:
 @pytest.mark.parametrize("steps", [2, 5, 12])
 def test_a_minibatch_costs_the_same_whatever_the_loss(paths: StoredPaths, loss: Loss, steps: int) -> None:
     """As many network calls, up to the remainder of a division."""
-    plan = StoredDistillPlan(steps=(steps,), loss=loss, groups=24)
     grid = diffusion_grid("quadratic", steps, SCHEDULE)
-    single, walked = StoredDistillation(paths, generator(), plan, [grid]).minibatch(0)
+    batch = minibatch(paths, generator(), grid, loss, groups=24)
+    single, walked = batch.single, batch.walked
     calls = (0 if single is None else len(single.x)) + (0 if walked is None else len(walked.states) * steps)
     assert 24 * paths.group - steps * paths.group < calls <= 24 * paths.group
 
 
 def test_a_minibatch_depends_on_seed_and_iteration_alone(paths: StoredPaths) -> None:
     made = [
-        StoredDistillation(paths, generator(), StoredDistillPlan((3,), loss="both", seed=seed), [COARSE]).minibatch(k)
+        minibatch(paths, generator(), COARSE, "both", seed=seed, iteration=k)
         for seed, k in ((0, 1), (0, 1), (0, 2), (1, 1))
     ]
-    first, again, *others = (single.x for single, _ in made if single is not None)
+    first, again, *others = (batch.single.x for batch in made if batch.single is not None)
     assert torch.equal(first, again)
     assert not any(torch.equal(first, other) for other in others)
 
@@ -146,7 +158,7 @@ def test_steps_shorter_than_the_teacher_s_are_refused() -> None:
 
 def test_every_weight_learns(paths: StoredPaths) -> None:
     """Gradients reach the weights through a whole rollout, the scales of both kinds of errors included."""
-    module = StepStudent(generator())
-    batch = StoredDistillation(paths, module.generator, StoredDistillPlan((3,), loss="both"), [COARSE]).minibatch(0)
-    module.loss(batch, torch.float32).backward()
+    network = generator()
+    module = Distillation(network)
+    module.loss(minibatch(paths, network, COARSE, "both"), torch.float32).backward()
     assert all(p.grad is not None and bool(p.grad.isfinite().all()) for p in module.parameters())

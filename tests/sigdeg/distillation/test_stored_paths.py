@@ -8,6 +8,7 @@ import torch
 from torch import Tensor
 
 from sigbench.errors import BadInput
+from sigbench.progress import Progress
 from sigbench.registry import make_sampler
 from sigbench.sde.denoiser import Denoiser
 from sigbench.sde.grid import diffusion_grid
@@ -47,14 +48,16 @@ def test_batches_do_not_matter(paths: StoredPaths, tmp_path: Path) -> None:
 def test_an_interrupted_walk_goes_on(paths: StoredPaths, tmp_path: Path) -> None:
     folder = tmp_path / "interrupted"
 
-    def stop(done: int) -> None:
+    def stop(progress: Progress) -> None:
         raise KeyboardInterrupt
 
     with pytest.raises(KeyboardInterrupt):
         StoredPaths.open(folder, FACTS, GRID, SHAPE).walk(problem(), make_sampler("euler-maruyama"), 7, stop)
     again = StoredPaths.open(folder, FACTS, GRID, SHAPE)
     assert again.done == 7
-    again.walk(problem(), make_sampler("euler-maruyama"), 7)
+    heard: list[Progress] = []
+    again.walk(problem(), make_sampler("euler-maruyama"), 7, heard.append)
+    assert heard == [Progress("teacher paths", done, PATHS) for done in (14, PATHS)]
     np.testing.assert_allclose(again.states, paths.states, rtol=1e-5, atol=1e-6)
 
 

@@ -1,5 +1,7 @@
 """The image student starts as an exponential integrator with the teacher's denoiser, and is exact for one image."""
 
+from typing import Any
+
 import pytest
 import torch
 
@@ -16,6 +18,11 @@ SMALL = EDMConfig(
 SCHEDULE = VPLinear()
 
 
+def made(**parts: Any) -> ImageGenerator:
+    """A student with the small teacher's network."""
+    return ImageGeneratorConfig(schedule=SCHEDULE.name, denoiser=SMALL, **parts).network(SCHEDULE)
+
+
 def teacher() -> EDMDenoiser:
     torch.manual_seed(0)
     module = EDMDenoiser(SMALL)
@@ -26,7 +33,7 @@ def teacher() -> EDMDenoiser:
 
 @pytest.mark.parametrize(("order", "memory"), [(1, 0), (2, 0), (3, 0), (2, 2)])
 def test_an_untrained_student_denoises_as_its_teacher_does(order: int, memory: int) -> None:
-    ours = ImageGenerator(ImageGeneratorConfig(order, SCHEDULE.name, SMALL, memory=memory), SCHEDULE)
+    ours = made(order=order, memory=memory)
     theirs = teacher()
     ours.start_from(theirs.state_dict())
     rows = ours.coefficients(diffusion_grid("quadratic", 5, SCHEDULE))
@@ -44,7 +51,7 @@ def test_an_untrained_student_denoises_as_its_teacher_does(order: int, memory: i
 
 def test_the_step_is_exact_for_data_at_one_point() -> None:
     """From the marginal at t of one image x₀ a step with D = x₀ and all the noise leads to the marginal at t′."""
-    ours = ImageGenerator(ImageGeneratorConfig(8, SCHEDULE.name, SMALL), SCHEDULE)
+    ours = made(order=8)
     start, end = 0.4, 0.6
     row = ours.coefficients([Step(0, start, end)], torch.float64)
     t, t_next = SCHEDULE.t_start - start, SCHEDULE.t_start - end
@@ -56,7 +63,7 @@ def test_the_step_is_exact_for_data_at_one_point() -> None:
 
 
 def test_the_signature_reaches_the_network_once_trained() -> None:
-    ours = ImageGenerator(ImageGeneratorConfig(2, SCHEDULE.name, SMALL, memory=1), SCHEDULE)
+    ours = made(order=2, memory=1)
     ours.start_from(teacher().state_dict())
     torch.nn.init.normal_(ours.unet.stem.weight, std=0.1)
     row = ours.coefficients([Step(0, 0.4, 0.6)])
@@ -73,7 +80,7 @@ def test_the_signature_reaches_the_network_once_trained() -> None:
 
 def test_with_the_identity_for_base_it_starts_where_it_stands() -> None:
     """And an output of one at every pixel moves it by the standard deviation of the states after the step."""
-    ours = ImageGenerator(ImageGeneratorConfig(2, SCHEDULE.name, SMALL, base="identity"), SCHEDULE)
+    ours = made(order=2, base="identity")
     ours.start_from(teacher().state_dict())
     x, whitened, labels = torch.randn(2, 1, 8, 8), torch.randn(2, 2, 1, 8, 8), torch.tensor([0, 1])
     row = ours.coefficients([Step(0, 0.4, 0.6)])
@@ -85,6 +92,6 @@ def test_with_the_identity_for_base_it_starts_where_it_stands() -> None:
 
 def test_no_other_base_or_memory() -> None:
     with pytest.raises(BadInput, match="unknown base step 'identiy'"):
-        ImageGeneratorConfig(2, SCHEDULE.name, SMALL, base="identiy")  # type: ignore[arg-type]
+        made(order=2, base="identiy")
     with pytest.raises(BadInput, match="between 0 and 4 earlier states, got 5"):
-        ImageGeneratorConfig(2, SCHEDULE.name, SMALL, memory=5)
+        made(order=2, memory=5)

@@ -8,11 +8,11 @@ import torch
 
 from sigbench.sde.brownian import FreshBrownian, RecordingBrownian
 from sigbench.sde.denoiser import Denoiser
-from sigbench.sde.grid import Grid
+from sigbench.sde.grid import Grid, diffusion_grid
 from sigbench.sde.noise import NoiseStream
 from sigbench.sde.problem import ReverseDiffusion
 from sigbench.sde.schedule import SCHEDULES, VPLinear, schedule_named
-from sigbench.sigdeg.generators.linear_step import linear_step
+from sigbench.sigdeg.generators.linear_step import left_out, linear_step
 from sigbench_baselines.shark import ShARK
 
 STD = 0.7
@@ -53,3 +53,19 @@ def test_it_is_the_solution_on_a_path() -> None:
     whitened = torch.cat(driver.take().whitened(), dim=1)
     predicted = step.decay * start + whitened @ torch.from_numpy(step.loadings)[:, None]
     assert float((end - predicted).square().mean().sqrt()) < 2e-4
+
+
+@pytest.mark.parametrize("order", [1, 2, 4])
+def test_what_is_left_out_is_the_variance_that_a_walk_of_linear_steps_lacks(order: int) -> None:
+    """Carried along: variance decays, comes from the signature, and what each step leaves out is never made up for."""
+    schedule = VPLinear()
+    grid = diffusion_grid("quadratic", 5, schedule)
+    start, end = schedule.t_start - grid.times[0], schedule.t_start - grid.times[-1]
+    reached = float((schedule.alpha(start) * STD) ** 2 + schedule.sigma(start) ** 2)
+    for step in grid:
+        linear = linear_step(schedule, schedule.t_start - step.start, schedule.t_start - step.end, STD, order)
+        reached = linear.decay**2 * reached + float((linear.loadings**2).sum())
+    marginal = float((schedule.alpha(end) * STD) ** 2 + schedule.sigma(end) ** 2)
+    found = left_out(schedule, grid, STD, order)
+    assert found * STD**2 == pytest.approx(marginal - reached, rel=1e-4)
+    assert found > left_out(schedule, grid, STD, order + 1) > 0

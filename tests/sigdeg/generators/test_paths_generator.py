@@ -26,7 +26,7 @@ def teacher() -> GaussianDenoiser:
 
 
 def student(order: int, **parts: Any) -> PathGenerator:
-    module = PathGenerator(PathGeneratorConfig(order, SCHEDULE.name, NETWORK, **parts), SCHEDULE)
+    module = PathGeneratorConfig(order=order, schedule=SCHEDULE.name, denoiser=NETWORK, **parts).network(SCHEDULE)
     module.start_from(teacher().state_dict())
     return module.eval().requires_grad_(False)
 

@@ -1,0 +1,38 @@
+"""What a student learns, whatever its teacher: step counts, grid, loss, seed and the training loop."""
+
+from dataclasses import asdict, dataclass
+from typing import Any, Literal, get_args
+
+import torch
+
+from sigbench.errors import BadInput, unknown_name
+from sigbench.networks.training import TrainingPlan
+
+Loss = Literal["local", "global", "both"]
+
+
+@dataclass(frozen=True, slots=True)
+class DistillPlan:
+    """What is learned: coarse steps of grids of so many `steps`, by which loss, and how long.
+
+    `seed` is of weights and minibatches; layers compute in `compute` while paths are walked and while the student
+    learns. Raises BadInput for another loss, and without step counts.
+    """
+
+    training: TrainingPlan
+    steps: tuple[int, ...] = tuple(range(2, 21))
+    grid: str = "quadratic"
+    loss: Loss = "local"
+    seed: int = 0
+    compute: torch.dtype = torch.float32
+
+    def __post_init__(self) -> None:
+        if self.loss not in get_args(Loss):
+            raise unknown_name("loss", self.loss, get_args(Loss))
+        if not self.steps or min(self.steps) < 1:
+            raise BadInput(f"a student needs step counts of at least 1, got {self.steps}.")
+
+    def facts(self) -> dict[str, Any]:
+        """Returns the fields but for the training loop's, as plain JSON values."""
+        plain = asdict(self) | {"compute": str(self.compute).removeprefix("torch."), "steps": list(self.steps)}
+        return {name: value for name, value in plain.items() if name != "training"}

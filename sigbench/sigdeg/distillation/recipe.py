@@ -1,0 +1,109 @@
+"""How a student is trained: a `Recipe` as a task's own networks have theirs."""
+
+import shutil
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from sigbench.abilities import conditions_of, network_hashes, networks_of
+from sigbench.networks.artifacts import load_artifact
+from sigbench.networks.recipe import Trained
+from sigbench.networks.training import train
+from sigbench.progress import Listener, ignore
+from sigbench.sde.problem import ReverseDiffusion
+from sigbench.sigdeg.distillation.coarse_steps import SourcePlan
+from sigbench.sigdeg.distillation.loss import Distillation
+from sigbench.sigdeg.distillation.plan import DistillPlan
+from sigbench.sigdeg.generators.student import StudentConfig
+from sigbench.sigdeg.sampler import KIND
+from sigbench.task import Task
+
+RECIPE = 3  # raised whenever the same choices would train another student
+PATHS = "paths"  # the folder beside a checkpoint where the teacher's paths lie until the student is saved
+
+
+@dataclass(frozen=True)
+class StudentRecipe:
+    """A student of a task's teacher: its network, what it learns, and where the coarse steps come from.
+
+    The teacher's paths are kept in the folder `kept` for further students, where there is one and they are stored.
+    """
+
+    task: Task
+    config: StudentConfig
+    plan: DistillPlan
+    source: SourcePlan
+    kept: Path | None = None
+
+    @property
+    def iterations(self) -> int:
+        """The number of minibatches."""
+        return self.plan.training.iterations
+
+    def shortened(self, iterations: int) -> "StudentRecipe":
+        """Returns the recipe with another number of minibatches."""
+        return replace(self, plan=replace(self.plan, training=replace(self.plan.training, iterations=iterations)))
+
+    def walk(self, folder: Path, report: Listener = ignore) -> None:
+        """Walks into `folder` what students that keep the teacher's paths there share."""
+        self.source.walk(self.task, self.plan, folder, report)
+
+    def train(self, checkpoint: Path, report: Listener) -> Trained:
+        """Trains from nothing, or goes on from `checkpoint`; so do the teacher's paths."""
+        task, plan = self.task, self.plan
+        problem = task.problem(torch.device("cpu"), torch.float32)
+        assert isinstance(problem, ReverseDiffusion)
+        weights = teacher_weights(task)
+        torch.manual_seed(plan.seed)
+        network = self.config.network(problem.schedule)
+        network.start_from(weights)
+        steps = self.source.open(task, plan, network, self.kept or checkpoint.parent / PATHS, report)
+        distillation = Distillation(network)
+        facts = {**steps.facts(), **plan.facts()}
+        identity = {"recipe": RECIPE, "task": task.name, "task_version": task.version, **self.config.as_json(), **facts}
+        averaged, seconds = train(
+            distillation,
+            lambda iteration: distillation.loss(steps.minibatch(iteration), plan.compute),
+            plan.training,
+            checkpoint=checkpoint,
+            report=report,
+            identity=identity,
+        )
+        cost = {
+            "training_s": steps.seconds + seconds,
+            "paths_s": steps.seconds,
+            "iterations": self.iterations,
+            "device": "cpu",
+            "threads": torch.get_num_threads(),
+            "network_dtype": facts["compute"],
+        }
+        own = distillation.weights_of_network(averaged)
+        return Trained(KIND, own, self.config.as_json(), {"recipe": RECIPE, **facts}, cost)
+
+    def finish(self, folder: Path) -> None:
+        """Removes the teacher's paths that lie beside the student."""
+        if self.kept is None:
+            shutil.rmtree(folder / PATHS, ignore_errors=True)
+
+    def determinants(self) -> dict[str, Any]:
+        """Returns everything that determines the student, as plain JSON values."""
+        return {
+            "recipe": RECIPE,
+            "task": self.task.name,
+            "task_version": self.task.version,
+            "teacher": network_hashes(self.task).get("teacher"),
+            **conditions_of(self.task),
+            "config": self.config.as_json(),
+            "plan": {**self.plan.facts(), **asdict(self.plan.training)},
+            "source": self.source.facts(),
+        }
+
+
+def teacher_weights(task: Task) -> Mapping[str, Tensor]:
+    """Returns the weights of the teacher's network, none where it is in closed form."""
+    folder = networks_of(task).get("teacher")
+    return {} if folder is None else load_artifact(folder)[0]
