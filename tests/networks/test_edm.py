@@ -12,7 +12,6 @@ from sigbench.networks.edm import KIND, EDMConfig, EDMDenoiser
 from sigbench.networks.scheduled import ScheduledDenoiser, load_denoiser
 from sigbench.networks.unet import UNetConfig
 from sigbench.sde.denoiser import Denoiser
-from sigbench.sde.problem import Classes
 from sigbench.sde.schedule import VPCosine, VPLinear
 
 TINY = EDMConfig(classes=3, sigma_data=0.7, unet=UNetConfig(fine=8, coarse=16, condition=12))
@@ -61,10 +60,10 @@ def test_a_schedule_reads_it_through_sigma_over_alpha(module: EDMDenoiser) -> No
     schedule, t, x = VPLinear(), 0.4, torch.randn(5, 1, 8, 8)
     alpha, sigma = float(schedule.alpha(t)), float(schedule.sigma(t))
     labels = torch.tensor([0, 1, 2, 3, 3])
-    network = ScheduledDenoiser(module, schedule, torch.float32, chosen(labels))
+    network = ScheduledDenoiser(module, schedule, torch.float32)
     expected = module(x / alpha, torch.full((5,), sigma / alpha), labels)
-    assert torch.allclose(network(t, x), expected, atol=1e-5)
-    score = Denoiser(network, "x0", schedule).score(t, x)
+    assert torch.allclose(network(t, x, labels), expected, atol=1e-5)
+    score = Denoiser(network, "x0", schedule).labelled(labels).score(t, x)
     assert torch.allclose(score, (alpha * expected - x) / sigma**2, atol=1e-4)
 
 
@@ -73,22 +72,16 @@ def test_labels(module: EDMDenoiser) -> None:
     stir(module)
     schedule, x = VPLinear(), torch.randn(3, 1, 8, 8)
 
-    def at(*labels: int) -> torch.Tensor:
-        return ScheduledDenoiser(module, schedule, torch.float32, chosen(torch.tensor(labels)))(0.3, x)
+    network = ScheduledDenoiser(module, schedule, torch.float32)
 
-    unlabelled = [ScheduledDenoiser(module, schedule, torch.float32, classes) for classes in (None, Classes([1.0]))]
-    for network in unlabelled:
-        assert torch.allclose(network(0.3, x), at(3, 3, 3), atol=1e-6)
+    def at(*labels: int) -> torch.Tensor:
+        return network(0.3, x, torch.tensor(labels))
+
+    assert torch.allclose(network(0.3, x), at(3, 3, 3), atol=1e-6)
     assert not torch.allclose(at(1, 1, 1), at(2, 2, 2), atol=1e-4)
     assert torch.allclose(at(1, 2, 0)[1], at(2, 2, 2)[1], atol=1e-6)
-    with pytest.raises(ValueError, match="3 samples, and labels were chosen for 2"):
+    with pytest.raises(RuntimeError, match="size of tensor"):
         at(1, 2)
-
-
-def chosen(labels: torch.Tensor) -> Classes:
-    classes = Classes([1.0, 1.0, 1.0])
-    classes.labels = labels
-    return classes
 
 
 @pytest.mark.parametrize("dtype", [torch.float32, torch.float64, torch.bfloat16])
@@ -144,11 +137,9 @@ def test_what_does_not_fit_is_refused(
 
 def test_guidance_leads_away_from_no_class(module: EDMDenoiser) -> None:
     stir(module)
-    schedule, classes, x = VPLinear(), Classes([1.0, 1.0, 1.0]), torch.randn(4, 1, 8, 8)
-    classes.labels = torch.tensor([0, 1, 2, 0])
-    plain, guided = (ScheduledDenoiser(module, schedule, torch.float32, classes, w) for w in (0.0, 1.5))
-    nothing = ScheduledDenoiser(module, schedule, torch.float32)
+    schedule, labels, x = VPLinear(), torch.tensor([0, 1, 2, 0]), torch.randn(4, 1, 8, 8)
+    plain, guided = (ScheduledDenoiser(module, schedule, torch.float32, w) for w in (0.0, 1.5))
     with torch.no_grad():
-        expected = 2.5 * plain(0.5, x) - 1.5 * nothing(0.5, x)
-        torch.testing.assert_close(guided(0.5, x), expected)
+        expected = 2.5 * plain(0.5, x, labels) - 1.5 * plain(0.5, x)
+        torch.testing.assert_close(guided(0.5, x, labels), expected)
     assert (plain.cost, guided.cost) == (1, 2)
