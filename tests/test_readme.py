@@ -1,5 +1,6 @@
 """Every command and every program of the README runs as it is written."""
 
+import json
 import os
 import re
 import shutil
@@ -23,6 +24,9 @@ def without_install(block: str) -> str:
 
 
 RUNNABLE = [commands for block in BLOCKS if (commands := without_install(block))]
+# The command of the table of 10⁵ samples, which is measured once: for the table, and for what is said of the student.
+(HEADLINE,) = [s for s in RUNNABLE if "--samples 100000" in s and "train" not in s]
+SLOW = "sigbench train|convergence --task gmm|--task (mnist|rbergomi)|5,10,20|sigbench check"
 
 
 @pytest.fixture(scope="module")
@@ -52,11 +56,10 @@ def test_the_readme_holds_what_is_tested() -> None:
     [
         pytest.param(
             s,
-            marks=pytest.mark.slow
-            if re.search("sigbench train|--samples 100000|convergence --task gmm|--task (mnist|rbergomi)|5,10,20", s)
-            else (),
+            marks=pytest.mark.slow if re.search(SLOW, s) else (),
         )
         for s in RUNNABLE
+        if s != HEADLINE
     ],
     ids=lambda s: s.splitlines()[0][:60],
 )
@@ -64,6 +67,45 @@ def test_commands_run_as_written(script: str, workshop: Path) -> None:
     done = run_bash(script, workshop, Path(sys.executable).parent)
     assert done.returncode == 0, done.stderr[-2000:]
     assert "Traceback" not in done.stderr
+
+
+def rows_of_the_table() -> dict[tuple[str, str, int], tuple[float, float]]:
+    """Returns the intervals of the table above the headline command, by (role, sampler, steps)."""
+    table = README[: README.index(HEADLINE)].rsplit("\n\n", 2)[-2].splitlines()
+    found = {}
+    for row in table[2:]:
+        name, _, *cells = (cell.strip() for cell in row.strip("|").split("|"))
+        for steps, cell in zip((5, 10, 20), cells, strict=True):
+            if match := re.match(r"\S+ \[(\S+), (\S+)\]", cell):
+                teacher = re.fullmatch(r"teacher: (\S+), (\d+) steps", name)
+                at = ("teacher", teacher[1], int(teacher[2])) if teacher else ("sampler", name, steps)
+                found[at] = float(match[1]), float(match[2])
+    return found
+
+
+@pytest.mark.slow
+def test_the_headline_command_gives_its_table(workshop: Path) -> None:
+    """10⁵ samples, 5 repeats: every interval of the table overlaps, and the student holds what is said of it.
+
+    Its interval and the teacher's overlap for one seed in twenty at worst.
+    """
+    done = run_bash(HEADLINE, workshop, Path(sys.executable).parent)
+    assert done.returncode == 0, done.stderr[-2000:]
+    assert (workshop / "w1.png").stat().st_size > 0
+    records = map(json.loads, (file.read_text() for file in (workshop / ".sigbench" / "records").glob("*.json")))
+    w1 = {(r["role"], r["spec"], r["steps"]): r["metrics"]["w1"] for r in records if r["samples"] == 100_000}
+
+    table = rows_of_the_table()
+    assert len(table) == 7 * 3 + 1
+    assert table.keys() <= w1.keys()
+    for cell, (low, high) in table.items():
+        assert w1[cell]["low"] <= high and low <= w1[cell]["high"], cell
+
+    student, teacher = w1["sampler", "sigdeg", 5], w1["teacher", "euler-maruyama", 300]
+    assert student["high"] <= 0.02
+    assert 10 * student["value"] <= min(w1["sampler", name, 5]["value"] for name in ("euler-maruyama", "ddim"))
+    assert student["low"] <= teacher["high"]
+    assert teacher["low"] <= student["high"]
 
 
 def test_the_sampler_is_as_short_as_promised() -> None:
