@@ -1,6 +1,16 @@
 """Text as terminals show it."""
 
+from collections.abc import Iterable
+
 
 def printable(text: str) -> str:
     """Returns text whose control characters are shown and do nothing: names in records may hold anything."""
     return "".join(c if c.isprintable() else "\N{REPLACEMENT CHARACTER}" for c in text)
+
+
+def counts_in_words(counts: Iterable[int]) -> str:
+    """Returns counts in their order, a run of more than two of them by its ends: 2 to 20, or 5, 10."""
+    several = sorted(counts)
+    if len(several) > 2 and several == list(range(several[0], several[-1] + 1)):
+        return f"{several[0]} to {several[-1]}"
+    return ", ".join(map(str, several))

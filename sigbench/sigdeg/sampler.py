@@ -9,6 +9,7 @@ from torch import Tensor
 from sigbench.abilities import HasStudents, conditions_of
 from sigbench.errors import BadInput
 from sigbench.networks.artifacts import Manifest, load_artifact, read_manifest
+from sigbench.report.text import counts_in_words
 from sigbench.sampler import Sampler
 from sigbench.sde.brownian import BrownianDriver
 from sigbench.sde.grid import Grid
@@ -78,7 +79,9 @@ class SigDEG(Sampler):
         if grid.name != trained:
             raise BadInput(f"this Sig-DEG student was trained on the grid {trained!r}, not on {grid.name!r}.")
         if grid.steps not in steps:
-            raise BadInput(f"this Sig-DEG student was trained for {_counts(steps)} steps, not for {grid.steps}.")
+            raise BadInput(
+                f"this Sig-DEG student was trained for {counts_in_words(steps)} steps, not for {grid.steps}."
+            )
 
     def walk(self, problem: SDEProblem, x: Tensor, grid: Grid, brownian: BrownianDriver) -> Iterator[Tensor]:
         rows = self._network.coefficients(grid, x.dtype).to(x.device)
@@ -113,11 +116,3 @@ def _student_of(task: Task, guidance: float) -> Path | None:
     own = [(folder, found) for folder in task.students() if (found := read_manifest(folder)).kind == KIND]
     fitting = [folder for folder, found in own if found.data.get("guidance", 0.0) == guidance]
     return next(iter([*fitting, *(folder for folder, _ in own)]), None)
-
-
-def _counts(steps: tuple[int, ...]) -> str:
-    """Step counts in words: 2 to 20, or 2, 20."""
-    several = sorted(steps)
-    if len(several) > 1 and several == list(range(several[0], several[-1] + 1)):
-        return f"{several[0]} to {several[-1]}"
-    return ", ".join(map(str, several))

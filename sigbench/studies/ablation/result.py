@@ -5,6 +5,7 @@ from dataclasses import dataclass
 import msgspec
 
 from sigbench.records.record import Record
+from sigbench.report.text import counts_in_words
 
 _PLAIN = {"loss": "local", "memory": 0, "base": "exponential", "training_seed": 0}
 
@@ -27,7 +28,7 @@ class Variant:
             f"{n.replace('_', ' ')} {getattr(self, n)}" for n, usual in _PLAIN.items() if getattr(self, n) != usual
         ]
         if self.serves:
-            changed.append(f"trained for {self.serves[0]} to {self.serves[-1]} steps")
+            changed.append(f"trained for {counts_in_words(self.serves)} steps")
         return ", ".join([f"order {self.order}", f"{self.steps} steps", self.grid, *changed])
 
 
