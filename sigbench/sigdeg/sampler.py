@@ -79,8 +79,9 @@ class SigDEG(Sampler):
         if grid.name != trained:
             raise BadInput(f"this Sig-DEG student was trained on the grid {trained!r}, not on {grid.name!r}.")
         if grid.steps not in steps:
+            served = counts_in_words(steps)
             raise BadInput(
-                f"this Sig-DEG student was trained for {counts_in_words(steps)} steps, not for {grid.steps}."
+                f"this Sig-DEG student was trained for {served} steps, not for {grid.steps}."
             )
 
     def walk(self, problem: SDEProblem, x: Tensor, grid: Grid, brownian: BrownianDriver) -> Iterator[Tensor]:
