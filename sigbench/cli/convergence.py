@@ -45,7 +45,7 @@ def convergence(
 
     Strong error is the mean absolute error at the end time; the root mean square is measured beside it. Levels
     count only above three standard errors, above three times the reference's own error, and below the
-    pre-asymptotic bend. Exit code 1: a sampler is slower than the order that it declares; 3: nothing could be told.
+    pre-asymptotic bend. Exit code 1: a sampler is slower than the order that it declares; 3: none is resolved.
 
     \b
     sigbench convergence --task gmm
@@ -108,7 +108,7 @@ def _print(settings: "ConvergenceSettings", study: "ConvergenceStudy", results: 
     from rich.markup import escape
 
     from sigbench.cli.printing import TableConsole
-    from sigbench.report.numbers import exponent
+    from sigbench.report.numbers import exponent, signed_digits
     from sigbench.studies.convergence.verdict import order_text
 
     console = TableConsole(highlight=False)
@@ -147,7 +147,7 @@ def _print(settings: "ConvergenceSettings", study: "ConvergenceStudy", results: 
         own = f"its own error is {exponent(error)} strong, {exponent(weak_error)} weak"
         console.print(f"reference: {kind}; {own if error > 0 else 'the truth here, by definition'}", style="dim")
     for z in (r.reference.exact_expectation_z for r in results[:1]):
-        known = ", ".join(f"{name} {value:+.1f}" for name, value in z.items() if value is not None)
+        known = ", ".join(f"{name} {signed_digits(value)}" for name, value in z.items() if value is not None)
         if known:
             console.print(f"reference against the exact expectations, in standard errors: {known}", style="dim")
 

@@ -12,6 +12,7 @@ from sigbench.cli.parsing import split_ints
 from sigbench.cli.printing import TableConsole, say
 from sigbench.errors import BadInput, unknown_name
 from sigbench.records.names import display_name
+from sigbench.report.numbers import digits
 from sigbench.report.text import printable
 
 if TYPE_CHECKING:
@@ -151,9 +152,8 @@ def build(
         with replacing(file) as temporary:
             temporary.write_text(text, encoding="utf-8")
     cells = sum(len(board.entries) for several in found.values() for board in several)
-    print(
-        f"{page} and {page.with_name('README.md')}: {cells} cells of {len(measured)} tasks, {len(html) / 1e6:.1f} MB."
-    )
+    size = digits(len(html) / 1e6)
+    print(f"{page} and {page.with_name('README.md')}: {cells} cells of {len(measured)} tasks, {size} MB.")
 
 
 @app.command()

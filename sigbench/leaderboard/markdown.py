@@ -59,7 +59,7 @@ def escaped(text: str) -> str:
 
 
 def _about(board: Board, title: str) -> str:
-    conditions = "".join(f", {escaped(name)} {digits(value)}" for name, value in board.conditions.items())
+    conditions = "".join(f", {escaped(name)} {digits(value, 6)}" for name, value in board.conditions.items())
     lead = f"{escaped(title)}. " if title else ""
     metric = next(iter(board.metrics.items()), None)
     floor = ""

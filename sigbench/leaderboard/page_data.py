@@ -110,12 +110,12 @@ def _board_data(board: Board, shared: _Shared) -> dict[str, Any]:
 
 
 def _title(board: Board) -> str:
-    conditions = "".join(f", {name} {digits(value)}" for name, value in board.conditions.items())
+    conditions = "".join(f", {name} {digits(value, 6)}" for name, value in board.conditions.items())
     return f"{board.samples:,} samples{conditions}, seed {board.seed}, version {board.version} ({len(board.entries)})"
 
 
 def _description(board: Board) -> str:
-    conditions = "".join(f"{name} {digits(value)}, " for name, value in board.conditions.items())
+    conditions = "".join(f"{name} {digits(value, 6)}, " for name, value in board.conditions.items())
     text = f"{board.samples:,} samples in a repeat, {conditions}seed {board.seed}, task version {board.version}."
     if board.superseded:
         text += f" {board.superseded} older records of these cells are not shown."

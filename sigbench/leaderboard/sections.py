@@ -7,7 +7,7 @@ from typing import Any, TypeVar
 
 from sigbench.errors import BadInput
 from sigbench.leaderboard.board import Board
-from sigbench.report.numbers import digits, duration
+from sigbench.report.numbers import duration
 from sigbench.report.palette import Curve
 from sigbench.studies.ablation.result import AblationResult
 from sigbench.studies.convergence.result import Orders
@@ -184,7 +184,7 @@ def _listed(names: Iterable[str]) -> str:
 
 
 def _conditions(conditions: Mapping[str, float]) -> str:
-    return "".join(f" --{name} {digits(value)}" for name, value in conditions.items())
+    return "".join(f" --{name} {value:g}" for name, value in conditions.items())
 
 
 def _drawn(panels: Mapping[str, Any]) -> dict[str, dict[str, Any]]:

@@ -65,7 +65,7 @@ def line_of(board: Board, name: str, rank: int | None, entry: Entry) -> dict[str
 
 def heading_of(board: Board, name: str) -> str:
     """Returns what stands above the table: the task, its conditions, and the floor of the metric; rich markup."""
-    conditions = "".join(f"{key} {digits(value)} · " for key, value in board.conditions.items())
+    conditions = "".join(f"{key} {digits(value, 6)} · " for key, value in board.conditions.items())
     floor = ""
     if name in board.metrics:
         m = board.metrics[name]

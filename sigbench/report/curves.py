@@ -18,7 +18,8 @@ _MOST_TICKS = 9
 
 def axis(kind: str = "plain", **options: Any) -> alt.Axis:
     """Returns an axis whose labels are all different and do not overlap; its kind is plain or percent."""
-    return alt.Axis(**{"labelExpr": _LABELS[kind], "labelOverlap": "greedy", "tickCount": 6, **options})
+    count = {} if "values" in options else {"tickCount": 6}  # Vega thins out ticks of its own choice and ours alike
+    return alt.Axis(**{"labelExpr": _LABELS[kind], "labelOverlap": "greedy", **count, **options})
 
 
 def log_axis(values: Iterable[float | None], **options: Any) -> alt.Axis:
@@ -28,9 +29,9 @@ def log_axis(values: Iterable[float | None], **options: Any) -> alt.Axis:
 
 
 def log_ticks(low: float, high: float) -> list[float]:
-    """Returns ticks for a log axis between two positive values: powers of ten, with 2 and 5 times them if few fit.
+    """Returns ticks for a log axis between two positive values: 1, 2 and 5 times powers of ten, or the powers alone.
 
-    Where even these are fewer than three, all digits 1 to 9, and in less than that, five even steps.
+    Where these are fewer than three, about five even steps.
     """
     first, last = math.floor(math.log10(low)), math.ceil(math.log10(high))
     for leading in ((1, 2, 5), (1,)):
@@ -38,15 +39,21 @@ def log_ticks(low: float, high: float) -> list[float]:
         if len(ticks) <= _MOST_TICKS:
             break
     if len(ticks) < 3:
-        ticks = _leading(range(1, 10), first, last, low, high)
-    if len(ticks) < 3:
-        step = 10 ** math.floor(math.log10((high - low) / 2)) if high > low else 0.0
-        ticks = (
-            [float(f"{k * step:.6g}") for k in range(math.ceil(low / step), math.floor(high / step) + 1)]
-            if step
-            else [low]
-        )
+        ticks = _even(low, high)
     return ticks[:: math.ceil(len(ticks) / _MOST_TICKS)]
+
+
+def _even(low: float, high: float) -> list[float]:
+    """About five multiples of 1, 2 or 5 times a power of ten between two ends, the lower end where they are one."""
+    if not high > low:
+        return [low]
+    power = math.floor(math.log10((high - low) / 5))
+    size = (high - low) / 5 / 10.0**power
+    step = float(
+        f"{next(digit for digit, most in ((1, 1.5), (2, 3.5), (5, 7.5), (10, math.inf)) if size < most)}e{power}"
+    )
+    found = [float(f"{k * step:.12g}") for k in range(math.ceil(low / step), math.floor(high / step) + 1)]
+    return [tick for tick in found if tick > 0]
 
 
 def _leading(digits: Iterable[int], first: int, last: int, low: float, high: float) -> list[float]:

@@ -1,7 +1,6 @@
 """One colour a sampler, the same on every chart, and a shape and a dash that tell curves of one colour apart."""
 
 import hashlib
-from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from functools import cache
@@ -55,29 +54,33 @@ def color_of(sampler: str, installed: Sequence[str] | None = None) -> str:
     Options change no colour. Installed samplers have different ones, in the order of their names, as far as there are
     enough; others have one by the hash of their name, and teachers their grey.
     """
-    if is_teacher(sampler):
-        return TEACHER
-    name = sampler.partition(":")[0]
-    known = sorted(_installed() if installed is None else installed)
-    if name in known:
-        return COLORS[known.index(name) % len(COLORS)]
-    digest = hashlib.blake2b(name.encode(errors="replace"), digest_size=8).digest()
-    return COLORS[int.from_bytes(digest) % len(COLORS)]
+    return TEACHER if is_teacher(sampler) else COLORS[_place(sampler, installed) % len(COLORS)]
 
 
 def curves_of(names: Iterable[tuple[str, str]], *, dashed: bool = True) -> list[Curve]:
     """Returns how the curves of one chart are drawn, each given by its name and its sampler's display name.
 
-    Of curves of one colour each has a shape of its own, up to six, and where they are `dashed` a dash.
+    A sampler has a shape as it has a colour, in print and for the colour-blind. Where a chart has several curves of one
+    colour, each next one takes the next shape, up to six, and where they are `dashed` the next dash.
     """
-    curves, drawn = [], Counter[str]()
+    curves: list[Curve] = []
     for name, sampler in dict(names).items():
         color = color_of(sampler)
-        place = drawn[color]
-        dash = DASHES[place % len(DASHES) if dashed else 0]
-        curves.append(Curve(name, color, SHAPES[place % len(SHAPES)], dash))
-        drawn[color] += 1
+        drawn = [curve.shape for curve in curves if curve.color == color]
+        first = 0 if is_teacher(sampler) else _place(sampler) % len(SHAPES)
+        turned = (*SHAPES[first:], *SHAPES[:first])
+        shape = next((shape for shape in turned if shape not in drawn), turned[0])
+        curves.append(Curve(name, color, shape, DASHES[len(drawn) % len(DASHES) if dashed else 0]))
     return curves
+
+
+def _place(sampler: str, installed: Sequence[str] | None = None) -> int:
+    """The place of a sampler among the installed ones, a hash of its name for others."""
+    name = sampler.partition(":")[0]
+    known = sorted(set(_installed() if installed is None else installed))
+    if name in known:
+        return known.index(name)
+    return int.from_bytes(hashlib.blake2b(name.encode(errors="replace"), digest_size=8).digest())
 
 
 @cache

@@ -80,9 +80,7 @@ class SigDEG(Sampler):
             raise BadInput(f"this Sig-DEG student was trained on the grid {trained!r}, not on {grid.name!r}.")
         if grid.steps not in steps:
             served = counts_in_words(steps)
-            raise BadInput(
-                f"this Sig-DEG student was trained for {served} steps, not for {grid.steps}."
-            )
+            raise BadInput(f"this Sig-DEG student was trained for {served} steps, not for {grid.steps}.")
 
     def walk(self, problem: SDEProblem, x: Tensor, grid: Grid, brownian: BrownianDriver) -> Iterator[Tensor]:
         rows = self._network.coefficients(grid, x.dtype).to(x.device)

@@ -57,5 +57,11 @@ def test_curves_of_one_colour_differ_in_shape_and_dash(names: list[str], steps: 
         assert curve.dash == (1, 0)
 
 
+def test_a_sampler_has_its_shape_on_every_chart() -> None:
+    alone, among = curves_of([("x", "heun")]), curves_of([("a", "ddim"), ("b", "heun"), ("c", "teacher (heun)")])
+    assert (alone[0].color, alone[0].shape) == (among[1].color, among[1].shape)
+    assert among[2].color == TEACHER
+
+
 def test_there_are_as_many_shapes_as_dashes() -> None:
     assert len(set(SHAPES)) == len(set(DASHES)) == len(SHAPES)

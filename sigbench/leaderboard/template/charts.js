@@ -7,7 +7,7 @@ function tips(row) {
     value_text: numbers.interval(row.value, row.low, row.high).join(" "), rank: row.rankText,
     floor_text: row.floor ? numbers.interval(...row.floor).join(" ") : "–",
     time_text: row.seconds === null ? "–" : numbers.duration(row.seconds),
-    efficiency: cell.e === null ? "–" : cell.e.toFixed(2), memory: cell.mb === null ? "–" : `${cell.mb} MB`,
+    efficiency: cell.e === null ? "–" : numbers.digits(cell.e), memory: cell.mb === null ? "–" : `${numbers.digits(cell.mb)} MB`,
     size: `${board().samples} × ${cell.r}`, versions: `sigbench ${made.sigbench}, torch ${made.torch}`,
     machine: `${made.machine}, ${made.dtype}`, date: cell.d, key: cell.k,
   };

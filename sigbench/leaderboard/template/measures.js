@@ -39,12 +39,13 @@ const measures = {
     };
     let ticks = leading([1, 2, 5]);
     if (ticks.length > 9) ticks = leading([1]);
-    if (ticks.length < 3) ticks = leading([1, 2, 3, 4, 5, 6, 7, 8, 9]);
-    if (ticks.length < 3) {
-      const step = high > low ? 10 ** Math.floor(Math.log10((high - low) / 2)) : 0;
+    if (ticks.length < 3 && !(high > low)) ticks = [low];
+    else if (ticks.length < 3) {
+      const power = Math.floor(Math.log10((high - low) / 5)), size = (high - low) / 5 / 10 ** power;
+      const step = Number(`${size < 1.5 ? 1 : size < 3.5 ? 2 : size < 7.5 ? 5 : 10}e${power}`);
       ticks = [];
-      if (!step) ticks = [low];
-      else for (let k = Math.ceil(low / step); k <= Math.floor(high / step); k++) ticks.push(Number((k * step).toPrecision(6)));
+      for (let k = Math.ceil(low / step); k <= Math.floor(high / step); k++) ticks.push(Number((k * step).toPrecision(12)));
+      ticks = ticks.filter((tick) => tick > 0);
     }
     return ticks.filter((_, i) => i % Math.ceil(ticks.length / 9) === 0);
   },

@@ -125,7 +125,7 @@ function detailRow(row) {
     make("div", {}, make("h3", {}, "The cell"), facts([
       ["steps", row.steps], ["NFE", row.NFE], ["grid", row.grid], ["samples × repeats", `${b.samples} × ${cell.r}`], ["seed", b.seed],
       ["time a sample", cell.t ? numbers.duration(cell.t[0]) + (cell.t[1] === null ? "" : ` (${numbers.duration(cell.t[1])} – ${numbers.duration(cell.t[2])})`) : "–"],
-      ["efficiency", cell.e === null ? null : cell.e.toFixed(3)], ["peak memory", cell.mb === null ? null : `${cell.mb} MB`],
+      ["efficiency", cell.e === null ? null : numbers.digits(cell.e)], ["peak memory", cell.mb === null ? null : `${numbers.digits(cell.mb)} MB`],
       ["training", cell.ts === null ? null : numbers.duration(cell.ts)], ["measured", cell.d], ["key", cell.k]])),
     make("div", {}, make("h3", {}, "Versions, machine and hashes"), facts([["machine", made.machine], ["dtype", made.dtype], ["platform", made.platform],
       ["python", made.python], ["sigbench", made.sigbench], ["commit", made.git], ["packages", made.packages],
@@ -143,7 +143,7 @@ function drawReach(rows) {
   if (slowest) presets.push([`as ${slowest.sampler}, ${slowest.steps} steps`, Math.abs(slowest.value)]);
   byId("presets").replaceChildren(...presets.map(([label, q]) =>
     make("button", { type: "button", onclick: () => { state.q = Number(q.toPrecision(3)); draw(true); } }, label)));
-  if (state.q === null) state.q = Number((presets.length > 1 ? presets[m.better === "higher" ? 1 : 1][1] : 0).toPrecision(3));
+  if (state.q === null) state.q = Number((presets.length > 1 ? presets[1][1] : 0).toPrecision(3));
   byId("reach-name").textContent = m.better === "zero" ? `|${m.name}|` : m.name;
   if (document.activeElement !== byId("reach")) byId("reach").value = state.q;
   const q = state.q, ends = m.floor[1] === null ? [m.floor[0], m.floor[0]] : measures.turned(m.floor[1], m.floor[2], m.better);
@@ -156,7 +156,7 @@ function drawReach(rows) {
     grids: [...new Set(points.map((point) => point.grid))].join(", ") }));
   const worth = (result) => result.at.nfe + (result.at.bound === ">" ? 1e9 : 0);
   results.sort((a, b) => worth(a) - worth(b));
-  const call = (end) => (end === null ? "?" : (end.bound === "=" ? "" : end.bound === ">" ? "> " : "≤ ") + Number(end.nfe.toPrecision(3)));
+  const call = (end) => (end === null ? "?" : (end.bound === "=" ? "" : end.bound === ">" ? "> " : "≤ ") + numbers.digits(end.nfe));
   byId("reached").tBodies[0].replaceChildren(...results.map((result) => make("tr", { class: result.at.bound === ">" ? "muted" : "" },
     make("td", {}, dot(result.row), " ", result.row.sampler), make("td", { class: "optional" }, result.grids), make("td", { class: "num" }, call(result.at)),
     make("td", { class: "num" }, `[${call(result.from)}, ${call(result.to)}]`))));

@@ -32,7 +32,7 @@ FLOW_PATHS = 2048  # deterministic samplers have no noise to average away
 
 @dataclass(frozen=True, slots=True)
 class ConvergenceSettings:
-    """What a study is asked to do. None and the empty list mean the defaults of task and laboratory.
+    """The settings of a study. None and the empty list mean the defaults of task and laboratory.
 
     Levels have `coarsest`·2^k steps, k = 0 … levels−1. `sup` measures the strong error as the supremum over
     the times of the coarsest level in place of the end time. `grid` is a family of the

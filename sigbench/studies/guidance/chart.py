@@ -48,9 +48,6 @@ def guidance_panels(points: Sequence[Guided]) -> dict[str, alt.LayerChart]:
             upright.encode(x=accuracy),
             cut.mark_rule(strokeWidth=1.2).encode(x=alt.X("accuracy_low:Q"), x2="right_end:Q", y=intra),
             marks.encode(x=accuracy, y=intra, tooltip=tips),
-            base.mark_text(dx=9, dy=-8, fontSize=11).encode(
-                x=accuracy, y=intra, text=alt.Text("guidance:Q", format="~g")
-            ),
         ]
     )
     within = alt.LayerChart(
@@ -71,7 +68,7 @@ def guidance_panels(points: Sequence[Guided]) -> dict[str, alt.LayerChart]:
         ]
     )
     return {
-        "Label accuracy against FCD within classes; numbers: W": trade,
+        "Label accuracy against FCD within classes, from W = 0 upwards": trade,
         "FCD within classes; dashed: its floor": within,
         "Recall; dashed: that of the data": variety,
     }

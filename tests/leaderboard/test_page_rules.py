@@ -1,0 +1,163 @@
+"""The rules that the page's script shares with the package, held together in a browser: ties, numbers, ticks, reach."""
+
+import shutil
+from collections.abc import Iterator
+from importlib.resources import files
+from math import inf
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from made_records import metric
+
+from sigbench.leaderboard.board import Entry, boards
+from sigbench.records import comparison
+from sigbench.records.reading import read_records
+from sigbench.report.curves import log_ticks
+from sigbench.report.numbers import digits, duration, interval, number
+
+sync_api = pytest.importorskip("playwright.sync_api", reason="browser: playwright is not installed")
+CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser")
+pytestmark = pytest.mark.skipif(
+    CHROMIUM is None, reason="browser: there is no chromium here (apt-get install chromium)"
+)
+COMMITTED = Path(__file__).parents[2] / "leaderboard"
+BETTER = ("lower", "higher", "zero")
+
+
+@pytest.fixture(scope="module")
+def rules() -> Iterator[Any]:
+    """A blank page that knows the two scripts of the page which draw nothing."""
+    template = files("sigbench.leaderboard").joinpath("template")
+    with sync_api.sync_playwright() as playwright:
+        running = playwright.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox"])
+        page = running.new_page()
+        for name in ("numbers.js", "measures.js"):
+            page.add_script_tag(content=template.joinpath(name).read_text(encoding="utf-8"))
+        yield page
+        running.close()
+
+
+def some_metrics(better: str, seed: int, count: int = 40) -> list[Any]:
+    """Metrics around a floor, some at it, some of one repeat."""
+    rng = np.random.default_rng(seed)
+    centre = {"lower": 0.02, "higher": 0.9, "zero": 0.0}[better]
+    return [
+        metric(
+            centre + 0.02 * rng.standard_normal(),
+            None if rng.random() < 0.15 else 0.01 * rng.random() + 1e-3,
+            floor=1.0 if better == "higher" else 0.01,
+            better=better,
+        )
+        for _ in range(count)
+    ]
+
+
+@pytest.mark.parametrize("better", BETTER)
+@pytest.mark.parametrize("seed", range(3))
+def test_ranks_are_those_of_the_package(rules: Any, better: str, seed: int) -> None:
+    found = some_metrics(better, seed)
+    ranked = [index % 7 != 3 for index in range(len(found))]  # others are only reported
+    rows = [
+        {"low": m["low"], "high": m["high"], "atFloor": m["at_floor"], "ranked": taken}
+        for m, taken in zip(found, ranked, strict=True)
+    ]
+    expected = comparison.ranks([m if taken else None for m, taken in zip(found, ranked, strict=True)])
+    assert rules.evaluate("([rows, better]) => measures.ranks(rows, better)", [rows, better]) == expected
+    assert len({rank for rank in expected if rank is not None}) > 3
+    assert None in expected
+
+
+@pytest.mark.parametrize("better", BETTER)
+def test_intervals_are_turned_alike(rules: Any, better: str) -> None:
+    for low, high in ((-2.0, -1.0), (-1.0, 3.0), (1.0, 2.0), (0.0, 0.0)):
+        found = rules.evaluate("([low, high, better]) => measures.turned(low, high, better)", [low, high, better])
+        assert tuple(found) == comparison.turned(low, high, better)
+
+
+def test_numbers_are_written_alike(rules: Any) -> None:
+    rng = np.random.default_rng(0)
+    values = [0.0, 1.0, -1.0, 1e-3, 1e5, 0.99996, 999.6, 1234567.0]
+    values += [float(sign * 10 ** rng.uniform(-9, 8)) for sign in rng.choice([-1, 1], 400)]
+    for call, write in (("number", number), ("digits", digits)):
+        assert rules.evaluate(f"values => values.map((v) => numbers.{call}(v))", values) == list(map(write, values))
+    times = [abs(value) for value in values if value]
+    assert rules.evaluate("values => values.map((v) => numbers.duration(v))", times) == list(map(duration, times))
+    ends = [(v, v - abs(v) * rng.random(), v + 10 ** rng.uniform(-6, 4)) for v in values]
+    written = rules.evaluate("ends => ends.map((each) => numbers.interval(...each).join(' '))", ends)
+    assert written == [interval(*each) for each in ends]
+    assert rules.evaluate("numbers.interval(0.2, null, null).join(' ')") == interval(0.2, None, None)
+
+
+def test_ticks_are_the_same(rules: Any) -> None:
+    rng = np.random.default_rng(0)
+    for _ in range(200):
+        low = float(10 ** rng.uniform(-9, 5))
+        high = low * float(10 ** rng.exponential(1.5)) if rng.random() < 0.9 else low
+        found = rules.evaluate("([low, high]) => measures.logTicks(low, high)", [low, high])
+        assert found == pytest.approx(log_ticks(low, high), rel=1e-12)
+
+
+def calls(end: dict[str, Any]) -> float:
+    """The calls that an end stands for: as few as can be, or more than any."""
+    return {"<=": 0.0, ">": inf}.get(end["bound"], end["nfe"])
+
+
+def reach(rules: Any, points: list[dict[str, Any]], q: float, better: str) -> Any:
+    return rules.evaluate("([points, q, better]) => measures.reach(points, q, better)", [points, q, better])
+
+
+@pytest.mark.parametrize("better", BETTER)
+def test_the_interval_of_the_calls_holds_the_estimate(rules: Any, better: str) -> None:
+    """Of curves that go up and down, with ends at and below 0, and qualities of either sign."""
+    rng = np.random.default_rng(1)
+    inner = 0
+    for _ in range(400):
+        size = 10 ** rng.uniform(-3, 1)
+        points = []
+        for nfe in sorted(rng.choice(np.arange(1, 100), 5, replace=False)):
+            value = float(size * (rng.standard_normal() if better == "zero" else rng.exponential()))
+            below, above = size * rng.exponential(0.5, 2)
+            low = value - float(below)
+            low = max(0.0, low) if better == "lower" else low
+            points.append({"NFE": int(nfe), "value": value, "low": low, "high": value + float(above)})
+        q = float(size * rng.exponential() * (1 if rng.random() < 0.95 else -1))
+        found = reach(rules, points, q, better)
+        start, estimate, end = (calls(found[name]) for name in ("from", "at", "to"))
+        assert start <= estimate <= end, (points, q, found)
+        inner += start < estimate < end
+    assert inner > 40
+
+
+def test_an_end_at_zero_falls_right_behind_the_point_before(rules: Any) -> None:
+    """What used to be read linearly where the rest was read log-log: 40.4 [54.6, > 60]."""
+    points = [
+        {"NFE": 15, "value": 0.2, "low": 0.19, "high": 0.21},
+        {"NFE": 60, "value": 0.0064, "low": 0.0, "high": 0.0202},
+    ]
+    found = reach(rules, points, 0.0188, "lower")
+    assert found["from"] == {"nfe": pytest.approx(15.0), "bound": "="}
+    assert found["at"]["nfe"] == pytest.approx(15 * 4 ** (np.log(0.2 / 0.0188) / np.log(0.2 / 0.0064)))
+    assert found["to"] == {"nfe": 60, "bound": ">"}
+
+
+def test_the_committed_curves_hold_their_estimates(rules: Any) -> None:
+    entries = [Entry(record) for record in read_records([COMMITTED / "records"]).records]
+    seen = 0
+    for several in boards(entries).values():
+        for board in several:
+            name, common = next(iter(board.metrics.items()))
+            curves: dict[tuple[str, str], list[dict[str, Any]]] = {}
+            for entry in board.entries:
+                found = board.metric_of(entry.record, name)
+                if found is not None and found["low"] is not None:
+                    at = (entry.record["sampler"], entry.record["grid"])
+                    ends = {end: found[end] for end in ("value", "low", "high")}  # type: ignore[literal-required]
+                    curves.setdefault(at, []).append({"NFE": entry.record["nfe"], **ends})
+            for points in curves.values():
+                for factor in (1.5, 2.0, 5.0, 20.0):
+                    got = reach(rules, points, abs(common["floor"]) * factor, common["better"])
+                    assert calls(got["from"]) <= calls(got["at"]) <= calls(got["to"]), (points, factor)
+                    seen += 1
+    assert seen > 100
