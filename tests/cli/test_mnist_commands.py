@@ -1,12 +1,16 @@
 """The task `mnist` from the command line: a table's worth of scores, pictures, and refusals in one sentence."""
 
 import json
+from functools import partial
 from pathlib import Path
 
 import numpy as np
 import pytest
 from commandline import Command
 from PIL import Image
+
+from sigbench_tasks.mnist import task
+from sigbench_tasks.mnist.teacher_training import NoisePlan, TeacherRecipe
 
 MNIST = ("run", "--task", "mnist", "--device", "cpu", "--batch", "60")
 
@@ -108,11 +112,11 @@ def test_a_student_of_one_digit(sigbench: Command) -> None:
         "--sampler",
         "sigdeg,ddim",
         "--steps",
-        "5",
-        "--samples",
-        "120",
-        "--repeats",
         "2",
+        "--samples",
+        "100",
+        "--repeats",
+        "1",
         "--label",
         "3",
         "--json",
@@ -122,7 +126,7 @@ def test_a_student_of_one_digit(sigbench: Command) -> None:
     for record in (student, ddim):
         assert record["conditions"] == {"label": 3}
         assert record["metrics"]["class-tv"]["value"] < 0.2
-    assert student["nfe"] == 5
+    assert student["nfe"] == 2
     assert student["metrics"]["fcd"]["value"] < ddim["metrics"]["fcd"]["value"]
 
 
@@ -173,14 +177,18 @@ def test_paths_need_a_folder_and_a_network(sigbench: Command, tmp_path: Path) ->
     assert "is no network: its paths are not stored" in refused.sentence()
 
 
-def test_a_short_teacher_is_an_artifact_and_is_not_overwritten(sigbench: Command, tmp_path: Path) -> None:
+def test_a_short_teacher_is_an_artifact_and_is_not_overwritten(
+    sigbench: Command, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """One iteration on eight images."""
+    monkeypatch.setattr(task, "TeacherRecipe", partial(TeacherRecipe, noise=NoisePlan(batch=8)))
     train = ("train", "--task", "mnist", "--what", "teacher", "--iterations", "1", "--out", "out")
     done = sigbench(*train)
     assert done.code == 0, done.err
     assert sorted(file.name for file in (tmp_path / "out").iterdir()) == ["manifest.json", "weights.safetensors"]
     manifest = json.loads((tmp_path / "out" / "manifest.json").read_text())
     assert (manifest["kind"], manifest["task"]) == ("edm-denoiser", "mnist")
-    assert manifest["data"]["images_seen"] == 128
+    assert manifest["data"]["images_seen"] == 8
     assert manifest["command"] == "sigbench train --task mnist --what teacher --iterations 1"
     assert "there is an artifact in out already" in sigbench(*train).sentence()
 
