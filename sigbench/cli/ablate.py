@@ -10,8 +10,9 @@ import typer
 
 from sigbench.cli.printing import TableConsole, say
 from sigbench.cli.progress import Bar
-from sigbench.cli.sweep import SweepProgress, clock, say_unsound, share, stopping
+from sigbench.cli.sweep import SweepProgress, say_unsound, share, stopping
 from sigbench.errors import BadInput
+from sigbench.report.numbers import long_duration
 
 if TYPE_CHECKING:
     from sigbench.studies.ablation.result import AblationResult
@@ -98,7 +99,7 @@ def ablate(
         say(f"the chart is in {plot}.")
     say(
         f"{len(results)} of {len(ablation.cells)} cells are measured, {progress.measured} now, "
-        f"in {clock(monotonic() - began)}; students and records are in {ablation.work}."
+        f"in {long_duration(monotonic() - began)}; students and records are in {ablation.work}."
     )
     if len(results) < len(ablation.cells):
         raise typer.Exit(3 if results else 4)
@@ -131,7 +132,7 @@ def _print(ablation: "Ablation", results: "Sequence[AblationResult]") -> None:
             str(result.variant),
             *(_value(result, each) for each in names),
             *lost,
-            "–" if result.training_s is None else clock(result.training_s),
+            "–" if result.training_s is None else long_duration(result.training_s),
             style="bold" if result.usual else None,
         )
     console.print(table)

@@ -6,7 +6,7 @@ import typer
 
 from sigbench.cli.options import Batch, Debug, Device, Dtype, Grid, Guidance, Label, Plot, Samplers, Steps
 from sigbench.cli.parsing import split_ints, split_names
-from sigbench.cli.printing import TableConsole, say
+from sigbench.cli.printing import TableConsole, say, show_traceback
 from sigbench.cli.progress import Bar
 
 if TYPE_CHECKING:
@@ -68,7 +68,7 @@ def gap(
     gaps: list[Gap] = []
     try:
         with Bar("the teacher walks") as bar:
-            for found in measure_gaps(plan, bar.show):
+            for found in measure_gaps(plan, bar.show, lambda cell, problem: show_traceback(problem)):
                 gaps.append(found)
                 if found.status != "ok":
                     say(f"{found.display_name} {found.status}: {found.error}")

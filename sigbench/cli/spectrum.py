@@ -20,7 +20,7 @@ from sigbench.cli.options import (
     Steps,
 )
 from sigbench.cli.parsing import split_ints, split_names
-from sigbench.cli.printing import TableConsole, say
+from sigbench.cli.printing import TableConsole, say, show_traceback
 from sigbench.cli.progress import Bar
 
 if TYPE_CHECKING:
@@ -84,7 +84,7 @@ def spectrum(
     found: list[SpectrumGap] = []
     try:
         with Bar("sampling", "repeats") as bar:
-            for one in measure_spectra(cells, bar.show):
+            for one in measure_spectra(cells, bar.show, lambda cell, problem: show_traceback(problem)):
                 found.append(one)
                 if one.status != "ok":
                     say(f"{one.display_name} at {one.steps} steps {one.status}: {one.error}")

@@ -15,6 +15,7 @@ import typer
 
 from sigbench.cli.printing import TableConsole, say
 from sigbench.errors import BadInput
+from sigbench.report.numbers import long_duration
 
 if TYPE_CHECKING:
     from sigbench.records.store import Store
@@ -91,7 +92,7 @@ def sweep(
     if not as_json:
         _print_summary(plan, statuses)
     say(
-        f"{progress.measured} of {len(plan.cells)} cells measured in {clock(monotonic() - began)}, "
+        f"{progress.measured} of {len(plan.cells)} cells measured in {long_duration(monotonic() - began)}, "
         f"{len(plan.cells) - len(todo)} were there before; the records are in {store}."
     )
     good = sum(status == "ok" for status in statuses.values())
@@ -193,14 +194,6 @@ def _print_summary(plan: "SweepPlan", statuses: dict[str, str]) -> None:
     TableConsole().print(table)
 
 
-def clock(seconds: float) -> str:
-    """Returns a duration in words: 40 s, 12 min, 2 h 05 min."""
-    minutes = round(seconds / 60)
-    if seconds < 99:
-        return f"{seconds:.0f} s"
-    return f"{minutes} min" if minutes < 100 else f"{minutes // 60} h {minutes % 60:02d} min"
-
-
 class SweepProgress:
     """What is done, running, failed and left: one live line on a terminal, else a line a minute; both on stderr."""
 
@@ -252,7 +245,7 @@ class SweepProgress:
 
     def _show(self) -> None:
         seconds, known = self._forecast.seconds(self._left.values(), self._workers)
-        left = f" · {'about' if known else 'more than'} {clock(seconds)} left" if self._left and seconds else ""
+        left = f" · {'about' if known else 'more than'} {long_duration(seconds)} left" if self._left and seconds else ""
         names = [str(cell) for cell in self._running.values()][:_RUNNING_SHOWN]
         if self._bar is not None:
             failed = f" · [red]{self._failed} failed[/red]" if self._failed else " · 0 failed"

@@ -2,10 +2,21 @@
 
 import inspect
 import traceback
+from collections.abc import Callable
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from sigbench.errors import BudgetExceeded, Diverged, SigbenchError
 from sigbench.records.record import Status
+
+if TYPE_CHECKING:
+    from sigbench.measure.cell import Cell
+
+OnFailure = Callable[["Cell", Exception], None]
+
+
+def unheard(cell: "Cell", problem: Exception) -> None:
+    """Hears of a failure and does nothing: the default of who is told of exceptions."""
 
 
 def failure_of(problem: Exception, *plug_ins: object) -> tuple[Status, str]:

@@ -13,7 +13,7 @@ from sigbench.errors import BrokenContract, Diverged
 from sigbench.measure.batch import walk_batch
 from sigbench.measure.cell import Cell
 from sigbench.measure.draw import Draw, call_seconds, draw_samples
-from sigbench.measure.failure import failure_of
+from sigbench.measure.failure import OnFailure, failure_of, unheard
 from sigbench.measure.references import References
 from sigbench.measure.timing import PeakMemory
 from sigbench.metrics.estimate import estimate, median_interval
@@ -26,7 +26,6 @@ from sigbench.records.record import SCHEMA, MetricRecord, Record, Status, Timing
 FINAL_STEP = "none: samples are taken at the last time of the grid"
 
 OnSamples = Callable[[Cell, Tensor, Tensor | None], None]
-OnFailure = Callable[[Cell, Exception], None]
 
 
 def measure(
@@ -34,7 +33,7 @@ def measure(
     *,
     progress: Listener = ignore,
     on_samples: OnSamples | None = None,
-    on_failure: OnFailure = lambda cell, problem: None,
+    on_failure: OnFailure = unheard,
     workers: int | None = None,
 ) -> Iterator[Record]:
     """Measures the cells in turn and yields a record for each, failures and divergences included.

@@ -1,6 +1,7 @@
 """What a sampler is called: by its class's name and its options, and as a task's teacher where it served as one."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from pathlib import Path
 from typing import Any, Literal
 
 Role = Literal["sampler", "teacher"]
@@ -24,6 +25,18 @@ def is_teacher(name: str) -> bool:
 def display_name(record: Mapping[str, Any]) -> str:
     """Returns how tables, charts and sentences call the sampler of a record; one without a role is a sampler."""
     return name_of(str(record["sampler"]), str(record.get("spec", record["sampler"])), record.get("role", "sampler"))
+
+
+def display_names(records: Sequence[Mapping[str, Any]]) -> list[str]:
+    """Returns the display names of records side by side: where several files hold one name, with the file's."""
+    names = [display_name(record) for record in records]
+    specs: dict[str, set[str]] = {}
+    for name, record in zip(names, records, strict=True):
+        specs.setdefault(name, set()).add(str(record.get("spec", name)))
+    return [
+        f"{name} ({Path(str(record['spec']).partition(':')[0]).name})" if len(specs[name]) > 1 else name
+        for name, record in zip(names, records, strict=True)
+    ]
 
 
 def spec_of(record: Mapping[str, Any]) -> str:

@@ -10,7 +10,7 @@ import vl_convert
 from PIL.Image import Image
 
 from sigbench.errors import BadInput
-from sigbench.records.names import display_name
+from sigbench.records.names import display_names
 from sigbench.records.record import Record
 from sigbench.report.curves import axis, color_by, log_axis, log_scale, shape_by
 from sigbench.report.palette import GREY, curves_of
@@ -20,14 +20,14 @@ def quality_chart(records: Sequence[Record], metric: str) -> alt.TopLevelMixin:
     """Returns the step-vs-quality chart of a metric: error bars, and the floor as a dashed line; log axes."""
     rows: list[dict[str, Any]] = [
         {
-            "sampler": display_name(r),
+            "sampler": name,
             "NFE": r["nfe"],
             "value": m["value"],
             "low": m["low"] if m["low"] is not None else m["value"],
             "high": m["high"] if m["high"] is not None else m["value"],
             "floor": m["floor"],
         }
-        for r in records
+        for r, name in zip(records, display_names(records), strict=True)
         if r["status"] == "ok" and (m := r["metrics"].get(metric)) is not None
     ]
     if not rows:

@@ -133,6 +133,14 @@ def duration_interval(seconds: float, low: float | None, high: float | None) -> 
     return f"{digits(seconds * scale)} ({digits(low * scale)}–{digits(high * scale)}) {unit}"
 
 
+def long_duration(seconds: float) -> str:
+    """Returns how long something takes that people wait for: 40 s, 12 min, 2 h 05 min."""
+    minutes = round(seconds / 60)
+    if seconds < 99:
+        return f"{seconds:.0f} s"
+    return f"{minutes} min" if minutes < 100 else f"{minutes // 60} h {minutes % 60:02d} min"
+
+
 def exponent(value: float, decimals: int = 1) -> str:
     """Returns a number with an exponent: 1.2e-3."""
     if not math.isfinite(value):

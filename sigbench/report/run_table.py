@@ -7,7 +7,7 @@ from rich.table import Table
 from rich.text import Text
 
 from sigbench.records.comparison import badness, outcome
-from sigbench.records.names import display_name
+from sigbench.records.names import display_name, display_names
 from sigbench.records.record import Record
 from sigbench.report.numbers import digits, duration, duration_interval, interval, ratio
 
@@ -29,7 +29,8 @@ def run_tables(records: Sequence[Record], width: int) -> list[Table]:
     ordered = sorted(records, key=lambda r: r["steps"])
     names = list(dict.fromkeys(name for r in ordered for name in r["metrics"]))
     columns = {name: _column(ordered, name) for name in names}
-    left = width - max([len(FLOOR_ROW), *(min(len(display_name(r)), _NAME) for r in ordered)]) - 3 - len("steps")
+    samplers = display_names(ordered)
+    left = width - max([len(FLOOR_ROW), *(min(len(sampler), _NAME) for sampler in samplers)]) - 3 - len("steps")
     tables: list[list[str]] = [[]]
     room = left
     for name in names or [""]:
@@ -39,7 +40,7 @@ def run_tables(records: Sequence[Record], width: int) -> list[Table]:
             room = left
         tables[-1].append(name)
         room -= needed
-    return [*(_metric_table(ordered, group, columns) for group in tables), _cost_table(ordered)]
+    return [*(_metric_table(ordered, samplers, group, columns) for group in tables), _cost_table(ordered, samplers)]
 
 
 def _frame() -> Table:
@@ -60,7 +61,9 @@ def _column(records: Sequence[Record], name: str) -> list[Text]:
     return cells
 
 
-def _metric_table(records: Sequence[Record], names: Sequence[str], columns: Mapping[str, list[Text]]) -> Table:
+def _metric_table(
+    records: Sequence[Record], samplers: Sequence[str], names: Sequence[str], columns: Mapping[str, list[Text]]
+) -> Table:
     table = _frame()
     known = [name for name in names if name in columns]
     for name in known or ["outcome"]:
@@ -72,7 +75,7 @@ def _metric_table(records: Sequence[Record], names: Sequence[str], columns: Mapp
         cells = [columns[name][index + 1] for name in known]
         if record["status"] != "ok":
             cells[:1] = [Text(record["status"], style="red")]
-        table.add_row(display_name(record), str(record["steps"]), *cells, end_section=last)
+        table.add_row(samplers[index], str(record["steps"]), *cells, end_section=last)
     return table
 
 
@@ -96,13 +99,13 @@ def _value_text(record: Record, rivals: Sequence[Record], name: str) -> Text:
     return Text(f"{interval(metric['value'], metric['low'], metric['high'], brief=True)} {mark:<2}", style=style)
 
 
-def _cost_table(records: Sequence[Record]) -> Table:
+def _cost_table(records: Sequence[Record], samplers: Sequence[str]) -> Table:
     table = _frame()
     for header in ("NFE", "time a sample", "efficiency", "memory"):
         table.add_column(header, justify="right", no_wrap=True)
-    for _, group in groupby(records, key=lambda r: r["steps"]):
+    for _, group in groupby(zip(records, samplers, strict=True), key=lambda pair: pair[0]["steps"]):
         rows = list(group)
-        for index, record in enumerate(rows):
+        for index, (record, sampler) in enumerate(rows):
             timing = record["timing"]
             if timing is None:
                 cells = [record["status"], "–", "–", "–"]
@@ -114,7 +117,7 @@ def _cost_table(records: Sequence[Record]) -> Table:
                     "–" if eff is None else ratio(eff),
                     "–" if memory is None else f"{digits(memory)} MB",
                 ]
-            table.add_row(display_name(record), str(record["steps"]), *cells, end_section=index == len(rows) - 1)
+            table.add_row(sampler, str(record["steps"]), *cells, end_section=index == len(rows) - 1)
     return table
 
 

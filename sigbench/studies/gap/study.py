@@ -29,7 +29,7 @@ from torch import Tensor
 from sigbench.abilities import conditions_of
 from sigbench.errors import BrokenContract, Diverged
 from sigbench.measure.batch import start_batch
-from sigbench.measure.failure import failure_of
+from sigbench.measure.failure import OnFailure, failure_of, unheard
 from sigbench.metrics.discrepancy import squared_mmd
 from sigbench.metrics.estimate import mean_interval
 from sigbench.metrics.transport import sliced_w2, wasserstein_sorted
@@ -51,8 +51,9 @@ _PROJECTIONS, _PROJECTION_SEED = 64, 0
 _MOST_IN_MMD = 500
 
 
-def measure_gaps(plan: GapPlan, progress: Listener = ignore) -> Iterator[Gap]:
-    """Yields the gap of every cell of the plan; `progress` hears of the teacher's steps."""
+def measure_gaps(plan: GapPlan, progress: Listener = ignore, on_failure: OnFailure = unheard) -> Iterator[Gap]:
+    """Yields the gap of every cell of the plan; `progress` hears of the teacher's steps,
+    `on_failure` of the exception behind a failure."""
     batches = -(-plan.samples // plan.teacher.batch)
     total, done = batches * sum(walk.fine.steps for walk in plan.walks), 0
 
@@ -69,7 +70,10 @@ def measure_gaps(plan: GapPlan, progress: Listener = ignore) -> Iterator[Gap]:
                 states, driver = _teacher_states(plan, walk, first, count, stepped)
                 for tally in tallies:
                     tally.add(states, driver, first, count)
-        yield from (_gap(plan, walk, tally) for tally in tallies)
+        for tally in tallies:
+            if tally.failure is not None:
+                on_failure(tally.coupling.cell, tally.failure)
+            yield _gap(plan, walk, tally)
 
 
 def _teacher_states(

@@ -11,7 +11,7 @@ from sigbench.abilities import HasSpectrum, conditions_of, to_data
 from sigbench.errors import BadInput
 from sigbench.measure.cell import Cell
 from sigbench.measure.draw import draw_samples
-from sigbench.measure.failure import failure_of
+from sigbench.measure.failure import OnFailure, failure_of, unheard
 from sigbench.metrics.estimate import Interval, mean_interval
 from sigbench.metrics.spectra import Spectrum
 from sigbench.progress import Listener, Progress, ignore
@@ -24,8 +24,11 @@ from sigbench.task import Task
 Array = NDArray[np.float64]
 
 
-def measure_spectra(cells: Sequence[Cell], progress: Listener = ignore) -> Iterator[SpectrumGap]:
-    """Yields the spectrum of every cell; `progress` hears of repeats. Cells share the truth's draws.
+def measure_spectra(
+    cells: Sequence[Cell], progress: Listener = ignore, on_failure: OnFailure = unheard
+) -> Iterator[SpectrumGap]:
+    """Yields the spectrum of every cell; `progress` hears of repeats, `on_failure` of
+    the exception behind a failure. Cells share the truth's draws.
 
     Raises BadInput, before any sampling, where the task's samples have no spectrum.
     """
@@ -48,6 +51,7 @@ def measure_spectra(cells: Sequence[Cell], progress: Listener = ignore) -> Itera
                     found.append(spectrum_of(cell.task)(samples.double().numpy()))
                 except Exception as problem:
                     failure = problem
+                    on_failure(cell, problem)
         progress(Progress(str(cell), done, total))
         yield _finding(cell, found, truths[cell.samples], failure)
 
