@@ -26,7 +26,8 @@ def without_install(block: str) -> str:
 RUNNABLE = [commands for block in BLOCKS if (commands := without_install(block))]
 # The command of the table of 10⁵ samples, which is measured once: for the table, and for what is said of the student.
 (HEADLINE,) = [s for s in RUNNABLE if "--samples 100000" in s and "train" not in s]
-SLOW = "sigbench train|convergence --task gmm|--task (mnist|rbergomi)|5,10,20|sigbench check"
+# Their commands have tests of their own, with fewer samples.
+SLOW = "sigbench (train|convergence|check|gap|spectrum|ablate)|sweep.toml|--task (mnist|rbergomi)|5,10,20"
 
 
 @pytest.fixture(scope="module")

@@ -9,6 +9,7 @@ import torch
 
 from sigbench.errors import BadInput
 from sigbench.networks.artifacts import read_manifest, save_artifact
+from sigbench.progress import Progress
 from sigbench_tasks.mnist.classifier import Classifier, features_of, load_classifier
 from sigbench_tasks.mnist.classifier_training import ClassifierRecipe, accuracy, shifted
 from sigbench_tasks.mnist.task import ARTIFACTS
@@ -83,9 +84,10 @@ def test_weights_of_another_form_are_refused(tmp_path: Path) -> None:
 
 @pytest.mark.slow
 def test_a_short_training_learns(tmp_path: Path) -> None:
-    losses: list[float] = []
+    heard: list[Progress] = []
     recipe = ClassifierRecipe(batch=50).shortened(40)
-    trained = recipe.train(tmp_path / "checkpoint.pt", lambda iteration, loss: losses.append(loss))
+    trained = recipe.train(tmp_path / "checkpoint.pt", heard.append)
+    losses = [progress.loss for progress in heard if progress.loss is not None]
     assert np.mean(losses[-5:]) < 0.9 * np.mean(losses[:5])
     assert trained.data["test_accuracy"] > 0.3
     assert asdict(recipe.plan)["iterations"] == trained.cost["iterations"] == len(losses) == 40

@@ -8,6 +8,7 @@ import torch
 
 from sigbench.networks.edm import KIND, EDMConfig, EDMDenoiser
 from sigbench.networks.unet import UNetConfig
+from sigbench.progress import Progress, ignore
 from sigbench.sde.schedule import VPLinear
 from sigbench_tasks.mnist import idx
 from sigbench_tasks.mnist.pixels import standardised
@@ -80,15 +81,15 @@ def test_the_strata_quiet_the_mean_noise_level(training: TeacherTraining) -> Non
 
 def test_the_recipe_goes_on_from_its_checkpoint_with_the_same_bits(tmp_path: Path) -> None:
     recipe = TeacherRecipe(config=TINY, noise=NoisePlan(batch=8)).shortened(6)
-    whole = recipe.train(tmp_path / "whole.pt", lambda iteration, loss: None)
+    whole = recipe.train(tmp_path / "whole.pt", ignore)
 
-    def stop(iteration: int, loss: float) -> None:
-        if iteration == 3:
+    def stop(progress: Progress) -> None:
+        if progress.done == 3:
             raise KeyboardInterrupt
 
     with pytest.raises(KeyboardInterrupt):
         recipe.train(tmp_path / "halves.pt", stop)
-    halves = recipe.train(tmp_path / "halves.pt", lambda iteration, loss: None)
+    halves = recipe.train(tmp_path / "halves.pt", ignore)
     assert whole.kind == KIND
     assert all(torch.equal(tensor, halves.weights[name]) for name, tensor in whole.weights.items())
     assert whole.data["images_seen"] == 48
