@@ -9,8 +9,8 @@ def printable(text: str) -> str:
 
 
 def counts_in_words(counts: Iterable[int]) -> str:
-    """Returns counts in their order, a run of more than two of them by its ends: 2 to 20, or 5, 10."""
+    """Returns counts in their order, a run of them by its ends: 2 to 20, or 5, 10."""
     several = sorted(counts)
-    if len(several) > 2 and several == list(range(several[0], several[-1] + 1)):
+    if len(several) > 1 and several == list(range(several[0], several[-1] + 1)):
         return f"{several[0]} to {several[-1]}"
     return ", ".join(map(str, several))

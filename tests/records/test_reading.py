@@ -9,6 +9,7 @@ from typing import Any
 import msgspec
 import pytest
 
+from sigbench.abilities import conditions_of
 from sigbench.errors import BadInput
 from sigbench.measure.cell import Settings, plan_cells
 from sigbench.measure.run import measure
@@ -80,8 +81,8 @@ def test_conditions_are_among_the_determinants(records: list[Record]) -> None:
         "times": list(cell.grid.times),
         "samples": 100,
         "repeats": 1,
-        "conditions": dict(cell.task.conditions()),
-        "asked": cell.asked(),
+        "conditions": conditions_of(cell.task),
+        "asked": cell.request(),
         "provenance": provenance(cell.device, cell.network_dtype, cell.artifact_hashes()),
     }
     read_back = msgspec.json.decode(json.dumps(record), type=Record)

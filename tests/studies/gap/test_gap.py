@@ -34,10 +34,10 @@ def planned(task: str, samplers: Sequence[str], steps: Sequence[int] = (), **set
 THIRD = """
 from sigbench.sigdeg.sampler import SigDEG
 from sigbench_tasks.mixture.task import GMM
-from sigbench.task import Teacher
+from sigbench.abilities import Teacher
 
 class Short(GMM):
-    teacher = Teacher("euler-maruyama", 20, "quadratic")
+    teacher = Teacher(20, "quadratic")
 
 class Faulty(SigDEG):
     def __init__(self, at: int = 3, artifact: str = "") -> None:
@@ -300,8 +300,8 @@ def test_a_leader_by_far_is_named_alone() -> None:
 
 
 def test_the_initial_states_are_those_of_a_run() -> None:
-    from sigbench.measure.run import start_batch
+    from sigbench.measure.batch import start_batch
 
     plan = plan_gap(*SMALL)
     cell = plan.walks[0].couplings[0].cell
-    assert torch.equal(start_batch(plan.teacher, 0, 3, 5), start_batch(cell, 0, 3, 5))
+    assert torch.equal(start_batch(plan.teacher, 0, 3, 5).x, start_batch(cell, 0, 3, 5).x)
