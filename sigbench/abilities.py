@@ -8,6 +8,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol, runtime_checkable
 
+from sigbench.errors import BadInput
+
 if TYPE_CHECKING:
     import altair as alt
     import numpy as np
@@ -141,8 +143,12 @@ class HasStudents(Protocol):
 
 
 def teacher_of(task: "Task") -> Teacher | None:
-    """Returns the task's teacher, None where it has none."""
-    return task.teacher if isinstance(task, HasTeacher) else None
+    """Returns the task's teacher, None where it has none; raises BadInput where it is no Teacher."""
+    if not isinstance(task, HasTeacher):
+        return None
+    if not isinstance(task.teacher, Teacher):
+        raise BadInput(f"the teacher of the task {task.name!r} is {task.teacher!r}, not a sigbench.abilities.Teacher.")
+    return task.teacher
 
 
 def conditions_of(task: "Task") -> dict[str, float]:

@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from functools import cache
 from importlib.machinery import SourceFileLoader
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal, NoReturn, get_args, get_origin, get_type_hints
+from typing import TYPE_CHECKING, Any, Literal, NoReturn, get_args, get_origin
 
 import msgspec
 
@@ -131,13 +131,25 @@ def _made_of_spec(group: str, spec: str) -> Any:
 
 
 def _kinds_of_options(cls: type[Any]) -> dict[str, Any]:
-    """The types of a class's options by their names: the keyword arguments of its constructor."""
-    accepted = inspect.signature(cls).parameters.values()
-    try:
-        hints = get_type_hints(cls.__init__)
-    except Exception:  # a name that is imported for type checkers alone
-        hints = {}
-    return {p.name: hints.get(p.name, Any) for p in accepted if p.kind not in (p.VAR_POSITIONAL, p.VAR_KEYWORD)}
+    """The types of a class's options by their names: the arguments that its constructor takes by name.
+
+    A hint that names what is imported for type checkers alone is no type here: such an option takes any value.
+    """
+    names = getattr(cls.__init__, "__globals__", {})  # none for a constructor that is not written in Python
+    kinds: dict[str, Any] = {}
+    for option in inspect.signature(cls).parameters.values():
+        if option.kind in (option.POSITIONAL_ONLY, option.VAR_POSITIONAL, option.VAR_KEYWORD):
+            continue
+        kind = option.annotation
+        if kind is option.empty:
+            kind = Any if option.default in (option.empty, None) else type(option.default)
+        if isinstance(kind, str):
+            try:
+                kind = eval(kind, names)  # as typing.get_type_hints does, one hint at a time
+            except Exception:
+                kind = Any
+        kinds[option.name] = kind
+    return kinds
 
 
 def source_hash(plug_in: type[Any]) -> str | None:
@@ -149,7 +161,7 @@ def source_hash(plug_in: type[Any]) -> str | None:
 
 
 def split_spec(spec: str) -> tuple[str, dict[str, str]]:
-    """Returns (name, options) of a sampler spec; raises BadInput for a part that is no option=value."""
+    """Returns (name, options) of a sampler spec; raises BadInput for what is no option=value, or given twice."""
     name, *parts = spec.split(":")
     if name.endswith(".py"):
         if not parts:
@@ -160,6 +172,8 @@ def split_spec(spec: str) -> tuple[str, dict[str, str]]:
         key, equals, value = part.partition("=")
         if not equals or not key:
             raise BadInput(f"{part!r} in {spec!r} is not option=value.")
+        if key in options:
+            raise BadInput(f"{spec!r} gives {key} twice.")
         options[key] = value
     return name, options
 

@@ -176,3 +176,14 @@ def test_names_and_files_are_told_apart(plugin: str) -> None:
         sampler_class(f"{plugin}:Option")
     with pytest.raises(BadInput, match=r"unknown metric class in .*options\.py 'Options': valid are none"):
         make_metric(f"{plugin}:Options")
+
+
+def test_one_hint_that_is_no_type_here_leaves_the_others_theirs(plugin: str) -> None:
+    assert found(f"{plugin}:Unhinted:of=7", "of") == 7
+    with pytest.raises(BadInput, match="Unhinted:count takes int, got 'x'"):
+        make_sampler(f"{plugin}:Unhinted:count=x")
+
+
+def test_an_option_given_twice_is_refused(plugin: str) -> None:
+    with pytest.raises(BadInput, match="gives count twice"):
+        make_sampler(f"{plugin}:Options:count=1:count=2")

@@ -10,6 +10,7 @@ import typer
 from sigbench.cli.parsing import split_ints
 from sigbench.cli.printing import say
 from sigbench.cli.progress import Bar
+from sigbench.report.numbers import long_duration
 
 
 def train(
@@ -91,7 +92,7 @@ def train(
     except KeyboardInterrupt:
         say(f"interrupted: the checkpoint is in {folder}; the same command goes on from it.")
         raise typer.Exit(3) from None
-    print(f"{folder}: trained in {manifest.cost['training_s']:.0f} s, SHA-256 {manifest.sha256[:16]}…")
+    print(f"{folder}: trained in {long_duration(manifest.cost['training_s'])}, SHA-256 {manifest.sha256[:16]}…")
 
 
 def _without_folder(arguments: list[str]) -> list[str]:

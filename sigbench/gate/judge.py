@@ -31,6 +31,7 @@ from sigbench.gate.verdict import (
     TimeVerdict,
 )
 from sigbench.metrics.estimate import Better
+from sigbench.report.numbers import percent
 
 EXIT_CODES: dict[Decision, int] = {"equivalent": 0, "improved": 0, "regressed": 1, "inconclusive": 3}
 Sense = Mapping[str, Mapping[str, Better]]  # of each task's metrics, by name
@@ -89,7 +90,7 @@ def judge(
         point.time_verdict = verdict
         if verdict == "regressed":
             assert point.time is not None
-            point.reasons.append(f"takes {_percent(math.expm1(point.time.mean))} longer")
+            point.reasons.append(f"takes {percent(math.expm1(point.time.mean))} longer")
     judged = [_point_verdict(point, baseline) for point in points]
     summaries = [
         _curve_verdict(
@@ -240,7 +241,3 @@ def _notes(curves: Sequence[CurveEntry], senses: Sense, baseline: Baseline) -> l
         if unguarded:
             notes.append(f"{task}: not guarded are {', '.join(unguarded)}.")
     return notes
-
-
-def _percent(share: float) -> str:
-    return f"{100 * share:.0f} %"

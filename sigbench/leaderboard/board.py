@@ -7,7 +7,7 @@ from functools import cached_property
 from typing import Any, Literal
 
 from sigbench.records import comparison
-from sigbench.records.names import display_name
+from sigbench.records.names import identity
 from sigbench.records.record import MetricRecord, Record
 
 Standing = Literal["measured", "reported", "reproduced", "differs"]
@@ -111,7 +111,7 @@ def on_grid(board: Board, choice: str, name: str) -> list[Entry]:
         r = entry.record
         metric = board.metric_of(r, name)
         value = float("inf") if metric is None else comparison.badness(metric["value"], metric["better"])
-        at = (display_name(r), r["steps"], r["provenance"].get("dtype"), entry.standing)
+        at = (identity(r), r["steps"], r["provenance"].get("dtype"), entry.standing)
         if at not in best or value < best[at][0]:
             best[at] = value, entry
     return [entry for _, entry in best.values()]
@@ -122,7 +122,7 @@ def _newest(group: Sequence[Entry]) -> list[Entry]:
     for entry in group:
         r = entry.record
         made = r["provenance"]
-        cell = (display_name(r), r["steps"], r["grid"], made.get("dtype"), made.get("device"), entry.standing)
+        cell = (identity(r), r["steps"], r["grid"], made.get("dtype"), made.get("device"), entry.standing)
         other = kept.setdefault(cell, entry)
         if other is not entry and _worth(entry.record) > _worth(other.record):
             kept[cell] = entry

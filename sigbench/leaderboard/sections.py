@@ -9,6 +9,7 @@ from sigbench.errors import BadInput
 from sigbench.leaderboard.board import Board
 from sigbench.report.numbers import duration
 from sigbench.report.palette import Curve
+from sigbench.report.text import counts_in_words
 from sigbench.studies.ablation.result import AblationResult
 from sigbench.studies.convergence.result import Orders
 from sigbench.studies.gap.result import Gap
@@ -122,7 +123,7 @@ def _ablation_section(file: Path) -> Section:
     first = good[0]
     record, shared = first.record, max(one.paths_s for one in good)
     serves = first.variant.serves
-    trained = f"to serve {serves[0]} to {serves[-1]} steps" if serves else "for one number of steps"
+    trained = f"to serve {counts_in_words(serves)} steps" if serves else "for one number of steps"
     note = (
         f"Students trained for {first.budget['iterations']:,} iterations each, and {trained}; "
         f"{record['samples']:,} samples × {record['repeats']}. Intervals are of the samples: each student was "

@@ -106,6 +106,8 @@ class Cell:
             "dtype": self.settings.dtype,
             "sources": [source_hash(type(plug_in)) for plug_in in (self.task, self.sampler, *added)],
         }
+        if self.role == "teacher":
+            request["role"] = self.role
         if added:
             request["metrics"] = {metric.name: metric.method for metric in added}
         return request
@@ -192,13 +194,7 @@ def _expand(spec: str, steps: Sequence[int], task: Task, settings: Settings) -> 
 
 def _metrics(settings: Settings, task: Task) -> tuple[Metric, ...]:
     """The task's metrics and those that were added; raises BadInput where one cannot judge so few or such samples."""
-    truth, own = task.truth(), task.metrics()
-    added = [make_metric(spec).for_truth(truth) for spec in settings.metrics]
-    names = [metric.name for metric in (*own, *added)]
-    if twice := next((name for name in names if names.count(name) > 1), None):
-        raise BadInput(f"the task {task.name!r} would have two metrics called {twice!r}.")
-    for metric in (*own, *added):
-        metric.sample_size(settings.samples or task.default_samples)
+    truth, own, added = task.truth(), task.metrics(), added_metrics(settings, task)
     if not isinstance(task, ObservesSamples):
         for metric in (*own, *added):
             metric.check(np.empty((0, prod(task.shape))), truth)
@@ -206,7 +202,21 @@ def _metrics(settings: Settings, task: Task) -> tuple[Metric, ...]:
         seen = task.observe_truth(2, 0)
         for metric in added:
             metric.check(seen, truth)
+    for metric in (*own, *added):
+        metric.sample_size(settings.samples or task.default_samples)
     return (*own, *added)
+
+
+def added_metrics(settings: Settings, task: Task) -> list[Metric]:
+    """Returns the metrics that judge beside the task's own; raises BadInput where two would have one name."""
+    names = [metric.name for metric in task.metrics()]
+    if own := next((spec for spec in settings.metrics if spec in names), None):
+        raise BadInput(f"{own!r} is one of the metrics of the task {task.name!r} already.")
+    added = [make_metric(spec).for_truth(task.truth()) for spec in settings.metrics]
+    names += [metric.name for metric in added]
+    if twice := next((name for name in names if names.count(name) > 1), None):
+        raise BadInput(f"the task {task.name!r} would have two metrics called {twice!r}.")
+    return added
 
 
 def _plan_cell(

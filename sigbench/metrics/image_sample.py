@@ -4,6 +4,7 @@ A score is comparable only under one feature network, whose hash the truth carri
 Features are extracted once and shared: metrics read `ImageSample`s, never images alone.
 """
 
+import copy
 from dataclasses import dataclass
 from typing import Protocol, cast, runtime_checkable
 
@@ -77,12 +78,17 @@ class ImageMetric(Metric):
 
     def __init__(self, extractor: str = "", most: int | None = None) -> None:
         self.max_samples = most
-        self.method = f"{self.how}; classifier {extractor[:12]}"  # type: ignore[misc]  # it names the instance's hash
+        self.method = self._method(extractor)  # type: ignore[misc]  # it names the instance's hash
+
+    def _method(self, extractor: str) -> str:
+        return f"{self.how}; classifier {extractor[:12]}"
 
     def for_truth(self, truth: Truth) -> "ImageMetric":
         if not isinstance(truth, ImageTruth):
             raise BadInput(f"{self.name} reads images, and samples of this task are none.")
-        return type(self)(truth.extractor, truth.test_images)
+        own = copy.copy(self)
+        own.max_samples, own.method = truth.test_images, self._method(truth.extractor)  # type: ignore[misc]
+        return own
 
     def sample_size(self, n: int) -> int:
         if n < self.least:

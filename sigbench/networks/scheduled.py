@@ -6,7 +6,7 @@ from typing import Any, Protocol, cast
 import torch
 from torch import Tensor, nn
 
-from sigbench.errors import BadInput
+from sigbench.errors import BadInput, BrokenContract
 from sigbench.networks import edm, gaussian_edm
 from sigbench.networks.artifacts import load_artifact
 from sigbench.networks.edm import EDMConfig, EDMDenoiser
@@ -40,8 +40,8 @@ class ScheduledDenoiser:
     """A denoiser as the network of a diffusion with a schedule: (t, x) to the expected clean sample.
 
     Called with labels, shape (n,), it denoises towards these classes, without towards no class at all. With `guidance`
-    w > 0 it gives (1 + w)·D(label) − w·D(none) (Ho & Salimans 2022, eq. 6) by two evaluations, its `cost`. The network
-    computes in `compute`, in which its weights are kept too.
+    w > 0 it gives (1 + w)·D(label) − w·D(none) (Ho & Salimans 2022, eq. 6) by two evaluations, its `cost`, and raises
+    BrokenContract without labels. The network computes in `compute`, in which its weights are kept too.
     """
 
     def __init__(
@@ -56,11 +56,13 @@ class ScheduledDenoiser:
         self.cost = 2 if guidance else 1
 
     def __call__(self, t: float, x: Tensor, labels: Tensor | None = None) -> Tensor:
+        if labels is None and self._guidance:
+            raise BrokenContract("a guided denoiser was asked without labels: call problem.labelled(labels) first.")
         alpha, sigma = float(self._schedule.alpha(t)), float(self._schedule.sigma(t))
         level = torch.full((1,), sigma / alpha, dtype=x.dtype, device=x.device)
         y, none = x / alpha, torch.full((1,), self._module.config.classes, device=x.device)
         estimate: Tensor = self._module(y, level, none if labels is None else labels, self._compute)
-        if labels is None or not self._guidance:
+        if not self._guidance:
             return estimate
         unconditional: Tensor = self._module(y, level, none, self._compute)
         return estimate + self._guidance * (estimate - unconditional)

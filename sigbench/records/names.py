@@ -27,6 +27,11 @@ def display_name(record: Mapping[str, Any]) -> str:
     return name_of(str(record["sampler"]), str(record.get("spec", record["sampler"])), record.get("role", "sampler"))
 
 
+def identity(record: Mapping[str, Any]) -> tuple[str, str, Role]:
+    """Returns what tells the samplers of records apart: two files may hold classes of one name."""
+    return str(record["sampler"]), str(record.get("spec", record["sampler"])), record.get("role", "sampler")
+
+
 def display_names(records: Sequence[Mapping[str, Any]]) -> list[str]:
     """Returns the display names of records side by side: where several files hold one name, with the file's."""
     names = [display_name(record) for record in records]

@@ -53,6 +53,7 @@ class RequestRecord(TypedDict):
     """What the cell was asked for beside the fields of the record; together they are all that its key hashes."""
 
     sampler: str  # the spec
+    role: NotRequired[Role]  # of a teacher: the same spec on the same grid is another cell than a sampler's
     nfe: int | None  # the budget of network calls a sample
     batch: int
     dtype: str

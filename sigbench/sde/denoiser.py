@@ -133,12 +133,17 @@ class Denoiser:
     def predict(self, target: Prediction, t: float, x: Tensor) -> Tensor:
         """Returns the network's output at (t, x) as `target`, shape of `x`; one call.
 
-        Raises BrokenContract for a t outside the schedule's [t_end, t_start].
+        Raises BrokenContract for a t outside the schedule's [t_end, t_start], and for labels of another batch.
         """
         if not self.schedule.t_end - _ROUNDING <= t <= self.schedule.t_start + _ROUNDING:
             raise BrokenContract(
                 f"the denoiser was asked at t={t:g}, outside [{self.schedule.t_end:g}, {self.schedule.t_start:g}]: did "
                 "you pass reversed time? The denoiser takes step.t and step.t_next, the drift step.start and step.end."
+            )
+        if self.labels is not None and len(self.labels) not in (1, len(x)):
+            raise BrokenContract(
+                f"the denoiser has labels for {len(self.labels)} samples and was asked for {len(x)}: a sampler that "
+                "walks a part of its batch takes problem.labelled(problem.labels[part]) for it."
             )
         output = self._network(t, x) if self.labels is None else self._network(t, x, self.labels)
         output = output.to(x.dtype)  # a bfloat16 network does not take the state down with it

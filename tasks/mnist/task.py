@@ -57,9 +57,9 @@ class MNIST(Task):
 
     def __init__(self, label: int | None = None, guidance: float = 0.0) -> None:
         if label is not None and not 0 <= label < CLASSES:
-            raise BadInput(f"--label must be a digit from 0 to {CLASSES - 1}, got {label}.")
+            raise BadInput(f"the label must be a digit from 0 to {CLASSES - 1}, got {label}.")
         if not 0.0 <= guidance < math.inf:
-            raise BadInput(f"--guidance must be a finite number, 0 or above, got {guidance:g}.")
+            raise BadInput(f"the guidance must be a finite number, 0 or above, got {guidance:g}.")
         self._label, self._guidance = label, guidance
 
     def conditioned(self, label: int | None, guidance: float) -> "MNIST":

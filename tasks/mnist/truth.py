@@ -17,7 +17,7 @@ from sigbench_tasks.mnist.statistics import load_statistics
 
 
 class MNISTTruth:
-    """Real digits under the classifier in `folder`; it satisfies `sigbench.metrics.images.ImageTruth`.
+    """Real digits under the classifier in `folder`; it satisfies `sigbench.metrics.image_sample.ImageTruth`.
 
     With `label` all is of that digit alone. Its draws are subsets of the `test_images` test images, so floors of
     several repeats share images: their intervals do not hold what another test set would change, and at n = 10,000

@@ -79,11 +79,11 @@ def test_fewer_samples_than_the_subsets_of_kid(sigbench: Command) -> None:
 @pytest.mark.parametrize(
     ("options", "sentence"),
     [
-        (("--label", "12"), "--label must be a digit from 0 to 9, got 12."),
-        (("--label", "-1"), "--label must be a digit from 0 to 9, got -1."),
-        (("--guidance", "-1"), "--guidance must be a finite number, 0 or above, got -1."),
-        (("--guidance", "nan"), "--guidance must be a finite number, 0 or above, got nan."),
-        (("--guidance", "inf"), "--guidance must be a finite number, 0 or above, got inf."),
+        (("--label", "12"), "the label must be a digit from 0 to 9, got 12."),
+        (("--label", "-1"), "the label must be a digit from 0 to 9, got -1."),
+        (("--guidance", "-1"), "the guidance must be a finite number, 0 or above, got -1."),
+        (("--guidance", "nan"), "the guidance must be a finite number, 0 or above, got nan."),
+        (("--guidance", "inf"), "the guidance must be a finite number, 0 or above, got inf."),
     ],
 )
 def test_conditions_out_of_range(sigbench: Command, options: tuple[str, str], sentence: str) -> None:
@@ -152,7 +152,7 @@ def test_iterations_of_a_network_must_be_positive(sigbench: Command) -> None:
         (("--grid", "log-snr", "--steps", "200"), "300 steps are too coarse for 200 steps on the grid 'log-snr'"),
         (("--memory", "7"), "between 0 and 4 earlier states, got 7"),
         (("--order", "0"), "order"),
-        (("--guidance", "nan"), "--guidance must be a finite number"),
+        (("--guidance", "nan"), "the guidance must be a finite number"),
     ],
 )
 def test_students_that_cannot_be(sigbench: Command, tmp_path: Path, options: tuple[str, ...], words: str) -> None:

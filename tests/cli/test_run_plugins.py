@@ -55,6 +55,15 @@ class Endless(Spread):
         return float("inf")
 
 
+class Vector(Spread):
+    """Gives an array."""
+
+    name = "vector"
+
+    def __call__(self, samples, reference):
+        return samples.std(0)
+
+
 class Broken(Spread):
     """Fails within numpy."""
 
@@ -183,6 +192,7 @@ def test_a_changed_metric_is_another_measurement(sigbench: Command, files: Path)
         ("ou", "mymetrics.py:Modes", "modes needs a truth with known modes, which this task's has not."),
         ("gmm", "mymetrics.py:W1", "the task 'gmm' would have two metrics called 'w1'."),
         ("gmm", "lost-pixel-varianc", "unknown metric 'lost-pixel-varianc': did you mean 'lost-pixel-variance'"),
+        ("gmm", "w1", "'w1' is one of the metrics of the task 'gmm' already."),
         ("gmm", "fid", "fid needs weights: write fid:weights=…."),
         ("gmm", "mymetrics.py:Spread:factor=much", "mymetrics.py:Spread:factor takes float, got 'much'."),
         ("gmm", "mymetrics.py:Spred", "unknown metric class in mymetrics.py 'Spred': did you mean 'Spread'"),
@@ -217,6 +227,10 @@ def test_metrics_that_fail_are_recorded_with_their_place(sigbench: Command, file
     endless = sigbench(*SCORE, "--add-metric", "mymetrics.py:Endless", "--json").records()[0]
     assert endless["status"] == "diverged"
     assert "endless cannot be computed" in endless["error"]
+
+    vector = sigbench(*SCORE, "--add-metric", "mymetrics.py:Vector", "--json").records()[0]
+    assert vector["status"] == "failed"
+    assert "the metric 'vector' returned an array of shape (1,), not a number" in vector["error"]
 
 
 def test_metrics_that_can_be_added_are_listed(sigbench: Command) -> None:

@@ -124,7 +124,7 @@ def test_time_beyond_its_margin_on_the_same_machine() -> None:
     slow = {("ddim", 5): {"times": [2.0, 2.1, 1.9, 2.0]}}
     found = judged(slow)
     assert found.points[0]["verdict"] == "regressed"
-    assert found.points[0]["reason"] == "takes 100 % longer"
+    assert found.points[0]["reason"] == "takes 99.9 % longer"
     assert [curve["time"] for curve in found.curves] == ["slower", "same"]
     within = judged({("ddim", 5): {"times": [1.2, 1.21, 1.19, 1.2]}})
     assert within.run["verdict"] == "equivalent"

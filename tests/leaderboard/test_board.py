@@ -154,3 +154,12 @@ def test_a_sampler_named_like_a_shell_command_is_quoted() -> None:
 
 def test_made_records_are_json() -> None:
     assert json.loads(json.dumps(made()))["status"] == "ok"
+
+
+def test_samplers_of_one_name_from_two_files_and_a_teacher_are_entries_of_their_own() -> None:
+    """Who a record is of is its sampler, its spec and its role: a display name may be that of several."""
+    ours, theirs = made(spec="ours.py:Mine"), made(spec="theirs.py:Mine")
+    board = board_of(ours, theirs, made(), made(role="teacher"))
+    assert len(board.entries) == 4
+    assert board.superseded == 0
+    assert len(on_grid(board, "best", "w1")) == 4

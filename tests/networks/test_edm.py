@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 import torch
 
-from sigbench.errors import BadInput
+from sigbench.errors import BadInput, BrokenContract
 from sigbench.networks.artifacts import Manifest, save_artifact
 from sigbench.networks.edm import KIND, EDMConfig, EDMDenoiser
 from sigbench.networks.scheduled import ScheduledDenoiser, load_denoiser
@@ -143,3 +143,5 @@ def test_guidance_leads_away_from_no_class(module: EDMDenoiser) -> None:
         expected = 2.5 * plain(0.5, x, labels) - 1.5 * plain(0.5, x)
         torch.testing.assert_close(guided(0.5, x, labels), expected)
     assert (plain.cost, guided.cost) == (1, 2)
+    with pytest.raises(BrokenContract, match="without labels"):
+        guided(0.5, x)

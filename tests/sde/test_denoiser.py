@@ -156,3 +156,12 @@ def test_no_rounding_of_a_grid_is_taken_for_the_other_clock(name: str, steps: in
         for t in (step.t, step.t_next):
             denoiser.x0(t, torch.ones(1))
     assert denoiser.counter.calls == 2 * steps
+
+
+def test_labels_of_another_batch_are_refused_with_the_remedy() -> None:
+    denoiser = Denoiser(lambda t, x, labels: x, "x0", VPLinear()).labelled(torch.zeros(4, dtype=torch.int64))
+    assert denoiser.x0(0.5, torch.ones(4, 2)).shape == (4, 2)
+    with pytest.raises(BrokenContract, match=r"labels for 4 samples and was asked for 2: .* problem.labelled"):
+        denoiser.x0(0.5, torch.ones(2, 2))
+    one = denoiser.labelled(torch.zeros(1, dtype=torch.int64))
+    assert one.x0(0.5, torch.ones(2, 2)).shape == (2, 2)

@@ -9,6 +9,7 @@ import torch
 from torch import Tensor
 
 from sigbench.abilities import Teacher, teacher_of
+from sigbench.errors import BadInput
 from sigbench.progress import Listener
 from sigbench.registry import make_sampler
 from sigbench.sampler import Sampler
@@ -40,8 +41,10 @@ class FreshPlan:
         return asdict(self)
 
     def check(self, task: Task, plan: DistillPlan) -> None:
-        """Raises BadInput where the task's problem has no such grids."""
+        """Raises BadInput where the task's problem has no such grids, or its samples have classes."""
         problem = task.problem(torch.device("cpu"), torch.float32)
+        if problem.labels_from(torch.zeros(1)) is not None:
+            raise BadInput(f"paths of the task {task.name!r} belong to classes: its students learn from kept paths.")
         for steps in plan.steps:
             problem.grid(plan.grid, steps)
 

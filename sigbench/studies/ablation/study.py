@@ -18,14 +18,14 @@ import torch
 from sigbench import __version__
 from sigbench.abilities import network_hashes
 from sigbench.errors import BadInput
-from sigbench.measure.cell import Cell, plan_cells
+from sigbench.measure.cell import Cell, added_metrics, plan_cells
 from sigbench.metrics.metric import KnownModes
 from sigbench.networks.artifacts import MANIFEST, read_manifest
 from sigbench.networks.recipe import train_artifact
 from sigbench.progress import Listener, ignore
 from sigbench.records.record import Record, key_of
 from sigbench.records.store import Store, make_folder
-from sigbench.registry import make_task
+from sigbench.registry import make_task, source_hash
 from sigbench.sde.problem import ReverseDiffusion
 from sigbench.sigdeg.distillation.recipe import PATHS, StudentRecipe
 from sigbench.sigdeg.distillation.students import StudentChoices, student_recipe
@@ -141,11 +141,18 @@ def walk_teacher(ablation: Ablation, report: Listener = ignore) -> None:
 
 def _planned(file: AblationFile, task: Task, variant: Variant, work: Path) -> PlannedStudent:
     choices, settings = file.choices(variant), file.settings(variant)
+    added = added_metrics(settings, task)
     try:
         student = {"sigbench": __version__, **student_recipe(task, choices).determinants()}
     except BadInput as error:
         raise BadInput(f"the student of {variant}: {error}") from None
-    judged = {"networks": network_hashes(task), "steps": variant.steps, "settings": asdict(settings)}
+    judged = {
+        "networks": network_hashes(task),
+        "steps": variant.steps,
+        "settings": asdict(settings),
+        "metrics": {metric.name: metric.method for metric in added},
+        "sources": [source_hash(type(plug_in)) for plug_in in (task, *added)],
+    }
     return PlannedStudent(
         settings,
         "sigdeg",

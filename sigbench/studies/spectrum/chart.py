@@ -67,7 +67,9 @@ def spectrum_panels(found: Sequence[SpectrumGap], *, legends: bool = True) -> di
     )
     ratio = alt.LayerChart(
         layer=[
-            truth.mark_area(color=GREY, opacity=0.25).encode(alt.Y("floor_low:Q"), y2="floor_high:Q"),
+            truth.transform_calculate(low_end=log_low("floor"))
+            .mark_area(color=GREY, opacity=0.25)
+            .encode(alt.Y("low_end:Q"), y2="floor_high:Q"),
             truth.mark_line(color=GREY, strokeDash=[6, 4]).encode(alt.Y("floor:Q")),
             *_curve(
                 base,

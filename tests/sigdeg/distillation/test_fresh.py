@@ -214,3 +214,11 @@ def test_pools_depend_on_plan_and_iteration_alone() -> None:
 def test_an_unknown_loss_is_refused() -> None:
     with pytest.raises(BadInput, match="did you mean 'local'"):
         DistillPlan(TRAINING, loss="locl")  # type: ignore[arg-type]
+
+
+def test_paths_that_belong_to_classes_are_not_walked_anew(monkeypatch: pytest.MonkeyPatch) -> None:
+    plan = DistillPlan(steps=(4,), grid="quadratic", training=TRAINING)
+    FreshPlan().check(TASK, plan)
+    monkeypatch.setattr(type(PROBLEM), "labels_from", lambda self, normals: torch.zeros(1, dtype=torch.int64))
+    with pytest.raises(BadInput, match="'gmm' belong to classes"):
+        FreshPlan().check(TASK, plan)

@@ -1,15 +1,20 @@
 """Spectra of samplers: the truth is at its floor, a sampler that blurs is found out, the sentence follows."""
 
+import json
 from collections.abc import Iterator, Sequence
 from pathlib import Path
+from typing import Any
 
+import msgspec
 import numpy as np
 import pytest
+import vl_convert
 
 from sigbench.errors import BadInput
 from sigbench.measure.cell import Settings, plan_cells
 from sigbench.metrics.estimate import Interval
 from sigbench.registry import make_task
+from sigbench.studies.spectrum.chart import spectrum_panels
 from sigbench.studies.spectrum.result import BANDS, Band, SpectrumGap
 from sigbench.studies.spectrum.study import exact_draw, measure_spectra
 from sigbench.studies.spectrum.verdict import sentence_of
@@ -101,3 +106,24 @@ def test_the_sentence(low: float, high: float, tilts: tuple[float, float], words
     )
     found = dict(zip(("low", "middle"), map(about, tilts), strict=True))
     assert sentence_of(bands, found, "cycles an image").startswith(words)
+
+
+def test_intervals_that_reach_zero_leave_the_axis_its_labels() -> None:
+    """A log axis cannot show 0: one such end, of the floor too, would take every tick away."""
+    (found,) = spectra("rbergomi", ["ddim"], samples=16, repeats=2)
+    at_zero = msgspec.structs.replace(found, floor=tuple(Interval(1.0, -0.5, 2.5) for _ in found.floor))
+    for panel in spectrum_panels([at_zero], legends=False).values():
+        shown = labels_of_axes(json.loads(json.dumps(vl_convert.vegalite_to_scenegraph(panel.to_dict()))))
+        assert len(shown) == 2
+        assert min(map(len, shown)) >= 2, shown
+
+
+def labels_of_axes(node: Any) -> list[list[str]]:
+    """The labels of each axis in a picture as Vega draws it."""
+    if isinstance(node, list):
+        return [axis for child in node for axis in labels_of_axes(child)]
+    if not isinstance(node, dict):
+        return []
+    if node.get("role") == "axis-label":
+        return [[item["text"] for item in node.get("items", []) if item.get("text") and item.get("opacity", 1) != 0]]
+    return labels_of_axes(list(node.values()))
