@@ -115,7 +115,7 @@ def _class(group: str, name: str) -> Any:
 def _made_of_spec(group: str, spec: str) -> Any:
     name, options = split_spec(spec)
     cls = _class(group, name)
-    kinds = _kinds_of_options(cls)
+    kinds = options_of(cls)
     arguments: dict[str, Any] = {}
     for option, text in options.items():
         if option not in kinds:
@@ -130,8 +130,8 @@ def _made_of_spec(group: str, spec: str) -> Any:
     return _make(cls, spec, arguments)
 
 
-def _kinds_of_options(cls: type[Any]) -> dict[str, Any]:
-    """The types of a class's options by their names: the arguments that its constructor takes by name.
+def options_of(cls: type[Any]) -> dict[str, Any]:
+    """Returns the types of a plug-in's options by their names: the arguments that its constructor takes by name.
 
     A hint that names what is imported for type checkers alone is no type here: such an option takes any value.
     """

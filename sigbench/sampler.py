@@ -25,11 +25,11 @@ class Sampler(ABC):
     `denoiser` and `schedule` it then uses), and `additive_only` that its scheme is for additive noise.
     `strong_order` and `strong_order_general` are the orders of strong convergence for additive and for
     diagonal noise (None: none is claimed), `weak_order` and `weak_order_general` those of weak convergence;
-    for the "ode" family `strong_order` is the order of the flow. `calculus` says which drift of a problem it
-    integrates, `problem.drift` or `problem.stratonovich_drift`. `signature_order` is the number of moments
-    that it reads of each step (0: it draws no noise), `nfe_per_step` the network calls of a step; both may
-    depend on the problem, once `prepare` has seen it. Options of a sampler are the keyword arguments of its
-    constructor.
+    for the "ode" family `strong_order` is the order of the flow, and `weak_order` the same. `calculus` says
+    which drift of a problem it integrates, `problem.drift` or `problem.stratonovich_drift`. `signature_order`
+    is the number of moments that it reads of each step (0: it draws no noise), `nfe_per_step` the network calls
+    of a step; both may depend on the problem, once `prepare` has seen it. Options of a sampler are the keyword
+    arguments of its constructor.
     """
 
     name: ClassVar[str]

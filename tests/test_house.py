@@ -121,6 +121,7 @@ def test_entry_points_are_declared_installed_and_loadable(group: str) -> None:
     declared: dict[str, str] = PROJECT["project"]["entry-points"][group]
     installed = {point.name: point for point in importlib.metadata.entry_points(group=group)}
     for name, value in declared.items():
+        assert name in installed, f"{name} is declared and not installed: pip install -e . again"
         assert installed[name].value == value
         assert installed[name].load().name == name
 

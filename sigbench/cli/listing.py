@@ -8,6 +8,8 @@ import typer
 
 from sigbench.cli.printing import TableConsole
 
+_ONLY_JSON = ("needs", "options")  # for which a terminal is too narrow
+
 
 class What(StrEnum):
     """The kinds of things that can be listed."""
@@ -21,7 +23,10 @@ def list_(
     what: Annotated[What | None, typer.Argument(help="tasks, samplers or metrics; all where left out.")] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON Lines.")] = False,
 ) -> None:
-    """List tasks, samplers and metrics with their declared facts."""
+    """List tasks, samplers and metrics with their declared facts.
+
+    With --json also what samplers need of a task ("denoiser", or "drift" alone) and the options that they take.
+    """
     rows = {kind: _ROWS[kind]() for kind in ([what] if what is not None else list(What))}
     if as_json:
         for kind, entries in rows.items():
@@ -39,11 +44,12 @@ def _table(title: str, entries: list[dict[str, Any]]) -> Any:
     from rich.table import Table
 
     table = Table(title=title, title_justify="left", title_style="bold", pad_edge=False, show_edge=False)
-    for column in entries[0] if entries else ():
+    columns = [column for column in (entries[0] if entries else ()) if column not in _ONLY_JSON]
+    for column in columns:
         numeric = all(isinstance(e[column], int | float | None) for e in entries)
         table.add_column(column.replace("_", " "), justify="right" if numeric else "left", no_wrap=column == "name")
     for entry in entries:
-        table.add_row(*("–" if value is None else str(value) for value in entry.values()))
+        table.add_row(*("–" if entry[column] is None else str(entry[column]) for column in columns))
     return table
 
 
@@ -65,7 +71,7 @@ def _tasks() -> list[dict[str, Any]]:
 
 
 def _samplers() -> list[dict[str, Any]]:
-    from sigbench.registry import sampler_class, sampler_names
+    from sigbench.registry import options_of, sampler_class, sampler_names
 
     found = ((name, sampler_class(name)) for name in sampler_names())
     return [
@@ -74,6 +80,8 @@ def _samplers() -> list[dict[str, Any]]:
             "family": sampler.family,
             "order": sampler.strong_order,
             "NFE/step": sampler.nfe_per_step,
+            "needs": sampler.needs,
+            "options": list(options_of(sampler)),
             "source": sampler.citation,
         }
         for name, sampler in found

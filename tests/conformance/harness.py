@@ -7,6 +7,7 @@ every rule; of each of the five one walk a task is watched.
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field, replace
 from functools import cache, lru_cache
+from itertools import product
 from typing import Any
 
 import pytest
@@ -17,18 +18,26 @@ from sigbench.errors import BadInput
 from sigbench.measure.batch import path_of, start_batch
 from sigbench.measure.cell import Cell, Settings, plan_cells
 from sigbench.measure.draw import Draw, draw_samples
-from sigbench.registry import sampler_names, task_names
+from sigbench.registry import sampler_class, sampler_names, task_names
 from sigbench.sde.brownian import BrownianDriver
 from sigbench.sde.grid import Step
 from sigbench.sde.signature import PartialSignature
 
-# Pairs (task, sampler) that refuse to be planned, with the words of their reason. A pair that refuses and is not
-# here fails, and so does one that is here and does not refuse.
+# Pairs (task, sampler) that refuse to be planned, with the words of their reason, by what tasks are and what samplers
+# declare. A pair that refuses and is not here fails, and so does one that is here and does not refuse.
+WITHOUT_DENOISER, NOT_ADDITIVE = ("ou", "gbm"), ("gbm",)
 REFUSALS: dict[tuple[str, str], str] = {
-    **{(task, name): "needs a denoiser" for task in ("ou", "gbm") for name in ("ddim", "ddpm", "heun")},
-    **{(task, "sigdeg"): "needs a denoiser" for task in ("ou", "gbm")},
     **{(task, "taylor15"): "needs second derivatives" for task in ("mnist", "rbergomi")},
-    **{("gbm", name): "is for additive noise" for name in ("sea", "shark", "sra1", "taylor15")},
+    **{
+        (task, name): "is for additive noise"
+        for task, name in product(NOT_ADDITIVE, sampler_names())
+        if sampler_class(name).additive_only
+    },
+    **{
+        (task, name): "needs a denoiser"
+        for task, name in product(WITHOUT_DENOISER, sampler_names())
+        if sampler_class(name).needs == "denoiser"
+    },
 }
 
 # The samples that a test draws of a task whose network is costly; 256 of every other. Enough for two blocks of noise.

@@ -113,7 +113,10 @@ def test_a_pair_runs_or_its_refusal_is_listed(task: str, sampler: str) -> None:
     """The stranger's check: a pair is planned, or REFUSALS says in which words it is not."""
     reason = REFUSALS.get((task, sampler))
     if reason is None:
-        (cell,) = plan_cells(Settings(task), [sampler], [5])
+        try:
+            (cell,) = plan_cells(Settings(task), [sampler], [5])
+        except BadInput as error:
+            pytest.fail(f"{sampler} refuses {task}, and REFUSALS in harness.py does not say so: {error}")
         assert cell.grid.steps == 5
     else:
         with pytest.raises(BadInput, match=reason):
