@@ -22,11 +22,14 @@ def test_sigdeg_on_gmm2d_loses_no_mode(steps: int) -> None:
 
 @pytest.mark.slow
 def test_mnist_gives_the_committed_numbers_again() -> None:
-    """Another seed's 95 % intervals of FCD overlap the committed ones, for four cells of as many samples."""
+    """Another seed's 95 % intervals of FCD overlap the committed ones: the student's and the flow's, as many samples.
+
+    In float32: the committed ones are of bfloat16, seven times slower on a processor without it.
+    """
     lines = (LEADERBOARD / "records" / "mnist.jsonl").read_text().splitlines()
     committed = {(r["sampler"], r["steps"]): r for r in map(json.loads, lines) if r["samples"] == 2_000}
-    settings = Settings("mnist", seed=1, repeats=3, dtype="bfloat16", device="cpu")
-    for record in measure(plan_cells(settings, ["sigdeg@5", "sigdeg@10", "ddim@5", "ddpm@5"], [])):
+    settings = Settings("mnist", seed=1, repeats=3, device="cpu")
+    for record in measure(plan_cells(settings, ["sigdeg@5", "ddim@5"], [])):
         found, before = (r["metrics"]["fcd"] for r in (record, committed[record["sampler"], record["steps"]]))
         assert found["low"] <= before["high"], (record["sampler"], record["steps"])
         assert before["low"] <= found["high"], (record["sampler"], record["steps"])

@@ -18,7 +18,7 @@ def test_the_teachers_distance_is_within_six_times_that_of_the_test_images() -> 
     truth = task.truth()
     assert isinstance(truth, MNISTTruth)
     test = frechet_distance(truth.held_out(truth.test_images, 0).features, truth.feature_mean, truth.feature_covariance)
-    (cell,) = plan_cells(Settings("mnist", samples=1000, repeats=1, device="cpu", dtype="bfloat16"), ["ddpm"], [30])
+    (cell,) = plan_cells(Settings("mnist", samples=1000, repeats=1, device="cpu"), ["ddpm"], [30])
     draw = draw_samples(cell, 0)
     seen, reference = task.observe(draw.samples, draw.labels), Reference(truth, 0)
     assert ExtrapolatedFCD(truth.extractor, truth.test_images)(seen, reference) < 6 * test

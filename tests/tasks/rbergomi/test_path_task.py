@@ -59,7 +59,7 @@ def test_the_picture_holds_the_smile() -> None:
 @pytest.mark.slow
 def test_the_teacher_is_near_the_truth() -> None:
     """Its W1 at 2,000 paths is at most three times that of exact draws, and its Hurst exponent within 0.01."""
-    (cell,) = plan_cells(Settings("rbergomi", samples=2_000, repeats=1, dtype="bfloat16"), ["euler-maruyama"], [300])
+    (cell,) = plan_cells(Settings("rbergomi", samples=2_000, repeats=1, device="cpu"), ["euler-maruyama"], [300])
     task = make_task("rbergomi")
     samples, exact = task.observe(draw_samples(cell, 0).samples, None), task.observe_truth(2_000, 5)
     reference = Reference(task.truth(), 1)
@@ -71,7 +71,7 @@ def test_the_teacher_is_near_the_truth() -> None:
 @pytest.mark.slow
 def test_the_student_keeps_its_promise() -> None:
     """At 5 steps and 5,000 paths: a quarter of DDIM's W1, and a forward within 0.02 of 1, six standard errors."""
-    cells = plan_cells(Settings("rbergomi", samples=5_000, repeats=1, dtype="bfloat16"), ["sigdeg", "ddim"], [5])
+    cells = plan_cells(Settings("rbergomi", samples=5_000, repeats=1, device="cpu"), ["sigdeg", "ddim"], [5])
     task = make_task("rbergomi")
     reference = Reference(task.truth(), 1)
     metrics = {metric.name: metric for metric in task.metrics()}
