@@ -337,13 +337,12 @@ def test_ctrl_c_before_anything_is_measured(
     spawn: Callable[..., subprocess.Popen[str]], tmp_path: Path, plugins: Path
 ) -> None:
     (tmp_path / "slow").touch()
-    store = tmp_path / "records"
     process = spawn(*SCORE, "--sampler", "plugins.py:Slow", "--store", "records")
-    done = interrupt_when(process, store.is_dir)
+    done = interrupt_when(process, (tmp_path / "walking").exists)
     assert done.code == 4
     assert "interrupted: 0 of 1 cells" in done.err
     assert "Traceback" not in done.err
-    assert list(store.iterdir()) == []
+    assert list((tmp_path / "records").iterdir()) == []
 
 
 def test_a_reader_that_goes_away(spawn: Callable[..., subprocess.Popen[str]], tmp_path: Path) -> None:
