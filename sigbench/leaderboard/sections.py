@@ -189,7 +189,7 @@ def _conditions(conditions: Mapping[str, float]) -> str:
 
 
 def _drawn(panels: Mapping[str, Any]) -> dict[str, dict[str, Any]]:
-    return {title: responsive(panel.to_dict()) for title, panel in panels.items()}
+    return {title: responsive(panel.to_dict(validate=False)) for title, panel in panels.items()}
 
 
 def responsive(spec: dict[str, Any]) -> dict[str, Any]:

@@ -7,6 +7,8 @@ SHA-256, so that truncated, altered or swapped weights are refused by name.
 import hashlib
 import json
 import os
+from collections.abc import Hashable
+from contextlib import suppress
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
@@ -74,6 +76,16 @@ def read_manifest(folder: Path) -> Manifest:
         raise BadInput(f"there is no artifact in {folder}: {MANIFEST} is missing.") from None
     except (OSError, ValueError, TypeError) as error:
         raise BadInput(f"the manifest {file} is corrupt: {error}.") from error
+
+
+def stamp_of(folder: Path) -> Hashable:
+    """Returns what tells whether an artifact's files have changed, for those who keep what they loaded from them."""
+    found = []
+    for name in (WEIGHTS, MANIFEST):
+        with suppress(OSError):
+            status = (folder / name).stat()
+            found.append((name, status.st_ino, status.st_size, status.st_mtime_ns))
+    return (folder.resolve(), *found)
 
 
 def load_artifact(folder: Path) -> tuple[dict[str, Tensor], Manifest]:

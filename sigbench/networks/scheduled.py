@@ -1,5 +1,7 @@
 """A trained denoiser as the network of a diffusion with a schedule, and how it is loaded from an artifact."""
 
+from collections.abc import Hashable
+from functools import lru_cache
 from pathlib import Path
 from typing import Any, Protocol, cast
 
@@ -8,7 +10,7 @@ from torch import Tensor, nn
 
 from sigbench.errors import BadInput, BrokenContract
 from sigbench.networks import edm, gaussian_edm
-from sigbench.networks.artifacts import load_artifact
+from sigbench.networks.artifacts import load_artifact, stamp_of
 from sigbench.networks.edm import EDMConfig, EDMDenoiser
 from sigbench.networks.gaussian_edm import GaussianDenoiser, GaussianDenoiserConfig
 from sigbench.sde.schedule import Schedule
@@ -78,10 +80,17 @@ def build_denoiser(kind: str, config: dict[str, Any]) -> EDMDenoiser | GaussianD
 
 
 def load_denoiser(folder: Path, schedule: Schedule, device: torch.device, compute: torch.dtype) -> NoiseLevelDenoiser:
-    """Returns the denoiser of an artifact, frozen, its weights in `compute`.
+    """Returns the denoiser of an artifact, frozen, its weights in `compute`; the same one as long as the files are.
 
     Raises BadInput where it is missing, corrupt, no denoiser, or trained under another schedule.
     """
+    return _loaded(folder, stamp_of(folder), schedule, device, compute)
+
+
+@lru_cache(maxsize=4)  # a sweep plans hundreds of cells on the same network
+def _loaded(
+    folder: Path, stamp: Hashable, schedule: Schedule, device: torch.device, compute: torch.dtype
+) -> NoiseLevelDenoiser:
     weights, manifest = load_artifact(folder)
     if manifest.kind not in (edm.KIND, gaussian_edm.KIND):
         raise BadInput(f"the artifact {folder} is a {manifest.kind}, not a denoiser.")

@@ -24,6 +24,13 @@ class Schedule(ABC):
     t_start: float = 1.0
     t_end: float = 1e-3
 
+    def __eq__(self, other: object) -> bool:
+        """Whether `other` is of the same class with the same constants."""
+        return type(self) is type(other) and vars(self) == vars(other)
+
+    def __hash__(self) -> int:
+        return hash((type(self), *sorted(vars(self).items())))
+
     @abstractmethod
     def log_alpha(self, t: Times) -> Times:
         """Returns log α(t)."""

@@ -1,19 +1,22 @@
 """Sig-DEG as a sampler: one call of the student a step, reading the step's partial signature."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Hashable, Iterator
+from functools import lru_cache
 from pathlib import Path
+from typing import NamedTuple
 
 import torch
 from torch import Tensor
 
 from sigbench.abilities import HasStudents, conditions_of
 from sigbench.errors import BadInput
-from sigbench.networks.artifacts import Manifest, load_artifact, read_manifest
+from sigbench.networks.artifacts import Manifest, load_artifact, read_manifest, stamp_of
 from sigbench.report.text import counts_in_words
 from sigbench.sampler import Sampler
 from sigbench.sde.brownian import BrownianDriver
 from sigbench.sde.grid import Grid
 from sigbench.sde.problem import ReverseDiffusion, SDEProblem
+from sigbench.sde.schedule import Schedule
 from sigbench.sde.signature import PartialSignature
 from sigbench.sigdeg.generators.build import read_config
 from sigbench.sigdeg.generators.student import StudentNetwork
@@ -41,7 +44,7 @@ class SigDEG(Sampler):
         folder = self._folder or _student_of(task, guidance)
         if folder is None:
             raise BadInput(f"the task {task.name!r} comes with no Sig-DEG student: train one, and name its folder.")
-        weights, manifest = load_artifact(folder)
+        manifest = read_manifest(folder)
         found = (manifest.kind, manifest.task, manifest.task_version)
         if found != (KIND, task.name, task.version):
             raise BadInput(
@@ -61,16 +64,9 @@ class SigDEG(Sampler):
                 f"the student in {folder} was distilled under the schedule {trained_for!r}, and the task "
                 f"{task.name!r} has {problem.schedule.name!r}."
             )
-        try:
-            network = read_config(manifest.config).network(problem.schedule)
-            network.load_state_dict(weights)
-            self._trained = str(manifest.data["grid"]), tuple(map(int, manifest.data["steps"]))
-            self._seconds = float(manifest.cost["training_s"])
-        except (RuntimeError, TypeError, KeyError, ValueError) as error:
-            reason = str(error).partition("\n")[0].rstrip(":.")
-            raise BadInput(f"the artifact {folder} does not fit its manifest: {reason}.") from error
-        self._manifest, self.signature_order = manifest, network.order
-        self._network = network.frozen(problem.device, dtype)
+        trained = _loaded(folder, stamp_of(folder), problem.schedule, problem.device, dtype)
+        self._manifest, self._network, self.signature_order = manifest, trained.network, trained.network.order
+        self._trained, self._seconds = (trained.grid, trained.steps), trained.seconds
         self._call = problem.counted(_step_of(self._network, dtype))
 
     def check(self, grid: Grid) -> None:
@@ -97,6 +93,28 @@ class SigDEG(Sampler):
 
     def training_seconds(self) -> float | None:
         return None if self._manifest is None else self._seconds
+
+
+class _Trained(NamedTuple):
+    """A student as its artifact holds it, frozen: never written to, so that all cells share it."""
+
+    network: StudentNetwork
+    grid: str
+    steps: tuple[int, ...]
+    seconds: float
+
+
+@lru_cache(maxsize=4)  # a sweep plans hundreds of cells on the same network
+def _loaded(folder: Path, stamp: Hashable, schedule: Schedule, device: torch.device, dtype: torch.dtype) -> _Trained:
+    weights, manifest = load_artifact(folder)
+    try:
+        network = read_config(manifest.config).network(schedule)
+        network.load_state_dict(weights)
+        grid, steps = str(manifest.data["grid"]), tuple(map(int, manifest.data["steps"]))
+        return _Trained(network.frozen(device, dtype), grid, steps, float(manifest.cost["training_s"]))
+    except (RuntimeError, TypeError, KeyError, ValueError) as error:
+        reason = str(error).partition("\n")[0].rstrip(":.")
+        raise BadInput(f"the artifact {folder} does not fit its manifest: {reason}.") from error
 
 
 def _step_of(network: StudentNetwork, compute: torch.dtype) -> Callable[..., Tensor]:

@@ -2,7 +2,7 @@
 
 Not joblib's pool nor that of concurrent.futures: when the system kills one worker, both give up all that is running,
 and neither knows whose cell it was. Here each worker has a pipe of its own; a dead one costs its own cell only. This
-module imports nothing heavy, so that a worker can say how many threads it has before numpy and torch are loaded.
+module imports nothing heavy: the command that starts a sweep may have none of it.
 """
 
 import gc
@@ -11,9 +11,9 @@ import os
 import signal
 import threading
 from collections.abc import Iterator, Sequence
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
-from multiprocessing import connection, resource_tracker
+from multiprocessing import connection, forkserver, resource_tracker
 from multiprocessing.connection import Connection
 from types import TracebackType
 from typing import TYPE_CHECKING, Any
@@ -139,14 +139,19 @@ def _death(code: int) -> str:
 
 
 def _start_worker(threads: int, workers: int) -> _Worker:
-    context = multiprocessing.get_context("spawn")
+    # Workers fork from one server that has loaded torch, which takes longer than most cells. It never measures, so that
+    # it has no threads and no CUDA that a fork would break.
+    context = multiprocessing.get_context("forkserver")
+    context.set_forkserver_preload(["sigbench.measure.run"])
     ours, theirs = context.Pipe()
-    process = context.Process(target=_work, args=(theirs, threads, workers), daemon=True)
+    process = context.Process(target=_work, args=(theirs, threads, workers, dict(os.environ)), daemon=True)
     # The parent hears Ctrl-C and SIGTERM, and ends its workers; blocked signals are so from a child's first moment on.
     # The tracker is started before, because starting it unblocks them.
     resource_tracker.ensure_running()
     before = signal.pthread_sigmask(signal.SIG_BLOCK, _SIGNALS)
     try:
+        with _environment(dict.fromkeys(_THREADS, "1")):
+            forkserver.ensure_running()
         process.start()
     finally:
         signal.pthread_sigmask(signal.SIG_SETMASK, before)
@@ -154,16 +159,30 @@ def _start_worker(threads: int, workers: int) -> _Worker:
     return _Worker(process, ours)
 
 
-def _work(pipe: Connection, threads: int, workers: int) -> None:
+@contextmanager
+def _environment(changes: dict[str, str]) -> Iterator[None]:
+    before = dict(os.environ)
+    os.environ.update(changes)
+    try:
+        yield
+    finally:
+        os.environ.clear()
+        os.environ.update(before)
+
+
+def _work(pipe: Connection, threads: int, workers: int, environment: dict[str, str]) -> None:
     """What a worker process does: receives cells, sends records, and ends with its parent."""
     threading.Thread(target=_end_with_parent, daemon=True).start()
-    os.environ.update(dict.fromkeys(_THREADS, str(threads)))
+    os.environ.clear()  # the server's is that of its own start
+    os.environ.update(environment | dict.fromkeys(_THREADS, str(threads)))
     # Its locks (tqdm makes one) have no names, so that a killed worker leaves none behind in the system.
     multiprocessing.set_start_method("fork", force=True)
     import torch
+    from threadpoolctl import threadpool_limits
 
     from sigbench.measure.run import measure
 
+    threadpool_limits(threads)  # numpy's own; it was loaded with the server
     torch.set_num_threads(threads)
     gc.freeze()  # each cell collects garbage before its memory is measured; torch's own objects are none
     while True:

@@ -35,11 +35,10 @@ def browser() -> Iterator[Any]:
         running.close()
 
 
-@pytest.fixture(scope="module")
-def shots(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    folder = Path(os.environ.get("SIGBENCH_SCREENSHOTS") or tmp_path_factory.mktemp("screenshots"))
-    folder.mkdir(parents=True, exist_ok=True)
-    return folder
+def shoot(page: Any, name: str) -> None:
+    """Takes a picture of the whole page for people to look at, where they asked for it."""
+    if folder := os.environ.get("SIGBENCH_SCREENSHOTS"):
+        page.screenshot(path=Path(folder) / name, full_page=True)
 
 
 @pytest.fixture(scope="module")
@@ -82,18 +81,29 @@ class Visit:
 
     def close(self) -> None:
         """Leaves the page; it must have said nothing, and asked for nothing but itself."""
+        self.is_quiet()
+        self.context.close()
+
+    def is_quiet(self) -> None:
         assert self.console == []
         assert [url for url in self.requests if not url.startswith(("file:", "data:", "blob:"))] == []
         assert len([url for url in self.requests if url.startswith("file:")]) == 1
-        self.context.close()
 
 
-def test_tabs_sort_filter_and_details(browser: Any, committed: Path, shots: Path) -> None:
+@pytest.fixture(scope="module")
+def opened(browser: Any, committed: Path) -> Iterator[Visit]:
+    """The committed page, opened once for all tests that leave it as they found it."""
+    visit = Visit(browser, committed)
+    yield visit
+    visit.close()
+
+
+def test_tabs_sort_filter_and_details(browser: Any, committed: Path) -> None:
     visit = Visit(browser, committed)
     page = visit.page
     assert page.locator("nav [role=tab]").all_inner_texts() == ["gmm", "gmm2d", "mnist"]
     assert page.locator("h1").inner_text() == "A Gaussian mixture"
-    page.screenshot(path=shots / "light.png", full_page=True)
+    shoot(page, "light.png")
 
     values = visit.column("td:nth-child(6)")
     page.click("#cells [data-sort=value]")
@@ -129,23 +139,21 @@ def test_tabs_sort_filter_and_details(browser: Any, committed: Path, shots: Path
     assert page.evaluate("document.querySelector('section.picture:not([hidden]) img').naturalWidth") > 100
     assert page.locator("section.claims:visible .claimed").count() >= 2
     page.wait_for_selector("#quality svg")
-    page.screenshot(path=shots / "mnist.png", full_page=True)
+    shoot(page, "mnist.png")
     visit.close()
 
 
-def test_ranks_of_the_page_are_those_of_the_terminal(browser: Any, committed: Path) -> None:
-    visit = Visit(browser, committed)
+def test_ranks_of_the_page_are_those_of_the_terminal(opened: Visit) -> None:
     board = boards(Entry(r) for r in read_records([COMMITTED / "records" / "gmm.jsonl"]).records)["gmm"][0]
     expected = {e.record["key"]: rank for e, rank in zip(board.entries, ranks(board, board.entries, "w1"), strict=True)}
-    rows = visit.page.locator("#cells tr.row")
+    rows = opened.page.locator("#cells tr.row")
     keys = rows.evaluate_all("rows => rows.map(row => row.dataset.key)")
-    assert dict(zip(keys, [int(t.lstrip("=")) for t in visit.column(".rank")], strict=True)) == expected
-    visit.close()
+    assert dict(zip(keys, [int(t.lstrip("=")) for t in opened.column(".rank")], strict=True)) == expected
+    opened.is_quiet()
 
 
-def test_the_legend_hides_a_sampler_on_both_charts(browser: Any, committed: Path) -> None:
-    visit = Visit(browser, committed)
-    page = visit.page
+def test_the_legend_hides_a_sampler_on_both_charts(opened: Visit) -> None:
+    page = opened.page
     marks = "#{} svg .mark-symbol path"
 
     def counts() -> list[int]:
@@ -159,12 +167,11 @@ def test_the_legend_hides_a_sampler_on_both_charts(browser: Any, committed: Path
     assert page.locator("#legend button[aria-pressed=false]").count() == 1
     page.click("#legend button:has-text('ddim')")
     page.wait_for_function("document.querySelectorAll('#quality svg .mark-symbol path').length === 44")
-    visit.close()
+    opened.is_quiet()
 
 
-def test_hovering_tells_everything_about_a_cell(browser: Any, committed: Path, shots: Path) -> None:
-    visit = Visit(browser, committed)
-    page = visit.page
+def test_hovering_tells_everything_about_a_cell(opened: Visit) -> None:
+    page = opened.page
     for chart in ("quality", "pareto"):
         page.locator(f"#{chart}").scroll_into_view_if_needed()
         page.locator(f"#{chart} svg .mark-symbol path").first.hover(force=True)
@@ -175,30 +182,30 @@ def test_hovering_tells_everything_about_a_cell(browser: Any, committed: Path, s
         assert "undefined" not in text
         assert any(name in text for name in ("sigdeg", "teacher (euler-maruyama)", "ddim"))
         assert "AMD EPYC, 2 threads, float32" in text
-        page.screenshot(path=shots / f"hover-{chart}.png")
+        shoot(page, f"hover-{chart}.png")
         page.mouse.move(5, 5)
-    visit.close()
+    opened.is_quiet()
 
 
-def test_the_floor_and_the_bands_are_drawn(browser: Any, committed: Path) -> None:
-    visit = Visit(browser, committed)
-    assert visit.page.locator("#quality svg .mark-area path").count() >= 7
-    assert "floor: exact draws of the truth" in visit.page.inner_text("#quality")
-    assert visit.page.locator("#pareto svg .mark-line path").count() == 1
-    visit.close()
+def test_the_floor_and_the_bands_are_drawn(opened: Visit) -> None:
+    assert opened.page.locator("#quality svg .mark-area path").count() >= 7
+    assert "floor: exact draws of the truth" in opened.page.inner_text("#quality")
+    assert opened.page.locator("#pareto svg .mark-line path").count() == 1
+    opened.is_quiet()
 
 
-@pytest.mark.parametrize("width", [320, 390, 768])
-def test_a_narrow_screen_has_no_sideways_scrolling(browser: Any, committed: Path, shots: Path, width: int) -> None:
-    visit = Visit(browser, committed, width=width, height=844)
+def test_a_narrow_screen_has_no_sideways_scrolling(browser: Any, committed: Path) -> None:
+    visit = Visit(browser, committed, width=768, height=844)
     page = visit.page
     for tab in ("gmm", "mnist"):
         page.click(f"nav [role=tab]:has-text('{tab}') >> nth=0")
         page.wait_for_selector("#quality svg")
-        assert page.evaluate("document.documentElement.scrollWidth") <= width
-        page.screenshot(path=shots / f"narrow-{width}-{tab}.png", full_page=True)
-    page.locator("#cells tr.row .name button").first.click()
-    assert page.evaluate("document.documentElement.scrollWidth") <= width
+        page.locator("#cells tr.row .name button").first.click()
+        for width in (768, 390, 320):
+            page.set_viewport_size({"width": width, "height": 844})
+            page.wait_for_function(f"document.querySelector('#quality svg').getBoundingClientRect().width <= {width}")
+            assert page.evaluate("document.documentElement.scrollWidth") <= width
+            shoot(page, f"narrow-{width}-{tab}.png")
     visit.close()
 
 
@@ -215,7 +222,7 @@ def contrast(one: str, other: str) -> float:
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])
-def test_light_and_dark_are_readable(browser: Any, committed: Path, shots: Path, scheme: str) -> None:
+def test_light_and_dark_are_readable(browser: Any, committed: Path, scheme: str) -> None:
     visit = Visit(browser, committed, scheme=scheme)
     page = visit.page
     ground = page.evaluate("getComputedStyle(document.body).backgroundColor")
@@ -223,7 +230,7 @@ def test_light_and_dark_are_readable(browser: Any, committed: Path, shots: Path,
     for selector in ("h1", "p.muted", "a[href^=http]", "#cells .ends", ".tag.floor", ".tag.claimed"):
         colour = page.evaluate(f"getComputedStyle(document.querySelector({selector!r})).color")
         assert contrast(colour, ground) >= 4.5, selector
-    page.screenshot(path=shots / f"{scheme}.png", full_page=True)
+    shoot(page, f"{scheme}.png")
     page.click("#theme")
     page.click("#theme")
     assert contrast(page.evaluate("getComputedStyle(document.body).backgroundColor"), "rgb(0, 0, 0)") < 3
@@ -231,9 +238,7 @@ def test_light_and_dark_are_readable(browser: Any, committed: Path, shots: Path,
 
 
 @pytest.mark.parametrize(("width", "scheme"), [(1280, "dark"), (390, "light")])
-def test_studies_are_drawn_on_their_task_alone(
-    browser: Any, tmp_path: Path, shots: Path, width: int, scheme: str
-) -> None:
+def test_studies_are_drawn_on_their_task_alone(browser: Any, tmp_path: Path, width: int, scheme: str) -> None:
     """As wide as the page, on a phone too, and again in the other colours; what a study holds is text."""
     line: dict[str, Any] = {
         "data": {"values": [{"a": 1, "b": 2}, {"a": 2, "b": 5}]},
@@ -257,7 +262,7 @@ def test_studies_are_drawn_on_their_task_alone(
     assert page.evaluate("document.documentElement.scrollWidth") <= width
     assert page.evaluate("window.ran") is None
     assert "<img src=x" in page.inner_text("section.study")
-    page.screenshot(path=shots / f"studies-{scheme}.png", full_page=True)
+    shoot(page, f"studies-{scheme}.png")
     page.click("#theme")
     page.wait_for_selector("#study-0-1 svg")
     page.click("#tab-1")
@@ -265,7 +270,7 @@ def test_studies_are_drawn_on_their_task_alone(
     visit.close()
 
 
-def test_markup_in_records_is_shown_and_never_run(browser: Any, tmp_path: Path, shots: Path) -> None:
+def test_markup_in_records_is_shown_and_never_run(browser: Any, tmp_path: Path) -> None:
     records = [
         made(EVIL, 5, {EVIL: metric(0.2, 0.01, method=EVIL)}, grid=EVIL, note=EVIL, family=EVIL),
         made(EVIL, 7, {EVIL: metric(0.1, 0.01, method=EVIL)}, grid=EVIL),
@@ -296,7 +301,7 @@ def test_markup_in_records_is_shown_and_never_run(browser: Any, tmp_path: Path, 
     assert page.evaluate("document.documentElement.scrollWidth") <= 1280
     assert "failed" in page.inner_text("#cells")
     assert "reported" in page.inner_text("#cells")
-    page.screenshot(path=shots / "evil.png", full_page=True)
+    shoot(page, "evil.png")
     visit.close()
 
 

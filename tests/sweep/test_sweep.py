@@ -227,7 +227,8 @@ def test_a_worker_that_is_killed_while_idle_costs_no_cell(tmp_path: Path) -> Non
                 (worker,) = children() - others
                 assert worker is not None
                 os.kill(worker, signal.SIGKILL)
-                os.waitid(os.P_PID, worker, os.WEXITED | os.WNOWAIT)
+                while worker in children():
+                    time.sleep(0.01)
     assert [(cell, getattr(outcome, "reason", None)) for cell, outcome in outcomes] == [(first, None), (second, None)]
 
 

@@ -42,7 +42,7 @@ class Broken(Smooth):
 
 
 def spectra(task: str, samplers: Sequence[str], samples: int = 64, repeats: int = 3) -> Iterator[SpectrumGap]:
-    settings = Settings(task, samples=samples, repeats=repeats, device="cpu", dtype="bfloat16")
+    settings = Settings(task, samples=samples, repeats=repeats, device="cpu", dtype="float32")
     yield from measure_spectra(plan_cells(settings, samplers, [2]))
 
 
