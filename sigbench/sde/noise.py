@@ -1,24 +1,33 @@
 """The suite's only source of random numbers: noise that belongs to the sample, not to the batch.
 
-A normal number is a function of (seed, sample, position): the same sample gets the same noise whatever the
-batch size, the order of cells, the number of workers or the device. Samples are drawn in fixed blocks; each
-(block, position) has a generator state of its own, and the numbers of a block are a prefix of one another.
-Draws happen on the host, so that a GPU sees the very same Brownian path; its work overlaps with the draws.
+A normal number is a function of (seed, position, sample, coordinate): the same whatever the batch size, the order of
+cells, the number of workers or the device. A position names one endless sequence of 32-bit words, in which every
+sample has its own stretch. Philox 4x64-10 (Salmon et al. 2011, SC '11) makes four words of 64 bits from a key and a
+counter, by a bijection for each key; different addresses have different counters, and any stretch is reached at once.
+A word, read as a fraction u in (−1, 1), gives the number √2·erf⁻¹(u); float64 appends a word of a second sequence, so
+that both see the same number, each to its own precision (24 and 53 bits of u, and more where u is small).
+
+Promised are the words by the bit, on every machine; the numbers by the bit for one build of torch on one kind of
+processor, and to a few units in the last place between them, since erfinv is the processor vendor's. Draws happen on
+the host, so that a GPU sees the very same Brownian path; its work overlaps with the draws.
 """
 
 import hashlib
 import json
 import math
-from typing import Protocol
+from typing import Any, Protocol
 
+import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor
 
-from sigbench.errors import BadInput
+Position = int | tuple[int, int]
 
-_LANE = 16  # torch fills normals in lanes of 16; a multiple of it makes a shorter draw a prefix of a longer one
-_BLOCK_NUMBERS = 4096
-_MASK = 0xFFFFFFFF
+_LANE = 16  # draws begin and end at multiples of it, so that a number keeps its place in a vector register
+_CHUNK = 16_384  # numbers made at once: they fit the cache, and torch does not share them out among threads
+_WORDS_A_COUNT = 8  # how many 32-bit words one value of Philox's counter gives
+_SQRT2 = math.sqrt(2.0)
 
 
 def seed_of(**axes: str | int | float) -> int:
@@ -27,39 +36,28 @@ def seed_of(**axes: str | int | float) -> int:
     return int.from_bytes(hashlib.blake2b(text.encode(), digest_size=8).digest(), "big") >> 1
 
 
-def _scramble(value: int) -> int:
-    """A bijection of 32-bit words (the MurmurHash3 finaliser): distinct counters never share a state."""
-    value &= _MASK
-    value = ((value ^ (value >> 16)) * 0x85EBCA6B) & _MASK
-    value = ((value ^ (value >> 13)) * 0xC2B2AE35) & _MASK
-    return value ^ (value >> 16)
-
-
 class Noise(Protocol):
     """Where normal numbers come from: a NoiseStream, or something that hands on its numbers."""
 
-    def normal(self, first: int, count: int, position: int) -> Tensor:
+    def normal(self, first: int, count: int, position: Position) -> Tensor:
         """Returns the numbers of samples first … first+count−1 at `position`, shape (count, *shape)."""
         ...
 
 
 def block_of(shape: tuple[int, ...]) -> int:
-    """Returns how many samples of `shape` share a block of numbers."""
-    return max(1, _BLOCK_NUMBERS // math.prod(shape))
+    """Returns how many samples of `shape` make about 4,096 numbers; noise has no blocks, goes with its last caller."""
+    return max(1, 4096 // math.prod(shape))
 
 
 def streams_hold(shape: tuple[int, ...], samples: int, positions: int) -> bool:
-    """Returns whether one stream has as many states as samples of `shape` at so many positions take."""
-    return (samples // block_of(shape) + 1) * positions <= _MASK
+    """Returns True, since no stream is ever full; goes with its last caller."""
+    return True
 
 
 class NoiseStream:
-    """Standard normal numbers addressed by (sample, position).
+    """Standard normal numbers addressed by (position, sample), for samples of `shape` in float32 or float64.
 
-    `shape` is the shape of one sample, `positions` an upper bound on the positions that will be asked for;
-    streams of at most 2³² (blocks × positions) states never repeat one, since the generator (MT19937) is
-    seeded by a bijection of their counter. Only the low 32 bits of `seed` count, and streams are stretches of one
-    long sequence of states: two of S streams with N states each overlap with probability below S²·N/2³².
+    All 64 bits of `seed` count. A position is a number in [0, 2⁶⁴), or a pair of them; p is short for (0, p).
     """
 
     def __init__(
@@ -67,37 +65,57 @@ class NoiseStream:
         seed: int,
         shape: tuple[int, ...],
         *,
-        positions: int,
+        positions: int | None = None,  # no longer read: no stream is ever full; goes with the last caller that says it
         dtype: torch.dtype = torch.float32,
         device: torch.device | str = "cpu",
     ) -> None:
+        if dtype not in (torch.float32, torch.float64):
+            raise ValueError(f"noise comes in float32 and float64, not in {dtype}")
         self.shape, self.dtype, self.device = shape, dtype, torch.device(device)
-        self._base, self._positions = seed & _MASK, positions
         self._size = math.prod(shape)
-        self._block = block_of(shape)
-        self._generator = torch.Generator()
+        self._numbers: type[np.floating[Any]] = np.float32 if dtype == torch.float32 else np.float64
+        bits = 8 * np.dtype(self._numbers).itemsize
+        largest = 1.0 - 0.5 * np.finfo(self._numbers).eps  # the fraction below 1, where erf⁻¹ has its pole
+        self._scale = self._numbers(largest * 2.0 ** (1 - bits))
+        self._counter = np.zeros(4, dtype=np.uint64)
+        self._philox = np.random.Philox(key=np.array([seed, 0], dtype=np.uint64))
+        self._state = self._philox.state | {
+            "state": {"counter": self._counter, "key": np.array([seed, 0], dtype=np.uint64)}
+        }
 
-    def normal(self, first: int, count: int, position: int) -> Tensor:
-        """Returns the numbers of samples first … first+count−1 at `position`, shape (count, *shape)."""
-        if not 0 <= position < self._positions:
-            raise IndexError(f"position {position} lies outside the stream's {self._positions}")
-        size, block = self._size, self._block
-        if not streams_hold(self.shape, first + count, self._positions):
-            raise BadInput(f"{first + count} samples at {self._positions} positions are more than one stream holds.")
-        out = torch.empty(count * size + _LANE, dtype=self.dtype)
-        filled = 0
-        while filled < count:
-            index, skip = divmod(first + filled, block)
-            take = min(block - skip, count - filled)
-            lanes = -(-(skip + take) * size // _LANE) * _LANE
-            self._generator.manual_seed(_scramble(self._base + index * self._positions + position))
-            if skip == 0:
-                out[filled * size : filled * size + lanes].normal_(generator=self._generator)
-            else:
-                drawn = torch.empty(lanes, dtype=self.dtype).normal_(generator=self._generator)
-                out[filled * size : (filled + take) * size] = drawn[skip * size : (skip + take) * size]
-            filled += take
-        result = out[: count * size].view(count, *self.shape)
+    def normal(self, first: int, count: int, position: Position) -> Tensor:
+        """Returns the numbers of samples first … first+count−1 at `position`, shape (count, *shape).
+
+        Raises OverflowError for a position outside [0, 2⁶⁴).
+        """
+        address = position if isinstance(position, tuple) else (0, position)
+        start, end = first * self._size, (first + count) * self._size
+        low, high = start // _LANE * _LANE, -(-end // _LANE) * _LANE
+        drawn = np.empty(high - low, dtype=self._numbers)
+        for begin in range(low, high, _CHUNK):
+            stop = min(begin + _CHUNK, high)
+            self._fill(drawn[begin - low : stop - low], address, begin, stop)
+        result = torch.from_numpy(drawn[start - low : end - low]).view(count, *self.shape)
         if self.device.type == "cpu":
             return result
         return result.pin_memory().to(self.device, non_blocking=True)
+
+    def _fill(self, out: NDArray[np.floating[Any]], address: tuple[int, int], begin: int, stop: int) -> None:
+        """Writes the numbers begin … stop−1 at `address`."""
+        words = self._words((0, *address), begin, stop)
+        if self._numbers is np.float32:
+            out[:] = words
+        else:
+            both = np.empty((len(words), 2), dtype="<i4")
+            both[:, 0], both[:, 1] = self._words((1, *address), begin, stop), words
+            out[:] = both.view("<i8")[:, 0]
+        np.multiply(out, self._scale, out=out)
+        torch.from_numpy(out).erfinv_()
+        np.multiply(out, _SQRT2, out=out, dtype=self._numbers)
+
+    def _words(self, address: tuple[int, int, int], begin: int, stop: int) -> NDArray[np.int32]:
+        """Words begin … stop−1 of a sequence; both are multiples of 8."""
+        self._counter[0] = begin // _WORDS_A_COUNT
+        self._counter[1], self._counter[2], self._counter[3] = address
+        self._philox.state = self._state  # of which the state's getter, called once, has said that no buffer is filled
+        return self._philox.random_raw((stop - begin) // 2).astype("<u8", copy=False).view("<i4")
