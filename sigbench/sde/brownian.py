@@ -1,10 +1,14 @@
 """Brownian drivers: what hands a sampler the partial signature of each step."""
 
 from collections.abc import Sequence
+from functools import partial
 from typing import Protocol
+
+from torch import Tensor
 
 from sigbench.errors import BadInput
 from sigbench.sde.grid import Grid, Step
+from sigbench.sde.legendre import Kernel, integral
 from sigbench.sde.noise import Noise
 from sigbench.sde.signature import PartialSignature, check_order, signature_of_normals
 
@@ -21,8 +25,7 @@ class FreshBrownian:
     """Signatures drawn exactly, step by step, for samples first … first+count−1 of a stream.
 
     The first moments do not depend on the order that is asked for, so that on one grid a sampler that reads
-    ΔW and one that reads more walk the same path. `max_order` bounds the orders; the stream needs
-    (steps × max_order) positions.
+    ΔW and one that reads more walk the same path. `max_order` bounds the orders.
     """
 
     def __init__(self, noise: Noise, first: int, count: int, max_order: int) -> None:
@@ -33,9 +36,16 @@ class FreshBrownian:
         """Returns the signature over `step`; raises BadInput above the driver's order."""
         if order > self._max_order:
             raise BadInput(f"this driver gives signatures up to order {self._max_order}, got {order}.")
+        return signature_of_normals(self._normals(step, order), step.h)
+
+    def functional(self, step: Step, kernel: Kernel) -> Tensor:
+        """Returns ∫K(u) dW_u over `step`, shape (n, *shape), of the path that has all `max_order` moments."""
+        rest = partial(self._noise.normal, self._first, self._count, (1, step.index))
+        return integral(kernel, step.start, step.end, self._normals(step, self._max_order), rest)
+
+    def _normals(self, step: Step, order: int) -> list[Tensor]:
         start = step.index * self._max_order
-        normals = [self._noise.normal(self._first, self._count, start + k) for k in range(order)]
-        return signature_of_normals(normals, step.h)
+        return [self._noise.normal(self._first, self._count, start + k) for k in range(order)]
 
 
 class CoupledBrownian:
