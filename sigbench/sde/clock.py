@@ -18,6 +18,7 @@ from sigbench.errors import BadInput
 from sigbench.sde.grid import diffusion_grid
 from sigbench.sde.legendre import Rows, shares
 from sigbench.sde.schedule import Schedule
+from sigbench.sde.signature import MAX_ORDER
 
 HALVINGS = 20  # below the declared cells; a diffusion's finest are 2e-10 to 6e-9 long
 _STEPS_IN_CELLS = 4  # a time's cell is at most a quarter of the steps beside it
@@ -212,7 +213,8 @@ class Layout:
         known = self._combinations.get((start, end, order))
         if known is None:
             pieces = self.pieces(start, end)
-            parts = shares(order, [piece.length for piece in pieces]).tolist()
+            # One matrix for all orders: the last digit of a smaller one's may differ.
+            parts = shares(MAX_ORDER, [piece.length for piece in pieces]).tolist()
             rows = tuple(
                 tuple((n * order + k, part[j][k]) for n, part in enumerate(parts) for k in range(j + 1))
                 for j in range(order)

@@ -104,7 +104,7 @@ def projection(kernel: Kernel, start: float, end: float, order: int) -> tuple[Ar
 def integral(
     kernel: Kernel, start: float, end: float, whitened: Sequence[Tensor], rest: Callable[[], Tensor]
 ) -> Tensor:
-    """Returns ∫K(u) dW_u of a path with these whitened moments over [start, end]; `rest` draws ζ where one is needed."""
+    """Returns ∫K(u) dW_u of a path with these whitened moments over [start, end]; `rest` draws ζ where needed."""
     coefficients, residual = projection(kernel, start, end, len(whitened))
     row = list(enumerate([*coefficients.tolist(), residual]))
     return combine(row, [*whitened, rest()]) if residual > 0.0 else combine(row[:-1], whitened)

@@ -79,7 +79,11 @@ class PathOnGrid:
     def _whitened(self, step: Step, order: int) -> Sequence[Tensor]:
         if order > self._tree.order:
             raise BadInput(f"this path knows signatures up to order {self._tree.order}, got {order}.")
-        pieces, rows = self._layout.combination(self._place(step.start), self._place(step.end), order)
+        check_order(order)
+        start, end = self._place(step.start), self._place(step.end)
+        if start >= end:
+            raise BadInput(f"an interval runs forward in time, not from {step.start:g} to {step.end:g}.")
+        pieces, rows = self._layout.combination(start, end, order)
         moments = [moment for piece in pieces for moment in self._piece(piece, order)]
         return [combine(row, moments) for row in rows] if len(pieces) > 1 else moments
 
