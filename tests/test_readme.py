@@ -26,8 +26,7 @@ def without_install(block: str) -> str:
 RUNNABLE = [commands for block in BLOCKS if (commands := without_install(block))]
 # The command of the table of 10⁵ samples, which is measured once: for the table, and for what is said of the student.
 (HEADLINE,) = [s for s in RUNNABLE if "--samples 100000" in s and "train" not in s]
-# Their commands have tests of their own, with fewer samples.
-SLOW = "sigbench (train|convergence|check|gap|spectrum|ablate)|sweep.toml|--task (mnist|rbergomi)|5,10,20"
+QUICK = "leaderboard show|mymetric"  # the commands of the others have tests of their own, with fewer samples
 
 
 @pytest.fixture(scope="module")
@@ -57,7 +56,7 @@ def test_the_readme_holds_what_is_tested() -> None:
     [
         pytest.param(
             s,
-            marks=pytest.mark.slow if re.search(SLOW, s) else (),
+            marks=() if re.search(QUICK, s) else pytest.mark.slow,
         )
         for s in RUNNABLE
         if s != HEADLINE

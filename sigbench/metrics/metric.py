@@ -1,6 +1,7 @@
 """The metric's contract, and the reference that metrics compare samples with."""
 
 from abc import ABC, abstractmethod
+from collections.abc import Sequence
 from typing import Any, ClassVar, Protocol, runtime_checkable
 
 import numpy as np
@@ -50,6 +51,19 @@ class KnownModes(Protocol):
 
     def responsibilities(self, x: Array) -> Array:
         """Returns the posterior probability of each mode at `x` of shape (n, d), shape (n, K)."""
+        ...
+
+
+@runtime_checkable
+class KnownKernelMeans(Protocol):
+    """A truth under which the mean of Gaussian kernels k_b(x, y) = exp(−‖x − y‖²/2b²) over `bandwidths` is known."""
+
+    def kernel_means(self, x: Array, bandwidths: Sequence[float]) -> Array:
+        """Returns E k(x, Y) at x of shape (n, d), shape (n,)."""
+        ...
+
+    def kernel_energy(self, bandwidths: Sequence[float]) -> float:
+        """Returns E k(Y, Y′) of two independent draws."""
         ...
 
 

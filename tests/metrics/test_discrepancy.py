@@ -9,12 +9,20 @@ from hypothesis import strategies as st
 from scipy import stats
 from scipy.spatial.distance import cdist
 
-from sigbench.metrics.discrepancy import MMD, KolmogorovSmirnov, mean_kernel
+from sigbench.metrics.discrepancy import MMD, KolmogorovSmirnov, mean_kernel, squared_distances
 from sigbench.metrics.metric import Array, Reference
+from sigbench_tasks.mixture.law import GaussianMixture
 from sigbench_tasks.mixture.task import GMM, GMM2D
 
 PROPERTY = settings(deadline=None, derandomize=True, database=None)
 LINE, PLANE = GMM.law(), GMM2D.law()
+
+
+class DrawsOnly:
+    """A law of which nothing is known but its draws."""
+
+    def __init__(self, law: GaussianMixture) -> None:
+        self.sample = law.sample
 
 
 class Normal:
@@ -52,9 +60,47 @@ def brute_force_mmd(x: Array, y: Array, bandwidths: tuple[float, ...]) -> float:
 @pytest.mark.parametrize("n", [2, 3, 17])
 @pytest.mark.parametrize("bandwidths", [(1.0,), (0.15, 0.75, 3.0)])
 def test_mmd_by_brute_force(n: int, bandwidths: tuple[float, ...]) -> None:
-    reference, samples = Reference(PLANE, 0), 1.1 * PLANE.sample(n, 1)
+    reference, samples = Reference(DrawsOnly(PLANE), 0), 1.1 * PLANE.sample(n, 1)
     exact = brute_force_mmd(samples, reference.draw(n), bandwidths)
     assert MMD(bandwidths)(samples, reference) == pytest.approx(exact, abs=1e-12)
+
+
+@pytest.mark.parametrize("bandwidths", [(0.1,), (0.15, 0.75, 3.0)])
+def test_kernel_means_of_a_mixture_by_quadrature(bandwidths: tuple[float, ...]) -> None:
+    """On the line by the trapezoidal rule; in the plane a mixture of products gives products of those of the line."""
+    at, y = np.array([[-2.3], [0.0], [1.7]]), np.linspace(-6, 7, 20_001)
+    kernel = np.mean([np.exp(-((at - y) ** 2) / (2 * b**2)) for b in bandwidths], axis=0)
+    density = LINE.density(y[:, None])
+    np.testing.assert_allclose(
+        LINE.kernel_means(at, bandwidths), np.trapezoid(kernel * density, y), rtol=1e-9, atol=1e-12
+    )
+    means = LINE.kernel_means(y[:, None], bandwidths)
+    assert LINE.kernel_energy(bandwidths) == pytest.approx(np.trapezoid(means * density, y), rel=1e-9)
+
+    law = GaussianMixture(np.array([1.0]), np.array([[0.3, -1.0]]), np.array([0.7]))
+    sides = [GaussianMixture(np.array([1.0]), law.means[:, k : k + 1], law.stds) for k in (0, 1)]
+    for b in bandwidths:
+        products = np.prod([side.kernel_means(at, (b,)) for side in sides], axis=0)
+        np.testing.assert_allclose(law.kernel_means(np.repeat(at, 2, axis=1), (b,)), products, rtol=1e-12)
+        energies = [side.kernel_energy((b,)) for side in sides]
+        assert law.kernel_energy((b,)) == pytest.approx(np.prod(energies), rel=1e-12)
+
+
+def test_what_is_known_of_the_truth_adds_no_noise() -> None:
+    """Against its expectation MMD² varies less than against draws, and is the same on average: 100 repeats of 200."""
+    metric = MMD((0.1, 0.5, 2.0))
+    known, drawn = (
+        np.array([metric(LINE.sample(200, 5_000 + seed), Reference(truth, seed)) for seed in range(100)])
+        for truth in (LINE, DrawsOnly(LINE))
+    )
+    assert known.std() < 0.75 * drawn.std()
+    assert abs((known - drawn).mean()) < 4 * stats.sem(known - drawn)
+
+
+@pytest.mark.parametrize("d", [1, 3, 4])
+def test_squared_distances(d: int) -> None:
+    x, y = np.random.default_rng(0).standard_normal((2, 5, d))
+    np.testing.assert_allclose(squared_distances(x, y[:3]), cdist(x, y[:3], "sqeuclidean"), rtol=1e-12, atol=1e-14)
 
 
 def test_mean_kernel_of_unequal_sizes() -> None:
@@ -65,7 +111,7 @@ def test_mean_kernel_of_unequal_sizes() -> None:
 
 def test_mmd_keeps_references_and_sizes_apart() -> None:
     """What one metric remembers of a reference must not reach another reference or another size."""
-    metric, first, second = MMD((0.5,)), Reference(LINE, 0), Reference(LINE, 1)
+    metric, first, second = MMD((0.5,)), Reference(DrawsOnly(LINE), 0), Reference(DrawsOnly(LINE), 1)
     for reference, n in ((first, 30), (second, 30), (first, 20), (first, 30), (second, 20)):
         samples = LINE.sample(n, 5)
         exact = brute_force_mmd(samples, reference.draw(n), (0.5,))

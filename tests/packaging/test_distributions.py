@@ -13,6 +13,8 @@ from pathlib import Path
 
 import pytest
 
+pytestmark = pytest.mark.slow  # an sdist and a wheel are built, and the wheel installed
+
 ROOT = Path(__file__).parents[2]
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())
 IMPORTS = {"sigbench", "sigbench_baselines", "sigbench_tasks"}

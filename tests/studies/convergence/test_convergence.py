@@ -253,12 +253,14 @@ def test_the_wrong_calculus_converges_to_the_wrong_limit(broken: None) -> None:
     assert float(ratio.mean()) == pytest.approx(np.exp(0.5 * problem.volatility**2), rel=1e-3)  # type: ignore[attr-defined]
 
 
+@pytest.mark.slow
 def test_torchsde_stratonovich_solvers_get_their_drift() -> None:
     for result in study("gbm", "torchsde-heun", "torchsde-midpoint", "torchsde-reversible-heun", paths=4000):
         assert result.strong.order == pytest.approx(1.0, abs=0.06)
         assert result.strong.verdict != "disagrees"
 
 
+@pytest.mark.slow
 def test_deterministic_samplers_against_the_exact_flow() -> None:
     ddim, heun = study("gmm", "ddim", "heun", paths=1000, levels=4, coarsest=32)
     for result, order in ((ddim, 1.0), (heun, 2.0)):

@@ -281,7 +281,7 @@ def test_laws_that_are_the_same_are_rarely_told_apart() -> None:
     assert found <= 70
 
 
-@pytest.mark.parametrize("steps", [2, 3, 4, 8])
+@pytest.mark.parametrize("steps", [3, *(pytest.param(steps, marks=pytest.mark.slow) for steps in (2, 4, 8))])
 def test_equal_steps_are_rarely_blamed_alone(steps: int) -> None:
     """Steps of equal expectation, five repeats: one is named alone in at most 7 % of 1,000 studies (asked: 5 %)."""
     rng = np.random.default_rng(0)

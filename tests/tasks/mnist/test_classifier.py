@@ -57,6 +57,7 @@ def test_batches_do_not_matter_to_features() -> None:
     assert torch.allclose(features_of(module, states)[500:], features_of(module, states[500:]), atol=1e-5)
 
 
+@pytest.mark.slow
 def test_the_shipped_classifier_is_accurate_and_says_so() -> None:
     module, sha256 = load_classifier(FOLDER)
     manifest = read_manifest(FOLDER)

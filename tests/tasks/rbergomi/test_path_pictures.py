@@ -85,7 +85,7 @@ def test_every_axis_is_named(full: dict[str, Any]) -> None:
 
 
 def test_size_does_not_grow_with_the_samples(full: dict[str, Any]) -> None:
-    many = paths_picture(paths(8_000, 2), paths(8_000, 3), "a title", SMILE)
+    many = paths_picture(paths(4_000, 2), paths(4_000, 3), "a title", SMILE)
     assert len(many.to_json()) < LIMIT
     assert len(json.dumps(many.to_dict())) == pytest.approx(len(json.dumps(full)), rel=0.02)
 
