@@ -18,7 +18,8 @@ class Task(ABC):
     """A benchmark task. The class attributes are its facts; `version` changes when its numbers would.
 
     `shape` is that of one sample, `default_grid` is used by every sampler of a comparison unless the user names
-    another, and `batch_size` is the number of samples that are integrated at once.
+    another, and `batch_size` is the number of samples that are integrated at once. `path_order` is the number of
+    moments of the Brownian path: no sampler of the task can read more.
     """
 
     name: ClassVar[str]
@@ -29,6 +30,7 @@ class Task(ABC):
     default_steps: ClassVar[tuple[int, ...]]
     default_grid: ClassVar[str]
     batch_size: ClassVar[int]
+    path_order: ClassVar[int] = 4  # paths of another order are other paths
 
     @abstractmethod
     def problem(self, device: "torch.device", dtype: "torch.dtype") -> "SDEProblem":

@@ -7,10 +7,11 @@ from torch import Tensor
 
 from sigbench.errors import BrokenContract
 from sigbench.measure.cell import Cell
-from sigbench.sde.brownian import FreshBrownian
+from sigbench.sde.brownian import BrownianDriver, FreshBrownian
+from sigbench.sde.grid import Grid
 from sigbench.sde.noise import NoiseStream, seed_of
+from sigbench.sde.path import BrownianPath
 from sigbench.sde.problem import SDEProblem
-from sigbench.sde.signature import MAX_ORDER
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,13 +25,12 @@ class Batch:
 def start_batch(cell: Cell, repeat: int, first: int, count: int) -> Batch:
     """Returns where samples first … first+count−1 of a repeat start.
 
-    Classes and states depend on (task, seed, repeat) and the sample alone.
+    Classes and states depend on (task, seed, repeat) and the sample alone; with fresh noise on the cell too.
     """
-    choice = NoiseStream(seed_of(**_axes(cell, repeat), purpose="class"), (1,), positions=1, device=cell.device)
+    choice = NoiseStream(seed_of(**_axes(cell, repeat), purpose="class"), (1,), device=cell.device)
     start = NoiseStream(
         seed_of(**_axes(cell, repeat), purpose="initial"),
         cell.task.shape,
-        positions=1,
         dtype=cell.state_dtype,
         device=cell.device,
     )
@@ -39,15 +39,24 @@ def start_batch(cell: Cell, repeat: int, first: int, count: int) -> Batch:
 
 
 def _axes(cell: Cell, repeat: int) -> dict[str, str | int]:
-    return {"task": cell.task.name, "seed": cell.settings.seed, "repeat": repeat}
+    shared: dict[str, str | int] = {"task": cell.task.name, "seed": cell.settings.seed, "repeat": repeat}
+    if cell.settings.paths == "shared":
+        return shared
+    return {**shared, "sampler": cell.sampler_spec, "role": cell.role, "grid": cell.grid.name, "steps": cell.grid.steps}
 
 
-def path_of(cell: Cell, repeat: int, first: int, count: int) -> FreshBrownian:
-    """Returns the Brownian path of samples first … first+count−1 of a repeat, which depends on the step count too."""
-    steps = cell.grid.steps
-    seed = seed_of(**_axes(cell, repeat), purpose="brownian", steps=steps)
-    noise = NoiseStream(seed, cell.task.shape, positions=steps * MAX_ORDER, dtype=cell.state_dtype, device=cell.device)
-    return FreshBrownian(noise, first, count, max_order=MAX_ORDER)
+def path_of(cell: Cell, repeat: int, first: int, count: int, grid: Grid | None = None) -> BrownianDriver:
+    """Returns the Brownian path of samples first … first+count−1 of a repeat, for who walks `grid` (the cell's).
+
+    It depends on (task, seed, repeat) and the sample alone: every sampler, grid and step count walks the same one. With
+    fresh noise each cell has signatures of its own, drawn step by step.
+    """
+    seed, order = seed_of(**_axes(cell, repeat), purpose="brownian"), cell.task.path_order
+    if cell.settings.paths == "fresh":
+        stream = NoiseStream(seed, cell.task.shape, dtype=cell.state_dtype, device=cell.device)
+        return FreshBrownian(stream, first, count, order)
+    noise = NoiseStream(seed, cell.task.shape, dtype=cell.state_dtype)
+    return BrownianPath(cell.problem.clock, order, noise, cell.device).on(grid or cell.grid, first, count)
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 from math import prod
-from typing import Any
+from typing import Any, Literal, get_args
 
 import numpy as np
 import torch
@@ -16,10 +16,12 @@ from sigbench.records.names import Role, display_name
 from sigbench.records.record import RequestRecord, key_of
 from sigbench.registry import make_metric, make_sampler, make_task, source_hash
 from sigbench.sampler import Sampler
+from sigbench.sde.clock import layout_of
 from sigbench.sde.grid import FAMILIES, Grid, check_steps
 from sigbench.sde.problem import ReverseDiffusion, SDEProblem, state_dtype
 from sigbench.task import Task
 
+Paths = Literal["shared", "fresh"]
 DTYPES = {"float32": torch.float32, "float64": torch.float64, "bfloat16": torch.bfloat16}
 MAX_SAMPLES = 10_000_000
 MAX_SEED = 2**63 - 1  # what a record can hold
@@ -29,7 +31,8 @@ MAX_SEED = 2**63 - 1  # what a record can hold
 class Settings:
     """What all cells of a comparison share. None means the task's default.
 
-    `metrics` are the specs of metrics that judge beside the task's own.
+    `metrics` are the specs of metrics that judge beside the task's own; `paths` says whether all cells share their
+    noise, one initial state and one Brownian path a sample, or each has fresh noise of its own.
     """
 
     task: str
@@ -44,6 +47,7 @@ class Settings:
     label: int | None = None
     guidance: float = 0.0
     metrics: tuple[str, ...] = ()
+    paths: Paths = "shared"
 
 
 @dataclass(frozen=True)
@@ -106,6 +110,8 @@ class Cell:
             "dtype": self.settings.dtype,
             "sources": [source_hash(type(plug_in)) for plug_in in (self.task, self.sampler, *added)],
         }
+        if self.settings.paths == "fresh":
+            request["paths"] = self.settings.paths
         if self.role == "teacher":
             request["role"] = self.role
         if added:
@@ -172,6 +178,8 @@ def _check_settings(settings: Settings) -> None:
         if value is not None and (value < low or (high is not None and value > high)):
             bound = f"at least {low}" if high is None else f"between {low} and {high}"
             raise BadInput(f"{name} must be {bound}, got {value}.")
+    if settings.paths not in get_args(Paths):
+        raise unknown_name("kind of paths", settings.paths, get_args(Paths))
 
 
 def _expand(spec: str, steps: Sequence[int], task: Task, settings: Settings) -> list[tuple[Role, str, int, str]]:
@@ -233,6 +241,13 @@ def _plan_cell(
     grid = problem.grid(grid_name, steps)
     sampler.prepare(task, problem, dtype)
     sampler.check(grid)
+    if sampler.signature_order > task.path_order:
+        raise BadInput(
+            f"{spec} reads signatures of order {sampler.signature_order}, and the paths of the task {task.name!r} know "
+            f"{task.path_order} moments."
+        )
+    if settings.paths == "shared":
+        layout_of(problem.clock, grid.times)  # refuses times that the path cannot tell apart
     problem.counter.budget = settings.nfe
     return Cell(
         settings=settings,

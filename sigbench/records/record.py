@@ -57,6 +57,7 @@ class RequestRecord(TypedDict):
     nfe: int | None  # the budget of network calls a sample
     batch: int
     dtype: str
+    paths: NotRequired[str]  # "fresh" where the cell's noise is shared with no other's
     metrics: NotRequired[dict[str, str]]  # the methods of metrics that judged beside the task's own, by name
     sources: list[str | None]  # SHA-256 of the files that the task, the sampler and added metrics are written in
 

@@ -1,13 +1,12 @@
 """Brownian drivers: what hands a sampler the partial signature of each step."""
 
-from collections.abc import Sequence
 from functools import partial
 from typing import Protocol
 
 from torch import Tensor
 
 from sigbench.errors import BadInput
-from sigbench.sde.grid import Grid, Step
+from sigbench.sde.grid import Step
 from sigbench.sde.legendre import Kernel, integral
 from sigbench.sde.noise import Noise
 from sigbench.sde.signature import PartialSignature, check_order, signature_of_normals
@@ -48,29 +47,6 @@ class FreshBrownian:
         return [self._noise.normal(self._first, self._count, start + k) for k in range(order)]
 
 
-class CoupledBrownian:
-    """One Brownian path on a fine grid, seen on any coarser one through Chen's identity.
-
-    Memory does not grow with the number of fine steps: the signature of a coarse step is folded from fine
-    ones, which are drawn again each time they are asked for.
-    """
-
-    def __init__(self, noise: Noise, first: int, count: int, fine: Grid, max_order: int) -> None:
-        self._fine, self._steps = fine, tuple(fine)
-        self._driver = FreshBrownian(noise, first, count, max_order)
-
-    def signature(self, step: Step, order: int = 1) -> PartialSignature:
-        """Returns the signature over `step`; raises BadInput where its ends are no times of the fine grid."""
-        try:
-            start, end = self._fine.index_of(step.start), self._fine.index_of(step.end)
-        except KeyError as error:
-            raise BadInput(f"the time {error.args[0]:g} is not on the fine grid of this path.") from None
-        total = self._driver.signature(self._steps[start], order)
-        for fine_step in self._steps[start + 1 : end]:
-            total = total.then(self._driver.signature(fine_step, order))
-        return total
-
-
 class RecordingBrownian:
     """Passes another driver's signatures on, and folds them by Chen's identity until they are taken.
 
@@ -97,25 +73,3 @@ class RecordingBrownian:
             raise ValueError("no step was walked since the signature was last taken")
         total, self._total = self._total, None
         return total
-
-
-class StoredBrownian:
-    """A path whose signatures over the steps of a grid were recorded, seen on any coarser grid of its times."""
-
-    def __init__(self, grid: Grid, signatures: Sequence[PartialSignature]) -> None:
-        if len(signatures) != grid.steps:
-            raise ValueError(f"{len(signatures)} signatures do not make the {grid.steps} steps of the grid")
-        self._grid, self._signatures = grid, tuple(signatures)
-
-    def signature(self, step: Step, order: int = 1) -> PartialSignature:
-        """Returns the signature over `step`; raises BadInput for other times, and above the recorded order."""
-        if order > self._signatures[0].order:
-            raise BadInput(f"this path was recorded up to order {self._signatures[0].order}, got {order}.")
-        try:
-            start, end = self._grid.index_of(step.start), self._grid.index_of(step.end)
-        except KeyError as error:
-            raise BadInput(f"the time {error.args[0]:g} is not on the grid of this path.") from None
-        total = self._signatures[start]
-        for later in self._signatures[start + 1 : end]:
-            total = total.then(later)
-        return total.truncated(order)

@@ -44,16 +44,6 @@ class Noise(Protocol):
         ...
 
 
-def block_of(shape: tuple[int, ...]) -> int:
-    """Returns how many samples of `shape` make about 4,096 numbers; noise has no blocks, goes with its last caller."""
-    return max(1, 4096 // math.prod(shape))
-
-
-def streams_hold(shape: tuple[int, ...], samples: int, positions: int) -> bool:
-    """Returns True, since no stream is ever full; goes with its last caller."""
-    return True
-
-
 class NoiseStream:
     """Standard normal numbers addressed by (position, sample), for samples of `shape` in float32 or float64.
 
@@ -65,7 +55,6 @@ class NoiseStream:
         seed: int,
         shape: tuple[int, ...],
         *,
-        positions: int | None = None,  # no longer read: no stream is ever full; goes with the last caller that says it
         dtype: torch.dtype = torch.float32,
         device: torch.device | str = "cpu",
     ) -> None:

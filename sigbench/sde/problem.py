@@ -11,6 +11,7 @@ import torch
 from torch import Tensor
 
 from sigbench.errors import BadInput
+from sigbench.sde.clock import Clock, diffusion_clock, even_clock
 from sigbench.sde.denoiser import CallCounter, Denoiser, Network
 from sigbench.sde.grid import Grid, Step, diffusion_grid, uniform_grid
 from sigbench.sde.schedule import Schedule
@@ -60,6 +61,11 @@ class SDEProblem(ABC):
     @abstractmethod
     def diffusion(self, s: float, x: Tensor) -> Tensor | float:
         """Returns g(s, x): a float for additive noise, else the shape of `x`."""
+
+    @property
+    def clock(self) -> Clock:
+        """How the problem's time is cut into cells for the Brownian path that all samplers walk."""
+        return even_clock(self.horizon)
 
     @abstractmethod
     def initial(self, normals: Tensor) -> Tensor:
@@ -146,6 +152,10 @@ class ReverseDiffusion(SDEProblem):
         t = self.time(s)
         squared = float(self.schedule.diffusion_squared(t))
         return float(self.schedule.drift_rate(t)), squared, math.sqrt(squared)
+
+    @property
+    def clock(self) -> Clock:
+        return diffusion_clock(self.schedule)
 
     def time(self, s: float) -> float:
         """Returns the diffusion time t of s."""

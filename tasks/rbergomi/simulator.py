@@ -155,7 +155,7 @@ class Simulator:
         if n < 1:
             raise BadInput(f"at least one path must be drawn, not {n}.")
         own = seed_of(task="rbergomi", seed=seed)
-        noise = NoiseStream(own, (self.steps,), positions=3, dtype=torch.float64, device=self.device)
+        noise = NoiseStream(own, (self.steps,), dtype=torch.float64, device=self.device)
         for first in range(0, n, _BLOCK):
             of_w, of_y = (noise.normal(first, _BLOCK, position) for position in (_OF_W, _OF_Y))
             yield first, noise, self._volterra(of_w, of_y), math.sqrt(self.horizon / self.steps) * of_w

@@ -7,10 +7,12 @@ import torch
 from torch import Tensor
 
 from sigbench.sampler import Sampler
-from sigbench.sde.brownian import BrownianDriver, CoupledBrownian, FreshBrownian
+from sigbench.sde.brownian import BrownianDriver, FreshBrownian
+from sigbench.sde.clock import even_clock
 from sigbench.sde.denoiser import CallCounter, Denoiser
 from sigbench.sde.grid import Grid
 from sigbench.sde.noise import NoiseStream
+from sigbench.sde.path import BrownianPath, PathOnGrid
 from sigbench.sde.problem import ReverseDiffusion, SDEProblem
 from sigbench.sde.schedule import Schedule, VPLinear
 from sigbench_tasks.mixture.law import MixtureScore
@@ -57,19 +59,19 @@ def mixture(schedule: Schedule, dtype: torch.dtype = torch.float64) -> ReverseDi
 
 def path(grid: Grid, count: int, *, order: int = 2, dtype: torch.dtype = torch.float64, seed: int = 1) -> FreshBrownian:
     """Returns a Brownian driver for `grid`."""
-    noise = NoiseStream(seed, (1,), positions=grid.steps * order, dtype=dtype)
+    noise = NoiseStream(seed, (1,), dtype=dtype)
     return FreshBrownian(noise, 0, count, order)
 
 
-def coupled_path(fine: Grid, count: int, *, order: int = 2, seed: int = 2) -> CoupledBrownian:
+def coupled_path(fine: Grid, count: int, *, order: int = 2, seed: int = 2) -> PathOnGrid:
     """Returns one float64 Brownian path on `fine`, to be read on coarser grids."""
-    noise = NoiseStream(seed, (1,), positions=fine.steps * order, dtype=torch.float64)
-    return CoupledBrownian(noise, 0, count, fine, order)
+    noise = NoiseStream(seed, (1,), dtype=torch.float64)
+    return BrownianPath(even_clock(fine.times[-1]), order, noise).on(fine, 0, count)
 
 
 def start(problem: SDEProblem, count: int, *, dtype: torch.dtype = torch.float64, seed: int = 3) -> Tensor:
     """Returns initial states."""
-    return problem.initial(NoiseStream(seed, (1,), positions=1, dtype=dtype).normal(0, count, 0))
+    return problem.initial(NoiseStream(seed, (1,), dtype=dtype).normal(0, count, 0))
 
 
 def states(sampler: Sampler, problem: SDEProblem, x: Tensor, grid: Grid, brownian: BrownianDriver) -> Tensor:

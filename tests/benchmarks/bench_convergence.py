@@ -65,7 +65,7 @@ def plain_loop(task: str, paths: int, steps: list[int], fine: int) -> Timed:
     """One `sdeint` for each solver and step size on one BrownianInterval; srk at `fine` steps, checked by heun."""
     began = time.perf_counter()
     problem = make_task(task).problem(torch.device("cpu"), torch.float64)
-    x = problem.initial(NoiseStream(0, problem.shape, positions=1, dtype=torch.float64).normal(0, paths, 0))
+    x = problem.initial(NoiseStream(0, problem.shape, dtype=torch.float64).normal(0, paths, 0))
     horizon = problem.horizon
     path = torchsde.BrownianInterval(
         0.0,

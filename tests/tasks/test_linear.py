@@ -65,8 +65,8 @@ def test_gbm_solves_its_equation() -> None:
 @pytest.mark.parametrize("task", ["ou", "gbm"])
 def test_the_law_is_where_exact_paths_end(task: str) -> None:
     problem, truth, n = problem_of(task), make_task(task).truth(), 200_000
-    x = problem.initial(NoiseStream(1, (1,), positions=1, dtype=torch.float64).normal(0, n, 0))
-    noise = NoiseStream(2, (1,), positions=8 * MAX_ORDER, dtype=torch.float64)
+    x = problem.initial(NoiseStream(1, (1,), dtype=torch.float64).normal(0, n, 0))
+    noise = NoiseStream(2, (1,), dtype=torch.float64)
     for step in uniform_grid(8, 1.0):
         order = problem.exact_order(step.h)
         assert order is not None

@@ -23,11 +23,16 @@ from sigbench.progress import Listener, Progress, ignore
 from sigbench.sampler import Sampler
 from sigbench.sde.brownian import FreshBrownian
 from sigbench.sde.grid import Grid
-from sigbench.sde.noise import NoiseStream, block_of, seed_of
+from sigbench.sde.noise import NoiseStream, seed_of
 from sigbench.sde.problem import ReverseDiffusion
 from sigbench.sde.signature import moment_factor, whitening_factor
 
 MOST_MOMENTS = 4  # normals that are set aside for each fine step; a signature may read fewer
+
+
+def group_of(shape: tuple[int, ...]) -> int:
+    """Returns how many paths of `shape` are drawn together, about 4,096 normals at a time."""
+    return max(1, 4096 // prod(shape))
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,8 +53,7 @@ class PathFacts:
 class StoredPaths:
     """The fine states (paths, steps + 1, *shape) of a teacher, float16 in a memory map, with the paths' labels.
 
-    `done` paths are there, and `seconds` were spent on them. The `group` paths that share a block of noise are drawn
-    together.
+    `done` paths are there, and `seconds` were spent on them. The signatures of `group` paths are drawn together.
     """
 
     def __init__(self, folder: Path, facts: PathFacts, grid: Grid, shape: tuple[int, ...]) -> None:
@@ -63,8 +67,8 @@ class StoredPaths:
         self.states = np.lib.format.open_memmap(folder / "states.npy", mode=mode, dtype=np.float16, shape=size)
         labels = folder / "labels.npy"
         self.labels: NDArray[np.int64] = np.load(labels) if labels.exists() else np.zeros(facts.paths, np.int64)
-        self._noise = NoiseStream(seed_of(seed=facts.seed, purpose="path"), shape, positions=facts.steps * MOST_MOMENTS)
-        self.group = block_of(shape)
+        self._noise = NoiseStream(seed_of(seed=facts.seed, purpose="path"), shape)
+        self.group = group_of(shape)
         self._folding = lru_cache(maxsize=4096)(self._compute_folding)
 
     @staticmethod
@@ -83,8 +87,8 @@ class StoredPaths:
 
     def walk(self, problem: ReverseDiffusion, teacher: Sampler, batch: int, report: Listener = ignore) -> None:
         """Walks the paths that are missing, `batch` at a time; what is done stays done when it is interrupted."""
-        start = NoiseStream(seed_of(seed=self.facts.seed, purpose="initial"), self.shape, positions=1)
-        choice = NoiseStream(seed_of(seed=self.facts.seed, purpose="class"), (1,), positions=1)
+        start = NoiseStream(seed_of(seed=self.facts.seed, purpose="initial"), self.shape)
+        choice = NoiseStream(seed_of(seed=self.facts.seed, purpose="class"), (1,))
         while self.done < self.facts.paths:
             began = perf_counter()
             first, count = self.done, min(batch, self.facts.paths - self.done)

@@ -20,11 +20,10 @@ from sigbench.progress import Listener
 from sigbench.records.store import make_folder
 from sigbench.registry import make_sampler
 from sigbench.sde.grid import Grid, Step
-from sigbench.sde.noise import block_of
 from sigbench.sde.problem import ReverseDiffusion
 from sigbench.sigdeg.distillation.coarse_steps import Minibatch, Rollouts, SingleSteps
 from sigbench.sigdeg.distillation.plan import DistillPlan, Loss
-from sigbench.sigdeg.distillation.stored_paths import PathFacts, StoredPaths
+from sigbench.sigdeg.distillation.stored_paths import PathFacts, StoredPaths, group_of
 from sigbench.sigdeg.generators.student import StudentNetwork
 from sigbench.task import Task
 
@@ -56,8 +55,8 @@ class StoredPlan:
         return asdict(self)
 
     def check(self, task: Task, plan: DistillPlan) -> None:
-        """Raises BadInput where the teacher's own steps are too coarse, or the paths do not fill blocks of noise."""
-        teacher, together = _teacher(task), block_of(task.shape)
+        """Raises BadInput where the teacher's own steps are too coarse, or the paths do not fill groups."""
+        teacher, together = _teacher(task), group_of(task.shape)
         if self.paths < together or self.paths % together:
             raise BadInput(f"--teacher-paths must be a positive multiple of {together}, got {self.paths}.")
         if most := max((steps for steps in plan.steps if steps > teacher.steps), default=None):

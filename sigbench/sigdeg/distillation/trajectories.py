@@ -41,8 +41,8 @@ def draw_trajectories(
     factor = ceil(teacher_steps / coarse.steps)
     fine = coarse.refine(factor)
     drawn = max(order, teacher.signature_order, 1)
-    noise = NoiseStream(seed_of(seed=seed, purpose="path"), problem.shape, positions=fine.steps * drawn)
-    start = NoiseStream(seed_of(seed=seed, purpose="initial"), problem.shape, positions=1)
+    noise = NoiseStream(seed_of(seed=seed, purpose="path"), problem.shape)
+    start = NoiseStream(seed_of(seed=seed, purpose="initial"), problem.shape)
     driver = RecordingBrownian(FreshBrownian(noise, 0, count, drawn), order)
     x = problem.initial(start.normal(0, count, 0))
     states, whitened = [x], []

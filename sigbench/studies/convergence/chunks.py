@@ -18,10 +18,9 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from sigbench.errors import BadInput
 from sigbench.progress import Listener, Progress, ignore
 from sigbench.registry import make_sampler
-from sigbench.sde.noise import NoiseStream, seed_of, streams_hold
+from sigbench.sde.noise import NoiseStream, seed_of
 from sigbench.sde.problem import SDEProblem
 from sigbench.studies.convergence.coupled import DyadicPath, Walker, nested_grids, walk_together
 from sigbench.studies.convergence.passes import BLOCKS, Plan
@@ -144,8 +143,7 @@ def _chunk(study: ConvergenceStudy, plan: Plan, problem: SDEProblem, first: int,
         sampler = track.make(study.task, problem, grid_of[track.steps], study.dtype)
         walkers[track.key] = Walker(track.key, sampler, track.steps)
     order = max(2, *(walker.sampler.signature_order for walker in walkers.values()))
-    most = plan.paths * (1 if plan.pilot is None else CANDIDATES)
-    streams = _Streams(study, most, plan.fine_steps * order)
+    streams = _Streams(study)
     if plan.pilot is None:
         kept = all_paths(problem, streams.start, first, count)
         path = DyadicPath(grids, order, streams.path, first, count)
@@ -178,25 +176,20 @@ def _pilot(study: ConvergenceStudy, plan: Plan, problem: SDEProblem) -> Pilot:
 class _Streams:
     """The study's noise: each stream has a seed of its own, hashed from named axes."""
 
-    def __init__(self, study: ConvergenceStudy, samples: int, positions: int) -> None:
+    def __init__(self, study: ConvergenceStudy) -> None:
         shape, device = study.task.shape, study.device
-        if not streams_hold(shape, samples, positions):
-            raise BadInput(
-                f"{study.settings.paths} paths on {study.settings.levels} levels take more normals than a stream "
-                "holds: ask for fewer paths or levels."
-            )
 
-        def stream(purpose: str, count: int, dtype: torch.dtype) -> NoiseStream:
+        def stream(purpose: str, dtype: torch.dtype) -> NoiseStream:
             seed = seed_of(task=study.task.name, seed=study.settings.seed, study="convergence", purpose=purpose)
-            return NoiseStream(seed, shape, positions=count, dtype=dtype, device=device)
+            return NoiseStream(seed, shape, dtype=dtype, device=device)
 
         # A path's normals have float32's 24 bits in every dtype: four times faster to draw, still one path for all.
         single = torch.float32
-        self.start = stream("initial", 1, study.dtype)
-        self.path = _Widened(stream("brownian", positions, single), study.dtype)
-        self.refinement = _Widened(stream("refinement", positions, single), study.dtype)
+        self.start = stream("initial", study.dtype)
+        self.path = _Widened(stream("brownian", single), study.dtype)
+        self.refinement = _Widened(stream("refinement", single), study.dtype)
         seed = seed_of(task=study.task.name, seed=study.settings.seed, study="convergence", purpose="choice")
-        self.choice = NoiseStream(seed, (1,), positions=1, dtype=torch.float64, device=device)
+        self.choice = NoiseStream(seed, (1,), dtype=torch.float64, device=device)
 
 
 def _walk_and_sum(

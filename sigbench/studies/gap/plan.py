@@ -39,11 +39,6 @@ class TeacherWalk:
         """The places on the fine grid at which any of the couplings looks at the teacher."""
         return tuple(sorted({place for coupling in self.couplings for place in coupling.places}))
 
-    @property
-    def order(self) -> int:
-        """The signature order that has to be recorded."""
-        return max(1, *(coupling.cell.sampler.signature_order for coupling in self.couplings))
-
 
 @dataclass(frozen=True)
 class GapPlan:

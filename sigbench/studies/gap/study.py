@@ -28,18 +28,15 @@ from torch import Tensor
 
 from sigbench.abilities import conditions_of
 from sigbench.errors import BrokenContract, Diverged
-from sigbench.measure.batch import start_batch
+from sigbench.measure.batch import path_of, start_batch
 from sigbench.measure.failure import OnFailure, failure_of, unheard
 from sigbench.metrics.discrepancy import squared_mmd
 from sigbench.metrics.estimate import mean_interval
 from sigbench.metrics.transport import sliced_w2, wasserstein_sorted
 from sigbench.progress import Listener, Progress, ignore
 from sigbench.records.provenance import provenance
-from sigbench.sde.brownian import BrownianDriver, FreshBrownian, RecordingBrownian, StoredBrownian
-from sigbench.sde.grid import Grid
-from sigbench.sde.noise import NoiseStream, seed_of
+from sigbench.sde.brownian import BrownianDriver
 from sigbench.sde.problem import ReverseDiffusion, SDEProblem
-from sigbench.sde.signature import MAX_ORDER
 from sigbench.studies.gap.plan import Coupling, GapPlan, TeacherWalk
 from sigbench.studies.gap.result import DISTANCES, Distance, Gap, StepGap, TeacherWalked
 from sigbench.studies.gap.verdict import Evidence, judge
@@ -82,22 +79,14 @@ def _teacher_states(
     """The teacher's states at the places that are read, and its path as a driver for coarse steps between them."""
     teacher, fine = plan.teacher, walk.fine
     batch = start_batch(teacher, 0, first, count)
-    x = batch.x
-    seed = seed_of(task=teacher.task.name, seed=plan.settings.seed, purpose="gap", steps=fine.steps)
-    noise = NoiseStream(
-        seed, teacher.task.shape, positions=fine.steps * MAX_ORDER, dtype=teacher.state_dtype, device=teacher.device
-    )
-    recorder = RecordingBrownian(FreshBrownian(noise, first, count, MAX_ORDER), walk.order)
+    path = path_of(teacher, 0, first, count, fine)
     read_at = set(walk.read_at)
-    states, signatures = {0: x}, []
-    walked = teacher.sampler.walk(batch.problem, x, fine, recorder)
-    for place, (step, state) in enumerate(zip(fine, walked, strict=True), start=1):
-        recorder.signature(step)  # a teacher that draws no noise has a path too
+    states = {0: batch.x}
+    for place, state in enumerate(teacher.sampler.walk(batch.problem, batch.x, fine, path), start=1):
         if place in read_at:
             states[place] = state
-            signatures.append(recorder.take())
         stepped()
-    return states, StoredBrownian(Grid("read", tuple(fine.times[place] for place in walk.read_at)), signatures)
+    return states, path
 
 
 class _Tally:

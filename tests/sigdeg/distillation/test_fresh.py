@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import replace
+from functools import reduce
 from typing import Any, get_args
 
 import pytest
@@ -12,8 +13,9 @@ from sigbench.abilities import Teacher
 from sigbench.errors import BadInput
 from sigbench.networks.training import TrainingPlan
 from sigbench.registry import make_sampler, make_task
-from sigbench.sde.brownian import CoupledBrownian
+from sigbench.sde.brownian import FreshBrownian
 from sigbench.sde.noise import NoiseStream, seed_of
+from sigbench.sde.signature import PartialSignature
 from sigbench.sigdeg.distillation.coarse_steps import Minibatch, Rollouts
 from sigbench.sigdeg.distillation.fresh_steps import FreshPlan, FreshSteps, single_steps
 from sigbench.sigdeg.distillation.loss import Distillation
@@ -56,19 +58,15 @@ def losses_of(network: VectorGenerator, walked: Rollouts) -> tuple[float, float]
 def test_states_and_signatures_are_of_one_path() -> None:
     found = drawn()
     fine = GRID.refine(11)  # 41 steps at least, cut evenly into four
-    noise = NoiseStream(seed_of(seed=5, purpose="path"), (1,), positions=fine.steps * 3)
-    path = CoupledBrownian(noise, 0, 64, fine, 3)
-    for index, step in enumerate(GRID):
-        assert torch.allclose(
-            torch.stack(path.signature(step, 3).whitened(), dim=1), found.whitened[:, index], atol=1e-4
-        )
-    walked = list(make_sampler("euler-maruyama").walk(PROBLEM, found.states[:, 0], fine, path_of(noise)))
+    noise = NoiseStream(seed_of(seed=5, purpose="path"), (1,))
+    path = FreshBrownian(noise, 0, 64, 3)
+    for index in range(GRID.steps):
+        parts = [path.signature(step, 3) for step in list(fine)[11 * index : 11 * (index + 1)]]
+        whole = reduce(PartialSignature.then, parts)
+        assert torch.allclose(torch.stack(whole.whitened(), dim=1), found.whitened[:, index], atol=1e-4)
+    walked = list(make_sampler("euler-maruyama").walk(PROBLEM, found.states[:, 0], fine, path))
     for index in range(GRID.steps):
         assert torch.allclose(walked[11 * (index + 1) - 1], found.states[:, index + 1], atol=1e-4)
-
-
-def path_of(noise: NoiseStream) -> CoupledBrownian:
-    return CoupledBrownian(noise, 0, 64, GRID.refine(11), 3)
 
 
 def test_other_seeds_are_other_paths() -> None:

@@ -66,7 +66,7 @@ def test_a_tiny_training_gives_a_student_that_samples(tmp_path: Path, task: str,
     grid = problem.grid(recipe.plan.grid, 5)
     sampler.check(grid)
     shape = recipe.task.shape
-    driver = FreshBrownian(NoiseStream(0, shape, positions=20), 0, 3, 4)
+    driver = FreshBrownian(NoiseStream(0, shape), 0, 3, 4)
     batch = problem.labelled(problem.labels_from(torch.zeros(3)))
     states = list(sampler.walk(batch, torch.randn(3, *shape), grid, driver))
     assert len(states) == 5

@@ -45,9 +45,9 @@ def test_it_is_the_solution_on_a_path() -> None:
     problem = ReverseDiffusion(schedule, Denoiser(x0, "x0", schedule), (1,), torch.device("cpu"))
     t, t_next, steps = 0.5, 0.3, 200
     fine = Grid("fine", tuple(np.linspace(1 - t, 1 - t_next, steps + 1).tolist()))
-    noise = NoiseStream(3, (1,), positions=5 * steps, dtype=torch.float64)
+    noise = NoiseStream(3, (1,), dtype=torch.float64)
     driver = RecordingBrownian(FreshBrownian(noise, 0, 500, 5), 5)
-    start = NoiseStream(4, (1,), positions=1, dtype=torch.float64).normal(0, 500, 0)
+    start = NoiseStream(4, (1,), dtype=torch.float64).normal(0, 500, 0)
     *_, end = ShARK().walk(problem, start, fine, driver)
     step = linear_step(schedule, t, t_next, STD, order=5)
     whitened = torch.cat(driver.take().whitened(), dim=1)

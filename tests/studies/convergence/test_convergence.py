@@ -97,7 +97,7 @@ def broken(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def paths_on(problem: SDEProblem, fine: Grid, coarsest: int, seed: int, count: int, order: int = 2) -> DyadicPath:
     """Paths on the grids from `coarsest` steps to `fine`."""
-    noise = NoiseStream(seed, problem.shape, positions=fine.steps * order, dtype=torch.float64)
+    noise = NoiseStream(seed, problem.shape, dtype=torch.float64)
     return DyadicPath(nested_grids(fine, coarsest), order, noise, 0, count)
 
 
@@ -105,7 +105,7 @@ def self_rate(sampler: Sampler, task: str, paths: int = 2000) -> float:
     """The slope of the differences between a sampler's neighbouring levels on one path: the rate against itself."""
     problem = make_task(task).problem(CPU, torch.float64)
     walkers = [Walker(str(n), sampler, n) for n in (16, 32, 64, 128, 256)]
-    x = problem.initial(NoiseStream(1, problem.shape, positions=1, dtype=torch.float64).normal(0, paths, 0))
+    x = problem.initial(NoiseStream(1, problem.shape, dtype=torch.float64).normal(0, paths, 0))
     for _ in walk_together(problem, walkers, paths_on(problem, uniform_grid(256, problem.horizon), 16, 2, paths), x):
         pass
     gaps = [float((a.state - b.state).abs().mean()) for a, b in pairwise(walkers)]

@@ -35,10 +35,7 @@ def kept() -> Kept:
     problem = make_task("gmm").problem(CPU, torch.float64)
     grids = nested_grids(problem.grid("uniform", 64), 16)
     pilot = Pilot((make_sampler("euler-maruyama"), make_sampler("shark"), make_sampler("sra1")), (32, 64))
-    streams = [
-        NoiseStream(seed, (1,), positions=positions, dtype=torch.float64)
-        for seed, positions in ((1, 1), (2, 128), (3, 1))
-    ]
+    streams = [NoiseStream(seed, (1,), dtype=torch.float64) for seed, positions in ((1, 1), (2, 128), (3, 1))]
     return keep_paths(problem, pilot, grids, 2, *streams, 0, CANDIDATE_COUNT)
 
 
@@ -46,8 +43,8 @@ def coarse_errors(first: int, count: int) -> torch.Tensor:
     """|Euler–Maruyama − ShARK| at 64 steps on candidates' paths."""
     problem = make_task("gmm").problem(CPU, torch.float64)
     grids = nested_grids(problem.grid("uniform", 64), 16)
-    x = problem.initial(NoiseStream(1, (1,), positions=1, dtype=torch.float64).normal(first, count, 0))
-    path = DyadicPath(grids, 2, NoiseStream(2, (1,), positions=128, dtype=torch.float64), first, count)
+    x = problem.initial(NoiseStream(1, (1,), dtype=torch.float64).normal(first, count, 0))
+    path = DyadicPath(grids, 2, NoiseStream(2, (1,), dtype=torch.float64), first, count)
     walkers = [Walker(name, make_sampler(name), 64) for name in ("euler-maruyama", "shark")]
     for _ in walk_together(problem, walkers, path, x):
         pass
@@ -81,7 +78,7 @@ def test_large_errors_are_kept_more_often(kept: Kept) -> None:
 def test_known_steps_are_those_of_the_kept_candidates(kept: Kept) -> None:
     problem = make_task("gmm").problem(CPU, torch.float64)
     grids = nested_grids(problem.grid("uniform", 64), 16)
-    noise = NoiseStream(2, (1,), positions=128, dtype=torch.float64)
+    noise = NoiseStream(2, (1,), dtype=torch.float64)
     number = int(kept.candidate[7])
     path = DyadicPath(grids, 2, noise, number, 1)
     heard: list[list[torch.Tensor]] = [[] for _ in grids]
