@@ -48,6 +48,13 @@ Guidance = Annotated[
     float,
     typer.Option(help="Classifier-free guidance W in (1 + W)·D(class) − W·D(none); two network calls a step above 0."),
 ]
+Paths = Annotated[
+    str,
+    typer.Option(
+        help="shared: every sampler, grid and step count walks one Brownian path a sample, from one initial state; "
+        "fresh: each cell has noise of its own."
+    ),
+]
 Batch = Annotated[int | None, typer.Option(help="Samples integrated at once (default: the task's).")]
 Device = Annotated[str, typer.Option(help="auto, cpu or cuda.")]
 Dtype = Annotated[str, typer.Option(help="float32, float64, or bfloat16 (networks only; states stay float32).")]

@@ -17,6 +17,7 @@ from sigbench.cli.options import (
     Grid,
     Guidance,
     Label,
+    Paths,
     Plot,
     Repeats,
     Samplers,
@@ -49,6 +50,7 @@ def run(
     grid: Grid = None,
     label: Label = None,
     guidance: Guidance = 0.0,
+    paths: Paths = "shared",
     add_metric: AddedMetrics = None,
     batch: Batch = None,
     device: Device = "auto",
@@ -91,6 +93,7 @@ def run(
         label=label,
         guidance=guidance,
         metrics=tuple(add_metric or ()),
+        paths=paths,  # type: ignore[arg-type]  # planning refuses others
     )
     if plot is not None:
         from sigbench.report.charts import check_picture

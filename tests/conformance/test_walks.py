@@ -57,9 +57,9 @@ def test_a_watched_walk(task: str, sampler: str, steps: int, dtype: str) -> None
 
 @every_deep_pair
 def test_all_samplers_start_at_the_same_states_and_walk_the_same_path(task: str, sampler: str) -> None:
-    """One x_T for all samplers and step counts, and at one step count one ΔW, whatever order of signature is read.
+    """One x_T and one path for all samplers and step counts, whatever order of signature is read.
 
-    Another repeat has another start.
+    Over the whole time W moves as far in 2 steps as in 7. Another repeat has another start and another path.
     """
     for steps, repeat in ((2, 0), (7, 0), (2, 1)):
         seen, first = watched(task, sampler, steps, repeat=repeat), reference_walk(task, steps, repeat)
@@ -67,8 +67,12 @@ def test_all_samplers_start_at_the_same_states_and_walk_the_same_path(task: str,
         assert first.path.increments.keys() == set(range(steps))
         for index, increment in seen.path.increments.items():
             assert torch.equal(increment, first.path.increments[index])
-    assert torch.equal(reference_walk(task, 2, 0).start, reference_walk(task, 7, 0).start)
-    assert not torch.equal(reference_walk(task, 2, 0).start, reference_walk(task, 2, 1).start)
+    few_steps, more_steps, other = (reference_walk(task, *at) for at in ((2, 0), (7, 0), (2, 1)))
+    assert torch.equal(few_steps.start, more_steps.start)
+    assert not torch.equal(few_steps.start, other.start)
+    moved = [torch.stack(list(walk.path.increments.values())).sum(0) for walk in (few_steps, more_steps, other)]
+    torch.testing.assert_close(moved[0], moved[1], rtol=0, atol=1e-5)
+    assert (moved[0] - moved[2]).abs().mean() > 0.1
 
 
 @every_deep_pair
