@@ -43,7 +43,7 @@ class BrownianPath:
 
         Raises BadInput where the grid leaves the clock's time, or has times that the clock cannot tell apart.
         """
-        layout = layout_of(self.clock, grid.times)
+        layout = layout_of(self.clock, grid.times, self.order)
         return PathOnGrid(layout, _Tree(self.clock, self.order, self._noise, first, count), self.device)
 
 

@@ -46,10 +46,10 @@ class Axes:
 @st.composite
 def grids(draw: st.DrawFn, clock: Clock, most: int = 6) -> Grid:
     """A grid of times anywhere, some of them on edges of cells."""
-    inside = draw(st.lists(st.floats(0, 1), max_size=most))
+    inside = draw(st.lists(st.integers(0, 10**6).map(lambda part: part / 10**6), max_size=most))
     edges = draw(st.lists(st.integers(0, len(clock.edges) - 1), max_size=3))
     times = sorted({*(time * clock.horizon for time in inside), *(clock.edges[edge] for edge in edges), 0.0})
-    apart = [time for time, later in pairwise([*times, clock.horizon]) if later - time > 1e-5]
+    apart = [time for time, later in pairwise([*times, clock.horizon]) if later - time > 1e-7]
     return Grid("drawn", (*apart, clock.horizon))
 
 
@@ -84,12 +84,12 @@ def overlap(order: int, one: Step, other: Step) -> NDArray[np.float64]:
     return (a * weights * 0.5 * (end - start)) @ b.T
 
 
-@PROPERTY
+@settings(PROPERTY, max_examples=12)
 @given(data=st.data(), clock=clocks, order=orders)
 def test_moments_of_any_intervals_correlate_exactly(data: st.DataObject, clock: Clock, order: int) -> None:
     """Moments are linear in independent normals: their correlations are inner products of coefficients."""
     path = BrownianPath(clock, order, Axes())
-    grid = data.draw(grids(clock))
+    grid = data.draw(grids(clock, most=4))
     driver = path.on(grid, 0, 4000)
     steps = steps_of(grid)
     rows = torch.cat([torch.stack(driver.whitened(step, order)) for step in steps])
@@ -166,10 +166,14 @@ def test_paths_belong_to_samples(
 def test_a_batch_of_another_size_and_its_threads_change_no_bit() -> None:
     """40,000 numbers are more than torch leaves to one thread."""
     grid = diffusion_grid("karras", 5, SCHEDULE)
+    threads = torch.get_num_threads()
+    torch.set_num_threads(3)
     large = drawn(CLOCKS[0], grid, 2, 20_001, 0, torch.float32)
+    moments = [large.whitened(step, 2) for step in grid]
+    torch.set_num_threads(threads)
     small = drawn(CLOCKS[0], grid, 2, 7, 19_990, torch.float32)
-    for step in grid:
-        assert_same_bits([moment[19_990:19_997] for moment in large.whitened(step, 2)], small.whitened(step, 2))
+    for step, whole in zip(grid, moments, strict=True):
+        assert_same_bits([moment[19_990:19_997] for moment in whole], small.whitened(step, 2))
 
 
 def test_grids_share_what_is_a_cell_of_both() -> None:
@@ -322,9 +326,9 @@ def test_bad_questions_get_one_clear_sentence() -> None:
     with pytest.raises(BadInput, match=r"^the grid runs from -0\.1 to 2, the path from 0 to 2\.$"):
         drawn(CLOCKS[1], Grid("early", (-0.1, 2.0)), 2)
     with pytest.raises(
-        BadInput, match=r"^the times 0\.7 and 0\.7000001 of the grid are too close: there this path tells"
+        BadInput, match=r"^the times 0\.7 and 0\.7000000001 of the grid are too close: there this path tells"
     ):
-        drawn(CLOCKS[1], Grid("close", (0.0, 0.7, 0.7000001, 2.0)), 2)
+        drawn(CLOCKS[1], Grid("close", (0.0, 0.7, 0.7000000001, 2.0)), 2)
     with pytest.raises(BadInput, match="between 1 and 8, got 9"):
         BrownianPath(CLOCKS[1], 9, Axes())
     with pytest.raises(ValueError, match="kernel is not finite between 0 and 0"):
