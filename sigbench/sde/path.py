@@ -165,4 +165,6 @@ class _Split:
             for n in range(len(self._known) - self._tree.order, row[-1][0] + 1 - self._tree.order):
                 self._known.append(self._tree.normal((place, index * _NORMALS_A_CELL + n)))
             self._made[number] = combine(row, self._known)
+            if len(self._made) == len(self._rows):
+                self._known = []  # nothing is left to be made of it
         return self._made[number]

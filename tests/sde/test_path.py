@@ -117,10 +117,10 @@ def test_adjacent_intervals_fold_to_the_whole(data: st.DataObject, clock: Clock,
         torch.testing.assert_close(a / scale, b / scale, rtol=0, atol=1e-12)
 
 
-@PROPERTY
-@given(data=st.data(), clock=clocks, order=orders)
+@settings(PROPERTY, max_examples=10)
+@given(data=st.data(), clock=clocks, order=st.integers(1, 4))
 def test_the_order_of_questions_does_not_matter(data: st.DataObject, clock: Clock, order: int) -> None:
-    grid = data.draw(grids(clock, most=4))
+    grid = data.draw(grids(clock, most=2))
     questions = [(step, q) for step in steps_of(grid) for q in {1, order}]
     shuffled = data.draw(st.permutations(questions))
     driver = drawn(clock, grid, order)
@@ -176,6 +176,19 @@ def test_a_batch_of_another_size_and_its_threads_change_no_bit() -> None:
         assert_same_bits([moment[19_990:19_997] for moment in whole], small.whitened(step, 2))
 
 
+@pytest.mark.parametrize(("name", "steps"), NAMED)
+def test_float32_walks_the_same_path(name: str, steps: int) -> None:
+    """But for rare numbers beyond 4 deviations, where a word of 24 bits tells 0.0002 apart, and 0.02 beyond 5."""
+    grid = diffusion_grid(name, steps, SCHEDULE)
+    single, double = (drawn(CLOCKS[0], grid, 4, 500, dtype=dtype) for dtype in (torch.float32, torch.float64))
+    for step in grid:
+        pairs = zip(single.whitened(step, 4), double.whitened(step, 4), strict=True)
+        apart = torch.stack([(a - b).abs() for a, b in pairs])
+        assert apart.median() < 1e-6
+        assert apart.flatten().quantile(0.99) < 2e-5
+        assert apart.max() < 0.02
+
+
 def test_grids_share_what_is_a_cell_of_both() -> None:
     """The steps of the one are known to the other by the bit, and are its own folded four by four."""
     coarse, fine = (diffusion_grid("quadratic", steps, SCHEDULE) for steps in (5, 20))
@@ -190,7 +203,7 @@ def test_grids_share_what_is_a_cell_of_both() -> None:
 
 
 def test_any_other_grid_is_coupled_closely() -> None:
-    """Where a grid cuts cells, what it does not share of a step's increment is a few hundredths of its variance."""
+    """Where a grid cuts cells, it shares all but a few hundredths of a step's increment, in variance."""
     fine = diffusion_grid("quadratic", 300, SCHEDULE)
     for name in ("karras", "log-snr", "uniform"):
         grid = diffusion_grid(name, 5, SCHEDULE)
