@@ -24,6 +24,7 @@ from sigbench.sde.signature import MAX_ORDER
 _FINEST_BITS = 32  # the finest cells are 2⁻³² of the horizon, on average
 _ROOM, _MOST_ROOM = 0.125, 0.5  # a cell that is cut has at most this share of the steps beside it, the first a moment
 _ROUNDING = 1e-12  # of the horizon: by how much a time on an edge may miss it
+_OUTSIDE = 1e-9  # of the horizon: by how much a grid may leave it, since sums of steps round
 
 Cell = tuple[int, int]  # level and index
 
@@ -156,7 +157,7 @@ class Layout:
     """
 
     def __init__(self, clock: Clock, times: Sequence[float], order: int) -> None:
-        tolerance = _ROUNDING * clock.horizon
+        tolerance = _OUTSIDE * clock.horizon
         if not (-tolerance <= times[0] and times[-1] <= clock.horizon + tolerance):  # NaN is outside as well
             raise BadInput(f"the grid runs from {times[0]:g} to {times[-1]:g}, the path from 0 to {clock.horizon:g}.")
         self.clock, self.times = clock, tuple(times)

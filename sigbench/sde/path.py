@@ -3,7 +3,8 @@
 The path is a tree over the cells of the task's clock (`clock.py`). A cell's node holds its first m whitened moments;
 those of its parts are an orthogonal map of them and of normals that belong to the cell (`legendre.py`). So the whole
 time's moments come first, and a cell's are the same numbers whoever asks, in whatever order, on whatever grid: every
-sampler, step count and teacher walks the same path. Orders below m read fewer normals and get the same bits; trees of
+sampler, step count and teacher walks the same path. Where a grid's time lies inside a cell, it cuts the cell in two by
+the same rule, so that the law is exact on any grid. Orders below m read fewer normals and get the same bits; trees of
 different m are different paths, and orders above m are refused.
 
 All of it happens on the host, as the draws do, and moves to the device last: every device sees the same bits.

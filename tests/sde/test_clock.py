@@ -12,7 +12,7 @@ from sigbench.sde.clock import Clock, Layout, diffusion_clock, even_clock, layou
 from sigbench.sde.grid import FAMILIES, diffusion_grid, uniform_grid
 from sigbench.sde.schedule import VE, VPCosine, VPLinear
 
-PROPERTY = settings(deadline=None, derandomize=True, database=None, max_examples=50)
+PROPERTY = settings(deadline=None, derandomize=True, database=None, max_examples=30)
 SCHEDULES = (VPLinear(), VPCosine(), VE())
 CLOCKS = (diffusion_clock(VPLinear()), even_clock(2.0), Clock((3, 2), (0.0, 0.1, 0.3, 0.35, 0.6, 0.9, 1.0)))
 clocks = st.sampled_from(CLOCKS)

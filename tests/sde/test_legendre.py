@@ -11,7 +11,7 @@ from sigbench.sde.legendre import combine, projection, shares, split_rows
 from sigbench.sde.refinement import split_matrix
 from sigbench.sde.signature import MAX_ORDER, moment_factor
 
-PROPERTY = settings(deadline=None, derandomize=True, database=None, max_examples=50)
+PROPERTY = settings(deadline=None, derandomize=True, database=None, max_examples=30)
 orders = st.integers(1, MAX_ORDER)
 lengths = st.lists(st.floats(0.05, 1.0), min_size=2, max_size=5).map(tuple)
 

@@ -22,7 +22,7 @@ from sigbench.sde.path import BrownianPath, PathOnGrid
 from sigbench.sde.schedule import VPLinear
 from sigbench.sde.signature import MAX_ORDER, PartialSignature
 
-PROPERTY = settings(deadline=None, derandomize=True, database=None, max_examples=25)
+PROPERTY = settings(deadline=None, derandomize=True, database=None, max_examples=12)
 SCHEDULE = VPLinear()
 CLOCKS = (diffusion_clock(SCHEDULE), even_clock(2.0), Clock((3, 2), (0.0, 0.1, 0.3, 0.35, 0.6, 0.9, 1.0)))
 NAMED = [("quadratic", 5), ("quadratic", 20), ("karras", 5), ("log-snr", 7), ("uniform", 3)]
@@ -84,7 +84,7 @@ def overlap(order: int, one: Step, other: Step) -> NDArray[np.float64]:
     return (a * weights * 0.5 * (end - start)) @ b.T
 
 
-@settings(PROPERTY, max_examples=12)
+@settings(PROPERTY, max_examples=8)
 @given(data=st.data(), clock=clocks, order=orders)
 def test_moments_of_any_intervals_correlate_exactly(data: st.DataObject, clock: Clock, order: int) -> None:
     """Moments are linear in independent normals: their correlations are inner products of coefficients."""
@@ -117,7 +117,7 @@ def test_adjacent_intervals_fold_to_the_whole(data: st.DataObject, clock: Clock,
         torch.testing.assert_close(a / scale, b / scale, rtol=0, atol=1e-12)
 
 
-@settings(PROPERTY, max_examples=10)
+@settings(PROPERTY, max_examples=8)
 @given(data=st.data(), clock=clocks, order=st.integers(1, 4))
 def test_the_order_of_questions_does_not_matter(data: st.DataObject, clock: Clock, order: int) -> None:
     grid = data.draw(grids(clock, most=2))
