@@ -2,7 +2,8 @@
 
 A Brownian path is known cell by cell. Grids whose times are edges of coarse cells read few of them, which is why a
 task chooses its clock: the one for diffusions has the quadratic grids of 5, 10, 20, 50, 60, 100, 150 and 300 steps
-among its edges. Any other time lies inside a cell, which is cut there; the cell is small against the steps beside it.
+among its edges. Any other time lies inside a cell, which is cut there. Such a cell is small beside its steps, the
+smaller the fewer moments of it are known, so that two grids share all but a few hundredths of a step's variance.
 """
 
 from bisect import bisect_right
@@ -20,9 +21,10 @@ from sigbench.sde.legendre import Rows, shares
 from sigbench.sde.schedule import Schedule
 from sigbench.sde.signature import MAX_ORDER
 
-HALVINGS = 20  # below the declared cells; a diffusion's finest are 2e-10 to 6e-9 long
-_STEPS_IN_CELLS = 4  # a time's cell is at most a quarter of the steps beside it
+_FINEST_BITS = 32  # the finest cells are 2⁻³² of the horizon, on average
+_ROOM, _MOST_ROOM = 0.125, 0.5  # a cell that is cut has at most this share of the steps beside it, the first a moment
 _ROUNDING = 1e-12  # of the horizon: by how much a time on an edge may miss it
+_OUTSIDE = 1e-9  # of the horizon: by how much a grid may leave it, since sums of steps round
 
 Cell = tuple[int, int]  # level and index
 
@@ -32,7 +34,7 @@ class Clock:
     """Nested cells of [0, horizon]: those of level k + 1 cut each of level k into radices[k] parts.
 
     `edges` are the times of the cells that all radices make, from 0 to the horizon; from there on cells are cut into
-    halves of equal length, HALVINGS times. Raises ValueError where the numbers of edges and cells differ.
+    halves of equal length, `halvings` times. Raises ValueError where the numbers of edges and cells differ.
     """
 
     radices: tuple[int, ...]
@@ -48,9 +50,14 @@ class Clock:
         return self.edges[-1]
 
     @property
+    def halvings(self) -> int:
+        """How often the declared cells are cut in half."""
+        return _FINEST_BITS - (len(self.edges) - 2).bit_length()
+
+    @property
     def finest(self) -> int:
         """The last level."""
-        return len(self.radices) + HALVINGS
+        return len(self.radices) + self.halvings
 
     def parts(self, level: int) -> int:
         """Returns into how many parts the cells of a level are cut."""
@@ -58,7 +65,7 @@ class Clock:
 
     def span(self, level: int) -> int:
         """Returns how many of the finest cells make one of a level."""
-        return prod(self.radices[level:]) << min(HALVINGS, self.finest - level)
+        return prod(self.radices[level:]) << min(self.halvings, self.finest - level)
 
     def bounds(self, cell: Cell) -> tuple[float, float]:
         """Returns the times of a cell's ends."""
@@ -144,19 +151,19 @@ class Piece:
 class Layout:
     """The times of a grid among a clock's cells; `index_of` gives a time's place in the grid.
 
-    A time that is no edge lies in the largest cell that is at most a quarter of the steps beside it, and cuts it in
-    two: the interval's law is exact whatever the grid, and grids that share cells share the path up to what happens
-    inside. Raises BadInput for times outside the clock's, and for two in one of the finest cells.
+    A time that is no edge lies in the largest cell that is small beside the steps next to it, and cuts it in two: the
+    law is exact on any grid, and grids that share cells share the path up to what happens inside. `order` is how many
+    moments of a cell are known. Raises BadInput for times outside the clock's, and for two in one of the finest cells.
     """
 
-    def __init__(self, clock: Clock, times: Sequence[float]) -> None:
-        tolerance = _ROUNDING * clock.horizon
+    def __init__(self, clock: Clock, times: Sequence[float], order: int) -> None:
+        tolerance = _OUTSIDE * clock.horizon
         if not (-tolerance <= times[0] and times[-1] <= clock.horizon + tolerance):  # NaN is outside as well
             raise BadInput(f"the grid runs from {times[0]:g} to {times[-1]:g}, the path from 0 to {clock.horizon:g}.")
         self.clock, self.times = clock, tuple(times)
         self.index_of = {time: index for index, time in enumerate(times)}
         steps = np.diff(times)
-        room = np.minimum(np.append(steps, np.inf), np.insert(steps, 0, np.inf)) / _STEPS_IN_CELLS
+        room = np.minimum(np.append(steps, np.inf), np.insert(steps, 0, np.inf)) * min(_ROOM * order, _MOST_ROOM)
         self.places = [self._place(time, float(own)) for time, own in zip(times, room, strict=True)]
         for index, (one, other) in enumerate(pairwise(self.places)):
             if one.after > other.before or one == other:
@@ -224,6 +231,6 @@ class Layout:
 
 
 @lru_cache(maxsize=256)
-def layout_of(clock: Clock, times: tuple[float, ...]) -> Layout:
+def layout_of(clock: Clock, times: tuple[float, ...], order: int) -> Layout:
     """Returns the layout of these times, the same one for every batch."""
-    return Layout(clock, times)
+    return Layout(clock, times, order)

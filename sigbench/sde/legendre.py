@@ -98,7 +98,7 @@ def projection(kernel: Kernel, start: float, end: float, order: int) -> tuple[Ar
     coefficients: Array = np.sqrt(length) * weighted @ values
     variance = length * float(weighted[0] @ values**2)  # P₀ is 1
     residual = variance - float(coefficients @ coefficients)
-    return coefficients, float(np.sqrt(residual)) if residual > 1e-14 * variance else 0.0
+    return coefficients, float(np.sqrt(residual)) if residual > _ZERO * variance else 0.0
 
 
 def integral(

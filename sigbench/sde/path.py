@@ -3,7 +3,8 @@
 The path is a tree over the cells of the task's clock (`clock.py`). A cell's node holds its first m whitened moments;
 those of its parts are an orthogonal map of them and of normals that belong to the cell (`legendre.py`). So the whole
 time's moments come first, and a cell's are the same numbers whoever asks, in whatever order, on whatever grid: every
-sampler, step count and teacher walks the same path. Orders below m read fewer normals and get the same bits; trees of
+sampler, step count and teacher walks the same path. Where a grid's time lies inside a cell, it cuts the cell in two by
+the same rule, so that the law is exact on any grid. Orders below m read fewer normals and get the same bits; trees of
 different m are different paths, and orders above m are refused.
 
 All of it happens on the host, as the draws do, and moves to the device last: every device sees the same bits.
@@ -43,7 +44,7 @@ class BrownianPath:
 
         Raises BadInput where the grid leaves the clock's time, or has times that the clock cannot tell apart.
         """
-        layout = layout_of(self.clock, grid.times)
+        layout = layout_of(self.clock, grid.times, self.order)
         return PathOnGrid(layout, _Tree(self.clock, self.order, self._noise, first, count), self.device)
 
 
@@ -165,4 +166,6 @@ class _Split:
             for n in range(len(self._known) - self._tree.order, row[-1][0] + 1 - self._tree.order):
                 self._known.append(self._tree.normal((place, index * _NORMALS_A_CELL + n)))
             self._made[number] = combine(row, self._known)
+            if len(self._made) == len(self._rows):
+                self._known = []  # nothing is left to be made of it
         return self._made[number]

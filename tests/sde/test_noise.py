@@ -12,7 +12,7 @@ from scipy import stats
 
 from sigbench.sde.noise import NoiseStream, seed_of
 
-PROPERTY = settings(deadline=None, derandomize=True, database=None)
+PROPERTY = settings(deadline=None, derandomize=True, database=None, max_examples=40)
 DTYPE = (torch.float32, torch.float64)
 DTYPES = st.sampled_from(DTYPE)
 ADDRESSES = st.integers(0, 2**64 - 1) | st.integers(0, 3)

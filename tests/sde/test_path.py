@@ -22,7 +22,7 @@ from sigbench.sde.path import BrownianPath, PathOnGrid
 from sigbench.sde.schedule import VPLinear
 from sigbench.sde.signature import MAX_ORDER, PartialSignature
 
-PROPERTY = settings(deadline=None, derandomize=True, database=None, max_examples=25)
+PROPERTY = settings(deadline=None, derandomize=True, database=None, max_examples=12)
 SCHEDULE = VPLinear()
 CLOCKS = (diffusion_clock(SCHEDULE), even_clock(2.0), Clock((3, 2), (0.0, 0.1, 0.3, 0.35, 0.6, 0.9, 1.0)))
 NAMED = [("quadratic", 5), ("quadratic", 20), ("karras", 5), ("log-snr", 7), ("uniform", 3)]
@@ -46,10 +46,10 @@ class Axes:
 @st.composite
 def grids(draw: st.DrawFn, clock: Clock, most: int = 6) -> Grid:
     """A grid of times anywhere, some of them on edges of cells."""
-    inside = draw(st.lists(st.floats(0, 1), max_size=most))
+    inside = draw(st.lists(st.integers(0, 10**6).map(lambda part: part / 10**6), max_size=most))
     edges = draw(st.lists(st.integers(0, len(clock.edges) - 1), max_size=3))
     times = sorted({*(time * clock.horizon for time in inside), *(clock.edges[edge] for edge in edges), 0.0})
-    apart = [time for time, later in pairwise([*times, clock.horizon]) if later - time > 1e-5]
+    apart = [time for time, later in pairwise([*times, clock.horizon]) if later - time > 1e-7]
     return Grid("drawn", (*apart, clock.horizon))
 
 
@@ -84,12 +84,12 @@ def overlap(order: int, one: Step, other: Step) -> NDArray[np.float64]:
     return (a * weights * 0.5 * (end - start)) @ b.T
 
 
-@PROPERTY
+@settings(PROPERTY, max_examples=8)
 @given(data=st.data(), clock=clocks, order=orders)
 def test_moments_of_any_intervals_correlate_exactly(data: st.DataObject, clock: Clock, order: int) -> None:
     """Moments are linear in independent normals: their correlations are inner products of coefficients."""
     path = BrownianPath(clock, order, Axes())
-    grid = data.draw(grids(clock))
+    grid = data.draw(grids(clock, most=4))
     driver = path.on(grid, 0, 4000)
     steps = steps_of(grid)
     rows = torch.cat([torch.stack(driver.whitened(step, order)) for step in steps])
@@ -117,10 +117,10 @@ def test_adjacent_intervals_fold_to_the_whole(data: st.DataObject, clock: Clock,
         torch.testing.assert_close(a / scale, b / scale, rtol=0, atol=1e-12)
 
 
-@PROPERTY
-@given(data=st.data(), clock=clocks, order=orders)
+@settings(PROPERTY, max_examples=8)
+@given(data=st.data(), clock=clocks, order=st.integers(1, 4))
 def test_the_order_of_questions_does_not_matter(data: st.DataObject, clock: Clock, order: int) -> None:
-    grid = data.draw(grids(clock, most=4))
+    grid = data.draw(grids(clock, most=2))
     questions = [(step, q) for step in steps_of(grid) for q in {1, order}]
     shuffled = data.draw(st.permutations(questions))
     driver = drawn(clock, grid, order)
@@ -166,10 +166,27 @@ def test_paths_belong_to_samples(
 def test_a_batch_of_another_size_and_its_threads_change_no_bit() -> None:
     """40,000 numbers are more than torch leaves to one thread."""
     grid = diffusion_grid("karras", 5, SCHEDULE)
+    threads = torch.get_num_threads()
+    torch.set_num_threads(3)
     large = drawn(CLOCKS[0], grid, 2, 20_001, 0, torch.float32)
+    moments = [large.whitened(step, 2) for step in grid]
+    torch.set_num_threads(threads)
     small = drawn(CLOCKS[0], grid, 2, 7, 19_990, torch.float32)
+    for step, whole in zip(grid, moments, strict=True):
+        assert_same_bits([moment[19_990:19_997] for moment in whole], small.whitened(step, 2))
+
+
+@pytest.mark.parametrize(("name", "steps"), NAMED)
+def test_float32_walks_the_same_path(name: str, steps: int) -> None:
+    """But for rare numbers beyond 4 deviations, where a word of 24 bits tells 0.0002 apart, and 0.02 beyond 5."""
+    grid = diffusion_grid(name, steps, SCHEDULE)
+    single, double = (drawn(CLOCKS[0], grid, 4, 500, dtype=dtype) for dtype in (torch.float32, torch.float64))
     for step in grid:
-        assert_same_bits([moment[19_990:19_997] for moment in large.whitened(step, 2)], small.whitened(step, 2))
+        pairs = zip(single.whitened(step, 4), double.whitened(step, 4), strict=True)
+        apart = torch.stack([(a - b).abs() for a, b in pairs])
+        assert apart.median() < 1e-6
+        assert apart.flatten().quantile(0.99) < 2e-5
+        assert apart.max() < 0.02
 
 
 def test_grids_share_what_is_a_cell_of_both() -> None:
@@ -186,7 +203,7 @@ def test_grids_share_what_is_a_cell_of_both() -> None:
 
 
 def test_any_other_grid_is_coupled_closely() -> None:
-    """Where a grid cuts cells, what it does not share of a step's increment is a few hundredths of its variance."""
+    """Where a grid cuts cells, it shares all but a few hundredths of a step's increment, in variance."""
     fine = diffusion_grid("quadratic", 300, SCHEDULE)
     for name in ("karras", "log-snr", "uniform"):
         grid = diffusion_grid(name, 5, SCHEDULE)
@@ -322,9 +339,9 @@ def test_bad_questions_get_one_clear_sentence() -> None:
     with pytest.raises(BadInput, match=r"^the grid runs from -0\.1 to 2, the path from 0 to 2\.$"):
         drawn(CLOCKS[1], Grid("early", (-0.1, 2.0)), 2)
     with pytest.raises(
-        BadInput, match=r"^the times 0\.7 and 0\.7000001 of the grid are too close: there this path tells"
+        BadInput, match=r"^the times 0\.7 and 0\.7000000001 of the grid are too close: there this path tells"
     ):
-        drawn(CLOCKS[1], Grid("close", (0.0, 0.7, 0.7000001, 2.0)), 2)
+        drawn(CLOCKS[1], Grid("close", (0.0, 0.7, 0.7000000001, 2.0)), 2)
     with pytest.raises(BadInput, match="between 1 and 8, got 9"):
         BrownianPath(CLOCKS[1], 9, Axes())
     with pytest.raises(ValueError, match="kernel is not finite between 0 and 0"):
