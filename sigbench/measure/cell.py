@@ -247,7 +247,7 @@ def _plan_cell(
             f"{task.path_order} moments."
         )
     if settings.paths == "shared":
-        layout_of(problem.clock, grid.times)  # refuses times that the path cannot tell apart
+        layout_of(problem.clock, grid.times, task.path_order)  # refuses times that the path cannot tell apart
     problem.counter.budget = settings.nfe
     return Cell(
         settings=settings,

@@ -20,7 +20,7 @@ from torch import Tensor
 
 from sigbench.progress import Listener, Progress, ignore
 from sigbench.registry import make_sampler
-from sigbench.sde.noise import NoiseStream, seed_of
+from sigbench.sde.noise import NoiseStream, Position, seed_of
 from sigbench.sde.problem import SDEProblem
 from sigbench.studies.convergence.coupled import DyadicPath, Walker, nested_grids, walk_together
 from sigbench.studies.convergence.passes import BLOCKS, Plan
@@ -227,7 +227,7 @@ class _Widened:
     def __init__(self, stream: NoiseStream, dtype: torch.dtype) -> None:
         self._stream, self._dtype = stream, dtype
 
-    def normal(self, first: int, count: int, position: int) -> Tensor:
+    def normal(self, first: int, count: int, position: Position) -> Tensor:
         """Returns the stream's numbers at `position`, shape (count, *shape)."""
         return self._stream.normal(first, count, position).to(self._dtype)
 
