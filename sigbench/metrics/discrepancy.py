@@ -5,6 +5,7 @@ from collections.abc import Sequence
 import numpy as np
 from scipy.spatial.distance import cdist
 
+from sigbench.metrics.estimate import SHARE
 from sigbench.metrics.metric import Array, KnownCDF, Metric, Reference
 
 
@@ -52,6 +53,7 @@ class KolmogorovSmirnov(Metric):
     """The largest gap between the empirical and the exact distribution function, in one dimension."""
 
     name, title = "ks", "KS"
+    bounds = SHARE
     reads, needs = (None, 1), KnownCDF
     method = "scipy ks_1samp statistic against the exact distribution function"
 
