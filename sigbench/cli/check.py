@@ -46,7 +46,8 @@ def check(
     sigbench check --task gmm --summary check.md --plot check.png
     sigbench check --update --baseline mine.json --task gmm --sampler ./mine.py:MySampler
     """
-    from sigbench.gate.baseline import Outdated, read_baseline
+    from sigbench.errors import Outdated
+    from sigbench.gate.baseline import read_baseline
     from sigbench.gate.plan import Filter
     from sigbench.report.charts import check_picture
 

@@ -135,7 +135,7 @@ def build(
         raise BadInput(f"the page is written as .html, not as {page.name!r}.")
     measured = boards(_gather(records, folder)[0])
     claims = answers(read_claims(folder / "claims.toml"), measured) if (folder / "claims.toml").is_file() else {}
-    sections = find_sections(folder / "studies")
+    sections = find_sections(folder / "studies", outdated=lambda sentence: say(f"left out: {sentence}"))
     found = with_sections(measured, sections)
     titles = _titles(found)
     make_folder(page.parent, "the page's folder")

@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, TypedDict, cast
 
-from sigbench.errors import BadInput
+from sigbench.errors import BadInput, Outdated
 from sigbench.gate.decision import SCALES
 from sigbench.records.checks import parse_record
 from sigbench.records.record import SCHEMA, Record
@@ -41,10 +41,6 @@ class Baseline(TypedDict):
 
 
 KIND = "sigbench-baseline"
-
-
-class Outdated(BadInput):
-    """The baseline is of another schema."""
 
 
 def read_baseline(file: Path) -> Baseline:

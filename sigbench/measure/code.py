@@ -56,9 +56,9 @@ def code_of(plug_in: str, cls: type[Any]) -> PlugInCode:
 
 
 @cache
-def package_code() -> dict[str, str]:
+def package_code(root: Path = _ROOT) -> dict[str, str]:
     """Returns the hashes of the parts of sigbench that numbers depend on; they stay while it runs."""
-    return {f"sigbench/{part}": part_hash(_ROOT / part) for part in PARTS}
+    return {f"sigbench/{part}": part_hash(root / part) for part in PARTS}
 
 
 def part_hash(place: Path) -> str:

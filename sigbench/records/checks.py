@@ -7,7 +7,7 @@ from typing import Any, Literal
 
 import msgspec
 
-from sigbench.errors import BadInput
+from sigbench.errors import BadInput, Outdated
 from sigbench.records.consistency import inconsistency
 from sigbench.records.key import determinants_of, key_of
 from sigbench.records.record import SCHEMA, Record
@@ -56,13 +56,16 @@ class OtherDocument(Exception):
 
 
 def parse_sound(text: bytes | str) -> Record:
-    """Returns the record in a JSON document, sound in itself; raises BadInput, saying what is wrong with it."""
+    """Returns the record in a JSON document, sound in itself; raises BadInput, saying what is wrong with it.
+
+    Of an older schema it is Outdated.
+    """
     try:
         return parsed(text if isinstance(text, bytes) else text.encode())
     except OtherDocument:
         raise BadInput("not a record: the field `schema` is missing.") from None
     except Unfit as problem:
-        raise BadInput(f"{problem}.") from None
+        raise (Outdated if problem.kind == "outdated" else BadInput)(f"{problem}.") from None
 
 
 def parse_record(text: bytes | str) -> Record:

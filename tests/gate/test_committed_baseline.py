@@ -4,7 +4,8 @@ from pathlib import Path
 
 import pytest
 
-from sigbench.gate.baseline import Baseline, Outdated, read_baseline
+from sigbench.errors import Outdated
+from sigbench.gate.baseline import Baseline, read_baseline
 from sigbench.gate.curves import curves_of, times_of
 from sigbench.gate.plan import DEFAULT_PLAN, Filter, cells_of
 from sigbench.gate.run import judge_now
