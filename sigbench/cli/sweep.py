@@ -72,6 +72,8 @@ def sweep(
     records_at = None if dry_run and not store.is_dir() else Store(store)
     plan = plan_sweep(wanted)
     todo = missing_cells(plan.cells, records_at, retry_failed=retry_failed)
+    if records_at is not None:
+        say_why_again(_unknown(todo, records_at), records_at)
     if dry_run:
         _print_plan(plan, todo, records_at, as_json=as_json)
         return
@@ -79,7 +81,6 @@ def sweep(
     records_at.tidy()
     _say_skipped(plan.skipped)
     say_unsound(todo, records_at)
-    say_why_again(_unknown(todo, records_at), records_at)
     count, each = share(todo, workers, threads)
     began = monotonic()
     with stopping() as stopped, SweepProgress(todo, count) as progress:

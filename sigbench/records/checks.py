@@ -121,7 +121,7 @@ def _why_not(data: bytes, error: Exception) -> Exception:
 def _other_schema(schema: object) -> Unfit:
     if isinstance(schema, int) and not isinstance(schema, bool) and 0 < schema < SCHEMA:
         return Unfit("outdated", f"schema {schema}, where this version reads {SCHEMA}: measure its cell again")
-    return Unfit("foreign", f"schema {str(schema)[:40]!r}, where this version reads {SCHEMA}")
+    return Unfit("foreign", f"schema {repr(schema)[:40]}, where this version reads {SCHEMA}")
 
 
 def _intact(record: Record, data: bytes) -> bool:

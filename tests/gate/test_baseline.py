@@ -55,7 +55,7 @@ WRONG: dict[str, tuple[Callable[[Any], object], str]] = {
     "record": (lambda b: b["records"].append(3), r"records\[2\] is no record: not a record"),
     "twice": (lambda b: b["records"].append(b["records"][0]), r"records\[2\] is a second one of ddim on gmm at 5"),
     "edited": (lambda b: b["records"][0]["metrics"]["w1"]["values"].reverse(), r"\[0\] is no record: changed since"),
-    "foreign": (lambda b: b["records"][0].update(schema=9), r"records\[0\] is no record: schema '9'"),
+    "foreign": (lambda b: b["records"][0].update(schema=9), r"records\[0\] is no record: schema 9"),
     "failed": (lambda b: again(b, status="failed"), r"records\[2\] is of a cell that failed"),
     "one repeat": (lambda b: again(b, metrics={"w1": metric_of([0.1])}), r"records\[2\] has one repeat"),
     "zero": (lambda b: again(b, metrics={"w1": metric_of([0.1, 0.0])}), r"records\[2\]: w1 is not positive everywhere"),
