@@ -57,7 +57,10 @@ def run(
     store: Annotated[Path, typer.Option(help="Folder where records are kept, one file a cell.")] = Path(
         ".sigbench/records"
     ),
-    resume: Annotated[bool, typer.Option("--resume", help="Take finished cells from the store.")] = False,
+    resume: Annotated[
+        bool,
+        typer.Option("--resume", help="Take finished cells from the store, unless what they depend on has changed."),
+    ] = False,
     save_samples: Annotated[
         Path | None, typer.Option(help="Folder for the first repeat's samples (.npy) and their pictures.")
     ] = None,

@@ -44,11 +44,12 @@ def mean_interval(values: Sequence[float], tails: Tails = EQUAL_TAILS) -> Interv
     """
     if not values:
         raise ValueError("an interval needs at least one value")
-    mean, error = float(sum(values) / len(values)), standard_error(values)
+    mean, error = _mean_and_error(values)
     if error is None:
         return Interval(mean, None, None)
-    reach_down, reach_up = (student_quantile(len(values) - 1, 1 - tail) * error for tail in tails)
-    return Interval(mean, mean - reach_down, mean + reach_up)
+    freedom, (below, above) = len(values) - 1, tails
+    down, up = student_quantile(freedom, 1 - below) * error, student_quantile(freedom, 1 - above) * error
+    return Interval(mean, mean - down, mean + up)
 
 
 def median_interval(values: Sequence[float]) -> Interval:
@@ -60,19 +61,26 @@ def median_interval(values: Sequence[float]) -> Interval:
 
 def standard_error(values: Sequence[float]) -> float | None:
     """Returns the standard error of a mean over independent values, None below two of them."""
+    return _mean_and_error(values)[1]
+
+
+def _mean_and_error(values: Sequence[float]) -> tuple[float, float | None]:
     count = len(values)
-    if count < 2:
-        return None
     mean = sum(values) / count
-    return sqrt(sum([(value - mean) * (value - mean) for value in values]) / (count - 1) / count)
+    if count < 2:
+        return float(mean), None
+    squares = sum([(value - mean) * (value - mean) for value in values])
+    return float(mean), sqrt(squares / ((count - 1) * count))
 
 
 def _cut(interval: Interval, bounds: Bounds) -> Interval:
     """The interval without what lies beyond the bounds: the one place where intervals are cut. It keeps its value."""
     low, high, (least, most) = interval.low, interval.high, bounds
-    if low is not None and least is not None and low < least:
+    if low is None or high is None or ((least is None or low >= least) and (most is None or high <= most)):
+        return interval
+    if least is not None and low < least:
         low = min(least, interval.value)
-    if high is not None and most is not None and high > most:
+    if most is not None and high > most:
         high = max(most, interval.value)
     return Interval(interval.value, low, high)
 
