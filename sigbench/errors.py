@@ -16,6 +16,10 @@ class BadInput(SigbenchError):
     exit_code = 2
 
 
+class Outdated(BadInput):
+    """What was measured by an older version cannot be read by this one, and has to be measured again."""
+
+
 class BudgetExceeded(SigbenchError):
     """A sampler asked for more network calls than its budget allows."""
 

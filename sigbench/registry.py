@@ -152,14 +152,6 @@ def options_of(cls: type[Any]) -> dict[str, Any]:
     return kinds
 
 
-def source_hash(plug_in: type[Any]) -> str | None:
-    """Returns the SHA-256 of the file that a plug-in's class is written in, None where there is none."""
-    try:
-        return hashlib.sha256(Path(inspect.getfile(plug_in)).read_bytes()).hexdigest()
-    except (OSError, TypeError):
-        return None
-
-
 def split_spec(spec: str) -> tuple[str, dict[str, str]]:
     """Returns (name, options) of a sampler spec; raises BadInput for what is no option=value, or given twice."""
     name, *parts = spec.split(":")
@@ -234,7 +226,8 @@ def _class_in_file(spec: str, base: type[Any]) -> Any:
     file = Path(path)
     if not file.is_file():
         raise BadInput(f"there is no file {path!r}.")
-    module_name = f"sigbench_user_{file.stem}"
+    # A name of its own for each file: what is known of a class by its module must not be that of another folder's file.
+    module_name = f"sigbench_user_{file.stem}_{hashlib.sha256(str(file.resolve()).encode()).hexdigest()[:12]}"
     module_spec = importlib.util.spec_from_file_location(module_name, file, loader=_Uncached(module_name, str(file)))
     assert module_spec is not None
     assert module_spec.loader is not None

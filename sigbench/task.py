@@ -19,7 +19,8 @@ class Task(ABC):
 
     `shape` is that of one sample, `default_grid` is used by every sampler of a comparison unless the user names
     another, and `batch_size` is the number of samples that are integrated at once. `path_order` is the number of
-    moments of the Brownian path: no sampler of the task can read more.
+    moments of the Brownian path: no sampler of the task can read more. Networks that were trained for version
+    `artifacts_since` or later still serve: what is integrated, and the truth, have not changed since.
     """
 
     name: ClassVar[str]
@@ -30,6 +31,7 @@ class Task(ABC):
     default_steps: ClassVar[tuple[int, ...]]
     default_grid: ClassVar[str]
     batch_size: ClassVar[int]
+    artifacts_since: ClassVar[int] = 1
     path_order: ClassVar[int] = 4  # paths of another order are other paths
 
     @abstractmethod

@@ -4,7 +4,8 @@ import json
 from pathlib import Path
 from typing import Any
 
-MEASURED = {"sample_s", "samples_per_s", "efficiency", "peak_memory_mb"}
+MEASURED = {"sample_s", "cpu_s", "path_s", "calibration_s", "samples_per_s", "efficiency", "peak_memory_mb"}
+MEASURED |= {"load", "others", "quiet"}
 
 
 def comparable(record: Any) -> dict[str, Any]:

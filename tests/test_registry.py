@@ -11,7 +11,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from sigbench.errors import BadInput
-from sigbench.registry import make_metric, make_sampler, sampler_class, source_hash
+from sigbench.measure.code import code_of
+from sigbench.registry import make_metric, make_sampler, sampler_class
 from sigbench_baselines.euler import EulerMaruyama
 
 PROPERTY = settings(deadline=None, derandomize=True, database=None)
@@ -164,7 +165,7 @@ def test_a_users_file_is_read_anew_and_nothing_is_left_beside_it(
         )
         os.utime(file, (1e9, 1e9))
         mine = sampler_class(f"{file}:Mine")
-        seen.append((mine.value, source_hash(mine)))  # type: ignore[attr-defined]
+        seen.append((mine.value, code_of("sampler", mine)))  # type: ignore[attr-defined]
     assert [value for value, _ in seen] == [1, 2]
     assert seen[0][1] != seen[1][1]
     assert [path.name for path in tmp_path.iterdir()] == ["mine.py"]

@@ -2,6 +2,7 @@
 
 import json
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -12,7 +13,8 @@ from sigbench.cli.printing import TableConsole, say
 from sigbench.cli.progress import Bar
 
 if TYPE_CHECKING:
-    from sigbench.gate.baseline import Baseline, CurveEntry
+    from sigbench.gate.baseline import Baseline
+    from sigbench.gate.curves import Curve
     from sigbench.gate.judge import Judgement
     from sigbench.gate.plan import Filter
 
@@ -44,6 +46,7 @@ def check(
     sigbench check --task gmm --summary check.md --plot check.png
     sigbench check --update --baseline mine.json --task gmm --sampler ./mine.py:MySampler
     """
+    from sigbench.errors import Outdated
     from sigbench.gate.baseline import read_baseline
     from sigbench.gate.plan import Filter
     from sigbench.report.charts import check_picture
@@ -54,7 +57,13 @@ def check(
         say(f"there is no folder {summary.parent} for the summary.")
         raise typer.Exit(2)
     wanted = Filter(tuple(split_names(task)), tuple(split_names(sampler)))
-    known = read_baseline(baseline) if baseline.exists() or not update else None
+    try:
+        known = read_baseline(baseline) if baseline.exists() or not update else None
+    except Outdated:
+        if not update:
+            raise
+        known = None
+        say(f"the baseline {baseline} is of another schema, and is made from nothing.")
     wanted.check(known)
     try:
         judgement = _update(known, baseline, wanted) if update else _check(known, baseline, wanted)
@@ -75,12 +84,11 @@ def check(
 
 
 def _check(baseline: "Baseline | None", file: Path, wanted: "Filter") -> "Judgement":
-    from sigbench.gate.plan import check_complete
+    from sigbench.gate.curves import curves_of
     from sigbench.gate.run import judge_now
 
     assert baseline is not None
-    curves = _curves(baseline, file, wanted)
-    check_complete(baseline, curves, str(file))
+    curves = _wanted(curves_of(baseline["records"]), file, wanted)
     with Bar("starting", "points") as bar:
         return judge_now(baseline, curves, bar.show)
 
@@ -88,21 +96,23 @@ def _check(baseline: "Baseline | None", file: Path, wanted: "Filter") -> "Judgem
 def _update(old: "Baseline | None", file: Path, wanted: "Filter") -> "Judgement | None":
     """Measures and writes; returns how the new baseline differs from the old one, None where there is no overlap."""
     from sigbench.gate.baseline import write_baseline
-    from sigbench.gate.plan import default_baseline, extended
+    from sigbench.gate.curves import curves_of
+    from sigbench.gate.plan import plan_baseline
     from sigbench.gate.run import judge_against, measure_baseline
     from sigbench.gate.tree import require_clean, require_tracked
     from sigbench.records.store import make_folder
 
     require_clean(Path.cwd(), file)
-    plan = default_baseline(wanted) if old is None else extended(old, wanted)
-    curves = _curves(plan, file, wanted)
-    specs = [name for curve in curves for name in (curve["task"], curve["sampler"])]
+    plan, planned = plan_baseline(old, wanted)
+    curves = _wanted(planned, file, wanted)
+    specs = [name for curve in curves for name in (curve.task, curve.sampler)]
     require_tracked([Path(spec.partition(".py:")[0] + ".py") for spec in specs if ".py:" in spec])
     make_folder(file.resolve().parent, "the baseline's folder")
     with Bar("starting", "points") as bar:
         new = measure_baseline(plan, curves, bar.show)
     write_baseline(new, file)
-    say(f"{sum(len(curve['points']) for curve in curves)} points measured; the baseline is in {file}.")
+    count = sum(wanted.takes(curve) and len(curve.records) for curve in curves_of(new["records"]))
+    say(f"{count} points measured; the baseline is in {file}.")
     if old is None:
         return None
     judgement, apart = judge_against(old, new, wanted)
@@ -111,15 +121,15 @@ def _update(old: "Baseline | None", file: Path, wanted: "Filter") -> "Judgement 
     return judgement if judgement.points else None
 
 
-def _curves(baseline: "Baseline", file: Path, wanted: "Filter") -> "list[CurveEntry]":
+def _wanted(curves: "Sequence[Curve]", file: Path, wanted: "Filter") -> "list[Curve]":
     """The curves that were asked for; leaves with exit code 4 where there are none."""
-    curves = [curve for curve in baseline["curves"] if wanted.takes(curve) and curve["points"]]
-    if not curves:
-        held = ", ".join(f"{curve['sampler']} on {curve['task']}" for curve in baseline["curves"] if curve["points"])
+    found = [curve for curve in curves if wanted.takes(curve)]
+    if not found:
+        held = ", ".join(f"{curve.sampler} on {curve.task}" for curve in curves)
         what = f"nothing that was asked for; it holds {held}" if held else "no points at all"
         say(f"nothing was measured: the baseline {file} holds {what}.")
         raise typer.Exit(4)
-    return curves
+    return found
 
 
 def _report(judgement: "Judgement", *, as_json: bool) -> None:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from sigbench.cli.again import OUTDATED
 from sigbench.cli.options import AddedMetrics
 from sigbench.cli.parsing import split_ints
 from sigbench.cli.printing import TableConsole, say
@@ -134,7 +135,7 @@ def build(
         raise BadInput(f"the page is written as .html, not as {page.name!r}.")
     measured = boards(_gather(records, folder)[0])
     claims = answers(read_claims(folder / "claims.toml"), measured) if (folder / "claims.toml").is_file() else {}
-    sections = find_sections(folder / "studies")
+    sections = find_sections(folder / "studies", outdated=lambda sentence: say(f"left out: {sentence}"))
     found = with_sections(measured, sections)
     titles = _titles(found)
     make_folder(page.parent, "the page's folder")
@@ -190,7 +191,8 @@ def verify(
     metrics). Exit code 1 where one does, 3 where one repeat leaves it open.
     """
     from sigbench.leaderboard.table import difference_table
-    from sigbench.leaderboard.verification import cell_of, compare, differences, run_again, sentence
+    from sigbench.leaderboard.verification import compare, differences, run_again, sentence
+    from sigbench.measure.again import cell_of
 
     kept = _submissions(folder)
     reported = kept.find(key)
@@ -234,24 +236,38 @@ def _gather(paths: list[Path] | None, folder: Path, task: str | None = None) -> 
     submitted, reading = _submissions(folder).read()
     if not paths:
         own.others.clear()  # results of other kinds lie in the board's folder by intent
+    old = own.count("outdated") + reading.count("outdated")
+    tasks = own.tasks | reading.tasks
+    if old and not tasks:
+        raise BadInput(f"no records in {', '.join(map(str, paths or [folder]))} can be read: {_outdated(old)}.")
     _say_skipped(own)
     _say_skipped(reading)
+    if old:
+        say(f"{_outdated(old)}.")
     entries = [Entry(record) for record in own.records]
     entries += [entry for entry in submitted if task in (None, entry.record["task"])]
-    tasks = own.tasks | reading.tasks
     if not tasks:
         raise BadInput(f"there are no records in {', '.join(map(str, paths or [folder]))}.")
     return entries, tasks
 
 
+def _outdated(count: int) -> str:
+    """What is said of records of older schemas, which can be many."""
+    return (
+        f"{count} {'record is' if count == 1 else 'records are'} {OUTDATED}; measure the cells again, as "
+        "`sigbench sweep FILE.toml --json` and `sigbench run --json` do"
+    )
+
+
 def _say_skipped(reading: "Reading") -> None:
-    for problem in reading.problems[:_NAMED]:
+    named = [problem for problem in reading.problems if problem.kind != "outdated"]
+    for problem in named[:_NAMED]:
         say(f"skipped {problem}.")
-    if reading.problems:
+    if named:
         kinds = [(reading.count(kind), kind) for kind in ("damaged", "foreign", "duplicate")]
         counts = ", ".join(f"{count} {kind}" for count, kind in kinds if count)
-        rest = "" if len(reading.problems) <= _NAMED else f" (the first {_NAMED} are named above)"
-        say(f"{len(reading.problems)} records were skipped: {counts}{rest}.")
+        rest = "" if len(named) <= _NAMED else f" (the first {_NAMED} are named above)"
+        say(f"{len(named)} records were skipped: {counts}{rest}.")
     if reading.others:
         names = ", ".join(str(path) for path in reading.others[:_NAMED])
         more = f" and {len(reading.others) - _NAMED} more" if len(reading.others) > _NAMED else ""

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from sigbench.cli.again import say_why_again
 from sigbench.cli.options import (
     AddedMetrics,
     Batch,
@@ -58,7 +59,10 @@ def run(
     store: Annotated[Path, typer.Option(help="Folder where records are kept, one file a cell.")] = Path(
         ".sigbench/records"
     ),
-    resume: Annotated[bool, typer.Option("--resume", help="Take finished cells from the store.")] = False,
+    resume: Annotated[
+        bool,
+        typer.Option("--resume", help="Take finished cells from the store, unless what they depend on has changed."),
+    ] = False,
     save_samples: Annotated[
         Path | None, typer.Option(help="Folder for the first repeat's samples (.npy) and their pictures.")
     ] = None,
@@ -108,6 +112,8 @@ def run(
     found = {cell.key: records_at.read(cell.key) for cell in cells} if resume else {}
     kept = {key: record for key, record in found.items() if record is not None and record["status"] != "failed"}
     todo = [cell for cell in cells if cell.key not in kept]
+    if resume:
+        say_why_again((cell.determinants() for cell in todo if found[cell.key] is None), records_at)
     try:
         with Bar("starting", "cells") as bar:
             shown = _Progress(todo, bar)
@@ -158,7 +164,7 @@ def _print_tables(records: "list[Record]") -> None:
 
     console = TableConsole()
     first = records[0]
-    conditions = "".join(f"{name} {value:g} · " for name, value in first.get("conditions", {}).items())
+    conditions = "".join(f"{name} {value:g} · " for name, value in first["conditions"].items())
     console.print(
         f"[bold]{first['task']}[/bold] · {conditions}{first['samples']} samples × {first['repeats']} repeats · "
         f"grid {first['grid']} · seed {first['seed']} · {first['provenance']['device_name']} · "

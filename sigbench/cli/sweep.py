@@ -13,11 +13,13 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from sigbench.cli.again import say_why_again
 from sigbench.cli.printing import TableConsole, say
 from sigbench.errors import BadInput
 from sigbench.report.numbers import long_duration
 
 if TYPE_CHECKING:
+    from sigbench.records.key import Determinants
     from sigbench.records.store import Store
     from sigbench.sweep.plan import PlannedCell, SkippedCell, SweepPlan
     from sigbench.sweep.run import Event
@@ -70,6 +72,8 @@ def sweep(
     records_at = None if dry_run and not store.is_dir() else Store(store)
     plan = plan_sweep(wanted)
     todo = missing_cells(plan.cells, records_at, retry_failed=retry_failed)
+    if records_at is not None:
+        say_why_again(_unknown(todo, records_at), records_at)
     if dry_run:
         _print_plan(plan, todo, records_at, as_json=as_json)
         return
@@ -130,6 +134,11 @@ def stopping() -> Iterator[list[int]]:
     finally:
         for number, handler in before.items():
             signal.signal(number, handler)
+
+
+def _unknown(todo: "Sequence[PlannedCell]", store: "Store") -> "list[Determinants]":
+    """What determines the cells that have no file in the store."""
+    return [cell.determinants for cell in todo if not store.path_of(cell.key).exists() and cell.determinants]
 
 
 def _statuses(cells: "Sequence[PlannedCell]", store: "Store | None") -> dict[str, str]:

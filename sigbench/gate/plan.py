@@ -1,12 +1,14 @@
 """What the gate measures: the cells of a baseline, and the curves of the first one."""
 
 from collections.abc import Sequence
-from copy import deepcopy
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from sigbench.errors import BadInput, unknown_name
-from sigbench.gate.baseline import BASELINE_SCHEMA, KIND, Baseline, CurveEntry, MarginEntry, PointEntry
+from sigbench.gate.baseline import KIND, Baseline, MarginEntry
+from sigbench.gate.curves import Curve, curves_of
+from sigbench.measure.again import check_same, planned_again, settings_of
 from sigbench.measure.cell import Cell, Settings, plan_cells
+from sigbench.records.record import SCHEMA, Record
 from sigbench.registry import make_task, sampler_class, sampler_names, split_spec, task_class, task_names
 
 ALPHA = 0.05
@@ -59,23 +61,21 @@ class Filter:
     tasks: tuple[str, ...] = ()
     samplers: tuple[str, ...] = ()
 
-    def takes(self, curve: CurveEntry) -> bool:
+    def takes(self, curve: Curve) -> bool:
         """Returns whether a curve was asked for."""
-        return (not self.tasks or curve["task"] in self.tasks) and (
-            not self.samplers or curve["sampler"] in self.samplers
-        )
+        return (not self.tasks or curve.task in self.tasks) and (not self.samplers or curve.sampler in self.samplers)
 
     def check(self, baseline: Baseline | None) -> None:
         """Raises BadInput for a task or a sampler that is neither registered nor in the baseline."""
-        curves = baseline["curves"] if baseline is not None else []
+        curves = curves_of(baseline["records"]) if baseline is not None else []
         for name in self.tasks:
-            known = {curve["task"] for curve in curves}
+            known = {curve.task for curve in curves}
             if name not in known:
                 if ".py:" not in name and name not in task_names():
                     raise unknown_name("task", name, {*known, *task_names()})
                 task_class(name)
         for spec in self.samplers:
-            known = {curve["sampler"] for curve in curves}
+            known = {curve.sampler for curve in curves}
             if spec not in known:
                 name, _ = split_spec(spec)
                 if ".py:" not in name and name not in sampler_names():
@@ -83,86 +83,77 @@ class Filter:
                 sampler_class(name)
 
 
-def cells_of(baseline: Baseline, curve: CurveEntry) -> list[Cell]:
-    """Returns the cells of a curve's points, in their order.
+def cells_of(baseline: Baseline, curve: Curve) -> list[Cell]:
+    """Returns the cells of a curve's records, in their order, judged by what is guarded.
 
     Raises BadInput where they cannot be measured, or where the task's version is not the baseline's.
     """
-    task = baseline["tasks"][curve["task"]]
-    settings = Settings(
-        task=curve["task"],
-        samples=task["samples"],
-        repeats=task["repeats"],
-        seed=task["seed"],
-        grid=task["grid"],
-        device=task["device"],
-        dtype=task["dtype"],
-    )
-    steps = [point["steps"] for point in curve["points"]]
-    cells = plan_cells(settings, [curve["sampler"]], steps) if steps else []
-    for cell in cells:
-        if cell.task.version != task["version"]:
+    cells = []
+    for record in curve.records:
+        cell = planned_again(record, _settings(baseline, record))
+        if cell.task.version != record["task_version"]:
             raise BadInput(
-                f"the baseline holds version {task['version']} of the task {curve['task']!r}, and this is version "
+                f"the baseline holds version {record['task_version']} of the task {curve.task!r}, and this is version "
                 f"{cell.task.version}, whose numbers differ: make a new baseline."
             )
-        known = [metric.name for metric in cell.task.metrics()]
-        for name in task["margins"]:
-            if name not in known and not any(name in point["values"] for point in curve["points"]):
-                raise unknown_name(f"metric of the task {curve['task']!r}", name, known)
+        check_same(record, cell)
+        cells.append(cell)
     return cells
 
 
-def check_complete(baseline: Baseline, curves: Sequence[CurveEntry], file: str) -> None:
-    """Raises BadInput where a point was never measured, or not in as many repeats as its task asks for."""
-    for curve in curves:
-        repeats = baseline["tasks"][curve["task"]]["repeats"]
-        for point in curve["points"]:
-            where = f"{curve['sampler']} on {curve['task']} at {point['steps']} steps"
-            counts = {len(values) for values in point["values"].values()}
-            if not counts:
-                raise BadInput(f"the baseline {file} holds no values for {where}: run `sigbench check --update`.")
-            if counts != {repeats}:
-                raise BadInput(
-                    f"the baseline {file} holds {' and '.join(map(str, sorted(counts)))} values for {where}, and asks "
-                    f"for {repeats} repeats: run `sigbench check --update`."
-                )
+def new_cells_of(baseline: Baseline, curve: Curve) -> list[Cell]:
+    """Returns the cells that make a curve anew: those of its records, or of its task's default plan."""
+    if curve.records:
+        return [planned_again(record, _settings(baseline, record)) for record in curve.records]
+    plan = plan_of(curve.task)
+    guarded = tuple(entry["metric"] for entry in baseline["margins"] if entry["task"] == curve.task)
+    settings = Settings(
+        task=curve.task, samples=plan.samples, repeats=plan.repeats, device="cpu", dtype="float32", only=guarded
+    )
+    return plan_cells(settings, [curve.sampler], plan.steps)
 
 
-def default_baseline(wanted: Filter) -> Baseline:
-    """Returns a baseline whose points are yet to be measured: the default plan, or what was asked for of it.
+def _settings(baseline: Baseline, record: Record) -> Settings:
+    """The settings of a record, its metrics those that are guarded; one that the task has lost is left out."""
+    task = record["task_spec"]
+    guarded = [entry["metric"] for entry in baseline["margins"] if entry["task"] == task]
+    known = [metric.name for metric in make_task(task).metrics()]
+    for name in guarded:
+        if name not in known and name not in record["metrics"]:
+            raise unknown_name(f"metric of the task {task!r}", name, known)
+    return replace(settings_of(record), only=tuple(name for name in guarded if name in known))
 
-    Samplers that were named take the place of the plan's.
+
+def plan_baseline(old: Baseline | None, wanted: Filter) -> tuple[Baseline, list[Curve]]:
+    """Returns a baseline to be measured and its curves, those that are new without records.
+
+    Where there is no old one, they are the default plan's, or what was asked for of it: samplers that were named take
+    the place of the plan's. An old one keeps its curves, and gains those that were asked for and that it lacks: a
+    sampler that it holds nowhere joins the tasks that were named, or all of the baseline's; a task that it does not
+    hold, with the samplers that were named or with its plan's.
     """
-    baseline: Baseline = {
-        "schema": BASELINE_SCHEMA,
+    planned: Baseline = {
+        "schema": SCHEMA,
         "kind": KIND,
-        "alpha": ALPHA,
-        "time_margin": TIME_MARGIN,
-        "tasks": {},
-        "curves": [],
+        "alpha": ALPHA if old is None else old["alpha"],
+        "time_margin": TIME_MARGIN if old is None else old["time_margin"],
+        "margins": [] if old is None else list(old["margins"]),
+        "records": [] if old is None else list(old["records"]),
     }
-    for task in wanted.tasks or tuple(DEFAULT_PLAN):
-        for sampler in wanted.samplers or plan_of(task).samplers:
-            add_curve(baseline, task, sampler)
-    return baseline
-
-
-def extended(baseline: Baseline, wanted: Filter) -> Baseline:
-    """Returns the baseline with the curves that were asked for and that it lacks, yet to be measured.
-
-    A sampler that it holds nowhere is added to the tasks that were named, or to all of the baseline's; a task that
-    it does not hold, with the samplers that were named or with its plan's.
-    """
-    grown = deepcopy(baseline)
-    held = {(curve["task"], curve["sampler"]) for curve in baseline["curves"]}
-    samplers = {sampler for _, sampler in held}
-    for task in wanted.tasks or tuple(baseline["tasks"]):
-        new = task not in baseline["tasks"]
+    curves = curves_of(planned["records"])
+    held = {(curve.task, curve.sampler) for curve in curves}
+    tasks, samplers = {task for task, _ in held}, {sampler for _, sampler in held}
+    for task in wanted.tasks or tuple(DEFAULT_PLAN if old is None else dict.fromkeys(curve.task for curve in curves)):
+        new = task not in tasks
         for sampler in wanted.samplers or (plan_of(task).samplers if new else ()):
             if (task, sampler) not in held and (new or wanted.tasks or sampler not in samplers):
-                add_curve(grown, task, sampler)
-    return grown
+                curves.append(Curve(task, sampler))
+        if not any(entry["task"] == task for entry in planned["margins"]):
+            planned["margins"] += [
+                MarginEntry(task=task, metric=metric, scale=scale, margin=size)
+                for metric, scale, size in plan_of(task).margins
+            ]
+    return planned, curves
 
 
 def plan_of(task: str) -> DefaultCurves:
@@ -179,22 +170,6 @@ def plan_of(task: str) -> DefaultCurves:
     )
 
 
-def add_curve(baseline: Baseline, task: str, sampler: str) -> None:
-    """Adds a curve by the task's default plan, its points yet to be measured, and the task where it is missing."""
-    plan = plan_of(task)
-    if task not in baseline["tasks"]:
-        cls = task_class(task)
-        baseline["tasks"][task] = {
-            "version": cls.version,
-            "samples": plan.samples,
-            "repeats": plan.repeats,
-            "seed": 0,
-            "grid": cls.default_grid,
-            "device": "cpu",
-            "dtype": "float32",
-            "margins": {metric: MarginEntry(scale=scale, margin=size) for metric, scale, size in plan.margins},
-        }
-    points = [PointEntry(steps=count, nfe=0, values={}, times=[]) for count in plan.steps]
-    baseline["curves"].append(
-        {"task": task, "sampler": sampler, "points": points, "machine": {}, "git": None, "date": "never"}
-    )
+def guarded_tasks(curves: Sequence[Curve]) -> list[str]:
+    """Returns the tasks of curves, each once."""
+    return list(dict.fromkeys(curve.task for curve in curves))

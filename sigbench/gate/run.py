@@ -1,50 +1,48 @@
 """The gate at work: measures a baseline's curves, judges them, and makes new baselines."""
 
 from collections.abc import Sequence
-from copy import deepcopy
-from datetime import UTC, datetime
-from functools import partial
-from pathlib import Path
+from dataclasses import replace
 
 from sigbench.errors import SigbenchError
-from sigbench.gate.baseline import Baseline, CurveEntry, PointEntry, TaskEntry
-from sigbench.gate.judge import Judgement, judge
-from sigbench.gate.measure import Measured, fingerprint, measure_points
-from sigbench.gate.plan import Filter, cells_of
-from sigbench.gate.tree import commit_of
+from sigbench.gate.baseline import Baseline
+from sigbench.gate.curves import Curve, curves_of
+from sigbench.gate.judge import Judgement, Pair, judge
+from sigbench.gate.plan import Filter, cells_of, guarded_tasks, new_cells_of
 from sigbench.measure.cell import Cell, pick_device, pick_dtype
-from sigbench.measure.references import References
-from sigbench.metrics.estimate import Better
+from sigbench.measure.run import measure
 from sigbench.progress import Listener, Progress
+from sigbench.records.changes import same_request
+from sigbench.records.key import determinants_of
+from sigbench.records.names import display_name
 from sigbench.records.provenance import provenance
+from sigbench.records.record import Record
 from sigbench.registry import make_task
 
 
-def judge_now(baseline: Baseline, curves: Sequence[CurveEntry], progress: Listener) -> Judgement:
+def judge_now(baseline: Baseline, curves: Sequence[Curve], progress: Listener) -> Judgement:
     """Measures the curves of a baseline and returns the verdicts.
 
     Raises BadInput, before anything is measured, where a curve cannot be measured as the baseline says.
     """
-    return _judge(baseline, curves, _measure(baseline, curves, progress))
+    cells = [cell for curve in curves for cell in cells_of(baseline, curve)]
+    now = _measured(cells, progress)
+    before = [record for curve in curves for record in curve.records]
+    return _judge(baseline, curves, list(zip(before, now, strict=True)))
 
 
-def measure_baseline(plan: Baseline, curves: Sequence[CurveEntry], progress: Listener) -> Baseline:
+def measure_baseline(plan: Baseline, curves: Sequence[Curve], progress: Listener) -> Baseline:
     """Returns the plan with `curves` of it measured anew, everything else as it was.
 
     Raises SigbenchError where a sampler fails: a baseline holds no failures.
     """
-    for curve in curves:
-        plan["tasks"][curve["task"]]["version"] = make_task(curve["task"]).version
-    measured = iter(_measure(plan, curves, progress))
-    new = deepcopy(plan)
-    wanted = {(curve["task"], curve["sampler"]) for curve in curves}
-    for curve in new["curves"]:
-        if (curve["task"], curve["sampler"]) in wanted:
-            curve["points"] = [_entry(next(measured)) for _ in curve["points"]]
-            curve["machine"] = fingerprint(pick_device(plan["tasks"][curve["task"]]["device"]))
-            curve["git"] = commit_of(Path.cwd())
-            curve["date"] = datetime.now(UTC).isoformat(timespec="seconds")
-    return new
+    cells = [new_cells_of(plan, curve) for curve in curves]
+    records = iter(_measured([cell for several in cells for cell in several], progress))
+    fresh = {
+        (curve.task, curve.sampler): [_sound(next(records)) for _ in several]
+        for curve, several in zip(curves, cells, strict=True)
+    }
+    kept = {(curve.task, curve.sampler): list(curve.records) for curve in curves_of(plan["records"])}
+    return {**plan, "records": [record for points in (kept | fresh).values() for record in points]}
 
 
 def judge_against(old: Baseline, new: Baseline, wanted: Filter) -> tuple[Judgement, list[str]]:
@@ -52,77 +50,63 @@ def judge_against(old: Baseline, new: Baseline, wanted: Filter) -> tuple[Judgeme
 
     Only points that both hold, measured in the same way, are compared; the margins are the new one's.
     """
-    before = {(c["task"], c["sampler"], p["steps"]): (c, p) for c in old["curves"] for p in c["points"]}
-    curves: list[CurveEntry] = []
-    measured: list[Measured] = []
+    before = {_point(record): record for record in old["records"]}
+    pairs: list[Pair] = []
+    curves: list[Curve] = []
     apart = []
-    for curve in filter(wanted.takes, new["curves"]):
+    for curve in filter(wanted.takes, curves_of(new["records"])):
         shared = []
-        for point in curve["points"]:
-            found = before.get((curve["task"], curve["sampler"], point["steps"]))
-            where = f"{curve['task']}, {curve['sampler']} at {point['steps']} steps"
-            if found is None or not found[1]["values"]:
+        for record in curve.records:
+            found = before.get(_point(record))
+            where = f"{curve.task}, {curve.sampler} at {record['steps']} steps"
+            if found is None:
                 apart.append(f"{where}: new.")
-            elif not _alike(old["tasks"].get(curve["task"]), new["tasks"][curve["task"]], found[1]):
+            elif not _alike(found, record):
                 apart.append(f"{where}: measured in another way than before, not compared.")
             else:
-                shared.append(found[1])
-                measured.append(_measured(curve, point))
+                shared.append(found)
+                pairs.append((found, record))
         if shared:
-            machine = before[curve["task"], curve["sampler"], shared[0]["steps"]][0]["machine"]
-            curves.append({**curve, "points": shared, "machine": machine})
-    return _judge(new, curves, measured), apart
+            curves.append(replace(curve, records=tuple(shared)))
+    return _judge(new, curves, pairs), apart
 
 
-def _judge(baseline: Baseline, curves: Sequence[CurveEntry], measured: Sequence[Measured]) -> Judgement:
-    tasks = {name: baseline["tasks"][name] for name in dict.fromkeys(curve["task"] for curve in curves)}
-    senses: dict[str, dict[str, Better]] = {
-        name: {metric.name: metric.better for metric in make_task(name).metrics()} for name in tasks
-    }
-    first = next(iter(tasks.values()), None)
-    device = pick_device(first["device"] if first is not None else "cpu")
-    dtype = pick_dtype(first["dtype"] if first is not None else "float32")
-    return judge(baseline, curves, measured, senses, fingerprint(device), provenance(device, dtype, {}))
+def _judge(baseline: Baseline, curves: Sequence[Curve], pairs: Sequence[Pair]) -> Judgement:
+    known = {name: [metric.name for metric in make_task(name).metrics()] for name in guarded_tasks(curves)}
+    facts = pairs[0][1]["provenance"] if pairs else provenance(pick_device("cpu"), pick_dtype("float32"), {})
+    return judge(baseline, curves, pairs, known, {**facts, "artifacts": {}})
 
 
-def _measure(baseline: Baseline, curves: Sequence[CurveEntry], progress: Listener) -> list[Measured]:
-    """Measures every point, in the order of the curves; all are planned before the first is measured."""
-    planned: list[tuple[CurveEntry, list[Cell]]] = [(curve, cells_of(baseline, curve)) for curve in curves]
-    total = sum(len(cells) for _, cells in planned)
-    references: dict[str, References] = {}
-    done: list[Measured] = []
-    for curve, cells in planned:
-        if not cells:
-            continue
-        if curve["task"] not in references:
-            references[curve["task"]] = References(cells[0])
-        metrics, name = tuple(baseline["tasks"][curve["task"]]["margins"]), f"{curve['task']} · {curve['sampler']}"
-        hear = partial(_tell, progress, name, len(done), total, cells)
-        done += measure_points(cells, references[curve["task"]], metrics, hear)
+def _measured(cells: Sequence[Cell], progress: Listener) -> list[Record]:
+    """Measures cells in their order; `progress` hears of them all."""
+    done: list[Record] = []
+
+    def hear(each: Progress) -> None:
+        cell = cells[min(len(done), len(cells) - 1)]
+        share = each.done / each.total if each.total else 0.0
+        progress(Progress(f"{cell.task.name} · {cell}", len(done) + 0.9 * share, len(cells)))
+
+    for record in measure(cells, progress=hear):
+        done.append(record)
     return done
 
 
-def _tell(
-    progress: Listener, name: str, before: int, total: int, cells: Sequence[Cell], index: int, share: float
-) -> None:
-    progress(Progress(f"{name} · {cells[index].grid.steps} steps", before + index + 0.9 * share, total))
-
-
-def _entry(point: Measured) -> PointEntry:
-    if point.failure is not None or point.nfe is None:
+def _sound(record: Record) -> Record:
+    if record["status"] != "ok":
         raise SigbenchError(
-            f"{point.sampler} on {point.task} at {point.steps} steps {point.failure} No baseline was written: "
-            f"it would hold a failure."
+            f"{display_name(record)} on {record['task_spec']} at {record['steps']} steps {record['status']}: "
+            f"{record.get('error', '')} No baseline was written: it would hold a failure."
         )
-    return {"steps": point.steps, "nfe": point.nfe, "values": point.values, "times": point.times}
+    return record
 
 
-def _measured(curve: CurveEntry, point: PointEntry) -> Measured:
-    return Measured(curve["task"], curve["sampler"], point["steps"], point["nfe"], point["values"], point["times"])
+def _point(record: Record) -> tuple[str, str, str, int]:
+    return record["task_spec"], record["spec"], record["role"], record["steps"]
 
 
-def _alike(before: TaskEntry | None, now: TaskEntry, point: PointEntry) -> bool:
-    """Whether two baselines measured a task the same way; margins may differ."""
-    if before is None or any(len(values) != now["repeats"] for values in point["values"].values()):
-        return False
-    return {**before, "margins": {}} == {**now, "margins": {}}
+def _alike(before: Record, now: Record) -> bool:
+    """Whether two records answer the same question, of the same version of the task; others may judge."""
+    one, other = (determinants_of(record) for record in (before, now))
+    for each in (one, other):
+        each["asked"] = {**each["asked"], "metrics": {}}
+    return before["task_version"] == now["task_version"] and same_request(one, other)

@@ -51,12 +51,6 @@ def _root(folder: Path) -> Path | None:
     return Path(top.strip()) if top else None
 
 
-def commit_of(folder: Path) -> str | None:
-    """Returns the commit of the Git tree around a folder, None where there is none."""
-    commit = _git(folder, "rev-parse", "HEAD")
-    return commit.strip() if commit else None
-
-
 def changed_files(root: Path) -> list[str]:
     """Returns the changed and the untracked files of a Git tree, relative to its root; raises BadInput if git fails."""
     status = _git(root, "status", "--porcelain", "-z", "--untracked-files=all")

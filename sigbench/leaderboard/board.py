@@ -75,7 +75,7 @@ def boards(entries: Iterable[Entry]) -> dict[str, list[Board]]:
     groups: dict[Any, list[Entry]] = {}
     for entry in entries:
         r = entry.record
-        conditions = tuple(sorted(r["conditions"].items())) if "conditions" in r else ()
+        conditions = tuple(sorted(r["conditions"].items()))
         groups.setdefault((r["task"], r["task_version"], conditions, r["samples"], r["seed"]), []).append(entry)
     found: dict[str, list[Board]] = {}
     for (task, version, conditions, samples, seed), group in groups.items():

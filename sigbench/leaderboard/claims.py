@@ -97,7 +97,7 @@ def _cells(board: Board, claim: Claim) -> tuple[Record, Record] | None:
         r = entry.record
         if r["status"] == "ok" and entry.standing == "measured":
             for name, steps in ((claim.sampler, claim.steps), (claim.against, claim.against_steps)):
-                if name in (display_name(r), r.get("role")) and r["steps"] == steps:
+                if name in (display_name(r), r["role"]) and r["steps"] == steps:
                     sides.setdefault(r["grid"], {})[name] = r
     for grid in (board.main_grid, *sides):
         if len(sides.get(grid, {})) == 2:
@@ -126,7 +126,7 @@ def _quality(board: Board, claim: Claim, own: Record, other: Record) -> tuple[st
 def at_once(record: Record) -> int:
     """Returns how many cells were measured at once on the machine: a busy one is slower."""
     timing = record["timing"]
-    return 1 if timing is None else timing.get("workers") or 1
+    return 1 if timing is None else timing["workers"]
 
 
 def _outcome(a: MetricRecord, b: MetricRecord) -> str:

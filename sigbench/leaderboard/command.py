@@ -9,24 +9,19 @@ from sigbench.records.record import Record
 def command_of(record: Record) -> tuple[str, str]:
     """Returns the command that reproduces a record in two halves: what names the cell, and its settings."""
     cell = ["sigbench", "run", "--task", record["task"], "--sampler", spec_of(record)]
-    if record.get("role") != "teacher":
+    if record["role"] != "teacher":
         cell += ["--steps", str(record["steps"])]
-    made, asked, timing = record["provenance"], record.get("asked"), record["timing"]
+    made, asked = record["provenance"], record["asked"]
     options: dict[str, object] = {
         "--samples": record["samples"],
         "--repeats": record["repeats"],
         "--seed": record["seed"],
         "--grid": record["grid"],
     }
-    options |= {f"--{name}": f"{value:g}" for name, value in record.get("conditions", {}).items()}
-    if asked is not None:
-        options |= {"--batch": asked["batch"], "--dtype": asked["dtype"]}
-        if asked["nfe"] is not None:
-            options["--nfe"] = asked["nfe"]
-    else:
-        if timing is not None and timing["batch"] < record["samples"]:
-            options["--batch"] = timing["batch"]
-        options["--dtype"] = made.get("dtype", "float32")
+    options |= {f"--{name}": f"{value:g}" for name, value in record["conditions"].items()}
+    options |= {"--batch": asked["batch"], "--dtype": asked["dtype"]}
+    if asked["nfe"] is not None:
+        options["--nfe"] = asked["nfe"]
     options["--device"] = made.get("device", "cpu")
     settings = shlex.join(str(word) for option in options.items() for word in option)
     threads = made.get("threads")

@@ -11,7 +11,7 @@ from sigbench.leaderboard.claims import at_once
 from sigbench.leaderboard.command import command_of
 from sigbench.leaderboard.page_charts import page_charts
 from sigbench.records.names import display_name
-from sigbench.records.record import MetricRecord, Record
+from sigbench.records.record import MetricRecord, Record, SpreadRecord
 from sigbench.report.numbers import digits
 from sigbench.report.palette import SHAPES, curves_of
 
@@ -143,7 +143,7 @@ def _cell_data(board: Board, entry: Entry, shared: _Shared) -> dict[str, Any]:
         "r": r["repeats"],
         "d": _text(r["provenance"].get("date")),
         "t": None if spread is None else [_short(spread["value"]), _short(spread["low"]), _short(spread["high"])],
-        "e": None if timing is None else _short(timing["efficiency"]),
+        "e": None if timing is None else _short(_value(timing["efficiency"])),
         "mb": None if timing is None else timing["peak_memory_mb"],
         "ts": None if timing is None else _short(timing["training_s"]),
         "tr": r["family"] == "student" if timing is None else timing["training_s"] is not None,
@@ -182,6 +182,10 @@ def _sampler_order(several: Sequence[Board]) -> list[str]:
 
 def _text(value: Any) -> str:
     return "" if value is None else str(value)
+
+
+def _value(spread: SpreadRecord | None) -> float | None:
+    return None if spread is None else spread["value"]
 
 
 def _short(value: float | None) -> float | None:

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TypeVar
 
-from sigbench.errors import BadInput
+from sigbench.errors import BadInput, Outdated
 from sigbench.leaderboard.board import Board
 from sigbench.report.numbers import duration
 from sigbench.report.palette import Curve
@@ -38,13 +38,23 @@ class Section:
     command: str
 
 
-def find_sections(folder: Path) -> list[Section]:
+def find_sections(folder: Path, outdated: Callable[[str], None] | None = None) -> list[Section]:
     """Returns the sections of the studies in a folder, KIND/*.jsonl, by kind and file name.
 
-    Raises BadInput for a file that is no study of its kind, or of which nothing succeeded.
+    Raises BadInput for a file that is no study of its kind, or of which nothing succeeded. Where `outdated` is given,
+    studies that hold records of an older schema are left out, and it is told of them.
     """
     by_name = {kind: sorted((folder / kind).glob("*.jsonl"), key=lambda file: file.stem) for kind in _KINDS}
-    return [make(file) for kind, make in _KINDS.items() for file in by_name[kind]]
+    sections = []
+    for kind, make in _KINDS.items():
+        for file in by_name[kind]:
+            try:
+                sections.append(make(file))
+            except Outdated as error:
+                if outdated is None:
+                    raise
+                outdated(str(error))
+    return sections
 
 
 def with_sections(boards: Mapping[str, Sequence[Board]], sections: Sequence[Section]) -> dict[str, Sequence[Board]]:

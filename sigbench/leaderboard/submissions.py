@@ -55,7 +55,6 @@ class Submissions:
                 continue
             try:
                 record = parse_record(line)
-                self._check_name(record)
             except BadInput as error:
                 added.refused.append(Problem(file, number, "damaged", str(error).rstrip(".")))
                 continue
@@ -72,11 +71,6 @@ class Submissions:
         document = json.loads(text)
         with replacing(Store(self.folder).path_of(key)) as temporary:
             temporary.write_text(json.dumps(document, indent=1) + "\n")
-
-    def _check_name(self, record: Record) -> None:
-        # The key becomes a file's name.
-        if not (len(record["key"]) == 20 and set(record["key"]) <= set("0123456789abcdef")):
-            raise BadInput(f"the key {record['key'][:40]!r} is not 20 hexadecimal digits.")
 
     def read(self) -> tuple[list[Entry], Reading]:
         """Returns the submitted records as entries of a board, and what was wrong with those left out."""

@@ -2,58 +2,23 @@
 
 import math
 from collections.abc import Sequence
-from dataclasses import replace
-from typing import Any, Literal
+from typing import Literal
 
 from scipy import stats
 
-from sigbench.errors import BadInput
 from sigbench.leaderboard.submissions import MetricDifference
-from sigbench.measure.cell import Cell, Settings, plan_cells
+from sigbench.measure.cell import Cell
 from sigbench.measure.run import measure
-from sigbench.metrics.estimate import DISTANCE_TAILS, EQUAL_TAILS
+from sigbench.metrics.estimate import standard_error
 from sigbench.progress import Listener, ignore
-from sigbench.records.checks import determinants_of
+from sigbench.records.changes import changes
+from sigbench.records.key import determinants_of
 from sigbench.records.record import MetricRecord, Record
 from sigbench.report.numbers import digits, percent
 
 Reproduction = Literal["reproduced", "differs", "undecided"]
 LEVEL = 0.05
 CLOSE = 1e-3  # relative: what float arithmetic of another machine may change where no standard error is known
-
-
-def cell_of(record: Record, *, device: str | None = None, metrics: tuple[str, ...] = ()) -> Cell:
-    """Returns the cell that a record says it measured; raises BadInput where it cannot be planned here."""
-    asked, conditions, made = record.get("asked"), record.get("conditions", {}), record["provenance"]
-    timing = record["timing"]
-    batch = asked["batch"] if asked is not None else timing["batch"] if timing is not None else None
-    settings = Settings(
-        task=record["task"],
-        samples=record["samples"],
-        repeats=record["repeats"],
-        seed=record["seed"],
-        nfe=None if asked is None else asked["nfe"],
-        grid=record["grid"],
-        batch=batch,
-        device=device or str(made.get("device", "cpu")),
-        dtype=asked["dtype"] if asked is not None else str(made.get("dtype", "float32")),
-        label=int(conditions["label"]) if "label" in conditions else None,
-        guidance=conditions.get("guidance", 0.0),
-        metrics=metrics,
-    )
-    spec = record.get("spec", record["sampler"])  # a teacher's own, at its own number of steps
-    (cell,) = plan_cells(settings, [f"{spec}@{record['steps']}"], ())
-    cell = replace(cell, role=record.get("role", "sampler"))
-    if len(cell.grid.times) != len(record["times"]) or not all(
-        math.isclose(a, b, rel_tol=1e-9, abs_tol=1e-12) for a, b in zip(cell.grid.times, record["times"], strict=True)
-    ):
-        raise BadInput(f"the grid {record['grid']!r} of {record['key']} has other times here.")
-    if cell.task.version != record["task_version"]:
-        raise BadInput(
-            f"{record['key']} is of version {record['task_version']} of {record['task']}; here is version "
-            f"{cell.task.version}, whose numbers are others."
-        )
-    return cell
 
 
 def run_again(cell: Cell, progress: Listener = ignore) -> Record:
@@ -64,11 +29,7 @@ def run_again(cell: Cell, progress: Listener = ignore) -> Record:
 
 def differences(record: Record, cell: Cell) -> list[str]:
     """Returns what the record's key hashes that is not the same here: artifacts, sources, versions."""
-    reported = determinants_of(record)
-    if reported is None:
-        return []
-    here: dict[str, Any] = cell.determinants()
-    return [name for name in here if here[name] != reported.get(name)]
+    return changes(determinants_of(record), cell.determinants())
 
 
 def compare(reported: Record, ours: Record) -> tuple[Reproduction, list[MetricDifference]]:
@@ -98,7 +59,7 @@ def _limit(repeats: int, metrics: int) -> float:
 def _difference(name: str, theirs: MetricRecord, mine: MetricRecord, ours: Record, limit: float) -> MetricDifference:
     gap = theirs["value"] - mine["value"]
     close = math.isclose(theirs["value"], mine["value"], rel_tol=CLOSE, abs_tol=1e-12)
-    error = _standard_error(mine, ours["repeats"])
+    error = standard_error(mine["values"])
     if theirs["method"] != mine["method"] or theirs["n"] != mine["n"]:
         return MetricDifference(name, theirs["value"], mine["value"], None, None)
     if error is None:
@@ -107,14 +68,6 @@ def _difference(name: str, theirs: MetricRecord, mine: MetricRecord, ours: Recor
         return MetricDifference(name, theirs["value"], mine["value"], 0.0 if close else math.inf, close)
     size = gap / (math.sqrt(2) * error)
     return MetricDifference(name, theirs["value"], mine["value"], size, abs(size) <= limit)
-
-
-def _standard_error(metric: MetricRecord, repeats: int) -> float | None:
-    """The standard error behind an interval: its upper arm over the quantile that made it."""
-    if metric["high"] is None or repeats < 2:
-        return None
-    tail = (DISTANCE_TAILS if metric["better"] == "lower" else EQUAL_TAILS)[1]
-    return (metric["high"] - metric["value"]) / float(stats.t.ppf(1 - tail, repeats - 1))
 
 
 def sentence(verdict: Reproduction, reported: Record, ours: Record, found: Sequence[MetricDifference]) -> str:

@@ -7,6 +7,7 @@ from torch import Tensor
 
 from sigbench.errors import BrokenContract
 from sigbench.measure.cell import Cell
+from sigbench.measure.timing import TimedPath
 from sigbench.sde.brownian import BrownianDriver, FreshBrownian
 from sigbench.sde.grid import Grid
 from sigbench.sde.noise import NoiseStream, seed_of
@@ -27,9 +28,9 @@ def start_batch(cell: Cell, repeat: int, first: int, count: int) -> Batch:
 
     Classes and states depend on (task, seed, repeat) and the sample alone; with fresh noise on the cell too.
     """
-    choice = NoiseStream(seed_of(**_axes(cell, repeat), purpose="class"), (1,), device=cell.device)
+    choice = NoiseStream(seed_of(**cell.noise_axes(repeat), purpose="class"), (1,), device=cell.device)
     start = NoiseStream(
-        seed_of(**_axes(cell, repeat), purpose="initial"),
+        seed_of(**cell.noise_axes(repeat), purpose="initial"),
         cell.task.shape,
         dtype=cell.state_dtype,
         device=cell.device,
@@ -38,20 +39,13 @@ def start_batch(cell: Cell, repeat: int, first: int, count: int) -> Batch:
     return Batch(problem, problem.initial(start.normal(first, count, 0)))
 
 
-def _axes(cell: Cell, repeat: int) -> dict[str, str | int]:
-    shared: dict[str, str | int] = {"task": cell.task.name, "seed": cell.settings.seed, "repeat": repeat}
-    if cell.settings.paths == "shared":
-        return shared
-    return {**shared, "sampler": cell.sampler_spec, "role": cell.role, "grid": cell.grid.name, "steps": cell.grid.steps}
-
-
 def path_of(cell: Cell, repeat: int, first: int, count: int, grid: Grid | None = None) -> BrownianDriver:
     """Returns the Brownian path of samples first … first+count−1 of a repeat, for who walks `grid` (the cell's).
 
     It depends on (task, seed, repeat) and the sample alone: every sampler, grid and step count walks the same one. With
     fresh noise each cell has signatures of its own, drawn step by step.
     """
-    seed, order = seed_of(**_axes(cell, repeat), purpose="brownian"), cell.task.path_order
+    seed, order = seed_of(**cell.noise_axes(repeat), purpose="brownian"), cell.task.path_order
     if cell.settings.paths == "fresh":
         stream = NoiseStream(seed, cell.task.shape, dtype=cell.state_dtype, device=cell.device)
         return FreshBrownian(stream, first, count, order)
@@ -61,10 +55,14 @@ def path_of(cell: Cell, repeat: int, first: int, count: int, grid: Grid | None =
 
 @dataclass(frozen=True, slots=True)
 class Walked:
-    """Samples (n, *shape) with the classes (n,) that they were asked to be of, None where there are none."""
+    """Samples (n, *shape) with the classes (n,) that they were asked to be of, None where there are none.
+
+    `path_seconds` is the wall clock that the path took to give what the sampler asked of it.
+    """
 
     samples: Tensor
     labels: Tensor | None
+    path_seconds: float
 
 
 def walk_batch(cell: Cell, repeat: int, first: int, count: int) -> Walked:
@@ -77,8 +75,9 @@ def walk_batch(cell: Cell, repeat: int, first: int, count: int) -> Walked:
     batch = start_batch(cell, repeat, first, count)
     x, taken, steps = batch.x, 0, cell.grid.steps
     expected = (x.shape, x.dtype, x.device.type)
+    path = TimedPath(path_of(cell, repeat, first, count))
     with torch.no_grad():
-        for state in cell.sampler.walk(batch.problem, x, cell.grid, path_of(cell, repeat, first, count)):
+        for state in cell.sampler.walk(batch.problem, x, cell.grid, path):
             x, taken = state, taken + 1
             if taken > steps:
                 break  # it may never end
@@ -92,4 +91,4 @@ def walk_batch(cell: Cell, repeat: int, first: int, count: int) -> Walked:
     if taken != steps:
         found = f"more than {steps}" if taken > steps else taken
         raise BrokenContract(f"{cell.sampler_spec} yielded {found} states on a grid of {steps} steps.")
-    return Walked(x, batch.problem.labels)
+    return Walked(x, batch.problem.labels, path.seconds)

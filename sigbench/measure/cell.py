@@ -2,8 +2,9 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from math import prod
-from typing import Any, Literal, get_args
+from typing import get_args
 
 import numpy as np
 import torch
@@ -11,28 +12,35 @@ import torch
 from sigbench import __version__
 from sigbench.abilities import HasClasses, ObservesSamples, conditions_of, network_hashes, teacher_of
 from sigbench.errors import BadInput, unknown_name
+from sigbench.measure.code import code_of, package_code
 from sigbench.metrics.metric import Metric
+from sigbench.records.key import Determinants, determinants, key_of
 from sigbench.records.names import Role, display_name
-from sigbench.records.record import RequestRecord, key_of
-from sigbench.registry import make_metric, make_sampler, make_task, source_hash
+from sigbench.records.record import CellRecord, CodeRecord, Paths, RequestRecord
+from sigbench.registry import make_metric, make_sampler, make_task
 from sigbench.sampler import Sampler
 from sigbench.sde.clock import layout_of
 from sigbench.sde.grid import FAMILIES, Grid, check_steps
 from sigbench.sde.problem import ReverseDiffusion, SDEProblem, state_dtype
 from sigbench.task import Task
 
-Paths = Literal["shared", "fresh"]
 DTYPES = {"float32": torch.float32, "float64": torch.float64, "bfloat16": torch.bfloat16}
 MAX_SAMPLES = 10_000_000
 MAX_SEED = 2**63 - 1  # what a record can hold
+FINAL_STEP = "none: samples are taken at the last time of the grid"
+_NOISE_AXES: dict[Paths, tuple[str, ...]] = {
+    "shared": ("task", "seed", "repeat"),
+    "fresh": ("task", "seed", "repeat", "role", "sampler", "grid", "steps"),
+}
 
 
 @dataclass(frozen=True, slots=True)
 class Settings:
     """What all cells of a comparison share. None means the task's default.
 
-    `metrics` are the specs of metrics that judge beside the task's own; `paths` says whether all cells share their
-    noise, one initial state and one Brownian path a sample, or each has fresh noise of its own.
+    `metrics` are the specs of metrics that judge beside the task's own, and `only` the names of the task's own that do
+    (none: all of them); `paths` says whether all cells share their noise, one initial state and one Brownian path a
+    sample, or each has fresh noise of its own.
     """
 
     task: str
@@ -48,6 +56,7 @@ class Settings:
     guidance: float = 0.0
     metrics: tuple[str, ...] = ()
     paths: Paths = "shared"
+    only: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -84,39 +93,66 @@ class Cell:
         """Returns the hashes of all networks that have a part in the cell, the task's own and the sampler's."""
         return {**network_hashes(self.task), **self.sampler.artifact_hashes()}
 
-    def determinants(self) -> dict[str, Any]:
-        """Returns everything that determines what the cell measures."""
-        return {
-            "sigbench": __version__,
+    def noise_axes(self, repeat: int) -> dict[str, str | int]:
+        """Returns what the noise of a repeat is a function of, beside the sample: one of another cell with the same
+        values is the same noise."""
+        values: dict[str, str | int] = {
             "task": self.task.name,
+            "seed": self.settings.seed,
+            "repeat": repeat,
+            "role": self.role,
+            "sampler": self.sampler_spec,
+            "grid": self.grid.name,
+            "steps": self.grid.steps,
+        }
+        return {axis: values[axis] for axis in _NOISE_AXES[self.settings.paths]}
+
+    def known(self) -> CellRecord:
+        """Returns what the cell's record says of it before anything is measured."""
+        return {
+            "task": self.task.name,
+            "task_spec": self.settings.task,
             "task_version": self.task.version,
-            "times": list(self.grid.times),
+            "conditions": {name: float(value) for name, value in conditions_of(self.task).items()},
+            "sampler": self.sampler.name,
+            "spec": self.sampler_spec,
+            "role": self.role,
+            "family": self.sampler.family,
+            "steps": self.grid.steps,
             "samples": self.samples,
             "repeats": self.settings.repeats,
             "seed": self.settings.seed,
-            "device": self.device.type,
-            **conditions_of(self.task),
-            "artifacts": self.artifact_hashes(),
-            **self.request(),
+            "noise": {"paths": self.settings.paths, "axes": list(_NOISE_AXES[self.settings.paths])},
+            "grid": self.grid.name,
+            "times": list(self.grid.times),
+            "final_step": FINAL_STEP,
+            "asked": self._request(),
+            "code": self._code,
         }
 
-    def request(self) -> RequestRecord:
-        """Returns the determinants that have no other place in the cell's record."""
-        added = self.metrics[len(self.metrics) - len(self.settings.metrics) :]
-        request: RequestRecord = {
-            "sampler": self.sampler_spec,
+    @cached_property
+    def _code(self) -> CodeRecord:
+        # Once, so that it is of the files as they were when the plug-ins were made.
+        plug_ins = [("task", self.task), ("sampler", self.sampler), *((metric.name, metric) for metric in self.metrics)]
+        found = [code_of(name, type(plug_in)) for name, plug_in in plug_ins]
+        return {"plug_ins": [code for code in found if code["files"]], "package": package_code()}
+
+    def _request(self) -> RequestRecord:
+        return {
             "nfe": self.settings.nfe,
             "batch": self.batch,
             "dtype": self.settings.dtype,
-            "sources": [source_hash(type(plug_in)) for plug_in in (self.task, self.sampler, *added)],
+            "tf32": {"matmul": torch.backends.cuda.matmul.allow_tf32, "cudnn": torch.backends.cudnn.allow_tf32},
+            "compile": "none",
+            "stop": "fixed",
+            "metrics": {metric.name: metric.method for metric in self.metrics},
         }
-        if self.settings.paths == "fresh":
-            request["paths"] = self.settings.paths
-        if self.role == "teacher":
-            request["role"] = self.role
-        if added:
-            request["metrics"] = {metric.name: metric.method for metric in added}
-        return request
+
+    def determinants(self) -> Determinants:
+        """Returns everything that determines what the cell measures."""
+        return determinants(
+            self.known(), version=__version__, device=self.device.type, artifacts=self.artifact_hashes()
+        )
 
     @property
     def key(self) -> str:
@@ -203,6 +239,10 @@ def _expand(spec: str, steps: Sequence[int], task: Task, settings: Settings) -> 
 def _metrics(settings: Settings, task: Task) -> tuple[Metric, ...]:
     """The task's metrics and those that were added; raises BadInput where one cannot judge so few or such samples."""
     truth, own, added = task.truth(), task.metrics(), added_metrics(settings, task)
+    for name in settings.only:
+        if name not in (names := [metric.name for metric in own]):
+            raise unknown_name(f"metric of the task {task.name!r}", name, names)
+    own = [metric for metric in own if not settings.only or metric.name in settings.only]
     if not isinstance(task, ObservesSamples):
         for metric in (*own, *added):
             metric.check(np.empty((0, prod(task.shape))), truth)

@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 from statistics import median
-from time import perf_counter
+from time import perf_counter, process_time
 
 import torch
 from torch import Tensor
@@ -17,12 +17,19 @@ _MOST_REPLAYS = 50
 
 @dataclass(frozen=True, slots=True)
 class Draw:
-    """Samples (n, *shape) with their classes (n,), the seconds they took, those of a full batch, and their calls."""
+    """Samples (n, *shape) with their classes (n,), what they took, and their calls.
+
+    `seconds` and `cpu_seconds` are the wall clock and this process's processor time of all of them, `batch_seconds` the
+    wall clock of a full batch; `path_seconds` and `batch_path_seconds` are the parts of them that the path took.
+    """
 
     samples: Tensor
     labels: Tensor | None
     seconds: float
+    cpu_seconds: float
     batch_seconds: float
+    path_seconds: float
+    batch_path_seconds: float
     nfe: int
 
 
@@ -34,15 +41,19 @@ def draw_samples(cell: Cell, repeat: int) -> Draw:
     out = torch.empty(cell.samples, *cell.task.shape, dtype=cell.state_dtype)
     labels: dict[int, Tensor] = {}
     seconds: list[float] = []
+    path_seconds: list[float] = []
+    cpu_seconds = 0.0
     calls: set[int] = set()
     starts = range(0, cell.samples, cell.batch)
     for first in reversed(starts):  # the full batches last, so that the replayed call is one of a full batch
         count = min(cell.batch, cell.samples - first)
         synchronize(cell.device)
-        began = perf_counter()
+        began, cpu_began = perf_counter(), process_time()
         drawn = walk_batch(cell, repeat, first, count)
         synchronize(cell.device)
         seconds.append(perf_counter() - began)
+        cpu_seconds += process_time() - cpu_began
+        path_seconds.append(drawn.path_seconds)
         calls.add(cell.problem.counter.calls)
         out[first : first + count] = drawn.samples.to("cpu")
         if drawn.labels is not None:
@@ -52,9 +63,10 @@ def draw_samples(cell: Cell, repeat: int) -> Draw:
     if not torch.isfinite(out).all():
         bad = int((~torch.isfinite(out.flatten(1))).any(1).sum())
         raise Diverged(f"{bad} of {cell.samples} samples are not finite.")
-    full = seconds[1:] if len(seconds) > 1 and cell.samples % cell.batch else seconds
+    full = slice(1 if len(seconds) > 1 and cell.samples % cell.batch else 0, None)
     together = torch.cat([labels[first] for first in starts]) if labels else None
-    return Draw(out, together, sum(seconds), median(full), calls.pop())
+    batch = median(seconds[full]), median(path_seconds[full])
+    return Draw(out, together, sum(seconds), cpu_seconds, batch[0], sum(path_seconds), batch[1], calls.pop())
 
 
 def call_seconds(cell: Cell, nfe: int) -> float:

@@ -1,29 +1,27 @@
 """Measuring cells: the same noise for every sampler, then metrics, timing and a record."""
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import asdict
-from statistics import median
+from math import isfinite
 from typing import Any
 
 import numpy as np
 from torch import Tensor
 
-from sigbench.abilities import conditions_of, observe, to_data
+from sigbench.abilities import observe, to_data
 from sigbench.errors import BrokenContract, Diverged
 from sigbench.measure.batch import walk_batch
 from sigbench.measure.cell import Cell
 from sigbench.measure.draw import Draw, call_seconds, draw_samples
 from sigbench.measure.failure import OnFailure, failure_of, unheard
+from sigbench.measure.load import QUIET, OtherLoad, load_averages
 from sigbench.measure.references import References
-from sigbench.measure.timing import PeakMemory
+from sigbench.measure.timing import PeakMemory, calibration_seconds
 from sigbench.metrics.estimate import estimate, median_interval
 from sigbench.metrics.metric import Metric
 from sigbench.progress import Listener, Progress, ignore
 from sigbench.records.checks import digest_of
 from sigbench.records.provenance import provenance
-from sigbench.records.record import SCHEMA, MetricRecord, Record, Status, TimingRecord
-
-FINAL_STEP = "none: samples are taken at the last time of the grid"
+from sigbench.records.record import SCHEMA, MetricRecord, Record, SpreadRecord, Status, TimingRecord
 
 OnSamples = Callable[[Cell, Tensor, Tensor | None], None]
 
@@ -34,18 +32,18 @@ def measure(
     progress: Listener = ignore,
     on_samples: OnSamples | None = None,
     on_failure: OnFailure = unheard,
-    workers: int | None = None,
+    workers: int = 1,
 ) -> Iterator[Record]:
     """Measures the cells in turn and yields a record for each, failures and divergences included.
 
     `progress` hears of repeats within a cell; `on_samples` receives the first repeat's samples, shape (n, *shape), in
-    data units, with their classes (n,); `on_failure` hears of the exception behind a failure; `workers`, where given,
-    is recorded beside the times.
+    data units, with their classes (n,); `on_failure` hears of the exception behind a failure; `workers` is how
+    many cells run at once, which is recorded beside the times.
     """
     references: dict[tuple[Any, ...], References] = {}
     for cell in cells:
         settings = cell.settings
-        at = (cell.task.name, settings.seed, settings.repeats, settings.label, settings.metrics)
+        at = (settings.task, settings.seed, settings.repeats, settings.label, settings.metrics, settings.only)
         if at not in references:
             references[at] = References(cell)
         yield _measure_cell(cell, references[at], progress, on_samples, on_failure, workers)
@@ -57,7 +55,7 @@ def _measure_cell(
     progress: Listener,
     on_samples: OnSamples | None,
     on_failure: OnFailure,
-    workers: int | None,
+    workers: int,
 ) -> Record:
     status: Status = "ok"
     error: str | None = None
@@ -65,43 +63,25 @@ def _measure_cell(
     timing: TimingRecord | None = None
     nfe: int | None = None
     try:
-        draws, efficiency, memory = _sample_repeats(cell, progress)
+        draws, timing = _sample_repeats(cell, progress, workers)
         nfe = draws[0].nfe
-        if any(draw.nfe != nfe for draw in draws):
-            raise BrokenContract(f"{cell.sampler_spec} made different numbers of calls in equal repeats.")
         observed = [observe(cell.task, draw.samples, draw.labels) for draw in draws]
         metrics = _metric_records(observed, references)
-        timing = _timing_record(cell, draws, efficiency, memory)
-        if workers is not None:
-            timing["workers"] = workers
     except Exception as problem:
         status, error = failure_of(problem, cell.sampler, cell.task, *cell.metrics)
+        timing = None
         on_failure(cell, problem)
     record: Record = {
         "schema": SCHEMA,
         "key": cell.key,
-        "task": cell.task.name,
-        "task_version": cell.task.version,
-        "sampler": cell.sampler.name,
-        "spec": cell.sampler_spec,
-        "role": cell.role,
-        "family": cell.sampler.family,
-        "steps": cell.grid.steps,
+        **cell.known(),
         "nfe": nfe,
-        "samples": cell.samples,
-        "repeats": cell.settings.repeats,
-        "seed": cell.settings.seed,
-        "grid": cell.grid.name,
-        "times": list(cell.grid.times),
-        "final_step": FINAL_STEP,
         "status": status,
         "metrics": metrics,
         "timing": timing,
         "provenance": provenance(cell.device, cell.network_dtype, cell.artifact_hashes()),
-        "asked": cell.request(),
+        "digest": "",
     }
-    if conditions := conditions_of(cell.task):
-        record["conditions"] = conditions
     if error is not None:
         record["error"] = error
     record["digest"] = digest_of(record)
@@ -110,53 +90,84 @@ def _measure_cell(
     return record
 
 
-def _sample_repeats(cell: Cell, progress: Listener) -> tuple[list[Draw], float | None, float | None]:
-    """Draws every repeat; returns the draws, the efficiency and the peak memory of a batch."""
-    repeats = cell.settings.repeats
+def _sample_repeats(cell: Cell, progress: Listener, workers: int) -> tuple[list[Draw], TimingRecord]:
+    """Draws every repeat; returns the draws and what they took. Raises BrokenContract where their calls differ."""
+    repeats, load, others = cell.settings.repeats, load_averages(), OtherLoad()
     draws: list[Draw] = []
     efficiencies: list[float] = []
+    calibrations: list[float] = []
     memory = PeakMemory(cell.device)
     with memory:
         walk_batch(cell, 0, 0, min(cell.batch, cell.samples))  # the warm-up, not timed
+    calibration_seconds(cell.device)
     for repeat in range(repeats):
         progress(Progress(f"{cell} · repeat {repeat + 1}/{repeats}", repeat, repeats))
+        before = calibration_seconds(cell.device)
         draws.append(draw_samples(cell, repeat))
+        calibrations.append(0.5 * (before + calibration_seconds(cell.device)))
         if nfe := draws[-1].nfe:
-            efficiencies.append(nfe * call_seconds(cell, nfe) / draws[-1].batch_seconds)
+            drawn = draws[-1]
+            efficiencies.append((nfe * call_seconds(cell, nfe) + drawn.batch_path_seconds) / drawn.batch_seconds)
     progress(Progress(str(cell), repeats, repeats))
-    return draws, median(efficiencies) if efficiencies else None, memory.mb
+    if len({draw.nfe for draw in draws}) > 1:
+        raise BrokenContract(f"{cell.sampler_spec} made different numbers of calls in equal repeats.")
+    busy = others.processors()
+    seconds = _spread([draw.seconds / cell.samples for draw in draws])
+    return draws, {
+        "sample_s": seconds,
+        "path_s": _spread([draw.path_seconds / cell.samples for draw in draws]),
+        "cpu_s": _spread([draw.cpu_seconds / cell.samples for draw in draws]),
+        "calibration_s": _spread(calibrations),
+        "samples_per_s": 1.0 / seconds["value"],
+        "efficiency": _spread(efficiencies) if efficiencies else None,
+        "peak_memory_mb": memory.mb,
+        "batch": min(cell.batch, cell.samples),
+        "workers": workers,
+        "load": load,
+        "others": busy,
+        "quiet": None if busy is None else busy < QUIET,
+        "training_s": cell.sampler.training_seconds(),
+    }
+
+
+def _spread(values: Sequence[float]) -> SpreadRecord:
+    found = median_interval(values)
+    return {"value": found.value, "low": found.low, "high": found.high, "values": list(values)}
 
 
 def _metric_records(draws: Sequence[Any], references: References) -> dict[str, MetricRecord]:
     """Returns the record of each metric; raises Diverged where the samples are finite but a metric is not."""
     with np.errstate(over="ignore", invalid="ignore"):
         records = {metric.name: _metric_record(metric, draws, references) for metric in references.metrics}
-    lost = [
-        name
-        for name, record in records.items()
-        if not all(np.isfinite(number) for number in record.values() if isinstance(number, float))
-    ]
+    lost = [name for name, record in records.items() if not _is_finite(record)]
     if lost:
         raise Diverged(f"the samples are so large that {', '.join(lost)} cannot be computed.")
     return records
 
 
+def _is_finite(record: MetricRecord) -> bool:
+    ends = (record["low"], record["high"], record["floor_low"], record["floor_high"])
+    numbers = (*record["values"], *record["floor_values"], *(end for end in ends if end is not None))
+    return all(map(isfinite, numbers))
+
+
 def _metric_record(metric: Metric, draws: Sequence[Any], references: References) -> MetricRecord:
     n = len(draws[0])
     values, floors = references.values(metric, draws), references.floors(metric, n)
-    result = estimate(values, floors, n=metric.sample_size(n), better=metric.better, method=metric.method)
-    fields = asdict(result)
-    fields["at_floor"] = result.at_floor
-    return MetricRecord(**fields)  # type: ignore[typeddict-item]
-
-
-def _timing_record(cell: Cell, draws: Sequence[Draw], efficiency: float | None, memory: float | None) -> TimingRecord:
-    spread = median_interval([draw.seconds / cell.samples for draw in draws])
+    size = metric.sample_size(n)
+    result = estimate(values, floors, n=size, better=metric.better, method=metric.method, bounds=metric.bounds)
     return {
-        "sample_s": {"value": spread.value, "low": spread.low, "high": spread.high},
-        "samples_per_s": 1.0 / spread.value,
-        "efficiency": efficiency,
-        "peak_memory_mb": memory,
-        "batch": min(cell.batch, cell.samples),
-        "training_s": cell.sampler.training_seconds(),
+        "value": result.value,
+        "low": result.low,
+        "high": result.high,
+        "floor": result.floor,
+        "floor_low": result.floor_low,
+        "floor_high": result.floor_high,
+        "at_floor": result.at_floor,
+        "values": list(result.values),
+        "floor_values": list(result.floor_values),
+        "bounds": result.bounds,
+        "n": result.n,
+        "better": result.better,
+        "method": result.method,
     }

@@ -9,6 +9,11 @@ from types import TracebackType
 
 import torch
 
+from sigbench.sde.brownian import BrownianDriver
+from sigbench.sde.grid import Step
+from sigbench.sde.signature import PartialSignature
+
+_LOOPS, _SIZE = 60, 16_384  # of the calibration
 _STATUS, _CLEAR = Path("/proc/self/status"), Path("/proc/self/clear_refs")
 
 
@@ -25,6 +30,42 @@ def seconds_of(action: Callable[[], object], device: torch.device) -> float:
     action()
     synchronize(device)
     return time.perf_counter() - start
+
+
+def calibration_seconds(device: torch.device) -> float:
+    """Returns the seconds of a fixed loop that resembles sampling: element by element, and small matrix products.
+
+    Sampling times divided by it forgive a machine that is clocked lower than it was. On a CPU both are the process's
+    own processor time, all threads together: what other programs take away is not in it, and would strike the short
+    loop less often than the long sampling.
+    """
+    state = torch.linspace(-1.0, 1.0, _SIZE, device=device)
+    weights = torch.linspace(-0.1, 0.1, 128 * 128, device=device).reshape(128, 128)
+
+    def loop() -> None:
+        x = state
+        for _ in range(_LOOPS):
+            x = 0.5 * x + torch.sin(x)
+            x = (x.reshape(128, 128) @ weights).flatten().tanh()
+
+    with torch.no_grad():
+        began = time.process_time()
+        wall = seconds_of(loop, device)
+        return time.process_time() - began if device.type == "cpu" else wall
+
+
+class TimedPath:
+    """Hands on another driver's noise; `seconds` is the wall clock that this took."""
+
+    def __init__(self, driver: BrownianDriver) -> None:
+        self._driver, self.seconds = driver, 0.0
+
+    def signature(self, step: Step, order: int = 1) -> PartialSignature:
+        """Returns the driver's signature, and raises as it does."""
+        began = time.perf_counter()
+        found = self._driver.signature(step, order)
+        self.seconds += time.perf_counter() - began
+        return found
 
 
 class PeakMemory:

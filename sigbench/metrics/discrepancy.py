@@ -4,6 +4,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from sigbench.metrics.estimate import SHARE
 from sigbench.metrics.metric import Array, KnownCDF, KnownKernelMeans, Metric, Reference
 
 
@@ -77,6 +78,7 @@ class KolmogorovSmirnov(Metric):
     """The largest gap between the empirical and the exact distribution function, in one dimension."""
 
     name, title = "ks", "KS"
+    bounds = SHARE
     reads, needs = (None, 1), KnownCDF
     method = "scipy ks_1samp statistic against the exact distribution function"
 

@@ -1,13 +1,22 @@
-"""Estimates: a number, its interval, and the floor below which nothing can be seen."""
+"""Estimates: a number, its interval, and the floor below which nothing can be seen.
+
+In plain Python: whoever reads a record works its numbers out again from its repeats, and need not load numpy for it.
+"""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from math import sqrt
 from typing import Literal
 
-import numpy as np
-from scipy.special import stdtrit
+from sigbench.metrics.student import student_quantile
 
 Better = Literal["lower", "higher", "zero"]
+
+# What a metric cannot leave, None where there is no such end: a share lies within (0, 1), a distance within (0, None).
+Bounds = tuple[float | None, float | None]
+UNBOUNDED: Bounds = (None, None)
+NON_NEGATIVE: Bounds = (0.0, None)
+SHARE: Bounds = (0.0, 1.0)
 
 # The probabilities that the truth lies below and above an interval; they add up to 5 %. A distance near its floor
 # is skewed to the right (W1 between equal mixtures by 1.2 to 1.4), and few repeats that happen to be small look
@@ -35,28 +44,55 @@ def mean_interval(values: Sequence[float], tails: Tails = EQUAL_TAILS) -> Interv
     """
     if not values:
         raise ValueError("an interval needs at least one value")
-    mean = float(np.mean(values))
-    if len(values) < 2:
+    mean, error = _mean_and_error(values)
+    if error is None:
         return Interval(mean, None, None)
-    error, freedom = float(np.std(values, ddof=1) / np.sqrt(len(values))), len(values) - 1
-    reach_down, reach_up = (float(stdtrit(freedom, 1 - tail)) * error for tail in tails)
-    return Interval(mean, mean - reach_down, mean + reach_up)
+    freedom, (below, above) = len(values) - 1, tails
+    down, up = student_quantile(freedom, 1 - below) * error, student_quantile(freedom, 1 - above) * error
+    return Interval(mean, mean - down, mean + up)
 
 
 def median_interval(values: Sequence[float]) -> Interval:
     """Returns the median with the smallest and largest value as its ends (None below two values)."""
-    spread = (min(values), max(values)) if len(values) > 1 else (None, None)
-    return Interval(float(np.median(values)), *spread)
+    ordered, middle = sorted(map(float, values)), len(values) // 2
+    median = ordered[middle] if len(ordered) % 2 else 0.5 * (ordered[middle - 1] + ordered[middle])
+    return Interval(median, ordered[0], ordered[-1]) if len(ordered) > 1 else Interval(median, None, None)
+
+
+def standard_error(values: Sequence[float]) -> float | None:
+    """Returns the standard error of a mean over independent values, None below two of them."""
+    return _mean_and_error(values)[1]
+
+
+def _mean_and_error(values: Sequence[float]) -> tuple[float, float | None]:
+    count = len(values)
+    mean = sum(values) / count
+    if count < 2:
+        return float(mean), None
+    squares = sum([(value - mean) * (value - mean) for value in values])
+    return float(mean), sqrt(squares / ((count - 1) * count))
+
+
+def _cut(interval: Interval, bounds: Bounds) -> Interval:
+    """The interval without what lies beyond the bounds: the one place where intervals are cut. It keeps its value."""
+    low, high, (least, most) = interval.low, interval.high, bounds
+    if low is None or high is None or ((least is None or low >= least) and (most is None or high <= most)):
+        return interval
+    if least is not None and low < least:
+        low = min(least, interval.value)
+    if most is not None and high > most:
+        high = max(most, interval.value)
+    return Interval(interval.value, low, high)
 
 
 @dataclass(frozen=True, slots=True)
 class Estimate:
     """A metric's value over repeats of `n` samples, beside its floor.
 
-    `value` is the mean over the repeats and [low, high] its 95 % t-interval (None at one repeat), with unequal
-    tails for a distance; `floor` is
-    the same metric with independent exact draws of the truth in the sampler's place, and [floor_low,
-    floor_high] its interval. `better` says which direction is good; "zero" means the closer to 0 the better.
+    `value` is the mean of `values`, one a repeat, and [low, high] its 95 % t-interval (None at one repeat), with
+    unequal tails for a distance and cut to `bounds`, which the metric cannot leave; `floor` is the same metric with
+    independent exact draws of the truth in the sampler's place, and [floor_low, floor_high] its interval. `better`
+    says which direction is good; "zero" means the closer to 0 the better.
     """
 
     value: float
@@ -68,6 +104,9 @@ class Estimate:
     n: int
     better: Better
     method: str
+    values: tuple[float, ...] = ()
+    floor_values: tuple[float, ...] = ()
+    bounds: Bounds = UNBOUNDED
 
     @property
     def at_floor(self) -> bool:
@@ -83,13 +122,29 @@ class Estimate:
         return self.low <= self.floor_high and self.high >= self.floor_low
 
 
-def estimate(values: Sequence[float], floors: Sequence[float], *, n: int, better: Better, method: str) -> Estimate:
+def estimate(
+    values: Sequence[float],
+    floors: Sequence[float],
+    *,
+    n: int,
+    better: Better,
+    method: str,
+    bounds: Bounds = UNBOUNDED,
+) -> Estimate:
     """Returns the Estimate of a metric from its values and its floor's values, one a repeat."""
     tails = DISTANCE_TAILS if better == "lower" else EQUAL_TAILS
-    value, floor = mean_interval(values, tails), mean_interval(floors, tails)
-    lows = [
-        max(0.0, low) if better == "lower" and low is not None else low for low in (value.low, floor.low)
-    ]  # a distance's expectation is not negative
+    value, floor = (_cut(mean_interval(side, tails), bounds) for side in (values, floors))
     return Estimate(
-        value.value, lows[0], value.high, floor.value, lows[1], floor.high, n=n, better=better, method=method
+        value.value,
+        value.low,
+        value.high,
+        floor.value,
+        floor.low,
+        floor.high,
+        n=n,
+        better=better,
+        method=method,
+        values=tuple(values),
+        floor_values=tuple(floors),
+        bounds=bounds,
     )

@@ -5,6 +5,7 @@ from typing import Any
 
 import torch
 
+from sigbench.metrics.estimate import NON_NEGATIVE, SHARE
 from sigbench.metrics.fidelity import torch_fidelity
 from sigbench.metrics.image_sample import ImageMetric, ImageSample
 from sigbench.metrics.metric import Reference
@@ -32,6 +33,7 @@ class Precision(ImageMetric):
     """The share of samples within the real images' manifold (Kynkäänniemi et al. 2019)."""
 
     name, title, better = "precision", "precision", "higher"
+    bounds = SHARE
     how = f"torch-fidelity, {_NEIGHBOURS_PRECISION} neighbours, against as many training images"
     least = _NEIGHBOURS_PRECISION + 1
 
@@ -43,6 +45,7 @@ class Recall(ImageMetric):
     """The share of real images within the samples' manifold (Kynkäänniemi et al. 2019)."""
 
     name, title, better = "recall", "recall", "higher"
+    bounds = SHARE
     how = Precision.how
     least = _NEIGHBOURS_PRECISION + 1
 
@@ -62,6 +65,7 @@ class Density(ImageMetric):
     """How many real neighbourhoods hold a sample, over their number of neighbours (Naeem et al. 2020, eq. 4)."""
 
     name, title, better = "density", "density", "higher"
+    bounds = NON_NEGATIVE
     how = f"{_NEIGHBOURS_DENSITY} neighbours, against as many training images"
     least = _NEIGHBOURS_DENSITY + 1
 
@@ -73,6 +77,7 @@ class Coverage(ImageMetric):
     """The share of real neighbourhoods that hold a sample (Naeem et al. 2020, eq. 5)."""
 
     name, title, better = "coverage", "coverage", "higher"
+    bounds = SHARE
     how = Density.how
     least = _NEIGHBOURS_DENSITY + 1
 

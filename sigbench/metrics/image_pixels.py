@@ -2,6 +2,7 @@
 
 import numpy as np
 
+from sigbench.metrics.estimate import NON_NEGATIVE
 from sigbench.metrics.image_sample import ImageMetric, ImageSample
 from sigbench.metrics.metric import Reference
 
@@ -10,6 +11,7 @@ class PixelSlicedW2(ImageMetric):
     """The sliced second Wasserstein distance between images as vectors of pixels in [0, 1], by POT."""
 
     name, title = "sliced-w2", "sliced W2"
+    bounds = NON_NEGATIVE
     how = "POT sliced_wasserstein_distance of uint8 pixels/255, 100 fixed directions, against as many training images"
 
     def __call__(self, samples: ImageSample, reference: Reference) -> float:

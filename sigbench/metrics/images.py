@@ -4,6 +4,7 @@ import numpy as np
 import torch
 
 from sigbench.errors import BadInput
+from sigbench.metrics.estimate import NON_NEGATIVE, SHARE
 from sigbench.metrics.fidelity import torch_fidelity
 from sigbench.metrics.image_neighbours import Coverage, Density, Precision, Recall
 from sigbench.metrics.image_pixels import PixelSlicedW2
@@ -28,6 +29,7 @@ class FCD(ImageMetric):
     """The Fréchet distance on the classifier's features: FID as its authors advise for other data than photographs."""
 
     name, title = "fcd", "FCD"
+    bounds = NON_NEGATIVE
     how = "torch-fidelity Fréchet distance of uint8 images' features to those of all training images"
 
     def __call__(self, samples: ImageSample, reference: Reference) -> float:
@@ -60,6 +62,7 @@ class InceptionScore(ImageMetric):
     """exp of the mean divergence between a sample's class probabilities and their mean (Salimans et al. 2016)."""
 
     name, title, better = "is", "IS", "higher"
+    bounds = (1.0, None)
     how = "torch-fidelity inception score from logits, one split"
 
     def __call__(self, samples: ImageSample, reference: Reference) -> float:
@@ -91,6 +94,7 @@ class ClassTV(ImageMetric):
     """The total variation between the samples' histogram of most probable classes and the training labels'."""
 
     name, title = "class-tv", "class TV"
+    bounds = SHARE
     how = "half the sum of |share of samples whose largest logit is the class − share of training labels|"
 
     def __call__(self, samples: ImageSample, reference: Reference) -> float:
@@ -103,6 +107,7 @@ class LabelAccuracy(ImageMetric):
     """The share of samples that the classifier takes for what they were asked to be."""
 
     name, title, better = "label-accuracy", "label acc", "higher"
+    bounds = SHARE
     how = "share of samples whose largest logit is their label"
 
     def __call__(self, samples: ImageSample, reference: Reference) -> float:
@@ -117,6 +122,7 @@ class IntraClassFCD(ImageMetric):
     """
 
     name, title = "fcd-intra", "intra FCD"
+    bounds = NON_NEGATIVE
     how = "mean over labels of the torch-fidelity Fréchet distance within the label, against all training images of it"
 
     def __call__(self, samples: ImageSample, reference: Reference) -> float:

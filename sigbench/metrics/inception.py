@@ -11,6 +11,7 @@ import torch
 from numpy.typing import NDArray
 
 from sigbench.errors import BadInput
+from sigbench.metrics.estimate import NON_NEGATIVE
 from sigbench.metrics.fidelity import torch_fidelity
 from sigbench.metrics.image_sample import ImageMetric, ImageSample, ImageTruth
 from sigbench.metrics.images import frechet_distance
@@ -56,6 +57,7 @@ class InceptionFID(ImageMetric):
     """
 
     name, title = "fid", "FID"
+    bounds = NON_NEGATIVE
     how = (
         "torch-fidelity Fréchet distance on Inception's 2048 features of uint8 images, against as many training images"
     )

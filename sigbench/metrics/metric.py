@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from sigbench.errors import BadInput
-from sigbench.metrics.estimate import Better
+from sigbench.metrics.estimate import UNBOUNDED, Better, Bounds
 
 Array = NDArray[np.float64]
 
@@ -100,13 +100,15 @@ class Metric(ABC):
 
     `reads` is the shape of the samples that it takes, (n, d) as float64 with None for any size, or the class of what a
     task's `observe` returns in their place; `needs` is the protocol of a truth that it cannot do without. What is of
-    another kind is refused by name. `max_samples` bounds the samples that it reads (the first ones), None meaning all.
+    another kind is refused by name. `bounds` are the ends that its values cannot leave, to which intervals are cut.
+    `max_samples` bounds the samples that it reads (the first ones), None meaning all.
     """
 
     name: ClassVar[str]
     title: ClassVar[str]
     method: ClassVar[str]
     better: ClassVar[Better] = "lower"
+    bounds: ClassVar[Bounds] = UNBOUNDED
     reads: ClassVar[tuple[int | None, ...] | type] = (None, None)
     needs: ClassVar[type | None] = None
     max_samples: int | None = None

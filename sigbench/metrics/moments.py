@@ -5,6 +5,7 @@ from typing import cast
 import numpy as np
 from scipy.special import ndtri
 
+from sigbench.metrics.estimate import NON_NEGATIVE, SHARE
 from sigbench.metrics.metric import Array, KnownModes, KnownMoments, Metric, Reference
 
 _NORMAL_IQR = 2 * float(ndtri(0.75))
@@ -14,6 +15,7 @@ class MeanError(Metric):
     """The Euclidean distance between the sample mean and the true mean, in data units."""
 
     name, title = "mean-error", "mean err"
+    bounds = NON_NEGATIVE
     needs = KnownMoments
     method = "norm of sample mean minus exact mean"
 
@@ -25,6 +27,7 @@ class VarianceError(Metric):
     """The Frobenius distance between sample covariance and true covariance, in data units squared."""
 
     name, title = "var-error", "var err"
+    bounds = NON_NEGATIVE
     needs = KnownMoments
     method = "norm of sample covariance minus exact covariance"
 
@@ -41,6 +44,7 @@ class ModeTV(Metric):
     """
 
     name, title = "mode-tv", "mode TV"
+    bounds = SHARE
     needs = KnownModes
     method = "half the sum of |mean posterior mode probability − weight|"
 

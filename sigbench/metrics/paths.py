@@ -4,6 +4,7 @@ from typing import ClassVar
 
 import numpy as np
 
+from sigbench.metrics.estimate import NON_NEGATIVE
 from sigbench.metrics.metric import Array, Metric, Reference
 from sigbench.metrics.path_sample import PathMetric, PathSample
 from sigbench.metrics.roughness import HurstError
@@ -38,6 +39,7 @@ class PathW1(PathMetric):
     """The mean W1 over times and coordinates, in standard deviations of the exact draw at that time."""
 
     name, title = "w1", "W1"
+    bounds = NON_NEGATIVE
     method = "mean over times and coordinates of W1 to an exact draw of the same size, over the draw's deviation"
 
     def __call__(self, samples: PathSample, reference: Reference) -> float:
@@ -59,6 +61,7 @@ class LogPriceW1(_CoordinateW1):
     """The mean W1 of log S over times, in data units."""
 
     name, title, coordinate = "w1-log-s", "W1 log S", 0
+    bounds = NON_NEGATIVE
     method = "mean over times of W1 of log S to an exact draw of the same size"
 
 
@@ -66,6 +69,7 @@ class WorstLogPriceW1(_CoordinateW1):
     """The W1 of log S at the time where it is largest, in data units."""
 
     name, title, coordinate, worst = "w1-log-s-worst", "worst W1 log S", 0, True
+    bounds = NON_NEGATIVE
     method = "maximum over times of W1 of log S to an exact draw of the same size"
 
 
@@ -73,6 +77,7 @@ class LogVarianceW1(_CoordinateW1):
     """The mean W1 of log V over times, in data units."""
 
     name, title, coordinate = "w1-log-v", "W1 log V", 1
+    bounds = NON_NEGATIVE
     method = "mean over times of W1 of log V to an exact draw of the same size"
 
 
@@ -80,6 +85,7 @@ class WorstLogVarianceW1(_CoordinateW1):
     """The W1 of log V at the time where it is largest, in data units."""
 
     name, title, coordinate, worst = "w1-log-v-worst", "worst W1 log V", 1, True
+    bounds = NON_NEGATIVE
     method = "maximum over times of W1 of log V to an exact draw of the same size"
 
 
@@ -90,6 +96,7 @@ class AutocorrelationError(PathMetric):
     """
 
     name, title = "autocorrelation", "autocorr err"
+    bounds = NON_NEGATIVE
     method = "root mean square difference of both full correlation matrices over times to an exact draw's"
 
     def __call__(self, samples: PathSample, reference: Reference) -> float:
@@ -103,6 +110,7 @@ class CrossCorrelationError(PathMetric):
     """
 
     name, title = "cross-correlation", "cross-corr err"
+    bounds = NON_NEGATIVE
     method = "root mean square difference of the full matrix corr(return, log V) to an exact draw's"
 
     def __call__(self, samples: PathSample, reference: Reference) -> float:
@@ -113,6 +121,7 @@ class LeverageError(PathMetric):
     """The root mean square error of the leverage curve over its lags (see `leverage_curve`)."""
 
     name, title = "leverage", "leverage err"
+    bounds = NON_NEGATIVE
     method = "root mean square difference of mean corr(return, log V later) at lags 0 to 16 to an exact draw's"
 
     def __call__(self, samples: PathSample, reference: Reference) -> float:
@@ -129,6 +138,7 @@ class SigW1(PathMetric):
     """
 
     name, title = "sig-w1", "Sig-W1"
+    bounds = NON_NEGATIVE
     least = 1
     method = "norm of the difference of mean signatures, depth 4, time-augmented, to an exact draw of the same size"
 

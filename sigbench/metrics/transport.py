@@ -2,6 +2,7 @@
 
 import numpy as np
 
+from sigbench.metrics.estimate import NON_NEGATIVE
 from sigbench.metrics.metric import Array, Metric, Reference
 
 
@@ -25,6 +26,7 @@ class W1(_WassersteinSorted):
     """The first Wasserstein distance of one-dimensional samples, in data units."""
 
     name, title, p = "w1", "W1", 1.0
+    bounds = NON_NEGATIVE
     method = "mean |difference| of sorted samples and exact quantiles"
 
 
@@ -32,6 +34,7 @@ class W2(_WassersteinSorted):
     """The second Wasserstein distance of one-dimensional samples, in data units."""
 
     name, title, p = "w2", "W2", 2.0
+    bounds = NON_NEGATIVE
     method = "root mean squared difference of sorted samples and exact quantiles"
 
 
@@ -46,6 +49,7 @@ class SlicedW2(Metric):
     """The sliced second Wasserstein distance over fixed random directions (Bonneel et al. 2015), by POT."""
 
     name, title = "sliced-w2", "sliced W2"
+    bounds = NON_NEGATIVE
     method = "POT sliced_wasserstein_distance, fixed directions, against an exact draw of the same size"
 
     def __init__(self, projections: int = 32, seed: int = 0) -> None:
@@ -59,6 +63,7 @@ class ExactW2(Metric):
     """The second Wasserstein distance by exact linear assignment on a subsample, by POT's network simplex."""
 
     name, title = "emd-w2", "exact W2"
+    bounds = NON_NEGATIVE
     method = "root of POT emd2 with squared Euclidean cost, against an exact draw of the same size"
 
     def __init__(self, max_samples: int = 1000) -> None:

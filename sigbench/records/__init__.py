@@ -1,1 +1,1 @@
-"""What a measurement is: the record of a cell, its store, its provenance and its timing."""
+"""What a measurement is: the record of a cell, its key, its store and its provenance, and comparing two."""

@@ -7,10 +7,10 @@ from typing import Any, Literal
 
 import msgspec
 
-from sigbench.errors import BadInput
-from sigbench.records.comparison import reaches_floor
-from sigbench.records.names import name_and_role
-from sigbench.records.record import SCHEMA, MetricRecord, Record, key_of
+from sigbench.errors import BadInput, Outdated
+from sigbench.records.consistency import inconsistency
+from sigbench.records.key import determinants_of, key_of
+from sigbench.records.record import SCHEMA, Record
 
 _DECODER = msgspec.json.Decoder(Record)
 _ENCODER = msgspec.msgpack.Encoder()  # binary: numbers cost no formatting
@@ -22,11 +22,14 @@ _SEALED = (
     "conditions",
     "sampler",
     "family",
+    "spec",
+    "role",
     "steps",
     "nfe",
     "samples",
     "repeats",
     "seed",
+    "noise",
     "grid",
     "times",
     "final_step",
@@ -34,10 +37,10 @@ _SEALED = (
     "error",
     "metrics",
     "asked",
+    "code",
 )
-_SEALED_LATER = ("spec", "role")  # fields that records of older versions lack
 
-Kind = Literal["damaged", "foreign", "duplicate"]
+Kind = Literal["damaged", "foreign", "outdated", "duplicate"]
 
 
 class Unfit(Exception):
@@ -53,19 +56,22 @@ class OtherDocument(Exception):
 
 
 def parse_sound(text: bytes | str) -> Record:
-    """Returns the record in a JSON document, sound in itself; raises BadInput, saying what is wrong with it."""
+    """Returns the record in a JSON document, sound in itself; raises BadInput, saying what is wrong with it.
+
+    Of an older schema it is Outdated.
+    """
     try:
         return parsed(text if isinstance(text, bytes) else text.encode())
     except OtherDocument:
         raise BadInput("not a record: the field `schema` is missing.") from None
     except Unfit as problem:
-        raise BadInput(f"{problem}.") from None
+        raise (Outdated if problem.kind == "outdated" else BadInput)(f"{problem}.") from None
 
 
 def parse_record(text: bytes | str) -> Record:
     """Returns the record in a JSON document after every check, its key too; raises BadInput as `parse_sound`."""
     record = parse_sound(text)
-    if (determinants := determinants_of(record)) is not None and key_of(determinants) != record["key"]:
+    if key_of(determinants_of(record)) != record["key"]:
         raise BadInput("the key is not the hash of what the record says was asked for.")
     return record
 
@@ -79,30 +85,6 @@ def digest_of(record: Mapping[str, Any]) -> str:
     return _digest(msgspec.json.decode(json.dumps(record)))
 
 
-def determinants_of(record: Record) -> dict[str, Any] | None:
-    """Returns what the record's key is the hash of, None for a record of an older version, which does not say."""
-    asked = record.get("asked")
-    if asked is None:
-        return None
-    conditions = {
-        name: int(value) if name == "label" else value for name, value in record.get("conditions", {}).items()
-    }
-    provenance = record["provenance"]
-    return {
-        "sigbench": provenance.get("sigbench"),
-        "task": record["task"],
-        "task_version": record["task_version"],
-        "times": record["times"],
-        "samples": record["samples"],
-        "repeats": record["repeats"],
-        "seed": record["seed"],
-        "device": provenance.get("device"),
-        **conditions,
-        "artifacts": provenance.get("artifacts"),
-        **asked,
-    }
-
-
 def parsed(data: bytes) -> Record:
     """Returns the record in a document; raises Unfit or OtherDocument where it holds none that is sound in itself."""
     try:
@@ -110,22 +92,12 @@ def parsed(data: bytes) -> Record:
     except (msgspec.MsgspecError, ValueError, RecursionError) as error:
         raise _why_not(data, error) from None
     if record["schema"] != SCHEMA:
-        raise Unfit("foreign", f"schema {record['schema']}, where this version reads {SCHEMA}")
-    reason = _inconsistency(record)
-    if reason is None and "digest" in record and not _intact(record, data):
+        raise _other_schema(record["schema"])
+    reason = inconsistency(record)
+    if reason is None and not _intact(record, data):
         reason = "changed since it was written: it does not fit its digest"
     if reason is not None:
         raise Unfit("damaged", reason)
-    return record if "role" in record else _with_role(record)
-
-
-def _with_role(record: Record) -> Record:
-    """A record of an older version, whose sampler was a label, with name, spec and role apart; sealed anew."""
-    asked = record.get("asked")
-    found = name_and_role(record["sampler"], None if asked is None else asked["sampler"])
-    record["sampler"], record["spec"], record["role"] = found
-    if "digest" in record:
-        record["digest"] = _digest(record)
     return record
 
 
@@ -142,45 +114,14 @@ def _why_not(data: bytes, error: Exception) -> Exception:
     if "key" not in document and "status" not in document:
         return OtherDocument()  # other files have schemas too
     if document["schema"] != SCHEMA or isinstance(document["schema"], bool):
-        return Unfit("foreign", f"schema {str(document['schema'])[:40]!r}, where this version reads {SCHEMA}")
+        return _other_schema(document["schema"])
     return Unfit("damaged", f"not as the schema says: {str(error)[:200]}")
 
 
-def _inconsistency(record: Record) -> str | None:
-    """Why the fields cannot all be true, None where they can; types were checked before."""
-    times = record["times"]
-    if record["steps"] < 1 or len(times) != record["steps"] + 1:
-        return f"{record['steps']} steps cannot have {len(times)} times"
-    if times != sorted(times):
-        return "the times go back"
-    if record["samples"] < 1 or record["repeats"] < 1:
-        return f"{record['samples']} samples in {record['repeats']} repeats cannot be"
-    metrics, timing = record["metrics"], record["timing"]
-    if record["status"] == "ok":
-        if not metrics or timing is None or record["nfe"] is None:
-            return "the status is ok, but metrics, timing or NFE are missing"
-    elif metrics:
-        return f"the status is {record['status']}, but there are metrics"
-    if not all(map(_in_order, metrics.values())):
-        name = next(name for name, metric in metrics.items() if not _in_order(metric))
-        return f"the numbers of {name} contradict each other"
-    if timing is not None:
-        seconds = timing["sample_s"]["value"]
-        if not (seconds > 0 and abs(seconds * timing["samples_per_s"] - 1) < 1e-6):
-            return "sample_s and samples_per_s contradict each other"
-    return None
-
-
-def _in_order(metric: MetricRecord) -> bool:
-    low, high, value = metric["low"], metric["high"], metric["value"]
-    if low is None or high is None:
-        return low is high and metric["better"] in ("lower", "higher", "zero")
-    floor_low, floor_high = metric["floor_low"], metric["floor_high"]
-    if not low <= value <= high or metric["better"] not in ("lower", "higher", "zero"):
-        return False
-    if floor_low is not None and floor_high is not None and not floor_low <= metric["floor"] <= floor_high:
-        return False
-    return metric["at_floor"] == reaches_floor(metric)
+def _other_schema(schema: object) -> Unfit:
+    if isinstance(schema, int) and not isinstance(schema, bool) and 0 < schema < SCHEMA:
+        return Unfit("outdated", f"schema {schema}, where this version reads {SCHEMA}: measure its cell again")
+    return Unfit("foreign", f"schema {repr(schema)[:40]}, where this version reads {SCHEMA}")
 
 
 def _intact(record: Record, data: bytes) -> bool:
@@ -190,7 +131,6 @@ def _intact(record: Record, data: bytes) -> bool:
 
 def _digest(document: Mapping[str, Any]) -> str:
     sealed = list(map(document.get, _SEALED))
-    sealed += [document[name] for name in _SEALED_LATER if name in document]
     made = dict(document["provenance"])
     made.pop("date", None)
     sealed += made.items()

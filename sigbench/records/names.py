@@ -23,13 +23,13 @@ def is_teacher(name: str) -> bool:
 
 
 def display_name(record: Mapping[str, Any]) -> str:
-    """Returns how tables, charts and sentences call the sampler of a record; one without a role is a sampler."""
-    return name_of(str(record["sampler"]), str(record.get("spec", record["sampler"])), record.get("role", "sampler"))
+    """Returns how tables, charts and sentences call the sampler of a record."""
+    return name_of(record["sampler"], record["spec"], record["role"])
 
 
 def identity(record: Mapping[str, Any]) -> tuple[str, str, Role]:
     """Returns what tells the samplers of records apart: two files may hold classes of one name."""
-    return str(record["sampler"]), str(record.get("spec", record["sampler"])), record.get("role", "sampler")
+    return record["sampler"], record["spec"], record["role"]
 
 
 def display_names(records: Sequence[Mapping[str, Any]]) -> list[str]:
@@ -37,22 +37,19 @@ def display_names(records: Sequence[Mapping[str, Any]]) -> list[str]:
     names = [display_name(record) for record in records]
     specs: dict[str, set[str]] = {}
     for name, record in zip(names, records, strict=True):
-        specs.setdefault(name, set()).add(str(record.get("spec", name)))
+        specs.setdefault(name, set()).add(record["spec"])
     return [
-        f"{name} ({Path(str(record['spec']).partition(':')[0]).name})" if len(specs[name]) > 1 else name
+        f"{name} ({Path(record['spec'].partition(':')[0]).name})" if len(specs[name]) > 1 else name
         for name, record in zip(names, records, strict=True)
     ]
 
 
 def spec_of(record: Mapping[str, Any]) -> str:
     """Returns the spec that asks for the sampler of a record again: "teacher" for a task's teacher."""
-    return "teacher" if record.get("role") == "teacher" else str(record.get("spec", record["sampler"]))
+    return "teacher" if record["role"] == "teacher" else str(record["spec"])
 
 
-def name_and_role(label: str, spec: str | None) -> tuple[str, str, Role]:
-    """Returns the (sampler, spec, role) of a record of an older version, whose sampler is a label or a spec."""
-    own = spec or (label[len(_TEACHER) : -1] if is_teacher(label) else label)
-    name, *rest = own.split(":")
-    if name.endswith(".py") and rest:
-        name = rest[0]
-    return name, own, "teacher" if is_teacher(label) else "sampler"
+def bare_spec(spec: str) -> str:
+    """Returns a spec without the folder of its file: what it asks for wherever the file lies."""
+    file, dot, rest = spec.partition(".py:")
+    return f"{Path(file).name}{dot}{rest}" if dot else spec

@@ -1,6 +1,7 @@
 """Provenance: with what, and on what, a record was made."""
 
 import importlib.metadata
+import os
 import platform
 import subprocess
 from datetime import UTC, datetime
@@ -73,6 +74,8 @@ def provenance(device: torch.device, dtype: torch.dtype, artifacts: dict[str, st
         "packages": package_versions(),
         "python": platform.python_version(),
         "platform": platform.platform(),
+        "machine": platform.machine(),
+        "cores": os.cpu_count(),
         "device": device.type,
         "device_name": device_name(device),
         "dtype": str(dtype).removeprefix("torch."),

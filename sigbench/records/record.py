@@ -1,21 +1,25 @@
-"""The record of a cell: its schema, and the key that names it.
+"""The record of a cell: its schema, version 2.
 
-The TypedDicts below are the documentation of `sigbench run --json`: one record a line.
+The TypedDicts below are the documentation of `sigbench run --json`, one record a line; `sigbench.schema()` returns them
+as a JSON schema.
 """
 
-import hashlib
 import json
 from typing import Any, Literal, NotRequired, TypedDict
 
 from sigbench.records.names import Role
 
-SCHEMA = 1
+SCHEMA = 2
 
+Paths = Literal["shared", "fresh"]
 Status = Literal["ok", "diverged", "failed", "over-budget"]
 
 
 class MetricRecord(TypedDict):
-    """A metric of the cell; see `sigbench.metrics.estimate.Estimate`. Ends are null at one repeat."""
+    """A metric of the cell; see `sigbench.metrics.estimate.Estimate`, by which all but `values` follow from them.
+
+    Ends are null at one repeat.
+    """
 
     value: float
     low: float | None
@@ -24,8 +28,11 @@ class MetricRecord(TypedDict):
     floor_low: float | None
     floor_high: float | None
     at_floor: bool
+    values: list[float]  # one a repeat
+    floor_values: list[float]  # of exact draws of the truth, one a repeat
+    bounds: tuple[float | None, float | None]  # what the metric cannot leave; intervals are cut there
     n: int
-    better: str
+    better: Literal["lower", "higher", "zero"]
     method: str
 
 
@@ -35,69 +42,104 @@ class SpreadRecord(TypedDict):
     value: float
     low: float | None
     high: float | None
+    values: list[float]  # one a repeat
 
 
 class TimingRecord(TypedDict):
-    """Wall clock of sampling alone, after a warm-up, device synchronised."""
+    """Times of sampling alone, after a warm-up, device synchronised, and what else the machine did meanwhile."""
 
-    sample_s: SpreadRecord  # seconds a sample
+    sample_s: SpreadRecord  # seconds of wall clock a sample
+    path_s: SpreadRecord  # the part of it that the noise took: every draw that the sampler asked for
+    cpu_s: SpreadRecord  # seconds of this process's own processor time a sample, all threads together
+    calibration_s: SpreadRecord  # of a fixed loop beside each repeat: by how fast the machine was clocked
     samples_per_s: float
-    efficiency: float | None  # NFE × one bare network call on the same batch / sampling time of that batch
+    efficiency: SpreadRecord | None  # (NFE × one bare network call + path) / sampling time, all of the same batch
     peak_memory_mb: float | None  # above what was held before sampling; null where it cannot be measured
     batch: int
-    workers: NotRequired[int]  # of a sweep: how many cells ran at once, at most; absent where the cell ran alone
+    workers: int  # how many cells ran at once, at most: 1 outside of a sweep
+    load: list[float] | None  # the system's load averages over 1, 5 and 15 minutes before; null where it has none
+    others: float | None  # processors that other processes kept busy meanwhile; null where that cannot be told
+    quiet: bool | None  # whether `others` was below half a processor
     training_s: float | None  # what training the sampler cost, null where nothing was trained
 
 
-class RequestRecord(TypedDict):
-    """What the cell was asked for beside the fields of the record; together they are all that its key hashes."""
+class TF32Record(TypedDict):
+    """Whether CUDA may round products of float32 to TF32, by torch's two flags."""
 
-    sampler: str  # the spec
-    role: NotRequired[Role]  # of a teacher: the same spec on the same grid is another cell than a sampler's
+    matmul: bool
+    cudnn: bool
+
+
+class NoiseRecord(TypedDict):
+    """What initial states, classes and Brownian paths depend on: cells that have all these in common share them."""
+
+    paths: Paths
+    axes: list[str]
+
+
+class RequestRecord(TypedDict):
+    """What the cell was asked for that has no other place in its record."""
+
     nfe: int | None  # the budget of network calls a sample
     batch: int
     dtype: str
-    paths: NotRequired[str]  # "fresh" where the cell's noise is shared with no other's
-    metrics: NotRequired[dict[str, str]]  # the methods of metrics that judged beside the task's own, by name
-    sources: list[str | None]  # SHA-256 of the files that the task, the sampler and added metrics are written in
+    tf32: TF32Record
+    compile: Literal["none"]
+    stop: Literal["fixed"]  # when repeats end: after a number that was fixed before
+    metrics: dict[str, str]  # the methods of the metrics that judge, by their names
 
 
-class Record(TypedDict):
-    """What was measured in one cell: a task, a sampler, a number of steps and a seed."""
+class PlugInCode(TypedDict):
+    """What a plug-in is written in: hashes of files, by names relative to its folder (see `sigbench.measure.code`)."""
 
-    schema: int
-    key: str
-    task: str
+    plug_in: str  # "task", "sampler", or a metric's name
+    name: str  # its class
+    files: dict[str, str]
+
+
+class CodeRecord(TypedDict):
+    """The code that the numbers depend on."""
+
+    plug_ins: list[PlugInCode]
+    package: dict[str, str]  # hashes of parts of sigbench
+
+
+class CellRecord(TypedDict):
+    """What was to be measured: a task, a sampler, a number of steps and a seed."""
+
+    task: str  # the name that its class declares
+    task_spec: str  # as it was asked for: the name, or FILE.py:CLASS
     task_version: int
-    conditions: NotRequired[dict[str, float]]  # "label" and "guidance", where samples were asked for them
+    conditions: dict[str, float]  # "label" and "guidance", where samples were asked for them
     sampler: str  # the name that its class declares; `sigbench.records.names.display_name` adds options and role
-    spec: NotRequired[
-        str
-    ]  # as it was asked for, options included; reading fills it in where an older version left none
-    role: NotRequired[Role]  # "teacher" where it was measured as the task's own slow sampler, else "sampler"
+    spec: str  # as it was asked for, options included
+    role: Role  # "teacher" where it was measured as the task's own slow sampler, else "sampler"
     family: str
     steps: int
-    nfe: int | None  # counted, never declared; null where the cell failed
     samples: int
     repeats: int
     seed: int
+    noise: NoiseRecord
     grid: str
     times: list[float]  # the grid in the problem's increasing time
     final_step: str  # what happens at the end of the grid
+    asked: RequestRecord
+    code: CodeRecord
+
+
+class Record(CellRecord):
+    """What was measured in one cell."""
+
+    schema: int
+    key: str  # the hash of what `sigbench.records.key.determinants_of` returns
     status: Status
     error: NotRequired[str]  # a sentence, where status is not "ok"
+    nfe: int | None  # counted, never declared; null where the cell failed
     metrics: dict[str, MetricRecord]  # empty where status is not "ok"
     timing: TimingRecord | None
     provenance: dict[str, Any]
-    asked: NotRequired[RequestRecord]
     note: NotRequired[str]  # a remark in the words of whoever hands the record in
-    digest: NotRequired[str]  # see `sigbench.records.checks.digest_of`; absent in records of older versions
-
-
-def key_of(determinants: dict[str, Any]) -> str:
-    """Returns the key of a cell: a hash of everything that determines what it measures, times apart."""
-    text = json.dumps({"schema": SCHEMA, **determinants}, sort_keys=True, separators=(",", ":"))
-    return hashlib.blake2b(text.encode(), digest_size=10).hexdigest()
+    digest: str  # see `sigbench.records.checks.digest_of`
 
 
 def to_json(record: Record) -> str:

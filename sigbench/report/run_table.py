@@ -114,7 +114,7 @@ def _cost_table(records: Sequence[Record], samplers: Sequence[str]) -> Table:
                 cells = [
                     str(record["nfe"]),
                     duration_interval(spread["value"], spread["low"], spread["high"]),
-                    "–" if eff is None else ratio(eff),
+                    "–" if eff is None else ratio(eff["value"]),
                     "–" if memory is None else f"{digits(memory)} MB",
                 ]
             table.add_row(sampler, str(record["steps"]), *cells, end_section=index == len(rows) - 1)

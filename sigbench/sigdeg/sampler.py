@@ -46,7 +46,8 @@ class SigDEG(Sampler):
             raise BadInput(f"the task {task.name!r} comes with no Sig-DEG student: train one, and name its folder.")
         manifest = read_manifest(folder)
         found = (manifest.kind, manifest.task, manifest.task_version)
-        if found != (KIND, task.name, task.version):
+        serves = task.artifacts_since <= manifest.task_version <= task.version
+        if found[:2] != (KIND, task.name) or not serves:
             raise BadInput(
                 f"the artifact {folder} is a {found[0]} of {found[1]} version {found[2]}, "
                 f"not a {KIND} of {task.name} version {task.version}."

@@ -5,7 +5,7 @@ from typing import Any, TypeVar
 
 import msgspec
 
-from sigbench.errors import BadInput
+from sigbench.errors import BadInput, Outdated
 from sigbench.records.checks import parse_sound
 from sigbench.studies.ablation.result import AblationResult
 from sigbench.studies.convergence.result import Orders
@@ -21,7 +21,8 @@ def read_study(file: Path, kind: type[Result]) -> list[Result]:
     """Returns the results of a file, a line each, all of one kind and of one task.
 
     Records stand for the points of a study of guidance. Raises BadInput, naming file and line, where one is not what
-    its kind says, and for a file that cannot be read or holds nothing.
+    its kind says, Outdated where it holds a record of an older schema, and for a file that cannot be read or holds
+    nothing.
     """
     try:
         lines = file.read_bytes().split(b"\n")
@@ -33,6 +34,8 @@ def read_study(file: Path, kind: type[Result]) -> list[Result]:
             continue
         try:
             result = msgspec.convert(_tagged(line), _Any)
+        except Outdated as error:
+            raise Outdated(f"the study {file}, line {number}: {error}") from error
         except (msgspec.MsgspecError, ValueError, RecursionError, BadInput) as error:
             raise BadInput(f"the study {file}, line {number}: {str(error).rstrip('.')}.") from error
         if not isinstance(result, kind):

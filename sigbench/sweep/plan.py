@@ -6,6 +6,7 @@ from itertools import product
 
 from sigbench.errors import BadInput
 from sigbench.measure.cell import Cell, Settings, plan_cells
+from sigbench.records.key import Determinants
 from sigbench.registry import task_class
 from sigbench.sweep.file import SweepFile
 
@@ -14,7 +15,8 @@ from sigbench.sweep.file import SweepFile
 class PlannedCell:
     """A cell as it is handed to a worker process: names and numbers only, no networks.
 
-    `work` is the number of network evaluations that it will take, as far as the sampler declares it.
+    `work` is the number of network evaluations that it will take, as far as the sampler declares it, and `determinants`
+    what its key is the hash of, where that is known.
     """
 
     settings: Settings
@@ -25,6 +27,7 @@ class PlannedCell:
     grid: str
     key: str
     work: float
+    determinants: Determinants = field(kw_only=True, default_factory=dict, repr=False, compare=False)
 
     @property
     def task(self) -> str:
@@ -110,4 +113,5 @@ def _planned(cell: Cell, settings: Settings, sampler: str, steps: tuple[int, ...
         grid=cell.grid.name,
         key=cell.key,
         work=work,
+        determinants=cell.determinants(),
     )

@@ -50,7 +50,7 @@ class _MixtureTask(Task):
 class GMM(_MixtureTask):
     """Three modes on the line: everything is analytic, so this task is the suite's ruler."""
 
-    name, version, title = "gmm", 1, "Gaussian mixture on the line, three modes"
+    name, version, title = "gmm", 2, "Gaussian mixture on the line, three modes"
     shape = (1,)
     default_samples = 50_000
     default_steps = (5, 10, 20)
@@ -94,7 +94,7 @@ class GMM(_MixtureTask):
 class GMM2D(_MixtureTask):
     """Twenty-five modes in the plane, spacing 2 and standard deviation 0.15: a sampler may lose some."""
 
-    name, version, title = "gmm2d", 1, "Gaussian mixture in the plane, 5 × 5 modes"
+    name, version, title = "gmm2d", 2, "Gaussian mixture in the plane, 5 × 5 modes"
     shape = (2,)
     default_samples = 20_000
     default_steps = (5, 10, 20)

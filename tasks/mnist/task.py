@@ -47,7 +47,7 @@ class MNIST(Task):
     alone; `guidance` sharpens the digits at the cost of their variety. Raises BadInput for values out of range.
     """
 
-    name, version, title = "mnist", 1, "MNIST digits, 28 × 28, class-conditional, with a trained teacher"
+    name, version, title = "mnist", 2, "MNIST digits, 28 × 28, class-conditional, with a trained teacher"
     shape = (1, 28, 28)
     default_samples = 2_000
     default_steps = (5, 10)

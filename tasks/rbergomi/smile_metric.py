@@ -9,6 +9,7 @@ import torch
 from numpy.typing import NDArray
 
 from sigbench.errors import BadInput
+from sigbench.metrics.estimate import NON_NEGATIVE
 from sigbench.metrics.metric import Reference
 from sigbench.metrics.path_sample import PathMetric, PathSample
 from sigbench.networks.artifacts import load_artifact
@@ -72,6 +73,7 @@ class SmileError(_SmileMetric):
     """The root mean square error of the implied volatilities that exist, in volatility points."""
 
     name, title = "smile", "smile"
+    bounds = NON_NEGATIVE
     method = "RMS difference of implied volatilities, 3 maturities × 7 strikes, to the model's, in volatility points"
 
     def __call__(self, samples: PathSample, reference: Reference) -> float:
@@ -110,6 +112,7 @@ class LostPrices(_SmileMetric):
     """How many of the generated prices have no implied volatility, and so do not enter the smile's error."""
 
     name, title = "no-implied-vol", "prices without implied vol"
+    bounds = NON_NEGATIVE
     method = "number of 21 out-of-the-money prices outside their no-arbitrage bounds"
 
     def __call__(self, samples: PathSample, reference: Reference) -> float:

@@ -45,7 +45,7 @@ def main() -> None:
         table.add_row(
             record["sampler"],
             str(record["nfe"]),
-            f"{timing['efficiency']:.2f}",
+            f"{timing['efficiency']['value']:.2f}",
             f"{taking_turns(cell):.2f}",
             f"{timing['sample_s']['value'] * 1e9:.0f}",
         )

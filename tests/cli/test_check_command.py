@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 from commandline import Command, Outcome
+from made_records import sealed
 
 from sigbench.gate import plan as gate_plan
 from sigbench.gate import tree as gate_tree
@@ -152,10 +153,15 @@ def test_a_sampler_that_is_gone(sigbench: Command, project: Any, tmp_path: Path)
 def test_another_seed_is_inconclusive(sigbench: Command, project: Any, tmp_path: Path) -> None:
     """Other noise makes other values, which few repeats cannot tell from a change."""
     updated(sigbench, "--sampler", MINE)
-    edit(tmp_path, lambda found: found["tasks"]["gmm"].update(seed=1))
+    edit(tmp_path, lambda found: [resealed(record, seed=1) for record in found["records"]])
     done = checked(sigbench)
     assert done.code == 3
     assert "Inconclusive: some points are neither" in done.out
+
+
+def resealed(record: Any, **changes: Any) -> None:
+    """Changes a record as if it had been measured so."""
+    record.update(sealed({**record, **changes}))
 
 
 def edit(folder: Path, change: Callable[[Any], object]) -> None:
@@ -171,7 +177,7 @@ def test_an_empty_baseline_and_a_filter_that_leaves_nothing(sigbench: Command, p
     assert nothing.code == 4
     assert "it holds ddim on gmm" in nothing.sentence()
     assert checked(sigbench, "--task", "gmm2d").code == 4
-    edit(tmp_path, lambda found: found["curves"].clear())
+    edit(tmp_path, lambda found: found["records"].clear())
     empty = checked(sigbench)
     assert empty.code == 4
     assert empty.sentence() == "nothing was measured: the baseline baseline.json holds no points at all."
@@ -198,16 +204,18 @@ def test_bad_input(sigbench: Command, project: Any, tmp_path: Path, arguments: t
 @pytest.mark.parametrize(
     ("change", "words"),
     [
-        (lambda found: found["tasks"]["gmm"].update(version=7), "version 7 of the task 'gmm', and this is version 1"),
-        (lambda found: found["tasks"]["gmm"].update(repeats=9), "8 values for ddim on gmm at 5 steps, and asks for 9"),
-        (lambda found: found["curves"][0]["points"][0].update(values={}), "holds no values for ddim on gmm at 5 steps"),
         (
-            lambda found: found["tasks"]["gmm"]["margins"].update(w3={"scale": "relative", "margin": 0.1}),
+            lambda found: resealed(found["records"][0], task_version=7),
+            "version 7 of the task 'gmm', and this is version 1",
+        ),
+        (lambda found: found["records"][0].update(samples=9), "records[0] is no record: changed since it was written"),
+        (
+            lambda found: found["margins"].append({**found["margins"][0], "metric": "w3"}),
             "unknown metric of the task 'gmm' 'w3': did you mean 'w2' or 'w1'",
         ),
-        (lambda found: found["tasks"]["gmm"].update(grid="quadratik"), "did you mean 'quadratic'"),
-        (lambda found: found.update(schema=9), "has schema 9"),
-        (lambda found: found["curves"][0].update(sampler="ddin"), "unknown sampler 'ddin': did you mean 'ddim'"),
+        (lambda found: resealed(found["records"][0], grid="quadratik"), "did you mean 'quadratic'"),
+        (lambda found: found.update(schema=1), "has schema 1, and this version reads 2: `sigbench check --update"),
+        (lambda found: resealed(found["records"][0], spec="ddin"), "unknown sampler 'ddin': did you mean 'ddim'"),
     ],
 )
 def test_a_baseline_that_cannot_be_checked(
@@ -235,9 +243,33 @@ def test_update_shows_the_difference_and_keeps_the_rest(sigbench: Command, proje
     done = updated(sigbench, "--sampler", MINE)
     assert "regressed" in done.out
     second = json.loads((tmp_path / "baseline.json").read_text())
-    assert second["curves"][0] == first["curves"][0]
-    assert second["curves"][1]["git"] != first["curves"][1]["git"]
+    assert second["records"][:2] == first["records"][:2]
+    assert [record["spec"] for record in second["records"][2:]] == [MINE, MINE]
+    for before, now in zip(first["records"][2:], second["records"][2:], strict=True):
+        assert before["code"]["plug_ins"][1]["files"].keys() == now["code"]["plug_ins"][1]["files"].keys()
+        assert before["key"] != now["key"]
     assert checked(sigbench, "--sampler", MINE).code == 0
+
+
+def test_update_replaces_a_baseline_of_another_schema(sigbench: Command, project: Any, tmp_path: Path) -> None:
+    (tmp_path / "baseline.json").write_text('{"schema": 1, "kind": "sigbench-baseline"}')
+    git(tmp_path, "add", "baseline.json")
+    git(tmp_path, "commit", "-q", "-m", "a baseline of the first version")
+    assert "is of another schema, and is made from nothing" in updated(sigbench, "--sampler", "ddim").err
+    assert checked(sigbench).code == 0
+
+
+def test_the_records_of_a_baseline_are_those_that_run_gives(sigbench: Command, project: Any, tmp_path: Path) -> None:
+    """The same numbers, and whatever reads records reads them."""
+    updated(sigbench, "--sampler", "ddim")
+    records = json.loads((tmp_path / "baseline.json").read_text())["records"]
+    (tmp_path / "records.jsonl").write_text("".join(json.dumps(record) + "\n" for record in records))
+    size = ("--samples", "2000", "--repeats", "8", "--device", "cpu", "--json")
+    run = sigbench("run", "--task", "gmm", "--sampler", "ddim", "--steps", "5,10", *size).records()
+    assert [r["metrics"]["w1"]["values"] for r in records] == [r["metrics"]["w1"]["values"] for r in run]
+    assert [list(record["metrics"]) for record in records] == [["w1"], ["w1"]]
+    shown = sigbench("leaderboard", "show", "--task", "gmm", "--records", "records.jsonl", "--json").records()
+    assert {row["key"] for row in shown} == {record["key"] for record in records}
 
 
 def test_update_writes_no_failures(sigbench: Command, project: Any, tmp_path: Path) -> None:
@@ -252,7 +284,8 @@ def test_update_writes_no_failures(sigbench: Command, project: Any, tmp_path: Pa
 
 def test_times_of_another_machine_are_not_compared(sigbench: Command, project: Any, tmp_path: Path) -> None:
     updated(sigbench, "--sampler", "ddim")
-    edit(tmp_path, lambda found: found["curves"][0]["machine"].update(device_name="elsewhere"))
+    elsewhere = {"device_name": "elsewhere"}
+    edit(tmp_path, lambda found: [resealed(r, provenance=r["provenance"] | elsewhere) for r in found["records"]])
     done = checked(sigbench)
     assert done.code == 0
     assert "not compared" in done.out

@@ -10,12 +10,30 @@ from typing import Any
 
 import pytest
 from commandline import SMALL, Command
+from made_records import made, metric, metric_of
 from rich.cells import cell_len
 
+from sigbench.records.checks import digest_of
+from sigbench.records.record import to_json
+
 COMMITTED = Path(__file__).parents[2] / "leaderboard"
-RECORDS_OF = COMMITTED / "records"
-RECORDS = ("--records", RECORDS_OF / "gmm.jsonl", "--records", RECORDS_OF / "mnist.jsonl")
-SHOW = ("leaderboard", "show", "--task", "gmm", *RECORDS)
+SHOW = ("leaderboard", "show", "--task", "gmm", "--records", "made.jsonl")
+
+
+@pytest.fixture(autouse=True)
+def records(sigbench: Command, tmp_path: Path) -> None:
+    """Records of two tasks in a file: samplers at the floor and above, a grid that helps one, names of any length."""
+    found = []
+    for steps in (5, 10, 20):
+        for sampler, size in (("sigdeg", 0.05), ("heun", 0.4), ("torchsde-reversible-heun", 2.0), ("ddim:eta=0.5", 1)):
+            w1, w2 = metric(size / steps, 0.1 * size / steps), metric(2 * size / steps, 0.3 * size / steps)
+            score = {"fcd": metric(size, 0.01), "is": metric(9.0 - size, 0.1, better="higher", floor=9.5)}
+            found += [made(sampler, steps, {"w1": w1, "w2": w2}, samples=100_000)]
+            for grid, power in (("quadratic", 2), ("karras", 7)):
+                times = [(i / steps) ** power for i in range(steps + 1)]
+                found += [made(sampler, steps, score, task="mnist", samples=10_000, grid=grid, times=times)]
+    found += [made("teacher (euler-maruyama)", 300, samples=100_000), made("heun", 40, status="diverged")]
+    (tmp_path / "made.jsonl").write_text("".join(to_json(record) + "\n" for record in found))
 
 
 def some(board: Path) -> Path:
@@ -42,7 +60,7 @@ def test_show_fits_80_columns_and_ranks_ties_as_ties(sigbench: Command) -> None:
     assert "\x1b" not in done.out
     first = next(line for line in done.out.splitlines() if "sigdeg" in line)
     assert first.split("│")[0].strip() == "=1"
-    assert "floor of w1 0.0033 [0.0029, 0.0040]" in done.out
+    assert "floor of w1 0.0100 [0.0094, 0.0110]" in done.out
 
 
 @pytest.mark.parametrize("columns", ["60", "80", "200"])
@@ -54,7 +72,7 @@ def test_show_of_all_grids_keeps_its_width(sigbench: Command, monkeypatch: pytes
         "--task",
         "mnist",
         "--records",
-        RECORDS_OF / "mnist-grids.jsonl",
+        "made.jsonl",
         "--grid",
         "all",
     )
@@ -77,7 +95,8 @@ def test_show_takes_a_metric_a_budget_and_a_board(sigbench: Command) -> None:
         "show",
         "--task",
         "mnist",
-        *RECORDS,
+        "--records",
+        "made.jsonl",
         "--metric",
         "is",
         "--max-nfe",
@@ -105,7 +124,7 @@ def test_show_takes_a_metric_a_budget_and_a_board(sigbench: Command) -> None:
     ],
 )
 def test_bad_input_is_one_sentence(sigbench: Command, arguments: tuple[str, ...], words: str) -> None:
-    records = () if {"--records", "--folder"} & set(arguments) else RECORDS
+    records = () if {"--records", "--folder"} & set(arguments) else ("--records", "made.jsonl")
     done = sigbench("leaderboard", "show", *arguments, *records)
     assert done.code == 2
     assert words in done.sentence()
@@ -114,7 +133,7 @@ def test_bad_input_is_one_sentence(sigbench: Command, arguments: tuple[str, ...]
 def test_records_that_are_not_sound_are_named_and_counted(sigbench: Command, board: Path) -> None:
     lines = some(board).read_text().splitlines()
     edited = json.loads(lines[0])
-    edited["metrics"]["w1"]["high"] *= 2
+    edited["samples"] += 1
     foreign = {**json.loads(lines[0]), "schema": 7}
     wrong = [lines[0], lines[1], json.dumps(edited), json.dumps(foreign), lines[1][:100], lines[0]]
     some(board).write_text("\n".join(wrong) + "\n")
@@ -147,10 +166,10 @@ def test_build_refuses_another_ending(sigbench: Command, board: Path) -> None:
 
 
 def alter(board: Path, edit: Callable[[dict[str, Any]], object]) -> str:
-    """Hands in the board's first record as `edit` leaves it, without a digest; returns its key."""
+    """Hands in the board's first record as `edit` leaves it, sealed anew; returns its key."""
     record = json.loads(some(board).read_text().splitlines()[0])
-    del record["digest"]
     edit(record)
+    record["digest"] = digest_of(record)
     (board.parent / "theirs.json").write_text(json.dumps(record))
     key: str = record["key"]
     return key
@@ -175,9 +194,10 @@ def test_a_reported_record_is_reproduced(sigbench: Command, board: Path) -> None
 
 def test_a_record_that_is_too_good_differs(sigbench: Command, board: Path) -> None:
     def better(record: dict[str, Any]) -> None:
-        for m in record["metrics"].values():
-            m.update(value=m["value"] / 50, low=0.0, high=m["floor_high"], at_floor=True)
-        record["metrics"] = {"w1": record["metrics"]["w1"]}
+        w1 = record["metrics"]["w1"]
+        values = [value / 50 for value in w1["values"]]
+        made_up = metric_of(values, w1["floor_values"], n=w1["n"], method=w1["method"])
+        record["metrics"] = {"w1": json.loads(json.dumps(made_up))}
 
     key = alter(board, better)
     assert sigbench("leaderboard", "add", "theirs.json").code == 0
@@ -192,7 +212,7 @@ def test_a_record_that_is_too_good_differs(sigbench: Command, board: Path) -> No
 
 
 def test_what_cannot_be_taken_is_named(sigbench: Command, board: Path) -> None:
-    (board.parent / "bad.jsonl").write_text('{"schema": 2}\nnonsense\n')
+    (board.parent / "bad.jsonl").write_text('{"schema": 3}\nnonsense\n')
     done = sigbench("leaderboard", "add", "bad.jsonl")
     assert done.code == 2
     assert "bad.jsonl, line 1" in done.err
@@ -201,10 +221,10 @@ def test_what_cannot_be_taken_is_named(sigbench: Command, board: Path) -> None:
     assert sigbench("leaderboard", "verify", "abc").code == 2
 
 
-def test_show_loads_neither_torch_nor_scipy() -> None:
+def test_show_loads_neither_torch_nor_scipy(tmp_path: Path) -> None:
     code = (
         "import sys; from sigbench.cli.app import main\n"
-        f"sys.argv = 'sigbench leaderboard show --task gmm --records'.split() + [{str(RECORDS_OF / 'gmm.jsonl')!r}]\n"
+        f"sys.argv = 'sigbench leaderboard show --task gmm --records'.split() + [{str(tmp_path / 'made.jsonl')!r}]\n"
         "try: main()\nexcept SystemExit: pass\n"
         "print({'torch', 'scipy', 'numpy', 'altair'} & set(sys.modules), file=sys.stderr)"
     )
@@ -213,8 +233,6 @@ def test_show_loads_neither_torch_nor_scipy() -> None:
 
 
 def test_control_characters_of_names_do_nothing(sigbench: Command, board: Path) -> None:
-    from sigbench.records.checks import digest_of
-
     record = json.loads(some(board).read_text().splitlines()[0])
     record["sampler"] = "red\x1b[31m"
     record["digest"] = digest_of(record)

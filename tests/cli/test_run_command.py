@@ -71,7 +71,7 @@ def test_json_is_lines_of_records_and_nothing_else(sigbench: Command, tmp_path: 
     ]
     for record in records:
         assert record.keys() >= RECORD_KEYS
-        assert (record["schema"], record["task"], record["status"]) == (1, "gmm", "ok")
+        assert (record["schema"], record["task"], record["status"]) == (2, "gmm", "ok")
         assert (record["samples"], record["repeats"], record["seed"], record["grid"]) == (64, 2, 4, "quadratic")
         assert next(iter(record["metrics"])) == "w1"
         for metric in record["metrics"].values():

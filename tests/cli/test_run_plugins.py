@@ -158,7 +158,7 @@ def test_a_metric_of_the_users_judges_beside_the_tasks_own(sigbench: Command, fi
     first = np.ptp(np.load(files / "out" / "gmm-ddim-3.npy"))
     assert added["low"] <= 2 * first <= added["high"]
     assert record["key"] != plain["key"]
-    assert record["asked"]["metrics"] == {"spread": added["method"]}
+    assert record["asked"]["metrics"] == {**plain["asked"]["metrics"], "spread": added["method"]}
     kept = json.loads((files / ".sigbench" / "records" / f"{record['key']}.json").read_text())
     assert kept == record
     assert "spread" in sigbench(*command[:-1]).out
@@ -168,7 +168,9 @@ def test_several_metrics_are_added_in_their_order(sigbench: Command, files: Path
     specs = [part for name in ("Modes", "Spread") for part in ("--add-metric", f"mymetrics.py:{name}")]
     (record,) = sigbench(*SCORE, *specs, "--json").records()
     assert list(record["metrics"])[-2:] == ["modes", "spread"]
-    assert len(record["asked"]["sources"]) == 4
+    plug_ins = {code["plug_in"]: code for code in record["code"]["plug_ins"]}
+    assert list(plug_ins) == ["task", "sampler", "modes", "spread"]  # the task's own metrics are sigbench's
+    assert (plug_ins["modes"]["name"], list(plug_ins["modes"]["files"])) == ("Modes", ["mymetrics.py"])
 
 
 def test_a_changed_metric_is_another_measurement(sigbench: Command, files: Path) -> None:

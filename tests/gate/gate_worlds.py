@@ -10,24 +10,27 @@ from collections.abc import Callable
 from functools import cache
 
 import numpy as np
+from made_records import made
 from numpy.typing import NDArray
 
-from sigbench.gate.baseline import Baseline, CurveEntry
+from sigbench.gate.baseline import KIND, Baseline
+from sigbench.gate.curves import curves_of
 from sigbench.gate.judge import Judgement, judge
-from sigbench.gate.measure import Measured
 from sigbench.gate.plan import ALPHA, DEFAULT_PLAN, TIME_MARGIN
 from sigbench.metrics.metric import Reference
 from sigbench.metrics.moments import LostVariance
 from sigbench.metrics.transport import W1
+from sigbench.records.record import SCHEMA, Record
 from sigbench_tasks.mixture.task import GMM
 
 PLAN = DEFAULT_PLAN["gmm"]
 REPEATS = PLAN.repeats
 POOL = 200
 TRUTH = GMM.law()
-SENSES = {"gmm": {"w1": "lower", "lost-variance": "zero"}}
+METRICS_OF = {"w1": "lower", "lost-variance": "zero"}
 METRICS = (W1(), LostVariance())
-MACHINE = {"device_name": "a machine"}
+MADE = {**made(), "timing": None}
+PROVENANCE = MADE["provenance"]
 
 # What is wrong with a sampler before anything is changed: noise left over, and weight lost by the outer modes.
 LAWS = {"floor": (0.0, 0.0), "near-floor": (0.06, 0.0), "coarse": (0.25, 0.0), "lopsided": (0.0, 0.04)}
@@ -84,36 +87,30 @@ def degraded_pool(law: str, defect: str) -> Pool:
 
 def check(pick: Callable[[str, int, str], tuple[Pool, Pool]]) -> Judgement:
     """A whole check of gmm; `pick(sampler, steps, law)` gives the repeats before and now, (REPEATS, metrics) each."""
-    curves: list[CurveEntry] = []
-    measured: list[Measured] = []
+    pairs = []
     for sampler, laws in CURVES.items():
-        points = []
         for steps, law in zip(PLAN.steps, laws, strict=True):
-            before, now = (dict(zip(SENSES["gmm"], side.T.tolist(), strict=True)) for side in pick(sampler, steps, law))
-            points.append({"steps": steps, "nfe": steps, "values": before, "times": [1.0] * REPEATS})
-            measured.append(Measured("gmm", sampler, steps, steps, now))
-        curves.append({"task": "gmm", "sampler": sampler, "points": points, "machine": {}, "git": None, "date": "then"})  # type: ignore[typeddict-item]
-    return judge(baseline(curves), curves, measured, SENSES, MACHINE, {})  # type: ignore[arg-type]
+            before, now = (dict(zip(METRICS_OF, side.T.tolist(), strict=True)) for side in pick(sampler, steps, law))
+            pairs.append((point(sampler, steps, before), point(sampler, steps, now)))
+    records = [before for before, _ in pairs]
+    return judge(baseline(records), curves_of(records), pairs, {"gmm": list(METRICS_OF)}, PROVENANCE)
 
 
-def baseline(curves: list[CurveEntry]) -> Baseline:
+def point(sampler: str, steps: int, values: dict[str, list[float]]) -> Record:
+    """As much of a record as is judged; its times are not compared."""
+    metrics = {name: {"values": found, "better": METRICS_OF[name]} for name, found in values.items()}
+    return {**MADE, "sampler": sampler, "spec": sampler, "steps": steps, "nfe": steps, "metrics": metrics}  # type: ignore[typeddict-item]
+
+
+def baseline(records: list[Record]) -> Baseline:
     """A baseline of gmm with the default plan's margins."""
     return {
-        "schema": 1,
-        "kind": "sigbench-baseline",
+        "schema": SCHEMA,
+        "kind": KIND,
         "alpha": ALPHA,
         "time_margin": TIME_MARGIN,
-        "curves": curves,
-        "tasks": {
-            "gmm": {
-                "version": 1,
-                "samples": PLAN.samples,
-                "repeats": REPEATS,
-                "seed": 0,
-                "grid": "quadratic",
-                "device": "cpu",
-                "dtype": "float32",
-                "margins": {name: {"scale": scale, "margin": size} for name, scale, size in PLAN.margins},
-            }
-        },
+        "margins": [
+            {"task": "gmm", "metric": name, "scale": scale, "margin": size} for name, scale, size in PLAN.margins
+        ],
+        "records": records,
     }

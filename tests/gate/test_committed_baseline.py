@@ -2,37 +2,45 @@
 
 from pathlib import Path
 
-from sigbench.gate.baseline import read_baseline
-from sigbench.gate.plan import DEFAULT_PLAN, Filter, cells_of, check_complete
+import pytest
+
+from sigbench.errors import Outdated
+from sigbench.gate.baseline import Baseline, read_baseline
+from sigbench.gate.curves import curves_of, times_of
+from sigbench.gate.plan import DEFAULT_PLAN, Filter, cells_of
 from sigbench.gate.run import judge_now
 from sigbench.progress import ignore
 
 FILE = Path(__file__).parents[2] / "leaderboard" / "baseline.json"
 
 
-def test_it_holds_the_default_plan() -> None:
-    baseline = read_baseline(FILE)
-    check_complete(baseline, baseline["curves"], str(FILE))
-    found = {
-        (curve["task"], curve["sampler"], point["steps"]) for curve in baseline["curves"] for point in curve["points"]
-    }
+@pytest.fixture(scope="module")
+def baseline() -> Baseline:
+    try:
+        return read_baseline(FILE)
+    except Outdated as error:
+        pytest.skip(f"the committed baseline is to be measured again: {error}")
+
+
+def test_it_holds_the_default_plan(baseline: Baseline) -> None:
+    found = {(record["task_spec"], record["spec"], record["steps"]) for record in baseline["records"]}
     for task, plan in DEFAULT_PLAN.items():
         assert {(task, sampler, steps) for sampler in plan.samplers for steps in plan.steps} <= found
-        assert baseline["tasks"][task]["margins"].keys() == {name for name, _, _ in plan.margins}
+        guarded = {(entry["metric"], entry["scale"]) for entry in baseline["margins"] if entry["task"] == task}
+        assert guarded == {(name, scale) for name, scale, _ in plan.margins}
 
 
-def test_its_cells_can_be_measured_and_come_from_a_commit() -> None:
-    baseline = read_baseline(FILE)
-    for curve in baseline["curves"]:
-        assert len(cells_of(baseline, curve)) == len(curve["points"])
-        assert curve["git"] is not None and len(curve["git"]) == 40
-        assert all(len(point["times"]) == len(next(iter(point["values"].values()))) for point in curve["points"])
+def test_its_cells_can_be_measured_and_come_from_a_commit(baseline: Baseline) -> None:
+    for curve in curves_of(baseline["records"]):
+        assert len(cells_of(baseline, curve)) == len(curve.records)
+        for record in curve.records:
+            assert len(record["provenance"]["git"]) == 40
+            assert len(times_of(record)) == record["repeats"]
 
 
-def test_a_point_of_it_is_the_same_here() -> None:
+def test_a_point_of_it_is_the_same_here(baseline: Baseline) -> None:
     """Of the cheapest sampler; the gate itself measures all of them in CI."""
-    baseline = read_baseline(FILE)
-    (curve,) = filter(Filter(("gmm",), ("euler-maruyama",)).takes, baseline["curves"])
-    judged = judge_now(baseline, [{**curve, "points": curve["points"][:1]}], ignore)
-    (point,) = judged.points
+    (curve,) = filter(Filter(("gmm",), ("euler-maruyama",)).takes, curves_of(baseline["records"]))
+    (first,) = curves_of(curve.records[:1])
+    (point,) = judge_now(baseline, [first], ignore).points
     assert {metric["verdict"] for metric in point["metrics"].values()} == {"equivalent"}

@@ -1,66 +1,65 @@
 """The gate's judgement, on baselines and measurements that are made up."""
 
-from copy import deepcopy
 from typing import Any
 
 import pytest
+from made_records import made, metric_of
 
-from sigbench.gate.baseline import Baseline
+from sigbench.gate.baseline import KIND, Baseline
+from sigbench.gate.curves import Curve, curves_of
 from sigbench.gate.judge import judge
-from sigbench.gate.measure import Measured
-from sigbench.gate.plan import Filter, extended
+from sigbench.gate.plan import Filter, plan_baseline
 from sigbench.gate.run import judge_against
+from sigbench.records.record import SCHEMA, Record
 
-MACHINE = {"device_name": "here", "threads": 2}
-SENSES: Any = {"gmm": {"w1": "lower", "lost-variance": "zero", "ks": "lower"}}
+HERE = {"device_name": "here", "threads": 2}
+KNOWN = {"gmm": ["w1", "lost-variance", "ks"]}
 VALUES = {"w1": [0.1, 0.11, 0.09, 0.1], "lost-variance": [0.01, -0.01, 0.0, 0.005]}
 TIMES = [1.0, 1.01, 0.99, 1.0]
 
 
+def record(sampler: str, steps: int, changes: Any = None, machine: Any = HERE) -> Record:
+    """A record of 100 samples with what a test changes of "values", "times", "nfe", "status", "error"."""
+    facts = {"nfe": steps, "values": VALUES, "times": TIMES, "status": "ok"} | (changes or {})
+    metrics = {
+        name: metric_of(values, better="zero" if name == "lost-variance" else "lower")
+        for name, values in facts["values"].items()
+    }
+    found: Any = made(sampler, steps, metrics or None, samples=100, repeats=4, nfe=facts["nfe"])
+    found["timing"]["cpu_s"] = {"values": [time / 100 for time in facts["times"]]}
+    found["timing"]["calibration_s"] = {"values": [1.0] * len(facts["times"])}
+    found["provenance"].update(machine)
+    if facts["status"] != "ok":
+        found |= {"status": facts["status"], "error": facts["error"], "nfe": None, "metrics": {}, "timing": None}
+    return found  # type: ignore[no-any-return]
+
+
 def baseline(samplers: tuple[str, ...] = ("ddim", "heun")) -> Baseline:
-    points: Any = [{"steps": steps, "nfe": steps, "values": VALUES, "times": TIMES} for steps in (5, 10)]
-    return deepcopy(
-        {
-            "schema": 1,
-            "kind": "sigbench-baseline",
-            "alpha": 0.05,
-            "time_margin": 0.5,
-            "tasks": {
-                "gmm": {
-                    "version": 1,
-                    "samples": 100,
-                    "repeats": 4,
-                    "seed": 0,
-                    "grid": "quadratic",
-                    "device": "cpu",
-                    "dtype": "float32",
-                    "margins": {
-                        "w1": {"scale": "relative", "margin": 0.1},
-                        "lost-variance": {"scale": "absolute", "margin": 0.05},
-                    },
-                }
-            },
-            "curves": [
-                {"task": "gmm", "sampler": name, "points": points, "machine": MACHINE, "git": None, "date": "then"}
-                for name in samplers
-            ],
-        }
-    )  # type: ignore[return-value]
+    return {
+        "schema": SCHEMA,
+        "kind": KIND,
+        "alpha": 0.05,
+        "time_margin": 0.5,
+        "margins": [
+            {"task": "gmm", "metric": "w1", "scale": "relative", "margin": 0.1},
+            {"task": "gmm", "metric": "lost-variance", "scale": "absolute", "margin": 0.05},
+        ],
+        "records": [record(name, steps) for name in samplers for steps in (5, 10)],
+    }
 
 
-def measured(changes: dict[tuple[str, int], Any] | None = None) -> list[Measured]:
+def measured(changes: dict[tuple[str, int], Any] | None = None, machine: Any = HERE) -> list[Record]:
     """What was measured now: the baseline's own values, but for the changes of some points."""
-    points = []
-    for sampler in ("ddim", "heun"):
-        for steps in (5, 10):
-            facts: dict[str, Any] = {"nfe": steps, "values": VALUES, "times": TIMES}
-            points.append(Measured("gmm", sampler, steps, **{**facts, **(changes or {}).get((sampler, steps), {})}))
-    return points
+    points = [(sampler, steps) for sampler in ("ddim", "heun") for steps in (5, 10)]
+    return [record(*point, (changes or {}).get(point), machine) for point in points]
 
 
-def judged(changes: dict[tuple[str, int], Any] | None = None, machine: dict[str, Any] = MACHINE) -> Any:
-    known = baseline()
-    return judge(known, known["curves"], measured(changes), SENSES, machine, {})
+def judged_of(known: Baseline, now: list[Record]) -> Any:
+    return judge(known, curves_of(known["records"]), list(zip(known["records"], now, strict=True)), KNOWN, {})
+
+
+def judged(changes: dict[tuple[str, int], Any] | None = None, machine: Any = HERE) -> Any:
+    return judged_of(baseline(), measured(changes, machine))
 
 
 def scaled(factor: float) -> dict[str, list[float]]:
@@ -86,7 +85,7 @@ def test_quality_changed_at_one_point(factor: float, word: str, code: int) -> No
 
 
 def test_a_sampler_that_failed_has_regressed() -> None:
-    found = judged({("ddim", 5): {"nfe": None, "values": {}, "times": [], "failure": "diverged: 3 of 100 samples."}})
+    found = judged({("ddim", 5): {"status": "diverged", "error": "3 of 100 samples."}})
     point = found.points[0]
     assert (point["verdict"], point["reason"], point["nfe"]) == ("regressed", "diverged: 3 of 100 samples.", None)
     assert found.run["exit_code"] == 1
@@ -104,8 +103,8 @@ def test_a_metric_that_is_missing_on_one_side_is_named_and_does_not_pass() -> No
     assert now.points[0]["reason"] == "lost-variance is missing now"
     assert (now.points[0]["verdict"], now.run["exit_code"]) == ("inconclusive", 3)
     known = baseline()
-    known["curves"][0]["points"][0]["values"] = only
-    then = judge(known, known["curves"], measured(), SENSES, MACHINE, {})
+    known["records"][0] = record("ddim", 5, {"values": only})
+    then = judged_of(known, measured())
     assert then.points[0]["reason"] == "lost-variance is missing in the baseline"
     assert then.run["exit_code"] == 3
 
@@ -131,7 +130,7 @@ def test_time_beyond_its_margin_on_the_same_machine() -> None:
 
 
 def test_time_on_another_machine_is_not_compared_and_says_so() -> None:
-    found = judged({("ddim", 5): {"times": [9.0, 9.0, 9.0, 9.0]}}, machine={**MACHINE, "threads": 1})
+    found = judged({("ddim", 5): {"times": [9.0, 9.0, 9.0, 9.0]}}, machine={**HERE, "threads": 1})
     assert found.run["verdict"] == "equivalent"
     assert all(point["time"] is None for point in found.points)
     assert {curve["time"] for curve in found.curves} == {"not compared: another machine"}
@@ -144,23 +143,21 @@ def test_unresolved_time_is_no_verdict_on_quality() -> None:
 
 
 def test_points_and_measurements_that_do_not_match() -> None:
-    known = baseline()
     with pytest.raises(ValueError, match="was measured for"):
-        judge(known, known["curves"], measured()[::-1], SENSES, MACHINE, {})
-    with pytest.raises(ValueError, match="shorter"):
-        judge(known, known["curves"], measured()[:3], SENSES, MACHINE, {})
+        judged_of(baseline(), measured()[::-1])
 
 
 def test_a_new_baseline_against_the_old_one() -> None:
     old, new = baseline(), baseline(("ddim", "shark"))
-    new["curves"][0]["points"][1]["values"] = scaled(1.3)
+    new["records"][1] = record("ddim", 10, {"values": scaled(1.3)})
     found, apart = judge_against(old, new, Filter())
     assert [(point["sampler"], point["steps"], point["verdict"]) for point in found.points] == [
         ("ddim", 5, "equivalent"),
         ("ddim", 10, "regressed"),
     ]
     assert apart == ["gmm, shark at 5 steps: new.", "gmm, shark at 10 steps: new."]
-    new["tasks"]["gmm"]["samples"] = 200
+    for own in new["records"]:
+        own["samples"] = 200
     found, apart = judge_against(old, new, Filter(samplers=("ddim",)))
     assert found.points == []
     assert apart[0] == "gmm, ddim at 5 steps: measured in another way than before, not compared."
@@ -168,11 +165,11 @@ def test_a_new_baseline_against_the_old_one() -> None:
 
 def test_new_curves_join_a_baseline() -> None:
     known = baseline()
-    assert extended(known, Filter()) == known
-    assert extended(known, Filter(samplers=("ddim",))) == known
-    grown = extended(known, Filter(samplers=("shark",)))
-    assert [(c["task"], c["sampler"]) for c in grown["curves"]] == [("gmm", n) for n in ("ddim", "heun", "shark")]
-    assert grown["curves"][2]["points"][0]["values"] == {}
-    wider = extended(known, Filter(tasks=("gmm2d",), samplers=("ddim",)))
-    assert ("gmm2d", "ddim") in [(c["task"], c["sampler"]) for c in wider["curves"]]
-    assert wider["tasks"]["gmm2d"]["margins"].keys() == {"sliced-w2", "mode-tv"}
+    held = curves_of(known["records"])
+    assert plan_baseline(known, Filter()) == (known, held)
+    assert plan_baseline(known, Filter(samplers=("ddim",))) == (known, held)
+    assert plan_baseline(known, Filter(samplers=("shark",))) == (known, [*held, Curve("gmm", "shark")])
+    wider, curves = plan_baseline(known, Filter(tasks=("gmm2d",), samplers=("ddim",)))
+    assert curves == [*held, Curve("gmm2d", "ddim")]
+    assert [entry["metric"] for entry in wider["margins"] if entry["task"] == "gmm2d"] == ["sliced-w2", "mode-tv"]
+    assert wider["records"] == known["records"]

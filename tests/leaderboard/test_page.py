@@ -124,7 +124,7 @@ def test_the_markdown_table_ranks_and_marks() -> None:
     text = build_markdown(boards(Entry(r) for r in rows), titles={"gmm": "A mixture"}, claims={})
     table = [line for line in text.splitlines() if line.startswith("|")][2:]
     assert [line.split(" | ")[:2] for line in table] == [["| =1", "a"], ["| =1", "b"], ["| 3", "c"], ["| –", "d"]]
-    assert "0.0095 \\[0.0090, 0.0100\\] *at the floor*" in table[0]
+    assert "0.0095 \\[0.0092, 0.0100\\] *at the floor*" in table[0]
     assert "diverged" in table[3]
     assert "A mixture. 1,000 samples in a repeat, seed 0, grid quadratic." in text
 

@@ -119,11 +119,12 @@ def test_an_ablation_says_what_each_change_is_worth(tmp_path: Path) -> None:
     assert [curve.name for curve in study.legend] == ["2 steps", "5 steps"]
     assert len(study.charts) == 2
     assert dict(study.sentences) == {
-        "5 steps": "w1 0.4 [0.399, 0.401] at order 1, 0.0995 [0.0985, 0.101] at order 3, the best: 0.25 times; "
+        "5 steps": "w1 0.4 [0.399, 0.401] at order 1, 0.0995 [0.0989, 0.1] at order 3, the best: 0.25 times; "
         "tied with it: order 2. Order 3 costs 40 s of training, order 1 20 s; 1 ms and 1 ms a sample.",
-        "loss global": "w1 0.2 [0.199, 0.201], 2.00 times that of loss local, 0.1 [0.099, 0.101].",
+        "loss global": "w1 0.2 [0.199, 0.201], 2.00 times that of loss local, 0.1 [0.0994, 0.101].",
         "loss global, memory 1": "w1 0.15 [0.149, 0.151], 0.75 times that of memory 0, 0.2 [0.199, 0.201].",
-        "memory 1": "w1 0.101 [0.0995, 0.102], 1.00 times that of memory 0, 0.1 [0.099, 0.101]; the intervals overlap.",
+        "memory 1": "w1 0.101 [0.0999, 0.101], 1.00 times that of memory 0, 0.1 [0.0994, 0.101]; "
+        "the intervals overlap.",
     }
     assert read_records([tmp_path]).problems == []
 
@@ -156,12 +157,12 @@ def test_guidance_says_what_it_costs_and_how_far_the_teacher_is(tmp_path: Path) 
     sentences = dict(study.sentences)
     assert sentences["sigdeg, 5 steps"] == (
         "label accuracy 96.0 % [95.5, 96.5] at W = 0, highest at W = 2: 99.9 % [99.4, 100.0]; FCD within classes "
-        "2.1 [2, 2.2] at W = 0, its smallest, and 3.6 [3.5, 3.7] at W = 2."
+        "2.1 [2.04, 2.2] at W = 0, its smallest, and 3.6 [3.54, 3.7] at W = 2."
     )
     assert sentences["sigdeg, 5 steps at W = 0"].endswith(
-        "1.05 times the teacher's 2 [1.9, 2.1]; the intervals overlap."
+        "1.05 times the teacher's 2 [1.94, 2.1]; the intervals overlap."
     )
-    assert sentences["sigdeg, 5 steps at W = 2"].endswith("1.20 times the teacher's 3 [2.9, 3.1].")
+    assert sentences["sigdeg, 5 steps at W = 2"].endswith("1.20 times the teacher's 3 [2.94, 3.1].")
     assert "ddim, 5 steps at W = 0" not in sentences
     (trade, *_) = study.charts.values()
     assert trade["width"] == "container"

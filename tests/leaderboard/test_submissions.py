@@ -12,6 +12,7 @@ from made_records import made, metric, sealed
 from sigbench.errors import BadInput
 from sigbench.leaderboard.submissions import Submissions
 from sigbench.leaderboard.verification import compare, sentence
+from sigbench.records.checks import digest_of
 from sigbench.records.record import Record, to_json
 
 
@@ -70,11 +71,11 @@ def test_what_is_wrong_is_named_by_its_line_and_refused(tmp_path: Path, kept: Su
 
 def test_a_key_that_would_leave_the_folder_is_refused(tmp_path: Path, kept: Submissions) -> None:
     record: Any = copy.deepcopy(made())
-    del record["asked"], record["digest"]
     record["key"] = "../../outside"
+    record["digest"] = digest_of(record)
     added = kept.add(handed_in(tmp_path, record))
     assert added.taken == []
-    assert "20 hexadecimal digits" in added.refused[0].reason
+    assert "the key is not the hash" in added.refused[0].reason
 
 
 def test_a_prefix_finds_its_record_where_it_is_the_only_one(tmp_path: Path, kept: Submissions) -> None:

@@ -9,12 +9,18 @@ from scipy import stats
 from sigbench.metrics.estimate import (
     DISTANCE_TAILS,
     EQUAL_TAILS,
+    NON_NEGATIVE,
+    SHARE,
+    UNBOUNDED,
     Better,
     Estimate,
     estimate,
     mean_interval,
     median_interval,
+    standard_error,
 )
+from sigbench.metrics.student import student_quantile
+from sigbench.registry import make_task, task_names
 
 PROPERTY = settings(deadline=None, derandomize=True, database=None)
 NUMBERS = st.floats(-1e6, 1e6)
@@ -46,6 +52,14 @@ def test_mean_interval_is_that_of_scipy(values: list[float], below: float, above
         assert found.high == pytest.approx(high, abs=1e-9 * size)
 
 
+@pytest.mark.parametrize("freedom", [1, 2, 3, 4, 5, 10, 19, 20, 99, 999])
+@pytest.mark.parametrize("probability", [0.5, 0.9, 0.96, 0.975, 0.99, 0.9999])
+def test_quantiles_are_those_of_scipy(freedom: int, probability: float) -> None:
+    assert student_quantile(freedom, probability) == pytest.approx(
+        stats.t.ppf(probability, freedom), abs=1e-9, rel=1e-9
+    )
+
+
 def test_mean_interval_by_hand() -> None:
     found = mean_interval([1.0, 2.0, 3.0, 4.0, 5.0])
     half = 2.7764451 * np.sqrt(2.5 / 5)  # the 97.5 % point of t with 4 degrees of freedom
@@ -74,6 +88,40 @@ def test_estimate_joins_values_and_floor() -> None:
     assert (found.value, found.low, found.high) == (value.value, value.low, value.high)
     assert (found.floor, found.floor_low, found.floor_high) == (floor.value, floor.low, floor.high)
     assert (found.n, found.better, found.method) == (7, "higher", "how")
+
+
+def test_intervals_are_cut_to_what_a_metric_cannot_leave() -> None:
+    """A share of 0.99 has no interval that ends at 1.022; a metric that may be negative keeps its interval."""
+    shares, floors = [0.97, 1.0, 1.0], [0.0, 0.03, 0.0]
+    found = estimate(shares, floors, n=7, better="higher", method="how", bounds=SHARE)
+    free = estimate(shares, floors, n=7, better="higher", method="how")
+    assert (found.high, found.floor_low) == (1.0, 0.0)
+    assert free.high is not None and free.high > 1.0 and free.floor_low is not None and free.floor_low < 0.0
+    assert (found.low, found.floor_high, found.value) == (free.low, free.floor_high, free.value)
+    assert (
+        estimate([-0.1, 0.2], [0.0, 0.0], n=7, better="lower", method="how").low
+        == mean_interval([-0.1, 0.2], DISTANCE_TAILS).low
+    )
+    beyond = estimate([1.0 + 1e-9] * 2, floors[:2], n=7, better="higher", method="how", bounds=SHARE)
+    assert beyond.value <= beyond.high if beyond.high is not None else False
+
+
+def test_the_error_of_a_mean() -> None:
+    assert standard_error([1.0]) is None
+    assert standard_error([1.0, 2.0, 4.0]) == pytest.approx(stats.sem([1.0, 2.0, 4.0]))
+
+
+def test_every_metric_declares_what_it_cannot_leave() -> None:
+    """Values of the truth lie within, and shares within 0 and 1."""
+    shares = {"class-tv", "label-accuracy", "precision", "recall", "coverage", "mode-tv", "ks"}
+    for task in task_names():
+        for metric in make_task(task).metrics():
+            if metric.name in shares:
+                assert metric.bounds == SHARE, metric.name
+            elif metric.better == "lower":
+                assert metric.bounds == NON_NEGATIVE, metric.name
+            elif metric.better == "zero":
+                assert metric.bounds == UNBOUNDED, metric.name
 
 
 def test_tails_add_up_and_distances_reach_further_up() -> None:

@@ -2,15 +2,15 @@
 
 import pytest
 
-from sigbench.records.names import display_name, display_names, name_and_role, spec_of
+from sigbench.records.names import bare_spec, display_name, display_names, spec_of
 
 
 @pytest.mark.parametrize(
     ("record", "name", "spec"),
     [
-        ({"sampler": "ddim"}, "ddim", "ddim"),
+        ({"sampler": "ddim", "spec": "ddim", "role": "sampler"}, "ddim", "ddim"),
         ({"sampler": "ddim", "spec": "ddim:eta=0.5", "role": "sampler"}, "ddim:eta=0.5", "ddim:eta=0.5"),
-        ({"sampler": "mine", "spec": "./m.py:Mine:x=1"}, "mine:x=1", "./m.py:Mine:x=1"),
+        ({"sampler": "mine", "spec": "./m.py:Mine:x=1", "role": "sampler"}, "mine:x=1", "./m.py:Mine:x=1"),
         (
             {"sampler": "euler-maruyama", "spec": "euler-maruyama", "role": "teacher"},
             "teacher (euler-maruyama)",
@@ -25,9 +25,9 @@ def test_a_name_holds_options_and_role(record: dict[str, str], name: str, spec: 
 
 def test_samplers_of_one_name_from_two_files_are_told_apart() -> None:
     first, second, other = (
-        {"sampler": "mine", "spec": "a/first.py:Mine"},
-        {"sampler": "mine", "spec": "second.py:Mine"},
-        {"sampler": "ddim", "spec": "ddim"},
+        {"sampler": "mine", "spec": "a/first.py:Mine", "role": "sampler"},
+        {"sampler": "mine", "spec": "second.py:Mine", "role": "sampler"},
+        {"sampler": "ddim", "spec": "ddim", "role": "sampler"},
     )
     assert display_names([first, second, other, first]) == [
         "mine (first.py)",
@@ -39,13 +39,13 @@ def test_samplers_of_one_name_from_two_files_are_told_apart() -> None:
 
 
 @pytest.mark.parametrize(
-    ("label", "spec", "found"),
+    ("spec", "bare"),
     [
-        ("ddim:eta=0.5", None, ("ddim", "ddim:eta=0.5", "sampler")),
-        ("teacher (euler-maruyama)", None, ("euler-maruyama", "euler-maruyama", "teacher")),
-        ("teacher (ddim:eta=1)", "ddim:eta=1", ("ddim", "ddim:eta=1", "teacher")),
-        ("./mine.py:Mine", "./mine.py:Mine", ("Mine", "./mine.py:Mine", "sampler")),
+        ("ddim:eta=0.5", "ddim:eta=0.5"),
+        ("mine.py:Mine", "mine.py:Mine"),
+        ("./mine.py:Mine:x=1", "mine.py:Mine:x=1"),
+        ("/some/where/mine.py:Mine:of=a/b.py:c", "mine.py:Mine:of=a/b.py:c"),
     ],
 )
-def test_labels_of_older_records_are_taken_apart(label: str, spec: str | None, found: tuple[str, str, str]) -> None:
-    assert name_and_role(label, spec) == found
+def test_a_bare_spec_has_no_folder(spec: str, bare: str) -> None:
+    assert bare_spec(spec) == bare

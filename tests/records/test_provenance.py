@@ -43,6 +43,8 @@ def test_provenance_has_every_field() -> None:
         "packages",
         "python",
         "platform",
+        "machine",
+        "cores",
         "device",
         "device_name",
         "dtype",

@@ -1,13 +1,18 @@
 """Records: keys that follow from what determines a measurement, and strict JSON."""
 
 import json
+import subprocess
+import sys
 from typing import Any
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from made_records import made
 
-from sigbench.records.record import SCHEMA, Record, key_of, to_json
+import sigbench
+from sigbench.records.key import key_of
+from sigbench.records.record import SCHEMA, to_json
 
 PROPERTY = settings(deadline=None, derandomize=True, database=None)
 DETERMINANTS: dict[str, Any] = {
@@ -42,31 +47,6 @@ CHANGED: dict[str, Any] = {
 }
 
 
-def record(**changes: Any) -> Record:
-    """A small but complete record."""
-    fields: dict[str, Any] = {
-        "schema": SCHEMA,
-        "key": "0" * 20,
-        "task": "gmm",
-        "task_version": 1,
-        "sampler": "ddim",
-        "family": "ode",
-        "steps": 2,
-        "nfe": 2,
-        "samples": 10,
-        "repeats": 1,
-        "seed": 0,
-        "grid": "uniform",
-        "times": [0.0, 0.5, 0.999],
-        "final_step": "none",
-        "status": "ok",
-        "metrics": {},
-        "timing": None,
-        "provenance": {},
-    }
-    return {**fields, **changes}  # type: ignore[typeddict-item]
-
-
 @pytest.mark.parametrize("determinant", sorted(DETERMINANTS))
 def test_key_changes_with_each_determinant(determinant: str) -> None:
     assert key_of({**DETERMINANTS, determinant: CHANGED[determinant]}) != key_of(DETERMINANTS)
@@ -87,17 +67,30 @@ def test_key_is_a_file_name_and_follows_the_schema(monkeypatch: pytest.MonkeyPat
     key = key_of(DETERMINANTS)
     assert len(key) == 20
     assert set(key) <= set("0123456789abcdef")
-    monkeypatch.setattr("sigbench.records.record.SCHEMA", SCHEMA + 1)
+    monkeypatch.setattr("sigbench.records.key.SCHEMA", SCHEMA + 1)
     assert key_of(DETERMINANTS) != key
 
 
 def test_json_is_one_line_and_reads_back() -> None:
-    text = to_json(record(error="two\nlines"))
+    text = to_json(made(status="failed", error="two\nlines"))
     assert "\n" not in text
-    assert json.loads(text) == record(error="two\nlines")
+    assert json.loads(text)["error"] == "two\nlines"
 
 
 @pytest.mark.parametrize("bad", [float("nan"), float("inf"), -float("inf")])
 def test_json_refuses_what_json_does_not_know(bad: float) -> None:
     with pytest.raises(ValueError, match="not JSON compliant"):
-        to_json(record(times=[0.0, bad]))
+        to_json({**made(), "times": [0.0, bad]})
+
+
+def test_the_schema_is_that_of_every_record_and_loads_nothing_heavy() -> None:
+    found = sigbench.schema()
+    told = found["$defs"]["Record"]
+    assert told["required"] == sorted(told["required"], key=list(told["properties"]).index)
+    assert set(told["properties"]) - set(told["required"]) == {"error", "note"}
+    assert made().keys() == set(told["required"])
+    assert made(status="failed").keys() == {*told["required"], "error"}
+    assert found["$defs"]["MetricRecord"]["required"] == list(found["$defs"]["MetricRecord"]["properties"])
+    code = "import sys, sigbench; sigbench.schema(); print({'torch', 'numpy', 'scipy'} & set(sys.modules))"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "set()"

@@ -6,36 +6,19 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from made_records import made
 
 from sigbench.errors import BadInput
+from sigbench.records.checks import digest_of
 from sigbench.records.record import SCHEMA, Record
 from sigbench.records.store import Store, make_folder
 
 
 def record(key: str, **changes: Any) -> Record:
-    fields: dict[str, Any] = {
-        "schema": SCHEMA,
-        "key": key,
-        "task": "gmm",
-        "task_version": 1,
-        "sampler": "ddim",
-        "spec": "ddim",
-        "role": "sampler",
-        "family": "ode",
-        "steps": 2,
-        "nfe": 2,
-        "samples": 10,
-        "repeats": 1,
-        "seed": 0,
-        "grid": "uniform",
-        "times": [0.0, 0.5, 0.999],
-        "final_step": "none",
-        "status": "failed",
-        "metrics": {},
-        "timing": None,
-        "provenance": {"device_name": "Größe"},
-    }
-    return {**fields, **changes}  # type: ignore[typeddict-item]
+    """A record of a failure under a key of the test's own."""
+    found: Any = {**made(status="failed", **changes), "key": key}
+    found["provenance"]["device_name"] = "Größe"
+    return {**found, "digest": digest_of(found)}  # type: ignore[return-value]
 
 
 def files_of(folder: Path) -> list[str]:
@@ -78,7 +61,7 @@ def test_failing_write_leaves_the_old_record_and_no_trace(
     monkeypatch.setattr(failing, fail)
     for key in ("aa", "bb"):
         with pytest.raises(BadInput, match="cannot be written: No space left on device"):
-            store.write(record(key, steps=3))
+            store.write(record(key, seed=3))
     assert files_of(tmp_path) == ["aa.json"]
     assert store.read("aa") == record("aa", seed=2)
 
@@ -100,7 +83,7 @@ def test_interrupted_write_leaves_the_old_record_and_no_trace(tmp_path: Path, mo
 def test_record_that_is_no_json_leaves_no_trace(tmp_path: Path) -> None:
     store = Store(tmp_path)
     with pytest.raises(ValueError, match="not JSON compliant"):
-        store.write(record("aa", times=[float("nan")]))
+        store.write({**record("aa"), "times": [float("nan")]})
     assert files_of(tmp_path) == []
 
 

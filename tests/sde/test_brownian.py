@@ -3,10 +3,12 @@
 from collections.abc import Sequence
 from functools import reduce
 
+import numpy as np
 import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from scipy import stats
 
 from sigbench.errors import BadInput
 from sigbench.sde.brownian import FreshBrownian, RecordingBrownian
@@ -76,7 +78,7 @@ def test_more_than_the_driver_holds() -> None:
 def test_fresh_functionals_have_the_exact_law() -> None:
     """Variance and covariance with three moments of 200,000 draws; a right driver fails once in 10,000 times."""
     n, step = 200_000, Step(3, 0.2, 1.0)
-    driver = FreshBrownian(stream(4, ()), 0, n, 3)
+    driver = FreshBrownian(stream(()), 0, n, 3)
     value = driver.functional(step, lambda u: np.exp(-3 * u)).numpy()
     draws = np.stack([value, *(moment.numpy() for moment in driver.signature(step, 3).moments)])
     x, weights = np.polynomial.legendre.leggauss(60)

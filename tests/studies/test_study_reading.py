@@ -7,8 +7,9 @@ from typing import Any
 
 import msgspec
 import pytest
+from made_records import made
 
-from sigbench.errors import BadInput
+from sigbench.errors import BadInput, Outdated
 from sigbench.metrics.estimate import Interval
 from sigbench.studies.ablation.result import AblationResult
 from sigbench.studies.convergence.order_fit import LevelError, OrderEstimate
@@ -41,16 +42,16 @@ def without_nulls(document: Any) -> Any:
 
 @pytest.mark.parametrize("file", FILES, ids=lambda file: f"{file.parent.name}-{file.stem}")
 def test_what_is_committed_is_read_and_written_again(file: Path, tmp_path: Path) -> None:
-    found = read_study(file, KINDS[file.parent.name])
+    try:
+        found = read_study(file, KINDS[file.parent.name])
+    except Outdated as error:
+        pytest.skip(f"to be measured again: {error}")
     assert len(found) == len(file.read_text().splitlines())
     for line, result in zip(file.read_text().splitlines(), found, strict=True):
         was, now = json.loads(line), json.loads(to_line(result))
         assert now["kind"] == file.parent.name
         if file.parent.name == "guidance":
             was = {"kind": "guidance", "record": was}
-        for each in (was, now):  # what reading adds to records of older versions, and seals anew
-            for name in ("sampler", "spec", "role", "digest"):
-                each.get("record", {}).pop(name, None)
         for name in ("grid", "sup", "dtype", "seed"):
             if file.parent.name == "orders" and name not in was:
                 now.pop(name)
@@ -156,6 +157,23 @@ def test_mistakes_have_their_file_and_line(tmp_path: Path, lines: list[str], wor
     with pytest.raises(BadInput, match=words) as caught:
         read_study(file, Gap)
     assert str(file) in str(caught.value)
+
+
+def test_records_of_the_first_schema_are_outdated(tmp_path: Path) -> None:
+    file = tmp_path / "mine.jsonl"
+    file.write_text(json.dumps({"schema": 1, "key": "0", "status": "ok"}) + "\n")
+    with pytest.raises(Outdated, match=r"mine.jsonl, line 1: schema 1, .* measure its cell again"):
+        read_study(file, Guided)
+
+
+def test_a_point_of_guidance_is_read_back(tmp_path: Path) -> None:
+    file = tmp_path / "mine.jsonl"
+    file.write_text(json.dumps(made(task="mnist", conditions={"guidance": 2.0})) + "\n")
+    (point,) = read_study(file, Guided)
+    assert (point.task, point.weight, point.display_name) == ("mnist", 2.0, "ddim")
+    again = tmp_path / "again.jsonl"
+    again.write_text(to_line(point) + "\n")
+    assert read_study(again, Guided) == [point]
 
 
 def test_another_kind_is_named(tmp_path: Path) -> None:

@@ -113,7 +113,7 @@ def test_a_cell_that_cannot_be_planned_again_is_lost(tmp_path: Path) -> None:
     plugin.write_text(PLUGIN)
     text = f'tasks = ["gmm"]\nsamplers = ["{plugin}:Deadly", "ddim"]\nsteps = [2]'
     cells, store = cells_of(tmp_path, text), Store(tmp_path / "store")
-    plugin.write_text(PLUGIN + "# another\n")
+    plugin.write_text(PLUGIN + "ANOTHER = 1\n")
     told = {(event.what, event.cell.sampler): event.reason for event in run(cells, store, 1)}
     assert "has changed meanwhile" in told["lost", f"{plugin}:Deadly"]
     assert ("finished", "ddim") in told

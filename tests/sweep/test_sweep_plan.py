@@ -100,7 +100,9 @@ def test_a_cell_whose_file_changed_is_refused(tmp_path: Path) -> None:
     )
     (cell,) = plan(tmp_path, f'tasks = ["gmm"]\nsamplers = ["{plugin}:Mine"]\nsteps = [2]').cells
     assert cell.cell().key == cell.key
-    plugin.write_text(plugin.read_text() + "# another\n")
+    plugin.write_text(plugin.read_text() + "# a remark\n")
+    assert cell.cell().key == cell.key
+    plugin.write_text(plugin.read_text() + "ANOTHER = 1\n")
     with pytest.raises(BadInput, match="a file of it has changed meanwhile"):
         cell.cell()
 

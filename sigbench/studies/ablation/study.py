@@ -19,17 +19,20 @@ from sigbench import __version__
 from sigbench.abilities import network_hashes
 from sigbench.errors import BadInput
 from sigbench.measure.cell import Cell, added_metrics, plan_cells
+from sigbench.measure.code import code_of, package_code
 from sigbench.metrics.metric import KnownModes
 from sigbench.networks.artifacts import MANIFEST, read_manifest
 from sigbench.networks.recipe import train_artifact
 from sigbench.progress import Listener, ignore
-from sigbench.records.record import Record, key_of
+from sigbench.records.key import key_of
+from sigbench.records.record import Record
 from sigbench.records.store import Store, make_folder
-from sigbench.registry import make_task, source_hash
+from sigbench.registry import make_task
 from sigbench.sde.problem import ReverseDiffusion
 from sigbench.sigdeg.distillation.recipe import PATHS, StudentRecipe
 from sigbench.sigdeg.distillation.students import StudentChoices, student_recipe
 from sigbench.sigdeg.generators.linear_step import left_out
+from sigbench.sigdeg.sampler import SigDEG
 from sigbench.studies.ablation.file import AblationFile, Variant
 from sigbench.studies.ablation.result import AblationResult
 from sigbench.sweep.plan import PlannedCell
@@ -151,7 +154,12 @@ def _planned(file: AblationFile, task: Task, variant: Variant, work: Path) -> Pl
         "steps": variant.steps,
         "settings": asdict(settings),
         "metrics": {metric.name: metric.method for metric in added},
-        "sources": [source_hash(type(plug_in)) for plug_in in (task, *added)],
+        "code": [
+            code_of("task", type(task)),
+            code_of("sampler", SigDEG),
+            *(code_of(metric.name, type(metric)) for metric in (*task.metrics(), *added)),
+        ],
+        "package": package_code(),
     }
     return PlannedStudent(
         settings,

@@ -21,7 +21,7 @@ class Guided(msgspec.Struct, frozen=True, kw_only=True, tag_field="kind", tag="g
     @property
     def weight(self) -> float:
         """The weight of guidance that the samples were drawn at."""
-        return float(self.record.get("conditions", {}).get("guidance", 0.0))
+        return float(self.record["conditions"].get("guidance", 0.0))
 
     @property
     def display_name(self) -> str:
@@ -36,7 +36,7 @@ class Guided(msgspec.Struct, frozen=True, kw_only=True, tag_field="kind", tag="g
     @property
     def side(self) -> str:
         """Whether it is a student, the teacher, or another."""
-        if self.record.get("role") == "teacher":
+        if self.record["role"] == "teacher":
             return "teacher"
         return "student" if self.record["family"] == "student" else "other"
 

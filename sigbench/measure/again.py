@@ -1,0 +1,56 @@
+"""The cell of a record, to be measured again."""
+
+import math
+from dataclasses import replace
+
+from sigbench.errors import BadInput
+from sigbench.measure.cell import Cell, Settings, plan_cells
+from sigbench.records.record import Record
+
+
+def settings_of(record: Record, *, device: str | None = None, metrics: tuple[str, ...] = ()) -> Settings:
+    """Returns the settings under which a record was measured.
+
+    `metrics` are the specs of those that judged beside the task's own, which a record does not keep.
+    """
+    asked, conditions = record["asked"], record["conditions"]
+    return Settings(
+        task=record["task_spec"],
+        samples=record["samples"],
+        repeats=record["repeats"],
+        seed=record["seed"],
+        nfe=asked["nfe"],
+        grid=record["grid"],
+        batch=asked["batch"],
+        device=device or str(record["provenance"]["device"]),
+        dtype=asked["dtype"],
+        label=int(conditions["label"]) if "label" in conditions else None,
+        guidance=conditions.get("guidance", 0.0),
+        metrics=metrics,
+    )
+
+
+def planned_again(record: Record, settings: Settings) -> Cell:
+    """Returns the cell of a record's sampler and number of steps; raises BadInput where it cannot be planned here."""
+    (cell,) = plan_cells(settings, [f"{record['spec']}@{record['steps']}"], ())  # a teacher's own sampler, too
+    return replace(cell, role=record["role"])
+
+
+def cell_of(record: Record, *, device: str | None = None, metrics: tuple[str, ...] = ()) -> Cell:
+    """Returns the cell that a record says it measured; raises BadInput where it cannot be planned here."""
+    cell = planned_again(record, settings_of(record, device=device, metrics=metrics))
+    check_same(record, cell)
+    return cell
+
+
+def check_same(record: Record, cell: Cell) -> None:
+    """Raises BadInput where the numbers of a record and of the cell that was planned after it cannot be compared."""
+    if len(cell.grid.times) != len(record["times"]) or not all(
+        math.isclose(a, b, rel_tol=1e-9, abs_tol=1e-12) for a, b in zip(cell.grid.times, record["times"], strict=True)
+    ):
+        raise BadInput(f"the grid {record['grid']!r} of {record['key']} has other times here.")
+    if cell.task.version != record["task_version"]:
+        raise BadInput(
+            f"{record['key']} is of version {record['task_version']} of {record['task']}; here is version "
+            f"{cell.task.version}, whose numbers are others."
+        )
