@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 class _LinearTask(Task):
     """A linear equation on the line, up to time 1."""
 
-    version = 1
+    version = 2
     shape = (1,)
     default_samples = 50_000
     default_steps = (5, 10, 20)
