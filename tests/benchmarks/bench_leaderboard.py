@@ -4,7 +4,6 @@ Run with `python tests/benchmarks/bench_leaderboard.py`; about two minutes and 7
 times, once the files are in the system's cache.
 """
 
-import copy
 import json
 import random
 import subprocess
@@ -13,29 +12,27 @@ import tempfile
 from pathlib import Path
 from time import perf_counter
 
-from sigbench.records.checks import digest_of
+sys.path.insert(0, str(Path(__file__).parents[1]))
+
+from made_records import made, metric
 
 RECORDS = 50_000
-RECORDS = Path(__file__).parents[2] / "leaderboard" / "records"
-COMMITTED = ("gmm", "gmm2d", "mnist", "rbergomi")
+TASKS = {
+    "gmm": ("w1", "w2", "ks", "mode-tv", "mean-error", "var-error", "lost-variance", "mmd2"),
+    "gmm2d": ("sliced-w2", "mode-tv", "mean-error", "var-error"),
+    "mnist": ("fcd", "fcd-inf", "is", "kid", "sliced-w2", "precision", "recall", "density", "coverage", "class-tv"),
+    "rbergomi": ("w1", "smile", "hurst", "w1-log-s", "w1-log-v", "autocorrelation", "leverage", "sig-w1", "forward"),
+}
 
 
 def write_store(folder: Path, tasks: tuple[str, ...]) -> None:
-    """Writes sound records of made-up samplers, each the copy of a real one with other numbers."""
+    """Writes sound records of made-up samplers, with as many metrics as the tasks have."""
     chance = random.Random(0)
-    real = {
-        task: [r for line in (RECORDS / f"{task}.jsonl").read_text().splitlines() if (r := json.loads(line))["metrics"]]
-        for task in tasks
-    }
     for number in range(RECORDS):
-        own = real[tasks[number % len(tasks)]]
-        record = copy.deepcopy(own[number // len(tasks) % len(own)])
-        factor = 1 + chance.random()
-        for metric in record["metrics"].values():
-            for name in ("value", "low", "high", "floor", "floor_low", "floor_high"):
-                metric[name] = None if metric[name] is None else factor * metric[name]
-        record |= {"sampler": f"sampler-{number // 100}", "grid": f"grid-{number % 10}", "key": f"{number:020x}"}
-        record["digest"] = digest_of(record)
+        task, steps = tasks[number % len(tasks)], 2 + number % 50
+        metrics = {name: metric(size := 0.01 + chance.random(), 0.05 * size) for name in TASKS[task]}
+        names = {"grid": f"grid-{number % 10}", "times": [(i / steps) ** (1 + number % 10) for i in range(steps + 1)]}
+        record = made(f"sampler-{number // 100}", steps, metrics, task=task, **names)
         (folder / f"{record['key']}.json").write_text(json.dumps(record))
 
 
@@ -49,7 +46,7 @@ def seconds_of(*arguments: str | Path) -> float:
 
 def main() -> None:
     """Prints the times."""
-    for tasks in (COMMITTED[:1], COMMITTED):
+    for tasks in (tuple(TASKS)[:1], tuple(TASKS)):
         with tempfile.TemporaryDirectory() as place:
             store, page = Path(place) / "store", Path(place) / "page" / "index.html"
             store.mkdir()

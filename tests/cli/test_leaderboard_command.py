@@ -159,6 +159,19 @@ def test_build_writes_the_page_and_the_table(sigbench: Command, board: Path) -> 
     assert (board / "index.html").read_text() == text
 
 
+def test_build_leaves_out_what_is_of_the_first_schema_and_says_so(sigbench: Command, board: Path) -> None:
+    old = json.dumps({"schema": 1, "key": "0", "status": "ok"}) + "\n"
+    (board / "records" / "old.jsonl").write_text(3 * old)
+    (board / "studies" / "guidance").mkdir(parents=True)
+    (board / "studies" / "guidance" / "mnist.jsonl").write_text(old)
+    done = sigbench("leaderboard", "build")
+    assert done.code == 0
+    assert "2 cells of 1 tasks" in done.out
+    records, study = done.err.splitlines()
+    assert records.startswith("sigbench: 4 records are of an older schema, which this version does not read; measure")
+    assert study.startswith("sigbench: left out: the study leaderboard/studies/guidance/mnist.jsonl, line 1: schema 1,")
+
+
 def test_build_refuses_another_ending(sigbench: Command, board: Path) -> None:
     done = sigbench("leaderboard", "build", "--out", "page.pdf")
     assert done.code == 2

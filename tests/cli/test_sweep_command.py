@@ -279,7 +279,7 @@ def test_unsound_records_are_named_and_measured_again(sigbench: Command, tmp_pat
     done = sigbench("sweep", file, *ONE)
     assert done.code == 0
     assert "Traceback" not in done.err
-    for name, why in ((edited, "digest"), (foreign, "schema 99"), (bare, ""), (deep, "JSON"), (listed, "status")):
+    for name, why in ((edited, "contradict"), (foreign, "schema 99"), (bare, ""), (deep, "JSON"), (listed, "status")):
         (line,) = [line for line in done.err.splitlines() if f"{name.name} is measured again" in line]
         assert why in line
     assert "5 of 5 cells measured" in done.err
