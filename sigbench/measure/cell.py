@@ -94,18 +94,10 @@ class Cell:
         return {**network_hashes(self.task), **self.sampler.artifact_hashes()}
 
     def noise_axes(self, repeat: int) -> dict[str, str | int]:
-        """Returns what the noise of a repeat is a function of, beside the sample: one of another cell with the same
-        values is the same noise."""
-        values: dict[str, str | int] = {
-            "task": self.task.name,
-            "seed": self.settings.seed,
-            "repeat": repeat,
-            "role": self.role,
-            "sampler": self.sampler_spec,
-            "grid": self.grid.name,
-            "steps": self.grid.steps,
-        }
-        return {axis: values[axis] for axis in _NOISE_AXES[self.settings.paths]}
+        """Returns what the noise of a repeat depends on beside the sample; cells with equal values share it."""
+        shared: dict[str, str | int] = {"task": self.task.name, "seed": self.settings.seed, "repeat": repeat}
+        own = {"role": self.role, "sampler": self.sampler_spec, "grid": self.grid.name, "steps": self.grid.steps}
+        return {axis: (shared | own)[axis] for axis in _NOISE_AXES[self.settings.paths]}
 
     def known(self) -> CellRecord:
         """Returns what the cell's record says of it before anything is measured."""

@@ -102,9 +102,8 @@ def _sample_repeats(cell: Cell, progress: Listener, workers: int) -> tuple[list[
     calibration_seconds(cell.device)
     for repeat in range(repeats):
         progress(Progress(f"{cell} · repeat {repeat + 1}/{repeats}", repeat, repeats))
-        before = calibration_seconds(cell.device)
+        calibrations.append(calibration_seconds(cell.device))
         draws.append(draw_samples(cell, repeat))
-        calibrations.append(0.5 * (before + calibration_seconds(cell.device)))
         if nfe := draws[-1].nfe:
             drawn = draws[-1]
             efficiencies.append((nfe * call_seconds(cell, nfe) + drawn.batch_path_seconds) / drawn.batch_seconds)

@@ -13,7 +13,7 @@ from sigbench.sde.brownian import BrownianDriver
 from sigbench.sde.grid import Step
 from sigbench.sde.signature import PartialSignature
 
-_LOOPS, _SIZE = 60, 16_384  # of the calibration
+_LOOPS, _SIZE = 6, 16_384  # of the calibration
 _STATUS, _CLEAR = Path("/proc/self/status"), Path("/proc/self/clear_refs")
 
 

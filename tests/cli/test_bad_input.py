@@ -225,7 +225,7 @@ class TestArtifacts:
 
     def test_another_tasks_student(self, sigbench: Command, copy: Path) -> None:
         done = sigbench("run", "--task", "gmm2d", "--sampler", "sigdeg:artifact=copy", "--steps", "2")
-        assert "is a sigdeg-student of gmm version 1, not a sigdeg-student of gmm2d" in done.sentence()
+        assert "is a sigdeg-student of gmm version 2, not a sigdeg-student of gmm2d" in done.sentence()
 
     def test_steps_that_it_was_not_trained_for(self, sigbench: Command, copy: Path) -> None:
         assert "was trained for 2 to 3 steps, not for 5" in self.refused(sigbench, "5")

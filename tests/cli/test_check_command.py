@@ -35,8 +35,8 @@ MINE = "mine.py:Mine"
 SMALL = DefaultCurves(
     samplers=("ddim", MINE), steps=(5, 10), samples=2000, repeats=8, margins=(("w1", "relative", 0.1),)
 )
-# The last increment counts 40 % more than it should, which takes W1 at 5 and at 10 steps up by 20 to 40 %.
-NOISIER = "x = x + (0.4 * problem.diffusion(step.start, x) * w if index + 1 == grid.steps else 0)"
+# The last increment counts 60 % more than it should, which takes W1 at 5 and at 10 steps up by 10 to 60 %.
+NOISIER = "x = x + (0.6 * problem.diffusion(step.start, x) * w if index + 1 == grid.steps else 0)"
 
 
 @pytest.fixture
@@ -97,7 +97,7 @@ def test_json_lines_and_nothing_else(sigbench: Command, project: Any) -> None:
 
 
 def test_a_degraded_sampler_is_caught(sigbench: Command, project: Any, tmp_path: Path) -> None:
-    """20 % and more of W1, on the way that a user would go; the other sampler stays as it was."""
+    """10 % and more of W1, on the way that a user would go; the other sampler stays as it was."""
     updated(sigbench)
     project(NOISIER)
     done = checked(sigbench, "--summary", "check.md", "--plot", "check.png")
@@ -110,7 +110,7 @@ def test_a_degraded_sampler_is_caught(sigbench: Command, project: Any, tmp_path:
     verdicts = {(line["sampler"], line["steps"]): line for line in lines if line["kind"] == "point"}
     assert {verdicts["ddim", steps]["verdict"] for steps in (5, 10)} == {"equivalent"}
     changes = [verdicts[MINE, steps]["metrics"]["w1"]["change"] for steps in (5, 10)]
-    assert all(0.1 < change < 0.6 for change in changes)
+    assert all(0.1 < change < 0.6 for change in changes), changes
     assert "regressed" in {verdicts[MINE, steps]["verdict"] for steps in (5, 10)}
 
 
@@ -206,7 +206,7 @@ def test_bad_input(sigbench: Command, project: Any, tmp_path: Path, arguments: t
     [
         (
             lambda found: resealed(found["records"][0], task_version=7),
-            "version 7 of the task 'gmm', and this is version 1",
+            "version 7 of the task 'gmm', and this is version 2",
         ),
         (lambda found: found["records"][0].update(samples=9), "records[0] is no record: changed since it was written"),
         (

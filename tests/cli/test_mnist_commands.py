@@ -50,7 +50,7 @@ def test_scores_samples_and_pictures(sigbench: Command, tmp_path: Path) -> None:
         for metric in record["metrics"].values():
             assert metric["low"] <= metric["value"] <= metric["high"]
             assert metric["n"] == 120
-        assert record["metrics"]["fcd"]["value"] > 2 * record["metrics"]["fcd"]["floor"]
+        assert record["metrics"]["fcd"]["value"] > 1.5 * record["metrics"]["fcd"]["floor"]
         assert record["nfe"] == 2
         hashes = record["provenance"]["artifacts"]
         assert set(hashes) == {"teacher", "classifier"}

@@ -176,7 +176,7 @@ def test_a_users_grid(sigbench: Command) -> None:
         ("Endless", "failed", "yielded more than 3 states on a grid of 3 steps"),
         ("Nothing", "failed", "TypeError"),
         ("Raises", "failed", "ZeroDivisionError"),
-        ("TooDeep", "failed", "signatures up to order 8, got 99"),
+        ("TooDeep", "failed", "signatures up to order 4, got 99"),
     ],
 )
 def test_a_sampler_that_misbehaves_is_recorded(

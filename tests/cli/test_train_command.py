@@ -34,7 +34,7 @@ def test_train_leaves_an_artifact_with_its_history(trained: Outcome, tmp_path: P
     assert sorted(file.name for file in (tmp_path / "out").iterdir()) == ["manifest.json", "weights.safetensors"]
     manifest = manifest_of(tmp_path / "out")
     assert manifest["sha256"][:16] in trained.out
-    assert (manifest["kind"], manifest["task"], manifest["task_version"]) == ("sigdeg-student", "gmm", 1)
+    assert (manifest["kind"], manifest["task"], manifest["task_version"]) == ("sigdeg-student", "gmm", 2)
     assert manifest["command"].startswith("sigbench train --task gmm --steps 2-3 --order 3")
     assert manifest["config"]["order"] == 3
     assert manifest["data"]["steps"] == [2, 3]

@@ -167,7 +167,7 @@ def test_a_problem_counts_its_own_networks() -> None:
 
 def test_classes_are_drawn_by_their_weights() -> None:
     classes = Classes([1.0, 0.0, 3.0])
-    labels = classes.labels(NoiseStream(3, (1,), positions=1).normal(0, 40_000, 0)[:, 0])
+    labels = classes.labels(NoiseStream(3, (1,)).normal(0, 40_000, 0)[:, 0])
     shares = torch.bincount(labels, minlength=3) / 40_000
     torch.testing.assert_close(shares, torch.tensor([0.25, 0.0, 0.75]), atol=0.01, rtol=0)
     assert labels.dtype == torch.int64

@@ -98,7 +98,7 @@ def test_factor_and_its_inverse(order: int) -> None:
 def test_empirical_covariances(order: int, dtype: torch.dtype) -> None:
     """A million draws of the driver; with the Bonferroni bound a right sampler fails once in 10,000 times."""
     n, h = 1_000_000, 0.37
-    stream = NoiseStream(20, (), positions=5, dtype=dtype)
+    stream = NoiseStream(20, (), dtype=dtype)
     moments = FreshBrownian(stream, 0, n, max_order=5).signature(Step(0, 1.0, 1.0 + h), order).moments
     draws = torch.stack(moments).double().numpy()
     powers = h ** (np.arange(order)[:, None] + np.arange(order) + 1.0)

@@ -42,16 +42,16 @@ def points(law: GaussianMixture, t: float, n: int = 500) -> Array:
     return np.concatenate([drawn, 3 * drawn])
 
 
-def test_version_one_of_gmm() -> None:
-    assert (GMM.name, GMM.version, GMM.shape) == ("gmm", 1, (1,))
+def test_version_two_of_gmm() -> None:
+    assert (GMM.name, GMM.version, GMM.shape) == ("gmm", 2, (1,))
     assert LINE.weights.tolist() == [0.3, 0.4, 0.3]
     assert LINE.means[:, 0].tolist() == [-2.0, 0.0, 2.5]
     assert LINE.stds.tolist() == [0.3, 0.2, 0.4]
     assert isinstance(LINE, KnownCDF)
 
 
-def test_version_one_of_gmm2d() -> None:
-    assert (GMM2D.name, GMM2D.version, GMM2D.shape) == ("gmm2d", 1, (2,))
+def test_version_two_of_gmm2d() -> None:
+    assert (GMM2D.name, GMM2D.version, GMM2D.shape) == ("gmm2d", 2, (2,))
     grid = {(float(x), float(y)) for x in (-4, -2, 0, 2, 4) for y in (-4, -2, 0, 2, 4)}
     assert {tuple(mean) for mean in PLANE.means.tolist()} == grid
     assert PLANE.weights.tolist() == [0.04] * 25
