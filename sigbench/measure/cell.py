@@ -95,9 +95,9 @@ class Cell:
 
     def noise_axes(self, repeat: int) -> dict[str, str | int]:
         """Returns what the noise of a repeat depends on beside the sample; cells with equal values share it."""
-        shared: dict[str, str | int] = {"task": self.task.name, "seed": self.settings.seed, "repeat": repeat}
-        own = {"role": self.role, "sampler": self.sampler_spec, "grid": self.grid.name, "steps": self.grid.steps}
-        return {axis: (shared | own)[axis] for axis in _NOISE_AXES[self.settings.paths]}
+        values: dict[str, str | int] = {"task": self.task.name, "seed": self.settings.seed, "repeat": repeat}
+        values |= {"role": self.role, "sampler": self.sampler_spec, "grid": self.grid.name, "steps": self.grid.steps}
+        return {axis: values[axis] for axis in _NOISE_AXES[self.settings.paths]}
 
     def known(self) -> CellRecord:
         """Returns what the cell's record says of it before anything is measured."""
