@@ -15,6 +15,8 @@ the host, so that a GPU sees the very same Brownian path; its work overlaps with
 import hashlib
 import json
 import math
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any, Protocol
 
 import numpy as np
@@ -25,7 +27,7 @@ from torch import Tensor
 Position = int | tuple[int, int]
 
 _LANE = 16  # draws begin and end at multiples of it, so that a number keeps its place in a vector register
-_CHUNK = 16_384  # numbers made at once: they fit the cache, and torch does not share them out among threads
+_CHUNK = 16_384  # numbers made at once: they fit the cache
 _WORDS_A_COUNT = 8  # how many 32-bit words one value of Philox's counter gives
 _SQRT2 = math.sqrt(2.0)
 
@@ -42,6 +44,19 @@ class Noise(Protocol):
     def normal(self, first: int, count: int, position: Position) -> Tensor:
         """Returns the numbers of samples first … first+count−1 at `position`, shape (count, *shape)."""
         ...
+
+
+@contextmanager
+def _one_thread() -> Iterator[None]:
+    """torch's erfinv shares even a thousand numbers out, and on a busy machine waits milliseconds for its threads."""
+    threads = torch.get_num_threads()
+    if threads > 1:
+        torch.set_num_threads(1)
+    try:
+        yield
+    finally:
+        if threads > 1:
+            torch.set_num_threads(threads)
 
 
 class NoiseStream:
@@ -81,9 +96,10 @@ class NoiseStream:
         start, end = first * self._size, (first + count) * self._size
         low, high = start // _LANE * _LANE, -(-end // _LANE) * _LANE
         drawn = np.empty(high - low, dtype=self._numbers)
-        for begin in range(low, high, _CHUNK):
-            stop = min(begin + _CHUNK, high)
-            self._fill(drawn[begin - low : stop - low], address, begin, stop)
+        with _one_thread():
+            for begin in range(low, high, _CHUNK):
+                stop = min(begin + _CHUNK, high)
+                self._fill(drawn[begin - low : stop - low], address, begin, stop)
         result = torch.from_numpy(drawn[start - low : end - low]).view(count, *self.shape)
         if self.device.type == "cpu":
             return result
