@@ -387,12 +387,6 @@ def test_thinned_paths_belong_to_their_number(monkeypatch: pytest.MonkeyPatch) -
         np.testing.assert_array_equal(sums, again.errors[key])
 
 
-def test_more_normals_than_a_stream_holds_are_refused_before_work() -> None:
-    plan = plan_study(ConvergenceSettings("gmm", ("euler-maruyama",), paths=10_000_000, levels=8))
-    with pytest.raises(BadInput, match="more normals than a stream holds"):
-        run_pass(plan, plan.plans[0])
-
-
 def test_a_task_without_a_reference_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(SDEProblem, "exact_order", lambda self, h: None)
     from sigbench_tasks.linear.problem import GeometricBrownianMotion
