@@ -1,4 +1,4 @@
-"""Every command and every program of the README runs as it is written."""
+"""Every command and every program of the README and of the pages under docs/ runs as it is written."""
 
 import json
 import os
@@ -11,8 +11,13 @@ import pytest
 
 ROOT = Path(__file__).parent.parent
 README = (ROOT / "README.md").read_text()
-BLOCKS = re.findall(r"^```bash\n(.*?)^```$", README, flags=re.M | re.S)
-PROGRAMS = re.findall(r"^```python\n(# (\S+\.py)\n.*?)^```$", README, flags=re.M | re.S)
+PAGES = {file: file.read_text() for file in (ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md")))}
+BLOCKS = [block for page in PAGES.values() for block in re.findall(r"^```bash\n(.*?)^```$", page, flags=re.M | re.S)]
+PROGRAMS = [
+    program
+    for page in PAGES.values()
+    for program in re.findall(r"^```python\n(# (\S+\.py)\n.*?)^```$", page, flags=re.M | re.S)
+]
 INSTALL = re.compile(r"pip install -c constraints\.txt \S+( '\S+')?( && )?")
 
 
@@ -74,7 +79,8 @@ def test_commands_run_as_written(script: str, workshop: Path) -> None:
 
 def rows_of_the_table() -> dict[tuple[str, str, int], tuple[float, float]]:
     """Returns the intervals of the table above the headline command, by (role, sampler, steps)."""
-    table = README[: README.index(HEADLINE)].rsplit("\n\n", 2)[-2].splitlines()
+    (page,) = [page for page in PAGES.values() if HEADLINE in page]
+    table = page[: page.index(HEADLINE)].rsplit("\n\n", 2)[-2].splitlines()
     found = {}
     for row in table[2:]:
         name, _, *cells = (cell.strip() for cell in row.strip("|").split("|"))
@@ -109,6 +115,13 @@ def test_the_headline_command_gives_its_table(workshop: Path) -> None:
     assert 10 * student["value"] <= min(w1["sampler", name, 5]["value"] for name in ("euler-maruyama", "ddim"))
     assert student["low"] <= teacher["high"]
     assert teacher["low"] <= student["high"]
+
+
+def test_the_readme_is_short_and_its_links_lead_somewhere() -> None:
+    assert len(README.splitlines()) <= 150
+    for file, page in PAGES.items():
+        for target in re.findall(r"\]\((?!https?:)([^)#]+)", page):
+            assert (file.parent / target).exists(), f"{file.name}: {target}"
 
 
 def test_the_sampler_is_as_short_as_promised() -> None:

@@ -60,7 +60,14 @@ def test_the_sdist_holds_what_a_reader_needs(distributions: Path) -> None:
     (sdist,) = distributions.glob("*.tar.gz")
     with tarfile.open(sdist) as archive:
         names = {name.partition("/")[2] for name in archive.getnames()}
-    assert {"README.md", "LICENSE", "constraints.txt", "pyproject.toml", "tests/conftest.py"} <= names
+    assert {
+        "README.md",
+        "docs/guide/reading.md",
+        "LICENSE",
+        "constraints.txt",
+        "pyproject.toml",
+        "tests/conftest.py",
+    } <= names
     for folder in ("sigbench", "baselines", "tasks"):
         assert {f"{folder}/{file}" for file in files_of(ROOT / folder)} <= names
     assert not [name for name in names if name.endswith((".pyc", ".pt")) or "/.sigbench/" in name]
