@@ -8,7 +8,7 @@ from sigbench.records.record import Record
 
 def command_of(record: Record) -> tuple[str, str]:
     """Returns the command that reproduces a record in two halves: what names the cell, and its settings."""
-    cell = ["sigbench", "run", "--task", record["task"], "--sampler", spec_of(record)]
+    cell = ["sigbench", "run", "--task", record["task_spec"], "--sampler", spec_of(record)]
     if record["role"] != "teacher":
         cell += ["--steps", str(record["steps"])]
     made, asked = record["provenance"], record["asked"]
@@ -20,6 +20,8 @@ def command_of(record: Record) -> tuple[str, str]:
     }
     options |= {f"--{name}": f"{value:g}" for name, value in record["conditions"].items()}
     options |= {"--batch": asked["batch"], "--dtype": asked["dtype"]}
+    if record["noise"]["paths"] != "shared":
+        options["--paths"] = record["noise"]["paths"]
     if asked["nfe"] is not None:
         options["--nfe"] = asked["nfe"]
     options["--device"] = made.get("device", "cpu")

@@ -26,6 +26,7 @@ def settings_of(record: Record, *, device: str | None = None, metrics: tuple[str
         dtype=asked["dtype"],
         label=int(conditions["label"]) if "label" in conditions else None,
         guidance=conditions.get("guidance", 0.0),
+        paths=record["noise"]["paths"],
         metrics=metrics,
     )
 
