@@ -262,7 +262,7 @@ def test_torchsde_stratonovich_solvers_get_their_drift() -> None:
 
 @pytest.mark.slow
 def test_deterministic_samplers_against_the_exact_flow() -> None:
-    ddim, heun = study("gmm", "ddim", "heun", paths=1000, levels=4, coarsest=32)
+    ddim, heun = study("gmm", "ddim", "heun", paths=4000, levels=4, coarsest=32)
     for result, order in ((ddim, 1.0), (heun, 2.0)):
         assert result.strong.verdict != "disagrees"
         assert result.strong.order == pytest.approx(order, abs=0.2)

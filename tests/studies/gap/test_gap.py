@@ -140,13 +140,24 @@ def test_the_teachers_gap_to_itself_is_the_floor(mine: Path) -> None:
     assert gap.verdict.sentence.startswith("There is no gap")
 
 
+# While modes part, in steps 2 and 3, errors grow by 3 to 5. An error of step 1 grows by 1.6, too near to 2 for 2,000
+# samples; one of steps 4 and 5 hardly grows.
+_PARTS = {
+    1: ("local", "unresolved"),
+    2: ("accumulated",),
+    3: ("accumulated",),
+    4: ("local",),
+    5: ("local",),
+}
+
+
 @pytest.mark.parametrize("at", [1, 2, 3, 4, 5])
 def test_an_injected_fault_is_found(mine: Path, at: int) -> None:
     """One step of five moves every sample by a quarter; the others are the student's own."""
     (gap,) = measure_gaps(planned("gmm", (f"{mine}:Faulty:at={at}",), (5,), samples=2_000, device="cpu"))
     assert gap.verdict is not None
     assert gap.verdict.steps == (at,)
-    assert gap.verdict.part == ("accumulated" if at in (2, 3) else "local")  # while modes part, errors grow
+    assert gap.verdict.part in _PARTS[at]
     assert f"Step {at} of 5" in gap.verdict.sentence
     assert max(gap.times, key=lambda step: step.local.value).step == at
 
