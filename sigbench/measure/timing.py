@@ -4,15 +4,20 @@ import ctypes
 import gc
 import time
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from types import TracebackType
+from typing import TypeVar
 
 import torch
+from torch import Tensor
 
 from sigbench.sde.brownian import BrownianDriver
 from sigbench.sde.grid import Step
+from sigbench.sde.legendre import Kernel
 from sigbench.sde.signature import PartialSignature
 
+Found = TypeVar("Found")
 _LOOPS, _SIZE = 6, 16_384  # of the calibration
 _STATUS, _CLEAR = Path("/proc/self/status"), Path("/proc/self/clear_refs")
 
@@ -62,8 +67,15 @@ class TimedPath:
 
     def signature(self, step: Step, order: int = 1) -> PartialSignature:
         """Returns the driver's signature, and raises as it does."""
+        return self._timed(partial(self._driver.signature, step, order))
+
+    def functional(self, step: Step, kernel: Kernel) -> Tensor:
+        """Returns the driver's functional, and raises as it does."""
+        return self._timed(partial(self._driver.functional, step, kernel))
+
+    def _timed(self, ask: Callable[[], Found]) -> Found:
         began = time.perf_counter()
-        found = self._driver.signature(step, order)
+        found = ask()
         self.seconds += time.perf_counter() - began
         return found
 

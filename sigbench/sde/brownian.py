@@ -19,6 +19,13 @@ class BrownianDriver(Protocol):
         """Returns the partial signature of `order` moments over `step`, each of shape (n, *shape)."""
         ...
 
+    def functional(self, step: Step, kernel: Kernel) -> Tensor:
+        """Returns ∫K(u) dW_u over `step`, shape (n, *shape), for a smooth deterministic kernel K of reversed time.
+
+        It is of the same path as the signature: their joint law is exact.
+        """
+        ...
+
 
 class FreshBrownian:
     """Signatures drawn exactly, step by step, for samples first … first+count−1 of a stream.
@@ -66,6 +73,11 @@ class RecordingBrownian:
             self._total = recorded if self._total is None else self._total.then(recorded)
             self._last = step.index
         return drawn.truncated(order)
+
+    def functional(self, step: Step, kernel: Kernel) -> Tensor:
+        """Returns the driver's functional; the step's signature is recorded as if it had been asked for."""
+        self.signature(step, self._order)
+        return self._driver.functional(step, kernel)
 
     def take(self) -> PartialSignature:
         """Returns the signature over all steps since the last time; raises ValueError where there was none."""

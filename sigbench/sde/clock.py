@@ -120,8 +120,11 @@ def diffusion_clock(schedule: Schedule) -> Clock:
 
 
 def even_clock(horizon: float) -> Clock:
-    """Returns the clock of [0, horizon] that knows nothing but halves."""
-    return Clock((), (0.0, horizon))
+    """Returns the clock of [0, horizon] in even time: fifths and their halves.
+
+    Every edge of plain halves is an edge of it too, so that 5, 10, 20, … and 1, 2, 4, … even steps are unions of cells.
+    """
+    return Clock((5,), tuple(horizon * part / 5 for part in range(6)))
 
 
 @dataclass(frozen=True, slots=True)

@@ -21,6 +21,7 @@ from sigbench.measure.draw import Draw, draw_samples
 from sigbench.registry import sampler_class, sampler_names, task_names
 from sigbench.sde.brownian import BrownianDriver
 from sigbench.sde.grid import Step
+from sigbench.sde.legendre import Kernel
 from sigbench.sde.signature import PartialSignature
 
 # Pairs (task, sampler) that refuse to be planned, with the words of their reason, by what tasks are and what samplers
@@ -142,6 +143,13 @@ class WatchedPath:
         moments = list(found.moments)
         moments[self.blank] = torch.zeros_like(moments[self.blank])
         return PartialSignature(found.h, tuple(moments))
+
+    def functional(self, step: Step, kernel: Kernel) -> Tensor:
+        """Returns the driver's functional, which counts as a question for one moment."""
+        self.asked.append((step.index, 1))
+        found = self.driver.functional(step, kernel)
+        self.given.append((found, found.clone()))
+        return found
 
 
 @dataclass

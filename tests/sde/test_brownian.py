@@ -12,7 +12,7 @@ from scipy import stats
 
 from sigbench.errors import BadInput
 from sigbench.sde.brownian import FreshBrownian, RecordingBrownian
-from sigbench.sde.grid import Grid, Step
+from sigbench.sde.grid import Grid, Step, uniform_grid
 from sigbench.sde.noise import NoiseStream
 from sigbench.sde.signature import PartialSignature
 
@@ -90,6 +90,17 @@ def test_fresh_functionals_have_the_exact_law() -> None:
     assert np.abs(z).max() < stats.norm.isf(1e-4 / 2 / 10)
     assert torch.equal(driver.functional(step, np.exp), driver.functional(step, np.exp))
     assert not torch.equal(driver.functional(step, np.exp), driver.functional(Step(2, 0.2, 1.0), np.exp))
+
+
+def test_recording_hands_functionals_on_and_counts_their_step() -> None:
+    fresh, steps = FreshBrownian(stream(), 0, 7, 3), uniform_grid(2, 1.0)
+    recording = RecordingBrownian(FreshBrownian(stream(), 0, 7, 3), 2)
+    for step in steps:
+        assert torch.equal(recording.functional(step, np.exp), fresh.functional(step, np.exp))
+        recording.signature(step, 1)  # of the same step: it is not counted twice
+    first, second = (fresh.signature(step, 2) for step in steps)
+    for found, expected in zip(recording.take().moments, first.then(second).moments, strict=True):
+        assert torch.equal(found, expected)
 
 
 @pytest.mark.parametrize(("asked", "kept"), [(1, 3), (3, 3), (5, 2)])

@@ -7,6 +7,7 @@ holds one state a walker and one signature a level, whatever the number of steps
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 
 import torch
 from torch import Tensor
@@ -15,6 +16,7 @@ from sigbench.errors import BadInput, SigbenchError
 from sigbench.sampler import Sampler
 from sigbench.sde.brownian import BrownianDriver
 from sigbench.sde.grid import Grid, Step
+from sigbench.sde.legendre import Kernel, integral
 from sigbench.sde.noise import Noise
 from sigbench.sde.problem import ReverseDiffusion, SDEProblem
 from sigbench.sde.refinement import as_signature, split
@@ -67,9 +69,17 @@ class Relay:
         self._order, self._index = order, -1
         self._ready = PartialSignature(0.0, ())
 
-    def hand(self, index: int, signature: PartialSignature) -> None:
-        """Makes the signature of step `index` the one that is known."""
-        self._index, self._ready = index, signature
+    def hand(self, index: int, signature: PartialSignature, rest: Callable[[], Tensor]) -> None:
+        """Makes the signature of step `index` the one that is known; `rest` draws a normal number of the step's own."""
+        self._index, self._ready, self._rest = index, signature, rest
+
+    def functional(self, step: Step, kernel: Kernel) -> Tensor:
+        """Returns ∫K(u) dW_u over `step`: its part in the declared moments is the path's, the rest a draw of its own.
+
+        Other step sizes do not know that rest, which limits the strong order to the number of moments declared.
+        """
+        moments = self.signature(step, self._order).whitened()
+        return integral(kernel, step.start, step.end, moments, self._rest)
 
     def signature(self, step: Step, order: int = 1) -> PartialSignature:
         """Returns the first `order` moments over `step`; raises BadInput for another step or too high an order."""
@@ -100,13 +110,13 @@ class Walker:
         self._walk = iter(self.sampler.walk(problem, x, grid, self._relay))
         self.state = x
 
-    def advance(self, index: int, signature: PartialSignature) -> None:
-        """Takes step `index`, whose signature is given, and counts its network calls."""
+    def advance(self, index: int, signature: PartialSignature, rest: Callable[[], Tensor]) -> None:
+        """Takes step `index`, whose signature is given and a normal number beside it; counts its network calls."""
         if self.failure:
             return
         counter = self._problem.counter
         before = counter.calls
-        self._relay.hand(index, signature)
+        self._relay.hand(index, signature, rest)
         try:
             state = next(self._walk)
             if state.shape != self.state.shape:
@@ -166,6 +176,10 @@ class DyadicPath:
         ratio = round((middle - start) / (end - start), 12)  # equal parts share one matrix
         return split(parent, self._draw(self.grids[depth].steps + index), ratio)
 
+    def rest(self, depth: int, index: int) -> Tensor:
+        """Returns a normal number a path that belongs to a step and is no part of its moments, shape (n, *shape)."""
+        return self._noise.normal(self._first, self._count, (1 + depth, index))
+
     def _draw(self, step: int) -> Tensor:
         start = step * self.order
         return torch.stack([self._noise.normal(self._first, self._count, start + k) for k in range(self.order)])
@@ -194,7 +208,7 @@ def walk_together(
         if at[depth]:
             signature = as_signature(whitened, lengths[depth][index])
             for walker in at[depth]:
-                walker.advance(index, signature)
+                walker.advance(index, signature, partial(path.rest, depth, index))
         if depth + 1 < len(path.grids):
             first, second = path.children(depth, index, whitened)
             descend(depth + 1, 2 * index, first)

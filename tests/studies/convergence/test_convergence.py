@@ -25,6 +25,7 @@ from sigbench.studies.convergence.passes import ConvergenceSettings
 from sigbench.studies.convergence.plan import plan_study
 from sigbench.studies.convergence.result import Orders
 from sigbench.studies.convergence.study import measure_study
+from sigbench_tasks.linear.problem import OrnsteinUhlenbeck
 
 CPU = torch.device("cpu")
 
@@ -110,6 +111,22 @@ def self_rate(sampler: Sampler, task: str, paths: int = 2000) -> float:
         pass
     gaps = [float((a.state - b.state).abs().mean()) for a, b in pairwise(walkers)]
     return float(np.polyfit(np.log([1 / 16, 1 / 32, 1 / 64, 1 / 128]), np.log(gaps), 1)[0])
+
+
+class ExponentialEuler(Sampler):
+    """The exact step of `ou` by a functional of the path: x ↦ m + (x − m)e^{−rh} + σ·∫e^{−r(t−u)} dW_u."""
+
+    name, citation, family, strong_order, weak_order = "exponential", "none", "sde", 1.0, 1.0
+
+    def __init__(self, moments: int = 1) -> None:
+        self.signature_order = moments
+
+    def walk(self, problem: SDEProblem, x: Tensor, grid: Grid, brownian: BrownianDriver) -> Iterator[Tensor]:
+        assert isinstance(problem, OrnsteinUhlenbeck)
+        for step in grid:
+            noise = brownian.functional(step, lambda u, end=step.end: np.exp(problem.rate * (u - end)))
+            x = problem.level + (x - problem.level) * np.exp(-problem.rate * step.h) + problem.volatility * noise
+            yield x
 
 
 class Listener(Sampler):
@@ -235,6 +252,12 @@ def test_half_the_noise_keeps_its_rate_and_disagrees(broken: None) -> None:
     (result,) = study("ou", "half-noise")
     assert result.strong.verdict == "disagrees"
     assert result.strong.order == pytest.approx(0.0, abs=0.1)
+
+
+@pytest.mark.parametrize("moments", [1, 2])
+def test_a_functional_shares_the_path_up_to_the_declared_moments(moments: int) -> None:
+    """What the step's moments do not know of the functional is a draw of its own, of h^(moments + ½) a step."""
+    assert self_rate(ExponentialEuler(moments), "ou") == pytest.approx(moments, abs=0.05)
 
 
 def test_the_wrong_calculus_converges_to_the_wrong_limit(broken: None) -> None:
