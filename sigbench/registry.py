@@ -1,21 +1,17 @@
 """How plug-ins are found and made: entry points of any installed package, or a class in a file."""
 
-import hashlib
 import importlib.metadata
-import importlib.util
 import inspect
-import sys
 from collections.abc import Mapping
 from functools import cache
-from importlib.machinery import SourceFileLoader
-from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal, NoReturn, get_args, get_origin
+from typing import TYPE_CHECKING, Any, Literal, get_args, get_origin
 
 import msgspec
 
 from sigbench.errors import BadInput, unknown_name
 from sigbench.sampler import Sampler
 from sigbench.task import Task
+from sigbench.user_code import load_file
 
 if TYPE_CHECKING:
     from sigbench.metrics.metric import Metric
@@ -213,30 +209,9 @@ def _complete(cls: type[Any], where: str, base: type[Any]) -> type[Any]:
     return cls
 
 
-class _Uncached(SourceFileLoader):
-    """Compiles a user's file each time: no bytecode is left in the user's folder, or read there in an edit's place."""
-
-    def path_stats(self, path: str) -> NoReturn:
-        """Knows of no time that bytecode could be held to."""
-        raise OSError(f"{path} is not cached")
-
-
 def _class_in_file(spec: str, base: type[Any]) -> Any:
     path, _, name = spec.rpartition(":")
-    file = Path(path)
-    if not file.is_file():
-        raise BadInput(f"there is no file {path!r}.")
-    # A name of its own for each file: what is known of a class by its module must not be that of another folder's file.
-    module_name = f"sigbench_user_{file.stem}_{hashlib.sha256(str(file.resolve()).encode()).hexdigest()[:12]}"
-    module_spec = importlib.util.spec_from_file_location(module_name, file, loader=_Uncached(module_name, str(file)))
-    assert module_spec is not None
-    assert module_spec.loader is not None
-    module = importlib.util.module_from_spec(module_spec)
-    sys.modules[module_name] = module
-    try:
-        module_spec.loader.exec_module(module)
-    except (Exception, SystemExit) as error:
-        raise BadInput(f"{path} cannot be imported: {type(error).__name__}: {error}.") from error
+    module = load_file(path)
     found = getattr(module, name, None)
     candidates = [k for k, v in vars(module).items() if inspect.isclass(v) and issubclass(v, base) and v is not base]
     if not (inspect.isclass(found) and issubclass(found, base)):

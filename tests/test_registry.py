@@ -171,6 +171,34 @@ def test_a_users_file_is_read_anew_and_nothing_is_left_beside_it(
     assert [path.name for path in tmp_path.iterdir()] == ["mine.py"]
 
 
+def test_what_lies_beside_a_users_file_can_be_imported_and_is_read_anew(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Two folders with modules of the same names, from a third; then an edit; packages too."""
+    monkeypatch.setattr(sys, "dont_write_bytecode", False)
+    for folder in ("one", "two"):
+        (tmp_path / folder / "pack").mkdir(parents=True)
+        (tmp_path / folder / "mine.py").write_text(
+            "from helper import VALUE\nfrom pack.inner import NAME\n"
+            "from sigbench_baselines.euler import EulerMaruyama\n\n\n"
+            "class Mine(EulerMaruyama):\n    name, value = NAME, VALUE\n"
+        )
+        (tmp_path / folder / "helper.py").write_text(f"VALUE = '{folder}'\n")
+        (tmp_path / folder / "random.py").write_text("1 / 0  # the standard library's goes first\n")
+        (tmp_path / folder / "pack" / "__init__.py").write_text("import random\n")
+        (tmp_path / folder / "pack" / "inner.py").write_text(f"NAME = '{folder}'\n")
+
+    def found(folder: str) -> tuple[str, str]:
+        mine = sampler_class(f"{tmp_path / folder}/mine.py:Mine")
+        return mine.name, mine.value  # type: ignore[attr-defined]
+
+    monkeypatch.chdir(tmp_path)
+    assert [found("one"), found("two"), found("one")] == [("one", "one"), ("two", "two"), ("one", "one")]
+    (tmp_path / "one" / "helper.py").write_text("VALUE = 'new'\n")
+    assert found("one") == ("one", "new")
+    assert not list(tmp_path.rglob("__pycache__"))
+
+
 def test_names_and_files_are_told_apart(plugin: str) -> None:
     assert sampler_class("euler-maruyama") is EulerMaruyama
     with pytest.raises(BadInput, match=r"unknown sampler class in .*options\.py 'Option': did you mean 'Options'"):

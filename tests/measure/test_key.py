@@ -87,7 +87,6 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
             shutil.copy(source, target)
     monkeypatch.setattr(cell_module, "package_code", lambda: package_code(tmp_path / "sigbench"))
     monkeypatch.chdir(place)
-    monkeypatch.syspath_prepend(str(place))
     before = set(sys.modules)
     yield place
     for name in set(sys.modules) - before:
