@@ -3,8 +3,9 @@
 import math
 from typing import Any
 
+from scipy.special import stdtrit
+
 from sigbench.metrics.estimate import DISTANCE_TAILS, EQUAL_TAILS, Better, estimate, median_interval
-from sigbench.metrics.student import student_quantile
 from sigbench.records.checks import digest_of
 from sigbench.records.key import determinants_of, key_of
 from sigbench.records.names import is_teacher
@@ -55,7 +56,7 @@ def repeats_around(value: float, half: float | None, better: Better, repeats: in
     if half is None:
         return [value]
     tail = (DISTANCE_TAILS if better == "lower" else EQUAL_TAILS)[1]
-    deviation = half / student_quantile(repeats - 1, 1 - tail) * math.sqrt(repeats)
+    deviation = half / float(stdtrit(repeats - 1, 1 - tail)) * math.sqrt(repeats)
     shape = [2.0 * i / (repeats - 1) - 1.0 for i in range(repeats)]
     scale = deviation / math.sqrt(sum(x * x for x in shape) / (repeats - 1))
     return [value + scale * x for x in shape]

@@ -1,14 +1,11 @@
-"""Estimates: a number, its interval, and the floor below which nothing can be seen.
-
-In plain Python: whoever reads a record works its numbers out again from its repeats, and need not load numpy for it.
-"""
+"""Estimates: a number, its interval, and the floor below which nothing can be seen."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
 from math import sqrt
 from typing import Literal
 
-from sigbench.metrics.student import student_quantile
+from scipy.special import stdtrit
 
 Better = Literal["lower", "higher", "zero"]
 
@@ -48,7 +45,7 @@ def mean_interval(values: Sequence[float], tails: Tails = EQUAL_TAILS) -> Interv
     if error is None:
         return Interval(mean, None, None)
     freedom, (below, above) = len(values) - 1, tails
-    down, up = student_quantile(freedom, 1 - below) * error, student_quantile(freedom, 1 - above) * error
+    down, up = float(stdtrit(freedom, 1 - below)) * error, float(stdtrit(freedom, 1 - above)) * error
     return Interval(mean, mean - down, mean + up)
 
 

@@ -19,7 +19,6 @@ from sigbench.metrics.estimate import (
     median_interval,
     standard_error,
 )
-from sigbench.metrics.student import student_quantile
 from sigbench.registry import make_task, task_names
 
 PROPERTY = settings(deadline=None, derandomize=True, database=None)
@@ -50,14 +49,6 @@ def test_mean_interval_is_that_of_scipy(values: list[float], below: float, above
         size = max(map(abs, values))
         assert found.low == pytest.approx(low, abs=1e-9 * size)
         assert found.high == pytest.approx(high, abs=1e-9 * size)
-
-
-@pytest.mark.parametrize("freedom", [1, 2, 3, 4, 5, 10, 19, 20, 99, 999])
-@pytest.mark.parametrize("probability", [0.5, 0.9, 0.96, 0.975, 0.99, 0.9999])
-def test_quantiles_are_those_of_scipy(freedom: int, probability: float) -> None:
-    assert student_quantile(freedom, probability) == pytest.approx(
-        stats.t.ppf(probability, freedom), abs=1e-9, rel=1e-9
-    )
 
 
 def test_mean_interval_by_hand() -> None:
