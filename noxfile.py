@@ -15,6 +15,12 @@ FOLDERS: dict[str, str] = tomllib.loads((ROOT / "pyproject.toml").read_text())["
 
 
 @nox.session
+def documents(session: nox.Session) -> None:
+    """Every command of the README and of the pages under docs/ as it stands: half an hour."""
+    session.run(sys.executable, "-m", "pytest", "--slow", "--long", "tests/test_readme.py")
+
+
+@nox.session
 def lint(session: nox.Session) -> None:
     """Style, types, the floors of the house, and no code twice."""
     python = (sys.executable, "-m")

@@ -12,13 +12,14 @@ import pytest  # noqa: E402
 
 def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption("--slow", action="store_true", help="also run the tests marked slow")
+    parser.addoption("--long", action="store_true", help="also run the tests marked long")
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    skip_slow = pytest.mark.skip(reason="slow: run with --slow")
     for item in items:
-        if "slow" in item.keywords and not config.getoption("--slow"):
-            item.add_marker(skip_slow)
+        for kind in ("slow", "long"):
+            if kind in item.keywords and not config.getoption(f"--{kind}"):
+                item.add_marker(pytest.mark.skip(reason=f"{kind}: run with --{kind}"))
     items.sort(key=lambda item: "slow" not in item.keywords)  # so that no worker ends alone with the longest
 
 

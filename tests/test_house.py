@@ -26,7 +26,7 @@ FOLDERS: dict[str, str] = PROJECT["tool"]["setuptools"]["package-dir"]
 
 MOST_LINES, MOST_MODULES = 300, 12
 ONE_KIND_A_FILE = {"sigbench/cli", "baselines", "sigbench/metrics"}  # folders that may have more modules
-BESIDE_THE_CODE = {"benchmarks", "conformance", "cuda", "fuzz", "packaging"}  # tests that mirror no folder
+BESIDE_THE_CODE = {"audit", "benchmarks", "conformance", "cuda", "fuzz", "packaging"}  # tests that mirror no folder
 
 
 def sources() -> list[Path]:

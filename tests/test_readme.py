@@ -3,11 +3,15 @@
 import json
 import os
 import re
+import shlex
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
+import typer
+
+from sigbench.cli.app import app
 
 ROOT = Path(__file__).parent.parent
 README = (ROOT / "README.md").read_text()
@@ -31,6 +35,17 @@ RUNNABLE = [commands for block in BLOCKS[1:] if (commands := without_install(blo
 # The command of the table of 10⁵ samples, which is measured once: for the table, and for what is said of the student.
 (HEADLINE,) = [s for s in RUNNABLE if "--samples 100000" in s and "train" not in s]
 QUICK = "leaderboard show|mymetric"  # the commands of the others have tests of their own, with fewer samples
+# What takes minutes: half an hour together. `nox -s documents` runs them; CI sees that they are accepted.
+LONG = (
+    "convergence --task|train --task|run --task mnist --sampler sigdeg --steps 5$|run --task rbergomi|check --baseline|"
+    "heun --steps 5 --samples 10000"
+)
+
+
+def commands_of(script: str) -> list[str]:
+    """The calls of sigbench in a script, lines that go on joined."""
+    lines = script.replace("\\\n", " ").splitlines()
+    return [line.partition("|")[0].strip() for line in lines if line.startswith("sigbench ")]
 
 
 @pytest.fixture(scope="module")
@@ -62,7 +77,7 @@ def test_the_readme_holds_what_is_tested() -> None:
     [
         pytest.param(
             s,
-            marks=() if re.search(QUICK, s) else pytest.mark.slow,
+            marks=[pytest.mark.long] if re.search(LONG, s, re.M) else [] if re.search(QUICK, s) else [pytest.mark.slow],
         )
         for s in RUNNABLE
         if s != HEADLINE
@@ -92,7 +107,21 @@ def rows_of_the_table() -> dict[tuple[str, str, int], tuple[float, float]]:
     return found
 
 
-@pytest.mark.slow
+@pytest.mark.parametrize("command", [line for s in RUNNABLE for line in commands_of(s)])
+def test_commands_are_accepted(command: str, workshop: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Read by the command line, options and their kinds, and nothing of it run."""
+    monkeypatch.chdir(workshop)
+    group = typer.main.get_command(app)
+    with group.make_context("sigbench", shlex.split(command)[1:]) as context:
+        name, found, arguments = group.resolve_command(context, [*context._protected_args, *context.args])
+        while isinstance(found, type(group)):
+            with found.make_context(name, arguments, parent=context) as inner:
+                name, found, arguments = found.resolve_command(inner, [*inner._protected_args, *inner.args])
+        with found.make_context(name, arguments, parent=context):
+            pass
+
+
+@pytest.mark.long
 def test_the_headline_command_gives_its_table(workshop: Path) -> None:
     """10⁵ samples, 5 repeats: every interval of the table overlaps, and the student holds what is said of it.
 

@@ -25,7 +25,7 @@ from sigbench.measure.batch import walk_batch
 from sigbench.measure.cell import Cell, Settings, plan_cells
 from sigbench.measure.draw import draw_samples
 from sigbench.measure.run import measure
-from sigbench.registry import task_names
+from sigbench.registry import make_task, task_names
 
 # Students compute in the dtype of their weights; float64 runs cast weights and state alike.
 TOLERANCE = {"float32": 2e-3, "float64": 1e-9}
@@ -91,7 +91,8 @@ def drawn_by_measure(task: str, samplers: list[str], steps: list[int]) -> dict[t
     def keep(cell: Cell, samples: Tensor, labels: Tensor | None) -> None:
         out[cell.sampler_spec, cell.grid.steps] = samples
 
-    settings = Settings(task, samples=128, repeats=1, device="cpu")
+    (headline, *_) = make_task(task).metrics()
+    settings = Settings(task, samples=64, repeats=1, device="cpu", only=(headline.name,), time_calls=False)
     records = measure(plan_cells(settings, samplers, steps), on_samples=keep)
     assert [record["status"] for record in records] == ["ok"] * (len(samplers) * len(steps))
     return out

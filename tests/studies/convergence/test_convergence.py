@@ -295,7 +295,7 @@ def test_deterministic_samplers_against_the_exact_flow() -> None:
 @pytest.mark.slow
 def test_orders_on_gmm() -> None:
     names = ("euler-maruyama", "sea", "shark", "sra1", "stochastic-heun", "taylor15")
-    found = study("gmm", *names, paths=16_384, levels=6)
+    found = study("gmm", *names, paths=8_192, levels=6)
     for result in found:
         assert result.strong.verdict == "agrees", result.sampler
         assert result.strong.half_width is not None and result.strong.half_width < 0.15

@@ -111,7 +111,7 @@ def test_the_interval_covers_the_order_about_95_times_in_100() -> None:
 
 @pytest.mark.slow
 def test_coverage_within_93_and_97_percent() -> None:
-    assert 0.93 <= coverage(3000, seed=7) <= 0.97
+    assert 0.93 <= coverage(1500, seed=7) <= 0.97
 
 
 @pytest.mark.parametrize("levels", [3, 4, 6])

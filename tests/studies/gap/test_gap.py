@@ -179,7 +179,7 @@ def test_company_changes_nothing() -> None:
 
 def test_samplers_that_fail_are_told_and_the_others_go_on(mine: Path) -> None:
     names = (f"{mine}:Exploding", f"{mine}:Lazy", "sigdeg")
-    exploding, lazy, good = measure_gaps(planned("gmm", names, (5,), samples=80))
+    exploding, lazy, good = measure_gaps(planned("gmm", names, (5,), samples=160))
     assert (exploding.status, good.status) == ("diverged", "ok")
     assert exploding.error == "samples are not finite after step 1."
     assert exploding.times == ()
