@@ -134,6 +134,15 @@ class HasRecipes(Protocol):
 
 
 @runtime_checkable
+class HasFloors(Protocol):
+    """A task that comes with the floors of its metrics at its default sizes, as `sigbench floors` writes them."""
+
+    def floors(self) -> Path:
+        """Returns the file."""
+        ...
+
+
+@runtime_checkable
 class HasStudents(Protocol):
     """A task that comes with trained students: artifacts, whose manifests say of what kind each is."""
 

@@ -11,6 +11,8 @@ from typing import NoReturn
 
 from sigbench.errors import BadInput
 
+USER_MODULE = "sigbench_user_"  # with what names of modules of users' files begin
+
 
 class _Uncached(SourceFileLoader):
     """Compiles a file each time: no bytecode is left in the user's folder, or read there in an edit's place."""
@@ -73,7 +75,7 @@ def load_file(path: str) -> ModuleType:
     if not file.is_file():
         raise BadInput(f"there is no file {path!r}.")
     # A name of its own for each file: what is known of a class by its module must not be that of another folder's file.
-    name = f"sigbench_user_{file.stem}_{hashlib.sha256(str(file.resolve()).encode()).hexdigest()[:12]}"
+    name = f"{USER_MODULE}{file.stem}_{hashlib.sha256(str(file.resolve()).encode()).hexdigest()[:12]}"
     spec = importlib.util.spec_from_file_location(name, file, loader=_Uncached(name, str(file)))
     assert spec is not None
     assert spec.loader is not None

@@ -5,7 +5,7 @@ from typing import Any
 
 from scipy.special import stdtrit
 
-from sigbench.metrics.estimate import DISTANCE_TAILS, EQUAL_TAILS, Better, estimate, median_interval
+from sigbench.metrics.estimate import DISTANCE_TAILS, EQUAL_TAILS, Better, Floor, estimate, median_interval
 from sigbench.records.checks import digest_of
 from sigbench.records.key import determinants_of, key_of
 from sigbench.records.names import is_teacher
@@ -25,30 +25,46 @@ def metric(
     n: int = 1000,
     method: str = "made up",
     repeats: int = REPEATS,
+    margin: float = 0.25,
 ) -> MetricRecord:
-    """A metric of this value whose interval reaches `half` beyond it upwards, beside a floor that reaches 10 %.
+    """A metric of this value whose interval reaches `half` beyond it upwards, beside a floor known to 1 %.
 
     `half` is None for one repeat. Downwards a distance's interval is shorter, as it is by `estimate`.
     """
     values = repeats_around(value, half, better, repeats)
-    floors = repeats_around(floor, None if half is None else 0.1 * floor, better, repeats)
-    return {**metric_of(values, floors, better=better, n=n, method=method), "value": value, "floor": floor}
+    return {**metric_of(values, floor, better=better, n=n, method=method, margin=margin), "value": value}
 
 
 def metric_of(
     values: list[float],
-    floors: list[float] | None = None,
+    floor: float = 0.01,
     *,
     better: Better = "lower",
     n: int = 1000,
     method: str = "made up",
+    margin: float = 0.25,
 ) -> MetricRecord:
-    """A metric of these repeats, beside a floor of these or of 0.01."""
-    floors = [0.01] * len(values) if floors is None else floors
-    found = estimate(values, floors, n=n, better=better, method=method)
-    names = ("value", "low", "high", "floor", "floor_low", "floor_high", "at_floor", "n", "better", "method", "bounds")
-    fields: Any = {name: getattr(found, name) for name in names}
-    return {**fields, "values": values, "floor_values": floors}
+    """A metric of these repeats, beside a floor of 2,500 draws whose deviation is half of it."""
+    drawn = Floor(floor, 0.01 * abs(floor), 0.5 * abs(floor), 2_500)
+    found, ends = estimate(values, drawn, n=n, better=better), drawn.interval()
+    return {
+        "value": found.value,
+        "low": found.low,
+        "high": found.high,
+        "floor": floor,
+        "floor_low": ends.low,
+        "floor_high": ends.high,
+        "floor_error": drawn.error,
+        "floor_sd": drawn.sd,
+        "floor_draws": drawn.draws,
+        "values": values,
+        "bounds": found.bounds,
+        "counted": False,
+        "margin": margin,
+        "n": n,
+        "better": better,
+        "method": method,
+    }
 
 
 def repeats_around(value: float, half: float | None, better: Better, repeats: int = REPEATS) -> list[float]:
@@ -145,7 +161,7 @@ def made(
             "dtype": "float32",
             "tf32": {"matmul": False, "cudnn": True},
             "compile": "none",
-            "stop": "fixed",
+            "stop": {"repeats": changes.get("repeats", repeats), "half_width": None},
             "metrics": {name: m["method"] for name, m in metrics.items()},
         },
         "code": CODE,

@@ -11,7 +11,20 @@ from typing import Annotated, Any
 import typer
 
 from sigbench import __version__
-from sigbench.cli import ablate, check, convergence, doctor, gap, leaderboard, listing, run, spectrum, sweep, train
+from sigbench.cli import (
+    ablate,
+    check,
+    convergence,
+    doctor,
+    floors,
+    gap,
+    leaderboard,
+    listing,
+    run,
+    spectrum,
+    sweep,
+    train,
+)
 from sigbench.cli.printing import say, show_traceback
 from sigbench.errors import SigbenchError
 
@@ -30,6 +43,7 @@ app.command("check")(check.check)
 app.add_typer(leaderboard.app, name="leaderboard")
 app.command("convergence")(convergence.convergence)
 app.command("gap")(gap.gap)
+app.command("floors")(floors.floors)
 app.command("spectrum")(spectrum.spectrum)
 app.command("ablate")(ablate.ablate)
 app.command("train")(train.train)

@@ -26,7 +26,7 @@ _NAMED = 10
 _ROWS = 40
 
 app = typer.Typer(
-    help="Rank records, build the page, hand records in and run them again.",
+    help="Compare records, build the page, hand records in and run them again.",
     no_args_is_help=True,
     pretty_exceptions_enable=False,
 )
@@ -46,28 +46,30 @@ Folder = Annotated[
 def show(
     task: Annotated[str, typer.Option(help="The task.")],
     records: Records = None,
-    metric: Annotated[str, typer.Option(help="The metric that ranks (default: the task's headline).")] = "",
+    metric: Annotated[str, typer.Option(help="The metric that compares (default: the task's headline).")] = "",
     steps: Annotated[str, typer.Option(help="Only these step counts, separated by commas.")] = "",
     max_nfe: Annotated[int | None, typer.Option(help="Only cells of at most so many network calls a sample.")] = None,
-    grid: Annotated[str, typer.Option(help="A grid, 'best' (each sampler on its best), 'all' or 'main'.")] = "main",
+    grid: Annotated[str, typer.Option(help="A grid, 'best' (each sampler on its best), 'all' or 'main'.")] = "best",
     samples: Annotated[int | None, typer.Option(help="The board with so many samples (default: most cells).")] = None,
     seed: Annotated[int | None, typer.Option(help="The board of this seed (default: most cells).")] = None,
     rows: Annotated[int, typer.Option(help="The most rows to print; 0 prints all.")] = _ROWS,
     folder: Folder = FOLDER,
     as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object a row, and no table.")] = False,
 ) -> None:
-    """Rank the records of a task in the terminal, ties as ties.
+    """Show the records of a task in the terminal, a block for each number of network calls, the best first.
 
-    Only cells of one comparison are ranked together: the same task version, number of samples and seed. The rank is
-    1 + the number of cells that are better beyond doubt: with their whole interval on the better side, and not both at
-    the floor.
+    Compared are the cells of one block, and of one task version, number of samples, seed and number of repeats, each
+    sampler on its best grid: with the best of them, and all with one another for the ranks that each may have. What is
+    handed in and not reproduced, what has other repeats than the rest, and what calls no network has no rank.
 
     \b
     sigbench leaderboard show --task gmm --max-nfe 10
-    sigbench leaderboard show --task mnist --metric is --grid best
+    sigbench leaderboard show --task mnist --metric is --grid quadratic
     """
-    from sigbench.leaderboard.board import boards, on_grid
-    from sigbench.leaderboard.table import board_table, heading_of, line_of, ranking
+    from sigbench.leaderboard.board import boards
+    from sigbench.leaderboard.overview import SELECTION, blocks, narrowed
+    from sigbench.leaderboard.table import board_table, heading_of, line_of
+    from sigbench.report.run_table import LEGEND
 
     if rows < 0:
         raise BadInput(f"--rows must be at least 0, got {rows}.")
@@ -85,25 +87,25 @@ def show(
     grids = {entry.record["grid"] for entry in board.entries}
     if grid not in {"main", "best", "all"} | grids:
         raise unknown_name("grid among the records", grid, {"main", "best", "all"} | grids)
-    shown = [
-        entry
-        for entry in on_grid(board, board.main_grid if grid == "main" else grid, name)
-        if (not wanted or entry.record["steps"] in wanted)
-        and (max_nfe is None or ((calls := entry.record["nfe"]) is not None and calls <= max_nfe))
-    ]
+    everything = blocks(board, name, board.main_grid if grid == "main" else grid)
+    shown, more = narrowed(everything, steps=wanted, most_calls=max_nfe, most_rows=rows)
     if not shown:
         raise BadInput(f"no cell of {task} fits: the board has the steps {_listed(board)}.")
-    ranked = ranking(board, shown, name)
     if as_json:
-        for rank, entry in ranked:
-            print(json.dumps(line_of(board, name, rank, entry)))
+        for block in shown:
+            for row in block.rows:
+                print(json.dumps(line_of(name, row)))
         return
     console = TableConsole()
     console.print(heading_of(board, name), highlight=False)
     console.print()
-    console.print(board_table(board, name, ranked[: rows or None], console.width))
-    if rows and len(ranked) > rows:
-        say(f"{len(ranked) - rows} more rows: --rows 0 prints all.")
+    console.print(board_table(name, shown, console.width))
+    console.print()
+    console.print(LEGEND, highlight=False)
+    if more:
+        say(f"{more} more rows: --rows 0 prints all.")
+    if grid == "best" and len(grids) > 1:
+        say(SELECTION)
     if len(found[task]) > 1:
         others = "; ".join(
             f"{b.samples} samples, seed {b.seed}: {len(b.group)} records" for b in found[task][:4] if b is not board
@@ -126,7 +128,8 @@ def build(
     from sigbench.leaderboard.board import boards
     from sigbench.leaderboard.claims import answers, read_claims
     from sigbench.leaderboard.markdown import build_markdown
-    from sigbench.leaderboard.page import build_page, find_pictures, newest_date
+    from sigbench.leaderboard.page.build import build_page, newest_date
+    from sigbench.leaderboard.page.pictures import find_pictures
     from sigbench.leaderboard.sections import find_sections, with_sections
     from sigbench.records.store import make_folder, replacing
 

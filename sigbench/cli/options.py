@@ -35,6 +35,14 @@ Samplers = Annotated[
 ]
 Steps = Annotated[str, typer.Option(help="Step counts, separated by commas (default: the task's).")]
 Repeats = Annotated[int, typer.Option(help="Independent repeats; intervals come from their spread.")]
+Precision = Annotated[
+    str | None,
+    typer.Option(
+        metavar="SHARE",
+        help="After --repeats, go on until the first metric is known to this share of its value, or of its floor where "
+        "it lies nearer to that: 5% or 0.05. As many repeats as their spread says, at most 1000.",
+    ),
+]
 Seed = Annotated[int, typer.Option(help="Seed of all noise; samplers share their noise under one seed.")]
 Grid = Annotated[
     str | None,

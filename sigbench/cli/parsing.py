@@ -17,3 +17,13 @@ def split_ints(text: str, option: str) -> list[int]:
         except ValueError:
             raise BadInput(f"{option} takes whole numbers, such as 5,10,20; {part!r} is none.") from None
     return numbers
+
+
+def parse_share(text: str | None, option: str) -> float | None:
+    """Returns a share, "5%" or "0.05", as a number, None for None; raises BadInput for anything else."""
+    if text is None:
+        return None
+    try:
+        return float(text[:-1]) / 100 if text.endswith("%") else float(text)
+    except ValueError:
+        raise BadInput(f"{option} takes a share, such as 5% or 0.05; {text!r} is none.") from None

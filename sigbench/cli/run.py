@@ -20,12 +20,13 @@ from sigbench.cli.options import (
     Label,
     Paths,
     Plot,
+    Precision,
     Repeats,
     Samplers,
     Seed,
     Steps,
 )
-from sigbench.cli.parsing import split_ints, split_names
+from sigbench.cli.parsing import parse_share, split_ints, split_names
 from sigbench.cli.printing import TableConsole, say, show_traceback
 from sigbench.cli.progress import Bar
 from sigbench.progress import Progress
@@ -45,7 +46,8 @@ def run(
     sampler: Samplers,
     steps: Steps = "",
     samples: Annotated[int | None, typer.Option(help="Samples in a repeat (default: the task's).")] = None,
-    repeats: Repeats = 5,
+    repeats: Repeats = 10,
+    precision: Precision = None,
     seed: Seed = 0,
     nfe: Annotated[int | None, typer.Option(help="Budget: refuse more network calls a sample than this.")] = None,
     grid: Grid = None,
@@ -53,6 +55,9 @@ def run(
     guidance: Guidance = 0.0,
     paths: Paths = "shared",
     add_metric: AddedMetrics = None,
+    floor_draws: Annotated[
+        int, typer.Option(help="Exact draws of a floor that is not known yet; `sigbench floors` takes more.")
+    ] = 20,
     batch: Batch = None,
     device: Device = "auto",
     dtype: Dtype = "float32",
@@ -72,12 +77,14 @@ def run(
 ) -> None:
     """Measure samplers on a task under the same budget and the same noise.
 
-    Every number comes with its 95 % interval over independent repeats and with its floor: the same metric
-    for exact draws of the truth. Records are kept in the store as soon as a cell is finished.
+    Every number comes with its 95 % interval over independent repeats and with its floor: what exact draws of the
+    truth score. Samplers are compared with the best of as many network calls, repeat by repeat. Records are kept in
+    the store as soon as a cell is finished.
 
     \b
     sigbench run --task gmm --sampler sigdeg,euler-maruyama,ddim --steps 5,10,20
     sigbench run --task mnist --sampler ddim --steps 10 --label 3 --guidance 1
+    sigbench run --task gmm --sampler ddim,heun --steps 10 --precision 5%
     sigbench run --task gmm --sampler ./mine.py:MySampler,teacher --steps 10 --json
     """
     from sigbench.measure.cell import Settings, plan_cells
@@ -98,6 +105,8 @@ def run(
         guidance=guidance,
         metrics=tuple(add_metric or ()),
         paths=paths,  # type: ignore[arg-type]  # planning refuses others
+        precision=parse_share(precision, "--precision"),
+        floor_draws=floor_draws,
     )
     if plot is not None:
         from sigbench.report.charts import check_picture
@@ -160,13 +169,15 @@ def _report(record: "Record", *, as_json: bool) -> None:
 
 
 def _print_tables(records: "list[Record]") -> None:
-    from sigbench.report.run_table import LEGEND, break_even_lines, run_tables
+    from sigbench.report.run_sentences import break_even_lines, budget_sentences, teacher_sentences
+    from sigbench.report.run_table import LEGEND, run_tables
 
     console = TableConsole()
     first = records[0]
     conditions = "".join(f"{name} {value:g} · " for name, value in first["conditions"].items())
+    repeats = _span([record["repeats"] for record in records])
     console.print(
-        f"[bold]{first['task']}[/bold] · {conditions}{first['samples']} samples × {first['repeats']} repeats · "
+        f"[bold]{first['task']}[/bold] · {conditions}{first['samples']} samples × {repeats} repeats · "
         f"grid {first['grid']} · seed {first['seed']} · {first['provenance']['device_name']} · "
         f"{first['provenance']['dtype']}",
         highlight=False,
@@ -176,8 +187,13 @@ def _print_tables(records: "list[Record]") -> None:
         console.print(table)
     console.print()
     console.print(LEGEND, style="dim", highlight=False)
-    for line in break_even_lines(records):
+    for line in [*budget_sentences(records), *teacher_sentences(records), *break_even_lines(records)]:
         console.print(line, highlight=False)
+
+
+def _span(numbers: "list[int]") -> str:
+    low, high = min(numbers), max(numbers)
+    return str(low) if low == high else f"{low} to {high}"
 
 
 def _save(folder: Path, cell: "Cell", samples: "Tensor", labels: "Tensor | None") -> None:

@@ -108,7 +108,13 @@ def new_cells_of(baseline: Baseline, curve: Curve) -> list[Cell]:
     plan = plan_of(curve.task)
     guarded = tuple(entry["metric"] for entry in baseline["margins"] if entry["task"] == curve.task)
     settings = Settings(
-        task=curve.task, samples=plan.samples, repeats=plan.repeats, device="cpu", dtype="float32", only=guarded
+        task=curve.task,
+        samples=plan.samples,
+        repeats=plan.repeats,
+        device="cpu",
+        dtype="float32",
+        only=guarded,
+        time_calls=False,  # nothing here reads the efficiency, and it would double the work
     )
     return plan_cells(settings, [curve.sampler], plan.steps)
 
@@ -121,7 +127,8 @@ def _settings(baseline: Baseline, record: Record) -> Settings:
     for name in guarded:
         if name not in known and name not in record["metrics"]:
             raise unknown_name(f"metric of the task {task!r}", name, known)
-    return replace(settings_of(record), only=tuple(name for name in guarded if name in known))
+    only = tuple(name for name in guarded if name in known)
+    return replace(settings_of(record), only=only, time_calls=False)
 
 
 def plan_baseline(old: Baseline | None, wanted: Filter) -> tuple[Baseline, list[Curve]]:

@@ -1,12 +1,12 @@
-"""Boards: records grouped into comparisons that are fair, and ranked with ties as ties."""
+"""Boards: records grouped into comparisons that are fair, and what is shown of them."""
 
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any, Literal
 
-from sigbench.records import comparison
+from sigbench.records.comparison import mean_score
 from sigbench.records.names import identity
 from sigbench.records.record import MetricRecord, Record
 
@@ -25,6 +25,11 @@ class Entry:
     record: Record
     standing: Standing = "measured"
     remark: str = ""
+
+    @property
+    def counts(self) -> bool:
+        """Whether it was measured here, and so may be compared: what is only handed in is shown, and displaces none."""
+        return self.standing in ("measured", "reproduced")
 
 
 @dataclass(frozen=True, eq=False)
@@ -87,33 +92,36 @@ def boards(entries: Iterable[Entry]) -> dict[str, list[Board]]:
 
 def _trusted(board: Board) -> bool:
     """Whether anything on the board was measured here: what is only handed in never stands before the rest."""
-    return any(entry.standing in ("measured", "reproduced") for entry in board.group)
-
-
-def ranks(board: Board, entries: Sequence[Entry], name: str) -> list[int | None]:
-    """Returns the rank of each entry by a metric, ties as ties; None where it has no interval or is only reported."""
-    return comparison.ranks(
-        [None if e.standing in ("reported", "differs") else board.metric_of(e.record, name) for e in entries]
-    )
+    return any(entry.counts for entry in board.group)
 
 
 def on_grid(board: Board, choice: str, name: str) -> list[Entry]:
     """Returns the entries of a choice of grid: "all", the name of one, or "best".
 
-    "best" keeps, for each sampler and number of steps, the grid on which the metric's value is best.
+    "best" keeps one entry for each sampler and number of network calls, that on which the mean score of the metric is
+    smallest. Entries of another standing are chosen apart, so that what is handed in hides nothing that was measured.
     """
     if choice == "all":
         return list(board.entries)
     if choice != "best":
         return [entry for entry in board.entries if entry.record["grid"] == choice]
+    return best_of(board, board.entries, name)
+
+
+def best_of(board: Board, entries: Sequence[Entry], name: str) -> list[Entry]:
+    """Returns the best entry of each sampler and number of calls; of what failed, what failed on every grid."""
+    by_steps = _least(entries, board, name, lambda record: ("steps", record["steps"]))
+    return _least(by_steps, board, name, lambda r: ("steps", r["steps"]) if r["nfe"] is None else ("calls", r["nfe"]))
+
+
+def _least(entries: Sequence[Entry], board: Board, name: str, cost: Callable[[Record], object]) -> list[Entry]:
     best: dict[Any, tuple[float, Entry]] = {}
-    for entry in board.entries:
-        r = entry.record
-        metric = board.metric_of(r, name)
-        value = float("inf") if metric is None else comparison.badness(metric["value"], metric["better"])
-        at = (identity(r), r["steps"], r["provenance"].get("dtype"), entry.standing)
-        if at not in best or value < best[at][0]:
-            best[at] = value, entry
+    for entry in entries:
+        metric = board.metric_of(entry.record, name)
+        worth = float("inf") if metric is None else mean_score(metric)
+        at = (identity(entry.record), cost(entry.record), entry.standing)
+        if at not in best or worth < best[at][0]:
+            best[at] = worth, entry
     return [entry for _, entry in best.values()]
 
 

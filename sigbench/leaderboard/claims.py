@@ -10,13 +10,14 @@ import msgspec
 
 from sigbench.errors import BadInput
 from sigbench.leaderboard.board import Board
-from sigbench.records.comparison import outcome, why
+from sigbench.records.comparison import compare
 from sigbench.records.names import display_name
 from sigbench.records.record import MetricRecord, Record
 from sigbench.report.numbers import digits, duration, interval, number
 
 _NEEDED = {"task", "kind", "words", "source", "url", "sampler", "steps", "against", "against_steps"}
 _KINDS = ("quality", "speed")
+_LEAST_P = 0.001  # smaller ones hang on the tails of a distribution that is normal only nearly
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,7 +111,7 @@ def _quality(board: Board, claim: Claim, own: Record, other: Record) -> tuple[st
     for name in claim.metrics:
         a, b = board.metric_of(own, name), board.metric_of(other, name)
         if a is not None and b is not None:
-            outcomes.append((name, _outcome(a, b)))
+            outcomes.append((name, _outcome(a, b, shared=_shared(own, other))))
             parts.append(f"{name} {_written(a)} against {_written(b)}, floor {number(a['floor'])}")
     if not parts:
         return "Not measured yet", f"The cells lack the metrics {', '.join(claim.metrics)}."
@@ -129,11 +130,19 @@ def at_once(record: Record) -> int:
     return 1 if timing is None else timing["workers"]
 
 
-def _outcome(a: MetricRecord, b: MetricRecord) -> str:
-    found = outcome(a, b)
-    if found == "unknown":
-        return f"not decided ({why(a, b)})"
-    return f"tied, {why(a, b)}" if found == "tied" else f"{found} beyond doubt"
+def _shared(own: Record, other: Record) -> bool:
+    return own["noise"]["paths"] == other["noise"]["paths"] == "shared" and own["seed"] == other["seed"]
+
+
+def _outcome(a: MetricRecord, b: MetricRecord, *, shared: bool) -> str:
+    try:
+        found = compare(a, b, shared=shared)
+    except BadInput as error:
+        return f"not decided ({str(error).rstrip('.')})"
+    if found.outcome in ("better", "worse"):
+        chance = f"= {digits(found.p_value, 2)}" if found.p_value >= _LEAST_P else f"< {_LEAST_P:g}"
+        return f"{found.outcome} (p {chance})"
+    return found.outcome
 
 
 def _speed(own: Record, other: Record) -> tuple[str, str]:

@@ -3,11 +3,14 @@
 import re
 from collections.abc import Mapping, Sequence
 
-from sigbench.leaderboard.board import Board, Entry, ranks
+from sigbench.leaderboard.board import Board
 from sigbench.leaderboard.claims import Answer
+from sigbench.leaderboard.overview import SELECTION, Block, Row, blocks, floor_mark
 from sigbench.leaderboard.sections import Section
+from sigbench.leaderboard.summary import about, missing, sentences, teacher_line
 from sigbench.records.names import display_name
-from sigbench.report.numbers import digits, duration, interval
+from sigbench.report.numbers import duration, interval
+from sigbench.report.run_table import LEGEND
 
 _SPECIAL = re.compile(r"([\\`*_\[\]<>|~&])")
 
@@ -19,7 +22,7 @@ def build_markdown(
     claims: Mapping[str, Sequence[Answer]],
     sections: Sequence[Section] = (),
 ) -> str:
-    """Returns the main board of each task as a Markdown table, with claims, their answers and studies below.
+    """Returns the first board of each task in sentences and as a Markdown table, with claims and studies below.
 
     Names and notes of records are escaped: they are text, whatever they hold.
     """
@@ -27,14 +30,15 @@ def build_markdown(
         "# Leaderboard",
         "Built by `sigbench leaderboard build` from the records beside this file; `index.html`, opened from disk, has "
         "the charts, every metric, all grids, and for each cell the command that measures it again.",
-        "A cell is the value with its 95 % interval over independent repeats. The floor is the same metric for exact "
-        "draws of the truth; *at the floor* means that the sampler cannot be told from the truth at this number of "
-        "samples. Rank 1 + the number of cells that are better beyond doubt (the whole interval on the better side, "
-        "not both at the floor), so that ties share a rank; one repeat has no interval and no rank.",
+        "A cell is the value with its 95 % interval over independent repeats. Compared are the cells with as many "
+        "network calls (NFE), and no others; *ranks* are those that the data allow, all of them at once with a "
+        f"probability of 95 %. {SELECTION} What has another number of repeats than the rest, was handed in and not "
+        "reproduced, or calls no network has no rank.",
+        _legend(),
     ]
     for task, several in boards.items():
         parts.append(f"## {escaped(task)}")
-        parts += [_about(several[0], titles.get(task, "")), _table(several[0])] if several else [titles.get(task, "")]
+        parts += _board(several[0], titles.get(task, "")) if several else [escaped(titles.get(task, ""))]
         if len(several) > 1:
             others = "; ".join(f"{b.samples:,} samples, seed {b.seed}: {len(b.entries)} cells" for b in several[1:6])
             more = f" and {len(several) - 6} more" if len(several) > 6 else ""
@@ -58,57 +62,61 @@ def escaped(text: str) -> str:
     return _SPECIAL.sub(r"\\\1", " ".join(text.split()))
 
 
-def _about(board: Board, title: str) -> str:
-    conditions = "".join(f", {escaped(name)} {digits(value, 6)}" for name, value in board.conditions.items())
+def _legend() -> str:
+    return "  \n".join(escaped(line.replace("   ", " · ")) for line in LEGEND.splitlines())
+
+
+def _board(board: Board, title: str) -> list[str]:
     lead = f"{escaped(title)}. " if title else ""
-    metric = next(iter(board.metrics.items()), None)
-    floor = ""
-    if metric is not None:
-        name, m = metric
-        floor = f" Floor of {escaped(name)}: {escaped(interval(m['floor'], m['floor_low'], m['floor_high']))}."
-    grid = escaped(board.main_grid)
-    return f"{lead}{board.samples:,} samples in a repeat{conditions}, seed {board.seed}, grid {grid}.{floor}"
+    name = next(iter(board.metrics), "")
+    if not name:
+        return [f"{lead}{escaped(about(board))}", _table(board, [""], blocks(board, ""))]
+    m, found = board.metrics[name], blocks(board, name)
+    floor = f"Floor of {escaped(name)}: {escaped(interval(m['floor'], m['floor_low'], m['floor_high']))}."
+    said = [*sentences(found), missing(found), teacher_line(board, name)]
+    return [
+        f"{lead}{escaped(about(board))} {floor}",
+        "\n".join(f"- {escaped(sentence)}" for sentence in said if sentence),
+        _table(board, list(board.metrics)[:3], found),
+    ]
 
 
-def _table(board: Board) -> str:
-    names = list(board.metrics)[:3]
-    shown = [e for e in board.entries if e.record["grid"] == board.main_grid]
-    if not names:
-        names = [""]
-    places = ranks(board, shown, names[0])
-    order = sorted(zip(places, shown, strict=True), key=lambda pair: _order(board, names[0], *pair))
-    head = ["rank", "sampler", "steps", "NFE", *map(escaped, names), "time a sample", "repeats", "standing"]
-    lines = [_line(head), _line(["---:", "---", "---:", "---:", *("---:" for _ in names), "---:", "---:", "---"])]
-    lines += [_line(_cells(board, names, rank, places, entry)) for rank, entry in order]
+def _table(board: Board, names: Sequence[str], found: Sequence[Block]) -> str:
+    head = [
+        "NFE",
+        "sampler",
+        "",
+        "ranks",
+        *map(escaped, names),
+        "steps",
+        "grid",
+        "time a sample",
+        "repeats",
+        "standing",
+    ]
+    lines = [_line(head)]
+    lines += [_line(["---:", "---", "---", "---:", *("---:" for _ in names), "---:", "---", "---:", "---:", "---"])]
+    for block in found:
+        lines += [_line(_cells(board, names, row, first=not place)) for place, row in enumerate(block.rows)]
     return "\n".join(lines)
 
 
-def _order(board: Board, name: str, rank: int | None, entry: Entry) -> tuple[float, float, float]:
-    metric = board.metric_of(entry.record, name)
-    nfe = entry.record["nfe"]
-    return (
-        float("inf") if rank is None else rank,
-        float("inf") if nfe is None else nfe,
-        float("inf") if metric is None else metric["value"],
-    )
-
-
-def _cells(
-    board: Board, names: Sequence[str], rank: int | None, places: Sequence[int | None], entry: Entry
-) -> list[str]:
-    r = entry.record
+def _cells(board: Board, names: Sequence[str], row: Row, *, first: bool) -> list[str]:
+    """The cells of a row; the calls of a block stand out in its first."""
+    r = row.entry.record
     values: list[str] = []
     for name in names:
         metric = board.metric_of(r, name)
         if metric is None:
             values.append(r["status"] if name == names[0] and r["status"] != "ok" else "–")
         else:
-            mark = " *at the floor*" if metric["at_floor"] else ""
-            values.append(escaped(interval(metric["value"], metric["low"], metric["high"])) + mark)
-    place = "–" if rank is None else f"{'=' if places.count(rank) > 1 else ''}{rank}"
+            mark = f" {floor_mark(metric)}" if name != names[0] else ""
+            values.append(escaped(interval(metric["value"], metric["low"], metric["high"])) + mark.rstrip())
     time = "–" if r["timing"] is None else duration(r["timing"]["sample_s"]["value"])
-    nfe = "–" if r["nfe"] is None else str(r["nfe"])
-    return [place, escaped(display_name(r)), str(r["steps"]), nfe, *values, time, str(r["repeats"]), entry.standing]
+    nfe = "–" if r["nfe"] is None else f"**{r['nfe']}**" if first else str(r["nfe"])
+    marks = row.mark + ("" if row.metric is None else floor_mark(row.metric))
+    names_of = [nfe, escaped(display_name(r)), marks, row.ranks]
+    return [*names_of, *values, str(r["steps"]), escaped(r["grid"]), time, str(r["repeats"]), row.entry.standing]
 
 
 def _claims(claims: Sequence[Answer]) -> str:

@@ -63,18 +63,20 @@ def with_sections(boards: Mapping[str, Sequence[Board]], sections: Sequence[Sect
 
 
 def _orders_section(file: Path) -> Section:
-    from sigbench.studies.convergence.chart import convergence_panels, orders_curves
+    from sigbench.leaderboard.orders import order_charts
     from sigbench.studies.convergence.verdict import sentence_of
 
     found = read_study(file, Orders)
     first = max(found, key=lambda one: one.paths)
     kinds = "; ".join(dict.fromkeys(one.reference.kind for one in found))
     steps = [level.steps for level in first.strong.levels]
+    charts, legend, folded = order_charts(found)
     note = (
         f"Strong and weak error on up to {first.paths:,} Brownian paths that all samplers share, at {steps[0]} to "
         f"{steps[-1]} steps on the grid {first.grid}; students on their own. Filled points count for the order, hollow "
-        f"ones do not. Compared with: {kinds}."
-    )
+        "ones do not. Thick dashed: the Monte Carlo floor; dotted: the reference's error, where it is near; thin "
+        f"dashed lines fall with the order that stands at their end. Compared with: {kinds}. {folded}"
+    ).rstrip()
     names = _listed(one.spec for one in found)
     command = (
         f"sigbench convergence --task {first.task} --sampler {names} --paths {first.paths} --levels {len(steps)}"
@@ -82,8 +84,7 @@ def _orders_section(file: Path) -> Section:
         f"{' --sup' if first.sup else ''} --json"
     )
     sentences = tuple((one.display_name, sentence_of(one)) for one in found)
-    charts = _drawn(convergence_panels(found, legends=False))
-    return Section(first.task, "Orders of convergence", note, sentences, tuple(orders_curves(found)), charts, command)
+    return Section(first.task, "Orders of convergence", note, sentences, tuple(legend), _drawn(charts), command)
 
 
 def _gap_section(file: Path) -> Section:

@@ -1,4 +1,4 @@
-"""A board in the terminal: its ranking as a table and as JSON, and a submission beside what was run here."""
+"""A board in the terminal: its blocks as a table and as JSON, and a submission beside what was run here."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -7,45 +7,27 @@ from rich.markup import escape
 from rich.table import Table
 from rich.text import Text
 
-from sigbench.leaderboard.board import Board, Entry, ranks
+from sigbench.leaderboard.board import Board
+from sigbench.leaderboard.overview import Block, Row, floor_mark
 from sigbench.leaderboard.submissions import MetricDifference
+from sigbench.records.comparison import at_floor
 from sigbench.records.names import display_name
 from sigbench.report.numbers import digits, duration, interval, number, signed_digits
 from sigbench.report.text import printable
 
-_NAME = 20
-
-Ranked = tuple[int | None, Entry]
+_NAME, _REST = 18, 64  # the narrowest column of names, and what the others need
 
 
-def ranking(board: Board, entries: Sequence[Entry], name: str) -> list[Ranked]:
-    """Returns entries with their ranks by a metric, the best first and ties by network calls."""
-    return sorted(zip(ranks(board, entries, name), entries, strict=True), key=lambda pair: _order(board, name, *pair))
-
-
-def _order(board: Board, name: str, rank: int | None, entry: Entry) -> tuple[float, float, float, str]:
-    metric, calls = board.metric_of(entry.record, name), entry.record["nfe"]
-    last = float("inf")
-    return (
-        last if rank is None else rank,
-        last if calls is None else calls,
-        last if metric is None else metric["value"],
-        display_name(entry.record),
-    )
-
-
-def line_of(board: Board, name: str, rank: int | None, entry: Entry) -> dict[str, Any]:
-    """Returns an entry with its rank as the JSON object of `leaderboard show --json`."""
-    r, metric = entry.record, board.metric_of(entry.record, name)
-    numbers = {
-        field: None if metric is None else metric[field] for field in ("value", "low", "high", "floor", "at_floor")
-    }
+def line_of(name: str, row: Row) -> dict[str, Any]:
+    """Returns an entry, with what is known of it in its block, as the JSON object of `leaderboard show --json`."""
+    r, metric, ranked = row.entry.record, row.metric, row.ranked
+    numbers = {field: None if metric is None else metric[field] for field in ("value", "low", "high", "floor")}
     return {
         "task": r["task"],
         "samples": r["samples"],
         "seed": r["seed"],
         "metric": name,
-        "rank": rank,
+        "nfe": r["nfe"],
         "sampler": r["sampler"],
         "spec": r["spec"],
         "role": r["role"],
@@ -53,12 +35,17 @@ def line_of(board: Board, name: str, rank: int | None, entry: Entry) -> dict[str
         "grid": r["grid"],
         "dtype": r["provenance"].get("dtype"),
         "steps": r["steps"],
-        "nfe": r["nfe"],
+        "mark": None if ranked is None else ranked.mark,
+        "rank_first": None if ranked is None else ranked.first,
+        "rank_last": None if ranked is None else ranked.last,
+        "p_adjusted": None if ranked is None else ranked.p_adjusted,
+        "not_compared": row.reason or None,
         **numbers,
+        "at_floor": None if metric is None else at_floor(metric),
         "sample_s": None if r["timing"] is None else r["timing"]["sample_s"]["value"],
         "repeats": r["repeats"],
         "status": r["status"],
-        "standing": entry.standing,
+        "standing": row.entry.standing,
         "key": r["key"],
     }
 
@@ -74,42 +61,46 @@ def heading_of(board: Board, name: str) -> str:
     return f"[bold]{task}[/bold] · {escape(f'{conditions}{board.samples} samples · seed {board.seed}{floor}')}"
 
 
-def board_table(board: Board, name: str, ranked: Sequence[Ranked], width: int) -> Table:
-    """Returns the ranking by a metric as a table of at most `width` columns."""
-    several = len({entry.record["grid"] for _, entry in ranked}) > 1
+def board_table(name: str, found: Sequence[Block], width: int) -> Table:
+    """Returns blocks as a table of at most `width` columns, one under the other, each in its order."""
+    several = len({row.entry.record["grid"] for block in found for row in block.rows}) > 1
     table = Table(pad_edge=False, show_edge=False, header_style="bold")
-    table.add_column("rank", justify="right", no_wrap=True)
-    table.add_column("sampler", overflow="fold", max_width=max(_NAME, width - 60))
+    table.add_column("NFE", justify="right", no_wrap=True)
+    table.add_column("sampler", overflow="fold", max_width=max(_NAME, width - _REST))
     for header in ("grid",) if several else ():
         table.add_column(header, overflow="fold", max_width=9)
-    for header in ("steps", "NFE", f"{name} [95 %]", *(() if several else ("time",))):
+    for header in ("steps", f"{name} [95 %]"):
         table.add_column(header, justify="right", no_wrap=True)
-    places = [rank for rank, _ in ranked]
-    for rank, entry in ranked:
-        r, metric = entry.record, board.metric_of(entry.record, name)
-        place = "–" if rank is None else f"{'=' if places.count(rank) > 1 else ''}{rank}"
-        if metric is None:
-            value = Text("–" if r["status"] == "ok" else r["status"], style="" if r["status"] == "ok" else "red")
-        else:
-            mark = " =" if metric["at_floor"] else "  "
-            value = Text(interval(metric["value"], metric["low"], metric["high"], brief=True) + mark)
-        label = Text(printable(display_name(r)))
-        if entry.standing != "measured":
-            label.append(f" ({entry.standing})", style="yellow")
-        time = "–" if r["timing"] is None else duration(r["timing"]["sample_s"]["value"])
-        grids = [Text(printable(r["grid"]))] if several else []
-        table.add_row(
-            Text(place, style="bold green" if rank == 1 else ""),
-            label,
-            *grids,
-            str(r["steps"]),
-            "–" if r["nfe"] is None else str(r["nfe"]),
-            value,
-            *([] if several else [time]),
-        )
-    table.caption = "= at the floor: cannot be told from the truth at this n"
-    table.caption_justify = "left"
+    table.add_column("", no_wrap=True)
+    for header in ("ranks", *(() if several else ("time",))):
+        table.add_column(header, justify="right", no_wrap=True)
+    for block in found:
+        for place, row in enumerate(block.rows):
+            table.add_row(*_cells(row, grids=several), end_section=place + 1 == len(block.rows))
     return table
+
+
+def _cells(row: Row, *, grids: bool) -> list[Text | str]:
+    r, metric = row.entry.record, row.metric
+    if metric is None:
+        value = Text("–" if r["status"] == "ok" else r["status"], style="" if r["status"] == "ok" else "red")
+    else:
+        value = Text(interval(metric["value"], metric["low"], metric["high"], brief=True))
+    label = Text(printable(display_name(r)))
+    if row.entry.standing != "measured":
+        label.append(f" ({row.entry.standing})", style="yellow")
+    mark = row.mark + ("" if metric is None else floor_mark(metric))
+    style = {"best": "bold green", "equivalent": "green"}.get("" if row.ranked is None else row.ranked.mark, "")
+    return [
+        "–" if r["nfe"] is None else str(r["nfe"]),
+        label,
+        *([Text(printable(r["grid"]))] if grids else []),
+        str(r["steps"]),
+        value,
+        Text(mark, style=style),
+        row.ranks,
+        *([] if grids else ["–" if r["timing"] is None else duration(r["timing"]["sample_s"]["value"])]),
+    ]
 
 
 def difference_table(found: Sequence[MetricDifference]) -> Table:

@@ -17,7 +17,8 @@ def settings_of(record: Record, *, device: str | None = None, metrics: tuple[str
     return Settings(
         task=record["task_spec"],
         samples=record["samples"],
-        repeats=record["repeats"],
+        repeats=asked["stop"]["repeats"],
+        precision=asked["stop"]["half_width"],
         seed=record["seed"],
         nfe=asked["nfe"],
         grid=record["grid"],

@@ -16,7 +16,7 @@ from sigbench.measure.code import code_of, package_code
 from sigbench.metrics.metric import Metric
 from sigbench.records.key import Determinants, determinants, key_of
 from sigbench.records.names import Role, display_name
-from sigbench.records.record import CellRecord, CodeRecord, Paths, RequestRecord
+from sigbench.records.record import CellRecord, CodeRecord, Paths, RequestRecord, StopRecord
 from sigbench.registry import make_metric, make_sampler, make_task
 from sigbench.sampler import Sampler
 from sigbench.sde.clock import layout_of
@@ -38,6 +38,9 @@ _NOISE_AXES: dict[Paths, tuple[str, ...]] = {
 class Settings:
     """What all cells of a comparison share. None means the task's default.
 
+    With `precision` there are `repeats` at first and then as many more as the first metric takes to be known to that
+    share (see `sigbench.measure.stopping`); `floor_draws` is how many exact draws a floor takes that nobody knows yet;
+    `time_calls` says whether bare network calls are timed beside the samplers, for the efficiency.
     `metrics` are the specs of metrics that judge beside the task's own, and `only` the names of the task's own that do
     (none: all of them); `paths` says whether all cells share their noise, one initial state and one Brownian path a
     sample, or each has fresh noise of its own.
@@ -45,7 +48,7 @@ class Settings:
 
     task: str
     samples: int | None = None
-    repeats: int = 5
+    repeats: int = 10
     seed: int = 0
     nfe: int | None = None
     grid: str | None = None
@@ -57,6 +60,9 @@ class Settings:
     metrics: tuple[str, ...] = ()
     paths: Paths = "shared"
     only: tuple[str, ...] = ()
+    precision: float | None = None
+    floor_draws: int = 20
+    time_calls: bool = True
 
 
 @dataclass(frozen=True)
@@ -92,6 +98,11 @@ class Cell:
     def artifact_hashes(self) -> dict[str, str]:
         """Returns the hashes of all networks that have a part in the cell, the task's own and the sampler's."""
         return {**network_hashes(self.task), **self.sampler.artifact_hashes()}
+
+    @property
+    def stop(self) -> StopRecord:
+        """When its repeats end."""
+        return {"repeats": self.settings.repeats, "half_width": self.settings.precision}
 
     def noise_axes(self, repeat: int) -> dict[str, str | int]:
         """Returns what the noise of a repeat depends on beside the sample; cells with equal values share it."""
@@ -136,7 +147,7 @@ class Cell:
             "dtype": self.settings.dtype,
             "tf32": {"matmul": torch.backends.cuda.matmul.allow_tf32, "cudnn": torch.backends.cudnn.allow_tf32},
             "compile": "none",
-            "stop": "fixed",
+            "stop": self.stop,
             "metrics": {metric.name: metric.method for metric in self.metrics},
         }
 
@@ -178,13 +189,7 @@ def plan_cells(settings: Settings, samplers: Sequence[str], steps: Sequence[int]
     A sampler spec may carry its own step count, `NAME@STEPS`, and "teacher" stands for the task's own slow
     sampler. Raises BadInput for anything that cannot be measured as asked.
     """
-    task = make_task(settings.task)
-    if settings.label is not None or settings.guidance != 0.0:
-        if not isinstance(task, HasClasses):
-            raise BadInput(f"samples of the task {task.name!r} have no classes: no label and no guidance is for it.")
-        task = task.conditioned(settings.label, settings.guidance)
-    _check_settings(settings)
-    metrics = _metrics(settings, task)
+    task, metrics = plan_metrics(settings)
     if not samplers:
         raise BadInput("name at least one sampler.")
     cells: dict[tuple[Role, str, int, str], Cell] = {}
@@ -195,10 +200,22 @@ def plan_cells(settings: Settings, samplers: Sequence[str], steps: Sequence[int]
     return list(cells.values())
 
 
+def plan_metrics(settings: Settings) -> tuple[Task, tuple[Metric, ...]]:
+    """Returns the task under its conditions and the metrics that judge, without any sampler; raises as `plan_cells`."""
+    task = make_task(settings.task)
+    if settings.label is not None or settings.guidance != 0.0:
+        if not isinstance(task, HasClasses):
+            raise BadInput(f"samples of the task {task.name!r} have no classes: no label and no guidance is for it.")
+        task = task.conditioned(settings.label, settings.guidance)
+    _check_settings(settings)
+    return task, _metrics(settings, task)
+
+
 def _check_settings(settings: Settings) -> None:
     for name, value, low, high in (
         ("--samples", settings.samples, 2, MAX_SAMPLES),
         ("--repeats", settings.repeats, 1, 1000),
+        ("--floor-draws", settings.floor_draws, 2, 1_000_000),
         ("--nfe", settings.nfe, 1, None),
         ("--seed", settings.seed, -MAX_SEED, MAX_SEED),
         ("--batch", settings.batch, 1, MAX_SAMPLES),
@@ -206,6 +223,10 @@ def _check_settings(settings: Settings) -> None:
         if value is not None and (value < low or (high is not None and value > high)):
             bound = f"at least {low}" if high is None else f"between {low} and {high}"
             raise BadInput(f"{name} must be {bound}, got {value}.")
+    if settings.precision is not None and not 0.0 < settings.precision <= 1.0:
+        raise BadInput(f"--precision must lie above 0 and be at most 1 (100 %), got {settings.precision:g}.")
+    if settings.precision is not None and settings.repeats < 5:
+        raise BadInput(f"--precision needs a first stage of at least 5 --repeats, got {settings.repeats}.")
     if settings.paths not in get_args(Paths):
         raise unknown_name("kind of paths", settings.paths, get_args(Paths))
 

@@ -1,51 +1,36 @@
-"""The truth's side of a comparison: what samples are compared with, and what the truth itself would score."""
+"""The truth's side of a comparison: the reference that a repeat is compared with, shared by all samplers."""
 
-from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 
-from sigbench.abilities import observe_truth
 from sigbench.errors import BrokenContract
-from sigbench.measure.cell import Cell
-from sigbench.metrics.metric import Metric, Reference
+from sigbench.metrics.metric import Metric, Reference, Truth
 from sigbench.sde.noise import seed_of
 
 
 class References:
-    """One reference a repeat, and the floors, shared by all samplers of a comparison."""
+    """One reference a repeat, made when it is first asked for; `axes` name what they depend on beside the repeat."""
 
-    def __init__(self, cell: Cell) -> None:
-        self.task, self.metrics, self.truth = cell.task, cell.metrics, cell.task.truth()
-        axes: dict[str, str | int] = {"task": cell.task.name, "seed": cell.settings.seed}
-        repeats = range(cell.settings.repeats)
-        self._references = [Reference(self.truth, seed_of(**axes, purpose="reference", repeat=r)) for r in repeats]
-        self._floor_seeds = [seed_of(**axes, purpose="floor", repeat=r) for r in repeats]
-        self._floors: dict[tuple[str, int], list[float]] = {}
-        self._draws: dict[int, list[Any]] = {}
+    def __init__(self, truth: Truth, **axes: str | int) -> None:
+        self._truth, self._axes = truth, axes
+        self._known: dict[int, Reference] = {}
 
-    def values(self, metric: Metric, draws: Sequence[Any]) -> list[float]:
-        """Returns the metric of each repeat's samples, as the task observes them.
+    def value(self, metric: Metric, seen: Any, repeat: int) -> float:
+        """Returns the metric of a repeat's samples, as the task observes them.
 
         Raises BadInput for samples of a kind that the metric does not read, and BrokenContract where it returns no
         number.
         """
-        metric.check(draws[0], self.truth)
-        n = metric.sample_size(len(draws[0]))
-        return [_number(metric, draw[:n], own) for draw, own in zip(draws, self._references, strict=True)]
-
-    def floors(self, metric: Metric, n: int) -> list[float]:
-        """Returns the metric of independent exact draws, a repeat each, at the metric's size for n samples."""
-        size = metric.sample_size(n)
-        if (metric.name, size) not in self._floors:
-            if size not in self._draws:
-                self._draws[size] = [observe_truth(self.task, size, seed) for seed in self._floor_seeds]
-            self._floors[metric.name, size] = self.values(metric, self._draws[size])
-        return self._floors[metric.name, size]
+        metric.check(seen, self._truth)
+        if repeat not in self._known:
+            self._known[repeat] = Reference(self._truth, seed_of(**self._axes, purpose="reference", repeat=repeat))
+        return number_of(metric, seen[: metric.sample_size(len(seen))], self._known[repeat])
 
 
-def _number(metric: Metric, draw: Any, reference: Reference) -> float:
-    found = metric(draw, reference)
+def number_of(metric: Metric, seen: Any, reference: Reference) -> float:
+    """Returns the metric as a float; raises BrokenContract where it is no number."""
+    found = metric(seen, reference)
     if np.ndim(found) or not np.issubdtype(np.asarray(found).dtype, np.number):
         what = f"an array of shape {np.shape(found)}" if np.ndim(found) else repr(found)
         raise BrokenContract(f"the metric {metric.name!r} returned {what}, not a number.")

@@ -11,12 +11,14 @@ from sigbench.abilities import observe, to_data
 from sigbench.errors import BrokenContract, Diverged
 from sigbench.measure.batch import walk_batch
 from sigbench.measure.cell import Cell
-from sigbench.measure.draw import Draw, call_seconds, draw_samples
+from sigbench.measure.draw import call_seconds, draw_samples
 from sigbench.measure.failure import OnFailure, failure_of, unheard
+from sigbench.measure.floors import Floors
 from sigbench.measure.load import QUIET, OtherLoad, load_averages
 from sigbench.measure.references import References
+from sigbench.measure.stopping import repeats_wanted
 from sigbench.measure.timing import PeakMemory, calibration_seconds
-from sigbench.metrics.estimate import estimate, median_interval
+from sigbench.metrics.estimate import Floor, estimate, median_interval
 from sigbench.metrics.metric import Metric
 from sigbench.progress import Listener, Progress, ignore
 from sigbench.records.checks import digest_of
@@ -40,18 +42,26 @@ def measure(
     data units, with their classes (n,); `on_failure` hears of the exception behind a failure; `workers` is how
     many cells run at once, which is recorded beside the times.
     """
-    references: dict[tuple[Any, ...], References] = {}
+    against: dict[tuple[Any, ...], _Truth] = {}
     for cell in cells:
         settings = cell.settings
-        at = (settings.task, settings.seed, settings.repeats, settings.label, settings.metrics, settings.only)
-        if at not in references:
-            references[at] = References(cell)
-        yield _measure_cell(cell, references[at], progress, on_samples, on_failure, workers)
+        at = (settings.task, settings.seed, settings.label, settings.metrics, settings.only, settings.floor_draws)
+        if at not in against:
+            against[at] = _Truth(cell)
+        yield _measure_cell(cell, against[at], progress, on_samples, on_failure, workers)
+
+
+class _Truth:
+    """What the cells of one comparison are held against: references and floors."""
+
+    def __init__(self, cell: Cell) -> None:
+        self.references = References(cell.task.truth(), task=cell.task.name, seed=cell.settings.seed)
+        self.floors = Floors(cell.task, cell.metrics, cell.settings.floor_draws)
 
 
 def _measure_cell(
     cell: Cell,
-    references: References,
+    truth: _Truth,
     progress: Listener,
     on_samples: OnSamples | None,
     on_failure: OnFailure,
@@ -62,19 +72,21 @@ def _measure_cell(
     metrics: dict[str, MetricRecord] = {}
     timing: TimingRecord | None = None
     nfe: int | None = None
+    known = cell.known()
+    repeats = _Repeats(cell, truth, progress)
     try:
-        draws, timing = _sample_repeats(cell, progress, workers)
-        nfe = draws[0].nfe
-        observed = [observe(cell.task, draw.samples, draw.labels) for draw in draws]
-        metrics = _metric_records(observed, references)
+        repeats.measure()
+        nfe = repeats.first.nfe
+        metrics = repeats.metrics()
+        timing = repeats.timing(workers)
     except Exception as problem:
         status, error = failure_of(problem, cell.sampler, cell.task, *cell.metrics)
-        timing = None
         on_failure(cell, problem)
     record: Record = {
         "schema": SCHEMA,
         "key": cell.key,
-        **cell.known(),
+        **known,
+        "repeats": repeats.count if error is None else known["repeats"],
         "nfe": nfe,
         "status": status,
         "metrics": metrics,
@@ -86,47 +98,96 @@ def _measure_cell(
         record["error"] = error
     record["digest"] = digest_of(record)
     if error is None and on_samples is not None:
-        on_samples(cell, to_data(cell.task, draws[0].samples), draws[0].labels)
+        on_samples(cell, to_data(cell.task, repeats.first.samples), repeats.first.labels)
     return record
 
 
-def _sample_repeats(cell: Cell, progress: Listener, workers: int) -> tuple[list[Draw], TimingRecord]:
-    """Draws every repeat; returns the draws and what they took. Raises BrokenContract where their calls differ."""
-    repeats, load, others = cell.settings.repeats, load_averages(), OtherLoad()
-    draws: list[Draw] = []
-    efficiencies: list[float] = []
-    calibrations: list[float] = []
-    memory = PeakMemory(cell.device)
-    with memory:
-        walk_batch(cell, 0, 0, min(cell.batch, cell.samples))  # the warm-up, not timed
-    calibration_seconds(cell.device)
-    for repeat in range(repeats):
-        progress(Progress(f"{cell} · repeat {repeat + 1}/{repeats}", repeat, repeats))
-        calibrations.append(calibration_seconds(cell.device))
-        draws.append(draw_samples(cell, repeat))
-        if nfe := draws[-1].nfe:
-            drawn = draws[-1]
-            efficiencies.append((nfe * call_seconds(cell, nfe) + drawn.batch_path_seconds) / drawn.batch_seconds)
-    progress(Progress(str(cell), repeats, repeats))
-    if len({draw.nfe for draw in draws}) > 1:
-        raise BrokenContract(f"{cell.sampler_spec} made different numbers of calls in equal repeats.")
-    busy = others.processors()
-    seconds = _spread([draw.seconds / cell.samples for draw in draws])
-    return draws, {
-        "sample_s": seconds,
-        "path_s": _spread([draw.path_seconds / cell.samples for draw in draws]),
-        "cpu_s": _spread([draw.cpu_seconds / cell.samples for draw in draws]),
-        "calibration_s": _spread(calibrations),
-        "samples_per_s": 1.0 / seconds["value"],
-        "efficiency": _spread(efficiencies) if efficiencies else None,
-        "peak_memory_mb": memory.mb,
-        "batch": min(cell.batch, cell.samples),
-        "workers": workers,
-        "load": load,
-        "others": busy,
-        "quiet": None if busy is None else busy < QUIET,
-        "training_s": cell.sampler.training_seconds(),
-    }
+class _Repeats:
+    """The repeats of a cell, one after the other: drawn, judged, and only the first one's samples kept."""
+
+    def __init__(self, cell: Cell, truth: _Truth, progress: Listener) -> None:
+        self._cell, self._truth, self._progress = cell, truth, progress
+        self._values: dict[str, list[float]] = {metric.name: [] for metric in cell.metrics}
+        self._efficiencies: list[float] = []
+        self._calibrations: list[float] = []
+        self._times: list[tuple[float, float, float]] = []  # wall clock, path and processor of each repeat
+
+    @property
+    def count(self) -> int:
+        """How many there were."""
+        return len(self._times)
+
+    def measure(self) -> None:
+        """Draws as many as the cell asks for; raises what its plug-ins raise, and BrokenContract and Diverged."""
+        cell, stop = self._cell, self._cell.stop
+        self._load, others = load_averages(), OtherLoad()
+        memory = PeakMemory(cell.device)
+        with memory:
+            walk_batch(cell, 0, 0, min(cell.batch, cell.samples))  # the warm-up, not timed
+        self._peak_memory_mb = memory.mb
+        calibration_seconds(cell.device)
+        total = stop["repeats"]
+        while self.count < total:
+            repeat = self.count
+            self._progress(Progress(f"{cell} · repeat {repeat + 1}/{total}", repeat, total))
+            self._add(repeat)
+            if self.count == stop["repeats"] and stop["half_width"] is not None:
+                headline = cell.metrics[0]
+                floor = self._truth.floors.floor(headline, cell.samples)
+                total = repeats_wanted(self._values[headline.name], floor, headline.better, stop)
+        self._progress(Progress(str(cell), total, total))
+        self._others = others.processors()
+
+    def _add(self, repeat: int) -> None:
+        cell = self._cell
+        self._calibrations.append(calibration_seconds(cell.device))
+        drawn = draw_samples(cell, repeat)
+        if repeat == 0:
+            self.first = drawn
+        elif drawn.nfe != self.first.nfe:
+            raise BrokenContract(f"{cell.sampler_spec} made different numbers of calls in equal repeats.")
+        self._times.append((drawn.seconds, drawn.path_seconds, drawn.cpu_seconds))
+        if drawn.nfe and cell.settings.time_calls:
+            calls = drawn.nfe * call_seconds(cell, drawn.nfe)
+            self._efficiencies.append((calls + drawn.batch_path_seconds) / drawn.batch_seconds)
+        seen = observe(cell.task, drawn.samples, drawn.labels)
+        with np.errstate(over="ignore", invalid="ignore"):
+            for metric in cell.metrics:
+                self._values[metric.name].append(self._truth.references.value(metric, seen, repeat))
+
+    def metrics(self) -> dict[str, MetricRecord]:
+        """Returns the record of each metric; raises Diverged where the samples are finite but a metric is not."""
+        cell, found, lost = self._cell, dict[str, MetricRecord](), list[str]()
+        first = None if cell.stop["half_width"] is None else cell.stop["repeats"]
+        for metric in cell.metrics:
+            values, floor = self._values[metric.name], self._truth.floors.floor(metric, cell.samples)
+            if all(map(isfinite, values)):
+                with np.errstate(over="ignore"):
+                    found[metric.name] = metric_record(metric, values, floor, metric.sample_size(cell.samples), first)
+            if metric.name not in found or not _is_finite(found[metric.name]):
+                lost.append(metric.name)
+        if lost:
+            raise Diverged(f"the samples are so large that {', '.join(lost)} cannot be computed.")
+        return found
+
+    def timing(self, workers: int) -> TimingRecord:
+        """Returns what sampling took."""
+        cell, each = self._cell, [_spread([t[k] / self._cell.samples for t in self._times]) for k in range(3)]
+        return {
+            "sample_s": each[0],
+            "path_s": each[1],
+            "cpu_s": each[2],
+            "calibration_s": _spread(self._calibrations),
+            "samples_per_s": 1.0 / each[0]["value"],
+            "efficiency": _spread(self._efficiencies) if self._efficiencies else None,
+            "peak_memory_mb": self._peak_memory_mb,
+            "batch": min(cell.batch, cell.samples),
+            "workers": workers,
+            "load": self._load,
+            "others": self._others,
+            "quiet": None if self._others is None else self._others < QUIET,
+            "training_s": cell.sampler.training_seconds(),
+        }
 
 
 def _spread(values: Sequence[float]) -> SpreadRecord:
@@ -134,39 +195,34 @@ def _spread(values: Sequence[float]) -> SpreadRecord:
     return {"value": found.value, "low": found.low, "high": found.high, "values": list(values)}
 
 
-def _metric_records(draws: Sequence[Any], references: References) -> dict[str, MetricRecord]:
-    """Returns the record of each metric; raises Diverged where the samples are finite but a metric is not."""
-    with np.errstate(over="ignore", invalid="ignore"):
-        records = {metric.name: _metric_record(metric, draws, references) for metric in references.metrics}
-    lost = [name for name, record in records.items() if not _is_finite(record)]
-    if lost:
-        raise Diverged(f"the samples are so large that {', '.join(lost)} cannot be computed.")
-    return records
-
-
 def _is_finite(record: MetricRecord) -> bool:
     ends = (record["low"], record["high"], record["floor_low"], record["floor_high"])
-    numbers = (*record["values"], *record["floor_values"], *(end for end in ends if end is not None))
-    return all(map(isfinite, numbers))
+    return all(isfinite(end) for end in (record["value"], record["floor"], *ends) if end is not None)
 
 
-def _metric_record(metric: Metric, draws: Sequence[Any], references: References) -> MetricRecord:
-    n = len(draws[0])
-    values, floors = references.values(metric, draws), references.floors(metric, n)
-    size = metric.sample_size(n)
-    result = estimate(values, floors, n=size, better=metric.better, method=metric.method, bounds=metric.bounds)
+def metric_record(
+    metric: Metric, values: Sequence[float], floor: Floor, n: int, first: int | None = None
+) -> MetricRecord:
+    """Returns what a record says of a metric whose repeats of n samples gave `values`; see `estimate`."""
+    found = estimate(
+        values, floor, n=n, better=metric.better, bounds=metric.bounds, counted=metric.counted, first=first
+    )
+    of_floor = floor.interval(metric.bounds)
     return {
-        "value": result.value,
-        "low": result.low,
-        "high": result.high,
-        "floor": result.floor,
-        "floor_low": result.floor_low,
-        "floor_high": result.floor_high,
-        "at_floor": result.at_floor,
-        "values": list(result.values),
-        "floor_values": list(result.floor_values),
-        "bounds": result.bounds,
-        "n": result.n,
-        "better": result.better,
-        "method": result.method,
+        "value": found.value,
+        "low": found.low,
+        "high": found.high,
+        "floor": floor.value,
+        "floor_low": of_floor.low,
+        "floor_high": of_floor.high,
+        "floor_error": floor.error,
+        "floor_sd": floor.sd,
+        "floor_draws": floor.draws,
+        "values": list(found.values),
+        "bounds": metric.bounds,
+        "counted": metric.counted,
+        "margin": metric.margin,
+        "n": n,
+        "better": metric.better,
+        "method": metric.method,
     }

@@ -1,21 +1,20 @@
 """Discrepancies between laws: kernel (MMD) and Kolmogorov–Smirnov."""
 
+import math
 from collections.abc import Sequence
 
 import numpy as np
 
-from sigbench.metrics.estimate import SHARE
-from sigbench.metrics.metric import Array, KnownCDF, KnownKernelMeans, Metric, Reference
+from sigbench.metrics.estimate import SHARE, Floor
+from sigbench.metrics.metric import Array, KnownCDF, KnownKernelMeans, Metric, Reference, Truth
+
+_KOLMOGOROV_MEAN = math.sqrt(math.pi / 2) * math.log(2)
+_KOLMOGOROV_SD = math.sqrt(math.pi**2 / 12 - _KOLMOGOROV_MEAN**2)
 
 
-def mean_kernel(squared: Array, bandwidths: Sequence[float], *, off_diagonal: bool) -> float:
-    """Returns the mean of Σ_b exp(−d²/2b²)/B over a matrix of squared distances.
-
-    `off_diagonal` leaves out the diagonal, as the unbiased estimator needs within one sample.
-    """
-    total = sum(float(np.exp(squared * (-0.5 / b**2)).sum()) for b in bandwidths) / len(bandwidths)
-    n, m = squared.shape
-    return (total - n) / (n * (n - 1)) if off_diagonal else total / (n * m)
+def mean_kernel(squared: Array, bandwidths: Sequence[float]) -> float:
+    """Returns the mean of Σ_b exp(−d²/2b²)/B over squared distances, of any shape."""
+    return sum(float(np.exp(squared * (-0.5 / b**2)).mean()) for b in bandwidths) / len(bandwidths)
 
 
 def squared_distances(x: Array, y: Array) -> Array:
@@ -33,12 +32,15 @@ def squared_distances(x: Array, y: Array) -> Array:
 
 def squared_mmd(x: Array, y: Array, bandwidths: Sequence[float]) -> float:
     """Returns the unbiased squared MMD between two samples (n, d) and (m, d) (Gretton et al. 2012, eq. 3)."""
-    cross = mean_kernel(squared_distances(x, y), bandwidths, off_diagonal=False)
+    cross = mean_kernel(squared_distances(x, y), bandwidths)
     return _within(x, bandwidths) + _within(y, bandwidths) - 2.0 * cross
 
 
 def _within(x: Array, bandwidths: Sequence[float]) -> float:
-    return mean_kernel(squared_distances(x, x), bandwidths, off_diagonal=True)
+    """The mean kernel over all pairs of different samples."""
+    from scipy.spatial.distance import pdist  # half a second, for those who use it
+
+    return mean_kernel(pdist(x, "sqeuclidean"), bandwidths)
 
 
 class MMD(Metric):
@@ -67,11 +69,7 @@ class MMD(Metric):
         exact = reference.draw(len(samples))
         if self._kept[:2] != (reference, len(samples)):
             self._kept = (reference, len(samples), _within(exact, self.bandwidths))
-        return (
-            own
-            + self._kept[2]
-            - 2.0 * mean_kernel(squared_distances(samples, exact), self.bandwidths, off_diagonal=False)
-        )
+        return own + self._kept[2] - 2.0 * mean_kernel(squared_distances(samples, exact), self.bandwidths)
 
 
 class KolmogorovSmirnov(Metric):
@@ -81,6 +79,10 @@ class KolmogorovSmirnov(Metric):
     bounds = SHARE
     reads, needs = (None, 1), KnownCDF
     method = "scipy ks_1samp statistic against the exact distribution function"
+
+    def exact_floor(self, truth: Truth, n: int) -> Floor:
+        # Kolmogorov's law of √n·D + 1/(6√n) (Vrbik 2018): right to 1 % from n = 10 on, to a thousandth from 100 on.
+        return Floor(_KOLMOGOROV_MEAN / n**0.5 - 1 / (6 * n), 0.0, _KOLMOGOROV_SD / n**0.5, 0)
 
     def __call__(self, samples: Array, reference: Reference) -> float:
         truth = reference.truth

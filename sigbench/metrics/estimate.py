@@ -66,8 +66,9 @@ def _mean_and_error(values: Sequence[float]) -> tuple[float, float | None]:
     mean = sum(values) / count
     if count < 2:
         return float(mean), None
-    squares = sum([(value - mean) * (value - mean) for value in values])
-    return float(mean), sqrt(squares / ((count - 1) * count))
+    scale = float(max(abs(value - mean) for value in values)) or 1.0  # so that none is too large to be squared
+    squares = sum([((value - mean) / scale) ** 2 for value in values])
+    return float(mean), sqrt(squares / ((count - 1) * count)) * scale
 
 
 def _cut(interval: Interval, bounds: Bounds) -> Interval:
@@ -83,65 +84,98 @@ def _cut(interval: Interval, bounds: Bounds) -> Interval:
 
 
 @dataclass(frozen=True, slots=True)
+class Floor:
+    """What the truth itself scores at a number of samples: the expectation over independent exact draws.
+
+    `value` is that of the metric, for one whose best is 0 that of its distance from 0. `error` is its standard error
+    over `draws` draws, 0 for a closed form, where `draws` is 0; `sd` is the standard deviation of one draw, None where
+    it is not known.
+    """
+
+    value: float
+    error: float
+    sd: float | None
+    draws: int
+
+    def interval(self, bounds: Bounds = UNBOUNDED) -> Interval:
+        """Returns the 95 % interval of the expectation; of fewer than two draws it has no ends, as a rule."""
+        if self.draws == 1:
+            return Interval(self.value, None, None)
+        half = float(stdtrit(self.draws - 1, 0.975)) * self.error if self.draws else 0.0
+        return _cut(Interval(self.value, self.value - half, self.value + half), bounds)
+
+
+def floor_of(values: Sequence[float], better: Better) -> Floor:
+    """Returns the floor that independent exact draws with these values give; raises ValueError for none."""
+    own = [abs(value) for value in values] if better == "zero" else list(values)
+    interval = mean_interval(own)
+    error = standard_error(own)
+    if error is None:
+        return Floor(interval.value, 0.0, None, 1)
+    return Floor(interval.value, error, error * sqrt(len(own)), len(own))
+
+
+@dataclass(frozen=True, slots=True)
 class Estimate:
     """A metric's value over repeats of `n` samples, beside its floor.
 
     `value` is the mean of `values`, one a repeat, and [low, high] its 95 % t-interval (None at one repeat), with
-    unequal tails for a distance and cut to `bounds`, which the metric cannot leave; `floor` is the same metric with
-    independent exact draws of the truth in the sampler's place, and [floor_low, floor_high] its interval. `better`
-    says which direction is good; "zero" means the closer to 0 the better.
+    unequal tails for a distance and cut to `bounds`, which the metric cannot leave; `floor` is what exact draws of the
+    truth score. `better` says which direction is good; "zero" means the closer to 0 the better.
     """
 
     value: float
     low: float | None
     high: float | None
-    floor: float
-    floor_low: float | None
-    floor_high: float | None
+    floor: Floor
     n: int
     better: Better
-    method: str
-    values: tuple[float, ...] = ()
-    floor_values: tuple[float, ...] = ()
-    bounds: Bounds = UNBOUNDED
-
-    @property
-    def at_floor(self) -> bool:
-        """Whether the interval reaches the floor's: the sampler cannot be told from the truth at this n."""
-        if None in (self.low, self.high, self.floor_low, self.floor_high):
-            return False
-        assert self.low is not None and self.high is not None
-        assert self.floor_low is not None and self.floor_high is not None
-        if self.better == "lower":
-            return self.low <= self.floor_high
-        if self.better == "higher":
-            return self.high >= self.floor_low
-        return self.low <= self.floor_high and self.high >= self.floor_low
+    values: tuple[float, ...]
+    bounds: Bounds
 
 
 def estimate(
     values: Sequence[float],
-    floors: Sequence[float],
+    floor: Floor,
     *,
     n: int,
     better: Better,
-    method: str,
     bounds: Bounds = UNBOUNDED,
+    counted: bool = False,
+    first: int | None = None,
 ) -> Estimate:
-    """Returns the Estimate of a metric from its values and its floor's values, one a repeat."""
+    """Returns the Estimate of a metric from its values, one a repeat, and its floor.
+
+    `counted` says that a value is a share of n samples that were counted: then the interval holds Wilson's (1927) for
+    all of them, since equal counts in a few repeats are no certainty. `first` is the number of repeats after which the
+    total was fixed from their spread, None where it was fixed before: then that spread is the interval's (Stein 1945).
+    """
     tails = DISTANCE_TAILS if better == "lower" else EQUAL_TAILS
-    value, floor = (_cut(mean_interval(side, tails), bounds) for side in (values, floors))
-    return Estimate(
-        value.value,
-        value.low,
-        value.high,
-        floor.value,
-        floor.low,
-        floor.high,
-        n=n,
-        better=better,
-        method=method,
-        values=tuple(values),
-        floor_values=tuple(floors),
-        bounds=bounds,
-    )
+    found = mean_interval(values, tails) if first is None else two_stage_interval(values, first, tails)
+    if counted and found.low is not None and found.high is not None:
+        low, high = wilson_interval(found.value, n * len(values))
+        found = Interval(found.value, min(found.low, low), max(found.high, high))
+    own = _cut(found, bounds)
+    return Estimate(own.value, own.low, own.high, floor, n, better, tuple(values), bounds)
+
+
+def two_stage_interval(values: Sequence[float], first: int, tails: Tails = EQUAL_TAILS) -> Interval:
+    """Returns the mean of all values with the t-interval whose spread is that of the first ones (Stein 1945).
+
+    It covers as it says although the number of values depends on that spread. Raises ValueError below two first values.
+    """
+    if not 2 <= first <= len(values):
+        raise ValueError(f"a first stage of {first} of {len(values)} values gives no spread")
+    error = standard_error(values[:first])
+    assert error is not None
+    error *= sqrt(first / len(values))
+    mean, (below, above) = sum(values) / len(values), tails
+    down, up = float(stdtrit(first - 1, 1 - below)) * error, float(stdtrit(first - 1, 1 - above)) * error
+    return Interval(mean, mean - down, mean + up)
+
+
+def wilson_interval(share: float, n: int) -> tuple[float, float]:
+    """Returns Wilson's 95 % interval (1927) for a share of n that were counted."""
+    z = 1.959963984540054
+    centre, half = share + z * z / (2 * n), z * sqrt(max(0.0, share * (1 - share)) / n + z * z / (4 * n * n))
+    return (centre - half) / (1 + z * z / n), (centre + half) / (1 + z * z / n)

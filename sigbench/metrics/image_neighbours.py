@@ -34,6 +34,7 @@ class Precision(ImageMetric):
 
     name, title, better = "precision", "precision", "higher"
     bounds = SHARE
+    counted = True
     how = f"torch-fidelity, {_NEIGHBOURS_PRECISION} neighbours, against as many training images"
     least = _NEIGHBOURS_PRECISION + 1
 
@@ -46,6 +47,7 @@ class Recall(ImageMetric):
 
     name, title, better = "recall", "recall", "higher"
     bounds = SHARE
+    counted = True
     how = Precision.how
     least = _NEIGHBOURS_PRECISION + 1
 
@@ -78,6 +80,7 @@ class Coverage(ImageMetric):
 
     name, title, better = "coverage", "coverage", "higher"
     bounds = SHARE
+    counted = True
     how = Density.how
     least = _NEIGHBOURS_DENSITY + 1
 

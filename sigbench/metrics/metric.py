@@ -2,13 +2,15 @@
 
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any, ClassVar, Protocol, runtime_checkable
 
 import numpy as np
 from numpy.typing import NDArray
 
 from sigbench.errors import BadInput
-from sigbench.metrics.estimate import UNBOUNDED, Better, Bounds
+from sigbench.metrics.estimate import UNBOUNDED, Better, Bounds, Floor
 
 Array = NDArray[np.float64]
 
@@ -67,6 +69,27 @@ class KnownKernelMeans(Protocol):
         ...
 
 
+@dataclass(frozen=True, eq=False)
+class _Same:
+    """A truth that is equal to itself alone, whatever its class thinks of equality."""
+
+    truth: KnownCDF
+
+    def __hash__(self) -> int:
+        return id(self.truth)
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, _Same) and other.truth is self.truth
+
+
+@lru_cache(maxsize=8)
+def _exact_quantiles(of: _Same, n: int) -> Array:
+    """They are the same for every repeat and every sampler."""
+    found = of.truth.quantile((np.arange(n) + 0.5) / n)
+    found.setflags(write=False)
+    return found
+
+
 class Reference:
     """The truth together with the draws that one repeat compares with, made once and kept."""
 
@@ -89,7 +112,7 @@ class Reference:
         """
         if n not in self._sorted:
             if isinstance(self.truth, KnownCDF):
-                self._sorted[n] = self.truth.quantile((np.arange(n) + 0.5) / n)
+                self._sorted[n] = _exact_quantiles(_Same(self.truth), n)
             else:
                 self._sorted[n] = np.sort(self.draw(n)[:, 0])
         return self._sorted[n]
@@ -100,8 +123,10 @@ class Metric(ABC):
 
     `reads` is the shape of the samples that it takes, (n, d) as float64 with None for any size, or the class of what a
     task's `observe` returns in their place; `needs` is the protocol of a truth that it cannot do without. What is of
-    another kind is refused by name. `bounds` are the ends that its values cannot leave, to which intervals are cut.
-    `max_samples` bounds the samples that it reads (the first ones), None meaning all.
+    another kind is refused by name. `bounds` are the ends that its values cannot leave, to which intervals are cut;
+    `counted` says that a value is a share of samples that were counted. `margin` is the share of the excess over the
+    floor below which two samplers count as equivalent. `max_samples` bounds the samples that it reads (the first ones),
+    None meaning all.
     """
 
     name: ClassVar[str]
@@ -109,6 +134,8 @@ class Metric(ABC):
     method: ClassVar[str]
     better: ClassVar[Better] = "lower"
     bounds: ClassVar[Bounds] = UNBOUNDED
+    counted: ClassVar[bool] = False
+    margin: ClassVar[float] = 0.25
     reads: ClassVar[tuple[int | None, ...] | type] = (None, None)
     needs: ClassVar[type | None] = None
     max_samples: int | None = None
@@ -116,6 +143,10 @@ class Metric(ABC):
     @abstractmethod
     def __call__(self, samples: Any, reference: Reference) -> float:
         """Returns the metric of `samples`."""
+
+    def exact_floor(self, truth: Truth, n: int) -> Floor | None:
+        """Returns the floor at n samples in closed form, None where there is none: then exact draws give it."""
+        return None
 
     def for_truth(self, truth: Truth) -> "Metric":
         """Returns the metric as it judges against this truth: itself, unless it takes facts from there."""

@@ -2,12 +2,10 @@
 
 from collections.abc import Sequence
 
-from sigbench.metrics.estimate import estimate, median_interval
-from sigbench.records.comparison import reaches_floor
+from sigbench.metrics.estimate import Floor, estimate, median_interval
 from sigbench.records.record import MetricRecord, Record, SpreadRecord, TimingRecord
 
 _CLOSE = 1e-9  # relative: what float arithmetic of another machine may change
-_ENDS = ("value", "low", "high", "floor", "floor_low", "floor_high")
 
 
 def inconsistency(record: Record) -> str | None:
@@ -19,32 +17,48 @@ def inconsistency(record: Record) -> str | None:
         return "the times go back"
     if record["samples"] < 1 or repeats < 1:
         return f"{record['samples']} samples in {repeats} repeats cannot be"
-    metrics, timing = record["metrics"], record["timing"]
+    metrics, timing, stop = record["metrics"], record["timing"], record["asked"]["stop"]
+    if stop["repeats"] != repeats and (stop["half_width"] is None or stop["repeats"] > repeats):
+        return f"{repeats} repeats are not the {stop['repeats']} that were asked for"
+    first = None if stop["half_width"] is None else stop["repeats"]
     if record["status"] == "ok":
         if not metrics or timing is None or record["nfe"] is None:
             return "the status is ok, but metrics, timing or NFE are missing"
     elif metrics:
         return f"the status is {record['status']}, but there are metrics"
     for name, metric in metrics.items():
-        if len(metric["values"]) != repeats or len(metric["floor_values"]) != repeats:
-            return f"{name} has not one value and one of its floor for each of {repeats} repeats"
-        if not _follows(metric):
+        if len(metric["values"]) != repeats:
+            return f"{name} has not one value for each of {repeats} repeats"
+        if not _follows(metric, first):
             return f"the numbers of {name} contradict each other"
     return None if timing is None else _timing(timing, repeats)
 
 
-def _follows(metric: MetricRecord) -> bool:
-    """Whether the interval and the floor are those of the repeats."""
-    values, floors = metric["values"], metric["floor_values"]
+def _follows(metric: MetricRecord, first: int | None) -> bool:
+    """Whether the intervals are those of the repeats, and of the floor's error."""
+    values = metric["values"]
+    floor = Floor(metric["floor"], metric["floor_error"], metric["floor_sd"], metric["floor_draws"])
+    if min(floor.error, floor.sd or 0.0, floor.draws) < 0 or (floor.draws < 2 and floor.error > 0):
+        return False
     found = estimate(
-        values, floors, n=metric["n"], better=metric["better"], method=metric["method"], bounds=metric["bounds"]
+        values,
+        floor,
+        n=metric["n"],
+        better=metric["better"],
+        bounds=metric["bounds"],
+        counted=metric["counted"],
+        first=first,
     )
-    room = _CLOSE * max(map(abs, (*values, *floors)))
-    for name in _ENDS:
-        told, own = metric[name], getattr(found, name)  # type: ignore[literal-required]
-        if (told is None) is not (own is None) or (own is not None and abs(told - own) > room):
-            return False
-    return metric["at_floor"] == reaches_floor(metric)
+    of_floor = floor.interval(metric["bounds"])
+    room = _CLOSE * max(abs(floor.value), *map(abs, values))
+    pairs = (
+        (metric["value"], found.value),
+        (metric["low"], found.low),
+        (metric["high"], found.high),
+        (metric["floor_low"], of_floor.low),
+        (metric["floor_high"], of_floor.high),
+    )
+    return all(own == told if own is None or told is None else abs(told - own) <= room for told, own in pairs)
 
 
 def _timing(timing: TimingRecord, repeats: int) -> str | None:

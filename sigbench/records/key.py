@@ -16,7 +16,6 @@ _NAMED = (
     "times",
     "final_step",
     "samples",
-    "repeats",
     "seed",
     "noise",
     "asked",

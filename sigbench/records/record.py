@@ -16,21 +16,24 @@ Status = Literal["ok", "diverged", "failed", "over-budget"]
 
 
 class MetricRecord(TypedDict):
-    """A metric of the cell; see `sigbench.metrics.estimate.Estimate`, by which all but `values` follow from them.
+    """A metric of the cell; see `sigbench.metrics.estimate`: value and interval follow from the repeats' values.
 
-    Ends are null at one repeat.
+    What it is worth beside its floor, or beside another, is decided by `sigbench.records.comparison`.
     """
 
     value: float
-    low: float | None
+    low: float | None  # null at one repeat
     high: float | None
-    floor: float
+    floor: float  # the expectation over exact draws of n samples; where "zero" is best, of the distance from 0
     floor_low: float | None
     floor_high: float | None
-    at_floor: bool
+    floor_error: float  # its standard error
+    floor_sd: float | None  # the standard deviation of one exact draw, null where it is not known
+    floor_draws: int  # how many there were: 0 for a closed form
     values: list[float]  # one a repeat
-    floor_values: list[float]  # of exact draws of the truth, one a repeat
     bounds: tuple[float | None, float | None]  # what the metric cannot leave; intervals are cut there
+    counted: bool  # whether a value is a share of n samples that were counted
+    margin: float  # below this share of the excess over the floor a difference counts as none
     n: int
     better: Literal["lower", "higher", "zero"]
     method: str
@@ -77,6 +80,17 @@ class NoiseRecord(TypedDict):
     axes: list[str]
 
 
+class StopRecord(TypedDict):
+    """When repeats end: after so many, or, where a half-width is asked for, after as many more as its spread says.
+
+    `half_width` is the wanted share of the first metric's value, or of its floor where the value is nearer to that
+    than its half (Stein's two stages, `sigbench.measure.stopping`); null where the number is fixed.
+    """
+
+    repeats: int
+    half_width: float | None
+
+
 class RequestRecord(TypedDict):
     """What the cell was asked for that has no other place in its record."""
 
@@ -85,7 +99,7 @@ class RequestRecord(TypedDict):
     dtype: str
     tf32: TF32Record
     compile: Literal["none"]
-    stop: Literal["fixed"]  # when repeats end: after a number that was fixed before
+    stop: StopRecord
     metrics: dict[str, str]  # the methods of the metrics that judge, by their names
 
 
@@ -117,7 +131,7 @@ class CellRecord(TypedDict):
     family: str
     steps: int
     samples: int
-    repeats: int
+    repeats: int  # as many as were measured; `asked` holds the rule
     seed: int
     noise: NoiseRecord
     grid: str

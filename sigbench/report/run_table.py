@@ -1,21 +1,25 @@
 """Records as terminal tables: as many as the width needs, each with the floor in its first row."""
 
 from collections.abc import Mapping, Sequence
-from itertools import groupby
+from contextlib import suppress
+from itertools import groupby, repeat
 
 from rich.table import Table
 from rich.text import Text
 
-from sigbench.records.comparison import badness, outcome
-from sigbench.records.names import display_name, display_names
+from sigbench.errors import BadInput
+from sigbench.records.comparison import against_floor
+from sigbench.records.family import Mark, rank_records
+from sigbench.records.names import display_names
 from sigbench.records.record import Record
-from sigbench.report.numbers import digits, duration, duration_interval, interval, ratio
+from sigbench.report.numbers import digits, duration_interval, interval, ratio
 
-BEST, TIE, FLOOR = "★", "≈", "="
+BEST, EQUIVALENT, UNRESOLVED, FLOOR, BELOW = "★", "≈", "?", "=", "!"
 LEGEND = (
-    f"{BEST} best among those with as many network calls   {TIE} tied with the best: the 95 % intervals overlap   "
-    f"{FLOOR} at the floor: cannot be told from the truth at this n"
+    f"{BEST} best of its calls   {EQUIVALENT} equivalent to it   {UNRESOLVED} not resolved   unmarked: worse\n"
+    f"{FLOOR} at the floor: equivalent to exact draws   {BELOW} below the floor: look for copies"
 )
+_MARKS: dict[Mark, str] = {"best": BEST, "equivalent": EQUIVALENT, "not resolved": UNRESOLVED, "worse": ""}
 FLOOR_ROW = "floor (the truth)"
 _NAME = 26
 
@@ -23,14 +27,14 @@ _NAME = 26
 def run_tables(records: Sequence[Record], width: int) -> list[Table]:
     """Returns the tables of one comparison, packed to `width` columns.
 
-    Rows are samplers grouped by steps, columns metrics as value [95 % interval]; the last table holds NFE,
-    time, efficiency and memory.
+    Rows are samplers grouped by network calls, columns metrics as value [95 % interval]; the last table holds time,
+    efficiency and memory.
     """
-    ordered = sorted(records, key=lambda r: r["steps"])
+    ordered = sorted(records, key=lambda r: (_calls(r), r["steps"]))
     names = list(dict.fromkeys(name for r in ordered for name in r["metrics"]))
     columns = {name: _column(ordered, name) for name in names}
     samplers = display_names(ordered)
-    left = width - max([len(FLOOR_ROW), *(min(len(sampler), _NAME) for sampler in samplers)]) - 3 - len("steps")
+    left = width - max([len(FLOOR_ROW), *(min(len(sampler), _NAME) for sampler in samplers)]) - 6 - len("callssteps")
     tables: list[list[str]] = [[]]
     room = left
     for name in names or [""]:
@@ -46,8 +50,18 @@ def run_tables(records: Sequence[Record], width: int) -> list[Table]:
 def _frame() -> Table:
     table = Table(pad_edge=False, show_edge=False, header_style="bold")
     table.add_column("sampler", overflow="fold", max_width=_NAME)
-    table.add_column("steps", justify="right")
+    for header in ("calls", "steps"):
+        table.add_column(header, justify="right", no_wrap=True)
     return table
+
+
+def _calls(record: Record) -> float:
+    """The network calls by which rows are grouped; what failed has none, and stands last."""
+    return float("inf") if record["nfe"] is None else record["nfe"]
+
+
+def _counts(record: Record) -> tuple[str, str]:
+    return "–" if record["nfe"] is None else str(record["nfe"]), str(record["steps"])
 
 
 def _column(records: Sequence[Record], name: str) -> list[Text]:
@@ -55,9 +69,9 @@ def _column(records: Sequence[Record], name: str) -> list[Text]:
     first = next(r["metrics"][name] for r in records if name in r["metrics"])
     floor = Text(interval(first["floor"], first["floor_low"], first["floor_high"], brief=True) + "   ", style="dim")
     cells = [floor]
-    for record in records:
-        rivals = [r for r in records if r["nfe"] == record["nfe"]]
-        cells.append(_value_text(record, rivals, name) if record["metrics"] else Text("–"))
+    for _, group in groupby(records, key=_calls):
+        several = list(group)
+        cells += map(_value_text, several, marks(several, name), repeat(name))
     return cells
 
 
@@ -69,87 +83,58 @@ def _metric_table(
     for name in known or ["outcome"]:
         table.add_column(name, justify="right", no_wrap=True)
     if known:
-        table.add_row(Text(FLOOR_ROW, style="dim"), "", *(columns[name][0] for name in known), end_section=True)
+        table.add_row(Text(FLOOR_ROW, style="dim"), "", "", *(columns[name][0] for name in known), end_section=True)
     for index, record in enumerate(records):
-        last = index + 1 == len(records) or records[index + 1]["steps"] != record["steps"]
+        last = index + 1 == len(records) or _calls(records[index + 1]) != _calls(record)
         cells = [columns[name][index + 1] for name in known]
         if record["status"] != "ok":
             cells[:1] = [Text(record["status"], style="red")]
-        table.add_row(samplers[index], str(record["steps"]), *cells, end_section=last)
+        table.add_row(samplers[index], *_counts(record), *cells, end_section=last)
     return table
 
 
-def marks(record: Record, rivals: Sequence[Record], name: str) -> str:
-    """Returns the marks of a metric: best or tied among `rivals` (those that succeeded), and at the floor."""
-    own = record["metrics"][name]
-    alive = [r["metrics"][name] for r in rivals if r["status"] == "ok"]
-    best = min(alive, key=lambda metric: badness(metric["value"], metric["better"]))
-    mark = FLOOR if own["at_floor"] else ""
-    if len(alive) < 2:
-        return mark
-    if own == best:
-        return BEST + mark
-    return (TIE if outcome(own, best) == "tied" else "") + mark
+def marks(records: Sequence[Record], name: str) -> list[str]:
+    """Returns the marks of a metric in records of as many calls: what each is among them, and beside the floor.
+
+    Those that failed have none; where there are no others, or they cannot be compared, the first mark is left out.
+    """
+    alive = [index for index, record in enumerate(records) if name in record["metrics"]]
+    found = [""] * len(records)
+    if len(alive) > 1 and records[alive[0]]["nfe"]:
+        with suppress(BadInput):
+            for index, ranked in zip(alive, rank_records([records[index] for index in alive], name), strict=True):
+                found[index] = _MARKS[ranked.mark]
+    for index in alive:
+        own = records[index]["metrics"][name]
+        if len(own["values"]) > 1:
+            found[index] += {"equivalent": FLOOR, "better": BELOW}.get(against_floor(own).outcome, "")
+    return found
 
 
-def _value_text(record: Record, rivals: Sequence[Record], name: str) -> Text:
+def _value_text(record: Record, mark: str, name: str) -> Text:
+    if name not in record["metrics"]:
+        return Text("–")
     metric = record["metrics"][name]
-    mark = marks(record, rivals, name)
-    style = "bold green" if BEST in mark else "green" if TIE in mark else ""
+    style = "bold green" if BEST in mark else "green" if EQUIVALENT in mark else ""
     return Text(f"{interval(metric['value'], metric['low'], metric['high'], brief=True)} {mark:<2}", style=style)
 
 
 def _cost_table(records: Sequence[Record], samplers: Sequence[str]) -> Table:
     table = _frame()
-    for header in ("NFE", "time a sample", "efficiency", "memory"):
+    for header in ("time a sample", "efficiency", "memory"):
         table.add_column(header, justify="right", no_wrap=True)
-    for _, group in groupby(zip(records, samplers, strict=True), key=lambda pair: pair[0]["steps"]):
+    for _, group in groupby(zip(records, samplers, strict=True), key=lambda pair: _calls(pair[0])):
         rows = list(group)
         for index, (record, sampler) in enumerate(rows):
             timing = record["timing"]
             if timing is None:
-                cells = [record["status"], "–", "–", "–"]
+                cells = [record["status"], "–", "–"]
             else:
                 spread, eff, memory = timing["sample_s"], timing["efficiency"], timing["peak_memory_mb"]
                 cells = [
-                    str(record["nfe"]),
                     duration_interval(spread["value"], spread["low"], spread["high"]),
                     "–" if eff is None else ratio(eff["value"]),
                     "–" if memory is None else f"{digits(memory)} MB",
                 ]
-            table.add_row(sampler, str(record["steps"]), *cells, end_section=index == len(rows) - 1)
+            table.add_row(sampler, *_counts(record), *cells, end_section=index == len(rows) - 1)
     return table
-
-
-def break_even(student: Record, teacher: Record) -> float | None:
-    """Returns the number of samples after which a student's training has paid for itself against `teacher`.
-
-    None where the student was not trained, is not faster, or ran on another kind of device.
-    """
-    s, t = student["timing"], teacher["timing"]
-    if s is None or t is None or s["training_s"] is None:
-        return None
-    if student["provenance"]["device_name"] != teacher["provenance"]["device_name"]:
-        return None
-    saved = t["sample_s"]["value"] - s["sample_s"]["value"]
-    return s["training_s"] / saved if saved > 0 else None
-
-
-def break_even_lines(records: Sequence[Record]) -> list[str]:
-    """Returns a sentence for each trained sampler beside the slowest training-free one of the comparison."""
-    free = [r for r in records if r["timing"] is not None and r["timing"]["training_s"] is None]
-    if not free:
-        return []
-    slow = max(free, key=lambda r: r["steps"])
-    lines = []
-    for record in records:
-        count = break_even(record, slow)
-        if count is not None and slow["steps"] > record["steps"]:
-            timing = record["timing"]
-            assert timing is not None and timing["training_s"] is not None
-            lines.append(
-                f"{display_name(record)} at {record['steps']} steps has paid for its training "
-                f"({duration(timing['training_s'])}) after {digits(count, 2)} samples, "
-                f"against {display_name(slow)} at {slow['steps']} steps."
-            )
-    return lines

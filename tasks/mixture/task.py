@@ -46,6 +46,9 @@ class _MixtureTask(Task):
     def students(self) -> Sequence[Path]:
         return (ARTIFACTS / self.name,)
 
+    def floors(self) -> Path:
+        return ARTIFACTS / "floors.json"
+
 
 class GMM(_MixtureTask):
     """Three modes on the line: everything is analytic, so this task is the suite's ruler."""
@@ -96,7 +99,7 @@ class GMM2D(_MixtureTask):
 
     name, version, title = "gmm2d", 2, "Gaussian mixture in the plane, 5 × 5 modes"
     shape = (2,)
-    default_samples = 20_000
+    default_samples = 50_000
     default_steps = (5, 10, 20)
     default_grid = "quadratic"
     batch_size = 8_192

@@ -49,7 +49,7 @@ class MNIST(Task):
 
     name, version, title = "mnist", 2, "MNIST digits, 28 × 28, class-conditional, with a trained teacher"
     shape = (1, 28, 28)
-    default_samples = 2_000
+    default_samples = 1_000
     default_steps = (5, 10)
     default_grid = "quadratic"
     batch_size = 256
@@ -92,6 +92,9 @@ class MNIST(Task):
 
     def students(self) -> Sequence[Path]:
         return sorted(ARTIFACTS.glob("student*"))
+
+    def floors(self) -> Path:
+        return ARTIFACTS / "floors.json"
 
     def networks(self) -> Mapping[str, Path]:
         return {name: ARTIFACTS / name for name in ("teacher", "classifier")}

@@ -80,6 +80,9 @@ class RBergomi(Task):
     def students(self) -> Sequence[Path]:
         return (ARTIFACTS / "student",)
 
+    def floors(self) -> Path:
+        return ARTIFACTS / "floors.json"
+
     def networks(self) -> Mapping[str, Path]:
         return {"teacher": ARTIFACTS / "teacher", "smile": ARTIFACTS / "smile"}
 

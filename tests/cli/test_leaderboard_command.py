@@ -1,10 +1,12 @@
 """`sigbench leaderboard`: what it prints, what it writes, and what it says of records that are not sound."""
 
 import json
+import re
 import shutil
 import subprocess
 import sys
 from collections.abc import Callable
+from html import unescape
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +17,7 @@ from rich.cells import cell_len
 
 from sigbench.records.checks import digest_of
 from sigbench.records.record import to_json
+from sigbench.report.run_table import LEGEND
 
 COMMITTED = Path(__file__).parents[2] / "leaderboard"
 SHOW = ("leaderboard", "show", "--task", "gmm", "--records", "made.jsonl")
@@ -32,7 +35,10 @@ def records(sigbench: Command, tmp_path: Path) -> None:
             for grid, power in (("quadratic", 2), ("karras", 7)):
                 times = [(i / steps) ** power for i in range(steps + 1)]
                 found += [made(sampler, steps, score, task="mnist", samples=10_000, grid=grid, times=times)]
-    found += [made("teacher (euler-maruyama)", 300, samples=100_000), made("heun", 40, status="diverged")]
+    found += [
+        made("teacher (euler-maruyama)", 300, samples=100_000),
+        made("heun", 40, status="diverged", samples=100_000),
+    ]
     (tmp_path / "made.jsonl").write_text("".join(to_json(record) + "\n" for record in found))
 
 
@@ -53,14 +59,24 @@ def board(sigbench: Command, tmp_path: Path) -> Path:
     return folder
 
 
-def test_show_fits_80_columns_and_ranks_ties_as_ties(sigbench: Command) -> None:
+def rows_of(text: str) -> list[list[str]]:
+    """The cells of the rows of the table that `show` prints, without its header."""
+    return [[cell.strip() for cell in line.split("│")] for line in text.splitlines() if "│" in line]
+
+
+def test_show_has_a_block_for_each_number_of_calls_with_marks_and_ranks(sigbench: Command) -> None:
     done = sigbench(*SHOW)
     assert done.code == 0
     assert max(cell_len(line) for line in done.out.splitlines()) <= 80
     assert "\x1b" not in done.out
-    first = next(line for line in done.out.splitlines() if "sigdeg" in line)
-    assert first.split("│")[0].strip() == "=1"
-    assert "floor of w1 0.0100 [0.0094, 0.0110]" in done.out
+    rows = [row for row in rows_of(done.out) if row[0]]
+    assert [row[0] for row in rows] == ["5"] * 4 + ["10"] * 4 + ["20"] * 4 + ["300", "–"]
+    assert [row[4:6] for row in rows[:4]] == [["★=", "1"], ["", "2"], ["", "3"], ["", "4"]]
+    assert [row[4:6] for row in rows[-2:]] == [["", "–"], ["", "–"]]
+    assert rows[0][1] == "sigdeg"
+    assert "diverged" in rows[-1]
+    assert done.out.rstrip().endswith(LEGEND)
+    assert "floor of w1 0.0100 [0.0098, 0.0102]" in done.out
 
 
 @pytest.mark.parametrize("columns", ["60", "80", "200"])
@@ -80,13 +96,56 @@ def test_show_of_all_grids_keeps_its_width(sigbench: Command, monkeypatch: pytes
     assert max(cell_len(line) for line in done.out.splitlines()) <= int(columns)
 
 
-def test_show_as_json_is_one_object_a_row_best_first(sigbench: Command) -> None:
+def test_show_as_json_is_one_object_a_row_fewest_calls_and_best_first(sigbench: Command) -> None:
     done = sigbench(*SHOW, "--json", "--steps", "5,10")
     rows = done.records()
-    assert [row["rank"] for row in rows] == sorted(row["rank"] for row in rows)
     assert {row["steps"] for row in rows} == {5, 10}
+    assert [row["nfe"] for row in rows] == [5] * 4 + [10] * 4
+    for block in (rows[:4], rows[4:]):
+        assert [row["value"] for row in block] == sorted(row["value"] for row in block)
+        assert [row["mark"] for row in block][:1] == ["best"]
+        assert all(row["rank_first"] <= row["rank_last"] <= 4 for row in block)
+        assert all(row["p_adjusted"] <= 0.05 for row in block if row["mark"] == "worse")
     assert (rows[0]["sampler"], rows[0]["metric"], rows[0]["standing"]) == ("sigdeg", "w1", "measured")
-    assert rows[0].keys() >= {"value", "low", "high", "floor", "nfe", "key", "grid", "status"}
+    assert [row["at_floor"] for row in rows] == [True, False, False, False] + [False] * 4
+    assert rows[0].keys() >= {"value", "low", "high", "floor", "nfe", "key", "grid", "status", "not_compared"}
+    assert "rank" not in rows[0]
+    assert not any("★" in line for line in done.out.splitlines())
+
+
+def test_what_is_left_out_of_show_changes_no_mark(sigbench: Command) -> None:
+    everything = {row["key"]: row for row in sigbench(*SHOW, "--json").records()}
+    for options in (("--steps", "10"), ("--max-nfe", "10"), ("--rows", "6")):
+        rows = sigbench(*SHOW, "--json", *options).records()
+        assert rows
+        assert len(rows) < len(everything)
+        assert all(everything[row["key"]] == row for row in rows)
+    assert "11 more rows" in sigbench(*SHOW, "--rows", "3").err
+
+
+def test_show_takes_each_sampler_on_its_best_grid_and_says_so(sigbench: Command, tmp_path: Path) -> None:
+    def written(name: str, steps: int, value: float, grid: str) -> str:
+        times = [(i / steps) ** (1 + len(grid)) for i in range(steps + 1)]
+        return to_json(made(name, steps, {"w1": metric(value, 0.001)}, grid=grid, times=times)) + "\n"
+
+    several = [("a", 0.6, "quadratic"), ("a", 0.2, "karras"), ("b", 0.4, "quadratic"), ("b", 0.9, "karras")]
+    (tmp_path / "grids.jsonl").write_text("".join(written(name, 5, value, grid) for name, value, grid in several))
+    show = ("leaderboard", "show", "--task", "gmm", "--records", "grids.jsonl")
+
+    def found(*options: str) -> list[tuple[str, str, str | None]]:
+        return [(row["sampler"], row["grid"], row["mark"]) for row in sigbench(*show, "--json", *options).records()]
+
+    assert found() == found("--grid", "best") == [("a", "karras", "best"), ("b", "quadratic", "worse")]
+    assert found("--grid", "quadratic") == [("b", "quadratic", "best"), ("a", "quadratic", "worse")]
+    assert found("--grid", "all") == [
+        ("a", "karras", "best"),
+        ("b", "quadratic", "worse"),
+        ("a", "quadratic", None),
+        ("b", "karras", None),
+    ]
+    done = sigbench(*show)
+    assert "chosen by looking at the numbers shown" in done.err
+    assert "chosen by looking" not in sigbench(*show, "--grid", "quadratic").err
 
 
 def test_show_takes_a_metric_a_budget_and_a_board(sigbench: Command) -> None:
@@ -154,7 +213,13 @@ def test_build_writes_the_page_and_the_table(sigbench: Command, board: Path) -> 
     assert "vegaEmbed" in text
     assert "Not measured yet" in text
     table = (board / "README.md").read_text()
-    assert "| ddim | 3 | 3 |" in table
+    assert [line.split(" | ")[:2] for line in table.splitlines() if "quadratic" in line] == [
+        ["| **3**", "ddim"],
+        ["| **6**", "heun"],
+    ]
+    for words in ("w1 at 3 calls: ddim alone.", "Not measured at 1, 2, 5, 8, 10, 20 and 50 calls."):
+        assert words in table
+        assert words in unescape(re.sub("<[^>]+>", "", text))
     sigbench("leaderboard", "build")
     assert (board / "index.html").read_text() == text
 
@@ -209,7 +274,7 @@ def test_a_record_that_is_too_good_differs(sigbench: Command, board: Path) -> No
     def better(record: dict[str, Any]) -> None:
         w1 = record["metrics"]["w1"]
         values = [value / 50 for value in w1["values"]]
-        made_up = metric_of(values, w1["floor_values"], n=w1["n"], method=w1["method"])
+        made_up = metric_of(values, w1["floor"], n=w1["n"], method=w1["method"])
         record["metrics"] = {"w1": json.loads(json.dumps(made_up))}
 
     key = alter(board, better)
@@ -218,10 +283,11 @@ def test_a_record_that_is_too_good_differs(sigbench: Command, board: Path) -> No
     assert done.code == 1
     assert "standard errors" in done.out
     rows = sigbench("leaderboard", "show", "--task", "gmm", "--json").records()
-    assert {row["standing"]: row["rank"] is None for row in rows if row["key"] == key} == {
-        "measured": False,
-        "differs": True,
+    assert {row["standing"]: row["not_compared"] for row in rows if row["key"] == key} == {
+        "measured": "alone at this number of calls",
+        "differs": "it differs when run here",
     }
+    assert all(row["rank_first"] is None for row in rows if row["standing"] == "differs")
 
 
 def test_what_cannot_be_taken_is_named(sigbench: Command, board: Path) -> None:
@@ -294,5 +360,5 @@ def test_a_teacher_that_was_run_again_is_reproduced(sigbench: Command, tmp_path:
     assert sigbench("leaderboard", "verify", record["key"]).code == 0
     (row,) = sigbench("leaderboard", "show", "--task", "gmm", "--json").records()
     assert (row["sampler"], row["role"]) == ("euler-maruyama", "teacher")
-    assert (row["standing"], row["rank"]) == ("reproduced", 1)
+    assert (row["standing"], row["not_compared"]) == ("reproduced", "alone at this number of calls")
     assert "(euler-maruyama)" in sigbench("leaderboard", "show", "--task", "gmm").out

@@ -92,7 +92,7 @@ def test_json_is_lines_of_records_and_nothing_else(sigbench: Command, tmp_path: 
 def test_one_repeat_has_no_interval(sigbench: Command) -> None:
     done = sigbench(*SCORE, "--sampler", "ddim", "--repeats", "1", "--json")
     (record,) = done.records()
-    assert {(m["low"], m["high"], m["at_floor"]) for m in record["metrics"].values()} == {(None, None, False)}
+    assert {(m["low"], m["high"]) for m in record["metrics"].values()} == {(None, None)}
     assert "[?]" in sigbench(*SCORE, "--sampler", "ddim", "--repeats", "1").out
 
 
@@ -116,7 +116,7 @@ def test_tables_fit_80_columns(sigbench: Command, plugins: Path, task: str) -> N
     lines = done.out.splitlines()
     assert max(map(cell_len, lines)) <= 80
     text = " ".join(lines)
-    for word in ("torchsde-euler", "euler-maruyama", "diverged", "NFE", "efficiency", "floor (the truth)"):
+    for word in ("torchsde-euler", "euler-maruyama", "diverged", "calls", "efficiency", "floor (the truth)"):
         assert word in text
     headline = "w1" if task == "gmm" else "sliced-w2"
     assert any(headline in line and "┃" in line for line in lines)
@@ -124,14 +124,19 @@ def test_tables_fit_80_columns(sigbench: Command, plugins: Path, task: str) -> N
 
 
 def test_the_best_is_marked_and_the_floor_is_shown(sigbench: Command) -> None:
-    done = sigbench("run", "--task", "gmm", "--sampler", "teacher,ddim@2", "--samples", "500", "--repeats", "3")
+    """On the same noise twenty repeats tell DDIM and Heun at two calls apart, and the teacher from nothing."""
+    names = "teacher,ddim@2,heun@1"
+    done = sigbench("run", "--task", "gmm", "--sampler", names, "--samples", "500", "--repeats", "20")
     assert done.code == 0
-    assert "★ best" in done.out
+    assert "★ best of its calls" in done.out
     first_table = done.out.split("\n\n")[1].splitlines()
     rows = {line.split("│")[0].strip(): line for line in first_table if "│" in line}
-    assert {"floor (the truth)", "teacher (euler-maruyama)", "ddim"} <= rows.keys()
-    assert "=" in rows["teacher (euler-maruyama)"]
-    assert "=" not in rows["ddim"]
+    assert {"floor (the truth)", "ddim", "heun"} <= rows.keys()
+    assert any(name.startswith("teacher") for name in rows)
+    assert "★" in rows["ddim"]
+    assert not set("★≈?=!") & set(rows["heun"])
+    sentences = done.out.partition("look for copies")[2]
+    assert "w1 at 2 calls: ddim is best, and the other is worse." in " ".join(sentences.split())
 
 
 def test_teacher_and_own_step_counts(sigbench: Command) -> None:

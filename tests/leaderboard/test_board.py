@@ -1,14 +1,12 @@
-"""Boards compare only what may be compared, and rank ties as ties."""
+"""Boards hold only what may be compared, and choose what is shown of it."""
 
 import json
 
-import numpy as np
 import pytest
 from made_records import made, metric
 
-from sigbench.leaderboard.board import Board, Entry, boards, on_grid, ranks
+from sigbench.leaderboard.board import Board, Entry, boards, on_grid
 from sigbench.leaderboard.command import command_of
-from sigbench.records.comparison import outcome
 from sigbench.records.record import Record
 
 
@@ -62,80 +60,64 @@ def test_of_one_cell_enough_repeats_stand_before_few_and_then_the_newest() -> No
     assert board.superseded == 3
 
 
-def test_ranks_count_those_that_are_better_beyond_doubt() -> None:
-    values = [(0.10, 0.02), (0.13, 0.02), (0.16, 0.02), (0.30, 0.01), (0.20, None)]
-    records = [made(f"s{i}", metrics=w1(*pair)) for i, pair in enumerate(values)]
-    board = board_of(*records)
-    assert ranks(board, board.entries, "w1") == [1, 1, 2, 4, None]
+def chosen(board: Board, choice: str) -> list[tuple[str, int, str]]:
+    return [(e.record["sampler"], e.record["steps"], e.record["grid"]) for e in on_grid(board, choice, "w1")]
 
 
-def test_whoever_is_at_the_floor_ties() -> None:
-    records = [
-        made("a", metrics=w1(0.0095, 0.0002)),
-        made("b", metrics=w1(0.0102, 0.0003)),
-        made("c", metrics=w1(0.02, 0.001)),
-    ]
-    board = board_of(*records)
-    assert ranks(board, board.entries, "w1") == [1, 1, 3]
-
-
-@pytest.mark.parametrize("better", ["lower", "higher", "zero"])
-def test_ranks_agree_with_the_rule_of_ties_pair_by_pair(better: str) -> None:
-    rng = np.random.default_rng(3)
-    centre = {"lower": 0.02, "higher": 0.9, "zero": 0.0}[better]
-    records = [
-        made(
-            f"s{i}",
-            metrics={
-                "w1": metric(
-                    centre + 0.02 * rng.standard_normal(),
-                    0.01 * rng.random() + 1e-3,
-                    floor=1.0 if better == "higher" else 0.01,
-                    better=better,
-                )
-            },
-        )
-        for i in range(30)
-    ]
-    board = board_of(*records)
-    found = [entry.record["metrics"]["w1"] for entry in board.entries]
-    for own, rank in zip(found, ranks(board, board.entries, "w1"), strict=True):
-        assert rank == 1 + sum(outcome(other, own) == "better" for other in found)
-
-
-def test_a_metric_by_another_method_or_n_is_not_compared() -> None:
-    records = [made(f"s{i}", metrics=w1(0.1 + i, 0.01)) for i in range(3)]
-    records += [made("other", metrics={"w1": metric(0.01, 0.001, method="another classifier")})]
-    records += [made("more", metrics={"w1": metric(0.01, 0.001, n=5)})]
-    board = board_of(*records)
-    assert ranks(board, board.entries, "w1") == [1, 2, 3, None, None]
-
-
-def test_what_is_only_reported_has_no_rank_and_displaces_none() -> None:
-    mine, theirs = made("a", metrics=w1(0.2, 0.01)), made("b", metrics=w1(0.1, 0.01))
-    (board,) = boards([Entry(mine), Entry(theirs, "reported")])["gmm"]
-    assert ranks(board, board.entries, "w1") == [1, None]
-    (board,) = boards([Entry(mine), Entry(theirs, "reproduced")])["gmm"]
-    assert ranks(board, board.entries, "w1") == [2, 1]
-
-
-def test_the_best_grid_of_each_sampler_and_steps() -> None:
+def test_the_best_grid_of_each_sampler_and_number_of_calls() -> None:
     records = [
         made("a", 5, w1(0.3, 0.01), grid="uniform"),
         made("a", 5, w1(0.2, 0.01)),
         made("b", 5, w1(0.1, 0.01)),
         made("b", 5, w1(0.4, 0.01), grid="uniform"),
         made("b", 9, w1(0.4, 0.01), grid="uniform"),
+        made("c", 5, w1(0.4, 0.01), nfe=10, grid="uniform"),
+        made("c", 10, w1(0.3, 0.01), nfe=10),
     ]
     board = board_of(*records)
-
-    def chosen(choice: str) -> list[tuple[str, int, str]]:
-        return [(e.record["sampler"], e.record["steps"], e.record["grid"]) for e in on_grid(board, choice, "w1")]
-
-    assert chosen("best") == [("a", 5, "quadratic"), ("b", 5, "quadratic"), ("b", 9, "uniform")]
-    assert chosen("uniform") == [("a", 5, "uniform"), ("b", 5, "uniform"), ("b", 9, "uniform")]
-    assert len(chosen("all")) == 5
+    assert chosen(board, "best") == [
+        ("a", 5, "quadratic"),
+        ("b", 5, "quadratic"),
+        ("b", 9, "uniform"),
+        ("c", 10, "quadratic"),
+    ]
+    assert chosen(board, "uniform") == [
+        ("a", 5, "uniform"),
+        ("b", 5, "uniform"),
+        ("b", 9, "uniform"),
+        ("c", 5, "uniform"),
+    ]
+    assert len(chosen(board, "all")) == 7
     assert board.main_grid == "uniform"
+
+
+@pytest.mark.parametrize(("better", "values"), [("higher", (1.0, 2.0)), ("zero", (-0.3, 0.1)), ("lower", (0.2, 0.1))])
+def test_the_best_grid_is_that_of_the_better_mean(better: str, values: tuple[float, float]) -> None:
+    grids = ("worse", "better")
+    records = [
+        made("a", 5, {"w1": metric(value, 0.01, better=better)}, grid=grid)  # type: ignore[arg-type]
+        for grid, value in zip(grids, values, strict=True)
+    ]
+    assert chosen(board_of(*records), "best") == [("a", 5, "better")]
+
+
+def test_what_failed_on_one_grid_is_left_out_where_another_gave_numbers() -> None:
+    records = [
+        made("a", 5, grid="uniform", status="diverged"),
+        made("a", 5),
+        made("b", 5, status="diverged"),
+        made("b", 5, grid="uniform", status="diverged"),
+    ]
+    assert chosen(board_of(*records), "best") == [("a", 5, "quadratic"), ("b", 5, "quadratic")]
+
+
+def test_what_is_handed_in_hides_nothing_that_was_measured() -> None:
+    mine, theirs = made("a", 5, w1(0.2, 0.01)), made("a", 5, w1(0.1, 0.01), grid="uniform")
+    (board,) = boards([Entry(mine), Entry(theirs, "reported")])["gmm"]
+    assert [(e.standing, e.record["grid"]) for e in on_grid(board, "best", "w1")] == [
+        ("measured", "quadratic"),
+        ("reported", "uniform"),
+    ]
 
 
 def test_the_command_names_all_that_was_asked_for() -> None:

@@ -4,7 +4,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from made_records import made, metric
+from made_records import made, metric, metric_of
 
 from sigbench.errors import BadInput
 from sigbench.leaderboard.board import Entry, boards
@@ -44,19 +44,37 @@ def teacher(value: float, half: float | None = 0.01, **changes: Any) -> Record:
 @pytest.mark.parametrize(
     ("own", "other", "verdict"),
     [
-        ((0.10, 0.01), (0.11, 0.01), "Tied, the intervals overlap"),
-        ((0.10, 0.01), (0.20, 0.01), "Better beyond doubt"),
-        ((0.20, 0.01), (0.10, 0.01), "Worse beyond doubt"),
-        ((0.0095, 0.0001), (0.0105, 0.0001), "Tied, both at the floor"),
-        ((0.20, None), (0.10, 0.01), "Not decided (one repeat has no interval)"),
+        ([0.10, 0.11, 0.12], [0.1001, 0.1102, 0.1199], "Equivalent"),
+        ([0.10, 0.11, 0.12], [0.20, 0.21, 0.22], "Better (p < 0.001)"),
+        ([0.20, 0.21, 0.22], [0.10, 0.11, 0.12], "Worse (p < 0.001)"),
+        ([0.14, 0.15, 0.16], [0.10, 0.12, 0.11], "Worse (p = 0.02)"),
+        ([0.10, 0.11, 0.12], [0.10, 0.18, 0.12], "Not resolved"),
+        ([0.0099, 0.0100, 0.0098], [0.0101, 0.0102, 0.0100], "Equivalent"),
+        ([0.20], [0.10], "Not decided (one repeat has no spread, and nothing can be compared: measure at least two)"),
     ],
 )
-def test_quality_is_decided_by_intervals(own: tuple, other: tuple, verdict: str) -> None:
-    found = answer({}, student(*own), teacher(*other))
+def test_quality_is_decided_by_comparing(own: list[float], other: list[float], verdict: str) -> None:
+    records = [
+        made(name, steps, {"w1": metric_of(values, 0.01)})
+        for name, steps, values in (("sigdeg", 5, own), ("teacher (euler-maruyama)", 300, other))
+    ]
+    found = answer({}, *records)
     assert found.verdict == verdict
-    assert f"{own[0]:.4f}" in found.answer
-    assert f"{other[0]:.4f}" in found.answer
+    for values in (own, other):
+        assert f"{sum(values) / len(values):.4f}" in found.answer
     assert "floor 0.0100" in found.answer
+
+
+def test_repeats_are_paired_where_the_noise_is_shared_and_nowhere_else() -> None:
+    """Two that differ by the same in every repeat, beside a spread that hides it from a test of two groups."""
+    own, other = [0.10, 0.20, 0.30, 0.40], [0.20, 0.30, 0.40, 0.50]
+    fresh = {"paths": "fresh", "axes": ["task", "sampler"]}
+    for noise, verdict in (({}, "Better (p < 0.001)"), ({"noise": fresh}, "Not resolved")):
+        records = [
+            made("sigdeg", 5, {"w1": metric_of(own, 0.01)}, **noise),
+            made("teacher (euler-maruyama)", 300, {"w1": metric_of(other, 0.01)}, **noise),
+        ]
+        assert answer({}, *records).verdict == verdict
 
 
 def test_speed_is_the_ratio_of_times_with_its_ends() -> None:

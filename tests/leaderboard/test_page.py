@@ -1,18 +1,30 @@
 """The page and the Markdown table as text: self-contained, the same for the same records, and safe."""
 
+import base64
 import json
 import re
+import zlib
+from html import unescape
 from html.parser import HTMLParser
 from pathlib import Path
+from typing import Any
 
+import numpy as np
 import pytest
-from made_records import made, metric
+from made_records import made, metric, metric_of
 
 from sigbench.leaderboard.board import Board, Entry, boards
 from sigbench.leaderboard.claims import Answer
 from sigbench.leaderboard.markdown import build_markdown, escaped
-from sigbench.leaderboard.page import Picture, build_page, embedded, find_pictures, newest_date
+from sigbench.leaderboard.overview import SELECTION, blocks
+from sigbench.leaderboard.page.build import build_page, newest_date, packed
+from sigbench.leaderboard.page.pictures import Picture, find_pictures
+from sigbench.leaderboard.sections import find_sections
+from sigbench.leaderboard.summary import summaries
+from sigbench.records.family import budget_sentence
+from sigbench.report.run_table import LEGEND
 
+COMMITTED = Path(__file__).parents[2] / "leaderboard"
 EVIL = "</script><script>alert(1)</script><img src=x onerror=alert(1)>"
 
 
@@ -51,12 +63,18 @@ class Elements(HTMLParser):
             self.scripts[-1] += data
 
 
+def data_of(text: str) -> Any:
+    """What the page's script reads."""
+    return json.loads(zlib.decompress(base64.b64decode(Elements(text).scripts[0])))
+
+
 def test_markup_in_records_adds_no_element() -> None:
-    elements = Elements(page())
-    tags = [tag for tag, _ in elements.found]
+    text = page()
+    tags = [tag for tag, _ in Elements(text).found]
     assert tags.count("script") == 3
     assert tags.count("img") == 0
-    assert EVIL in json.dumps(json.loads(elements.scripts[0]))
+    assert EVIL not in text
+    assert EVIL in json.dumps(data_of(text))
 
 
 def test_nothing_is_loaded_from_elsewhere() -> None:
@@ -80,27 +98,93 @@ def test_claims_and_titles_are_text_too() -> None:
 
 
 @pytest.mark.parametrize("text", ["</script>", "<!--<script>", "&lt;", "\u2028", "]]>", '"\\'])
-def test_embedded_json_keeps_the_text_and_no_markup(text: str) -> None:
-    document = embedded({text: [text]})
-    assert json.loads(document) == {text: [text]}
-    assert not re.search("[<>&]", document)
+def test_packed_text_comes_back_and_holds_no_markup(text: str) -> None:
+    found = packed(text.encode())
+    assert zlib.decompress(base64.b64decode(found)).decode() == text
+    assert re.fullmatch(r"[A-Za-z0-9+/=]+", found)
+
+
+def test_marks_and_ranks_of_the_page_are_those_of_the_blocks() -> None:
+    records = [
+        made(f"s{i}", 5, {"w1": metric_of([0.1 + 0.01 * i + x for x in (0, 0.01, 0.02 * i)], 0.01)}) for i in range(6)
+    ]
+    records += [made("s0", 10), made("few", 5, {"w1": metric(0.1, 0.01, repeats=2)})]
+    found = boards([*map(Entry, records), Entry(made("theirs", 5, seed=0), "reported")])
+    (board,), data = found["gmm"], data_of(page(found))
+    (shown,) = data["tasks"][0]["boards"]
+    names, reasons = [name for name, _ in data["marks"]], data["reasons"]
+    for block, (calls, rows) in zip(blocks(board, "w1"), shown["blocks"]["w1"], strict=True):
+        assert calls == block.calls
+        for row, (place, *said) in zip(block.rows, rows, strict=True):
+            assert shown["cells"][place]["k"] == row.entry.record["key"]
+            if row.ranked is None:
+                assert [reasons[said[0]]] == [row.reason]
+            else:
+                assert (names[said[0]], said[1], said[2]) == (row.ranked.mark, row.ranked.first, row.ranked.last)
+    assert {"equivalent", "not resolved", "worse"} & {
+        names[row[1]] for row in shown["blocks"]["w1"][0][1] if len(row) > 2
+    }
+
+
+def test_the_script_of_the_page_decides_nothing() -> None:
+    """It has no word of tests, p-values or intervals that overlap: what it shows was decided before."""
+    (script,) = [text for text in Elements(page()).scripts if "drawMatrix" in text]
+    assert not re.search(r"\branks\(|outcome|overlap|atFloor", script)
+
+
+def test_the_overview_says_who_wins_what_this_is_and_how_to_hand_in() -> None:
+    records = [made("a", 5, {"w1": metric(0.1, 0.001)}), made("b", 5, {"w1": metric(0.3, 0.001)})]
+    records += [made("teacher (a)", 300, task="mnist")]
+    found = boards(map(Entry, records))
+    text = unescape(re.sub(r"<[^>]+>", "", page(found).partition("<footer")[0]))
+    for summary in summaries(found, {}):
+        for sentence in summary.sentences:
+            assert sentence in text
+    assert "w1 at 5 calls: a is best" in text
+    assert "teacher (a) reaches w1" in text
+    assert SELECTION in text
+    assert "never ranked together" in text
+    for command in ("sigbench run --task", "leaderboard add mine.jsonl", "leaderboard verify KEY", "leaderboard build"):
+        assert command in text
+
+
+def test_the_legend_stands_on_the_page_on_two_lines() -> None:
+    text = unescape(page())
+    first, second = (line.replace("   ", " · ") for line in LEGEND.splitlines())
+    assert f"{first}<br>{second}" in text
+
+
+def test_a_page_of_as_many_records_as_are_committed_is_small() -> None:
+    """Each with the nine metrics of a task, beside all committed studies and pictures."""
+    chance = np.random.default_rng(0)
+    names = ("w1", "w2", "ks", "mode-tv", "mean-error", "var-error", "lost-variance", "mmd2", "fcd")
+    records = [
+        made(
+            f"sampler-{i % 18}",
+            2 + i // 18 % 8,
+            {name: metric(float(size := chance.uniform(0.01, 1)), 0.1 * size) for name in names},
+            task=task,
+            grid=f"grid-{i // 144}",
+        )
+        for task in ("gbm", "gmm", "gmm2d", "mnist", "ou", "rbergomi")
+        for i in range(100)
+    ]
+    sections = find_sections(COMMITTED / "studies", outdated=lambda sentence: None)
+    text = page(boards(map(Entry, records)), pictures=find_pictures(COMMITTED), sections=sections)
+    assert len(records) > 566
+    assert len(text.encode()) < 1_500_000
 
 
 def test_the_same_records_give_the_same_page() -> None:
     assert page() == page()
 
 
-def test_pictures_lie_in_the_page(tmp_path: Path) -> None:
-    (tmp_path / "mnist-strip.png").write_bytes(b"png")
-    (tmp_path / "rbergomi-smile.svg").write_text("<svg/>")
-    pictures = find_pictures(tmp_path)
-    assert [(p.task, p.file.name) for p in pictures] == [
-        ("mnist", "mnist-strip.png"),
-        ("rbergomi", "rbergomi-smile.svg"),
-    ]
-    text = page(boards([Entry(made(task="mnist"))]), pictures=[*pictures, Picture("other", "t", tmp_path / "none.png")])
-    assert "data:image/png;base64,cG5n" in text
-    assert "data:image/svg+xml;base64" not in text
+def test_pictures_lie_in_the_page_of_their_task(tmp_path: Path) -> None:
+    for name in ("strip.png", "smile.png"):
+        (tmp_path / name).write_bytes(name.encode())
+    pictures = [Picture("mnist", "t", tmp_path / "strip.png"), Picture("other", "t", tmp_path / "none.png")]
+    text = page(boards([Entry(made(task="mnist"))]), pictures=pictures)
+    assert "data:image/png;base64,c3RyaXAucG5n" in text
 
 
 def test_no_records_make_a_page_that_says_so() -> None:
@@ -114,19 +198,32 @@ def test_the_newest_day() -> None:
     assert newest_date(boards(Entry(record) for record in records)) == "2027-05-06"
 
 
-def test_the_markdown_table_ranks_and_marks() -> None:
+def test_the_markdown_table_has_blocks_with_marks_and_ranks() -> None:
     rows = [
-        made("a", 5, {"w1": metric(0.0095, 0.0005)}),
-        made("b", 5, {"w1": metric(0.0104, 0.0005)}),
+        made("a", 5, {"w1": metric_of([0.0099, 0.0101, 0.01, 0.0102, 0.0098], 0.01)}),
+        made("b", 5, {"w1": metric_of([0.0103, 0.0105, 0.0104, 0.0106, 0.0102], 0.01)}),
         made("c", 5, {"w1": metric(0.3, 0.01)}),
+        made("a", 10, {"w1": metric(0.001, 0.0001)}),
         made("d", 5, status="diverged"),
     ]
-    text = build_markdown(boards(Entry(r) for r in rows), titles={"gmm": "A mixture"}, claims={})
-    table = [line for line in text.splitlines() if line.startswith("|")][2:]
-    assert [line.split(" | ")[:2] for line in table] == [["| =1", "a"], ["| =1", "b"], ["| 3", "c"], ["| –", "d"]]
-    assert "0.0095 \\[0.0092, 0.0100\\] *at the floor*" in table[0]
-    assert "diverged" in table[3]
-    assert "A mixture. 1,000 samples in a repeat, seed 0, grid quadratic." in text
+    found = boards([*map(Entry, rows), Entry(made("e", 5, {"w1": metric(0.2, 0.01)}), "reported")])
+    text = build_markdown(found, titles={"gmm": "A mixture"}, claims={})
+    table = [line for line in text.splitlines() if line.startswith("| ")][2:]
+    assert [line.split(" | ")[:4] for line in table] == [
+        ["| **5**", "a", "★=", "1"],
+        ["| 5", "b", "≈=", "2"],
+        ["| 5", "c", "", "3"],
+        ["| 5", "e", "", "–"],
+        ["| **10**", "a", "!", "–"],
+        ["| –", "d", "", "–"],
+    ]
+    assert "0.0100 \\[" in table[0]
+    assert "diverged" in table[5]
+    assert "A mixture. 1,000 samples × 5 repeats, seed 0, task version 1. Floor of w1: 0.0100 \\[" in text
+    assert f"- {escaped(budget_sentence(rows[:3], 'w1'))}" in text
+    assert escaped(SELECTION) in text
+    legend = [escaped(line.replace("   ", " · ")) for line in LEGEND.splitlines()]
+    assert "  \n".join(legend) in text
 
 
 def test_markdown_of_a_name_is_one_line_of_text() -> None:

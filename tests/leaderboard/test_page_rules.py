@@ -1,6 +1,5 @@
-"""The rules that the page's script shares with the package, held together in a browser: ties, numbers, ticks, reach."""
+"""The rules that the page's script shares with the package, held together in a browser."""
 
-import shutil
 from collections.abc import Iterator
 from importlib.resources import files
 from math import inf
@@ -15,62 +14,33 @@ from sigbench.records import comparison
 from sigbench.report.curves import log_ticks
 from sigbench.report.numbers import digits, duration, interval, number
 
-sync_api = pytest.importorskip("playwright.sync_api", reason="browser: playwright is not installed")
-CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser")
-pytestmark = pytest.mark.skipif(
-    CHROMIUM is None, reason="browser: there is no chromium here (apt-get install chromium)"
-)
 BETTER = ("lower", "higher", "zero")
 
 
 @pytest.fixture(scope="module")
-def rules() -> Iterator[Any]:
+def rules(browser: Any) -> Iterator[Any]:
     """A blank page that knows the two scripts of the page which draw nothing."""
     template = files("sigbench.leaderboard").joinpath("template")
-    with sync_api.sync_playwright() as playwright:
-        running = playwright.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox"])
-        page = running.new_page()
-        for name in ("numbers.js", "measures.js"):
-            page.add_script_tag(content=template.joinpath(name).read_text(encoding="utf-8"))
-        yield page
-        running.close()
-
-
-def some_metrics(better: str, seed: int, count: int = 40) -> list[Any]:
-    """Metrics around a floor, some at it, some of one repeat."""
-    rng = np.random.default_rng(seed)
-    centre = {"lower": 0.02, "higher": 0.9, "zero": 0.0}[better]
-    return [
-        metric(
-            centre + 0.02 * rng.standard_normal(),
-            None if rng.random() < 0.15 else 0.01 * rng.random() + 1e-3,
-            floor=1.0 if better == "higher" else 0.01,
-            better=better,
-        )
-        for _ in range(count)
-    ]
+    page = browser.new_page()
+    for name in ("numbers.js", "measures.js"):
+        page.add_script_tag(content=template.joinpath(name).read_text(encoding="utf-8"))
+    yield page
+    page.close()
 
 
 @pytest.mark.parametrize("better", BETTER)
-@pytest.mark.parametrize("seed", range(3))
-def test_ranks_are_those_of_the_package(rules: Any, better: str, seed: int) -> None:
-    found = some_metrics(better, seed)
-    ranked = [index % 7 != 3 for index in range(len(found))]  # others are only reported
-    rows = [
-        {"low": m["low"], "high": m["high"], "atFloor": m["at_floor"], "ranked": taken}
-        for m, taken in zip(found, ranked, strict=True)
-    ]
-    expected = comparison.ranks([m if taken else None for m, taken in zip(found, ranked, strict=True)])
-    assert rules.evaluate("([rows, better]) => measures.ranks(rows, better)", [rows, better]) == expected
-    assert len({rank for rank in expected if rank is not None}) > 3
-    assert None in expected
+def test_scores_are_those_of_the_package(rules: Any, better: str) -> None:
+    for value in (-2.5, -0.0, 0.0, 1e-9, 3.0):
+        found = rules.evaluate("([value, better]) => measures.score(value, better)", [value, better])
+        assert found == comparison.score(value, better)
 
 
 @pytest.mark.parametrize("better", BETTER)
-def test_intervals_are_turned_alike(rules: Any, better: str) -> None:
-    for low, high in ((-2.0, -1.0), (-1.0, 3.0), (1.0, 2.0), (0.0, 0.0)):
+def test_a_turned_interval_holds_the_scores_of_what_it_held(rules: Any, better: str) -> None:
+    for low, high in ((-2.0, -1.0), (-1.0, 3.0), (-4.0, 1.0), (1.0, 2.0), (0.0, 0.0)):
         found = rules.evaluate("([low, high, better]) => measures.turned(low, high, better)", [low, high, better])
-        assert tuple(found) == comparison.turned(low, high, better)
+        scores = [comparison.score(low + (high - low) * share, better) for share in np.linspace(0, 1, 401)]
+        assert found == pytest.approx([min(scores), max(scores)], abs=1e-12)
 
 
 def test_numbers_are_written_alike(rules: Any) -> None:

@@ -100,7 +100,8 @@ EDITS: dict[str, tuple[Callable[[dict[str, Any]], object], str]] = {
     "a lower floor": (lambda r: r["metrics"]["w1"].update(floor=0.9 * r["metrics"]["w1"]["floor"]), "contradict"),
     "a better repeat": (lambda r: r["metrics"]["w1"]["values"].__setitem__(0, 0.0), "contradict"),
     "a repeat that is left out": (lambda r: r["metrics"]["w1"]["values"].pop(), "has not one value"),
-    "no repeats of the floor": (lambda r: r["metrics"]["w1"].update(floor_values=[]), "has not one value"),
+    "a floor that is better known": (lambda r: r["metrics"]["w2"].update(floor_error=0.0), "contradict"),
+    "more repeats than were asked for": (lambda r: r["asked"]["stop"].update(repeats=2), "that were asked for"),
     "ends that are cut": (lambda r: r["metrics"]["w1"].update(bounds=[0.9, None]), "contradict"),
     "another method": (lambda r: r["metrics"]["w1"].update(method="mine"), "digest"),
     "other code": (lambda r: r["code"]["package"].update({"sigbench/sde": "0"}), "digest"),
@@ -215,7 +216,7 @@ def test_whole_numbers_in_the_place_of_floats_fit_their_digest(records: list[Rec
     """A plug-in's metric may return an int; read back by the schema it has become a float."""
     record: Any = json.loads(to_json(records[0]))
     record["metrics"] = {"w1": metric(3.0, 0.0)}
-    record["metrics"]["w1"].update(value=3, low=3, high=3, values=[3, 3, 3], floor_values=[1, 1, 1], n=7)
-    record["metrics"]["w1"].update(floor=1, floor_low=1, floor_high=1)
+    record["metrics"]["w1"].update(value=3, low=3, high=3, values=[3] * record["repeats"], n=7)
+    record["metrics"]["w1"].update(floor=1, floor_low=1, floor_high=1, floor_error=0, floor_sd=0, floor_draws=0)
     record["digest"] = digest_of(record)
     assert parse_record(json.dumps(record))["metrics"]["w1"]["value"] == 3.0

@@ -1,32 +1,16 @@
-// What the page computes of the rows that it shows: ranks, the Pareto front, and the NFE at which a quality is reached.
+// What the page computes of the rows that it shows: ticks, the Pareto front, and the NFE at which a quality is reached.
 "use strict";
 
 const measures = {
-  // An interval turned so that smaller is better; the same rule as `turned` of sigbench.records.comparison.
-  turned(low, high, better) {
-    if (better === "higher") return [-high, -low];
-    if (better !== "zero") return [low, high];
-    const ends = [Math.abs(low), Math.abs(high)].sort((a, b) => a - b);
-    return [low <= 0 && high >= 0 ? 0 : ends[0], ends[1]];
+  // A number that is smaller the better a value is; the same rule as `score` of sigbench.records.comparison.
+  score(value, better) {
+    return better === "higher" ? -value : better === "zero" ? Math.abs(value) : value;
   },
 
-  // 1 + the number of rows that are better beyond doubt, null where a row has no interval or is only reported;
-  // the same rule as `ranks` of sigbench.records.comparison.
-  ranks(rows, better) {
-    const spans = rows.map((row) =>
-      !row.ranked || row.low === null || row.high === null ? null : measures.turned(row.low, row.high, better));
-    const below = (sorted, limit) => {
-      let [from, to] = [0, sorted.length];
-      while (from < to) {
-        const middle = (from + to) >> 1;
-        if (sorted[middle] < limit) from = middle + 1; else to = middle;
-      }
-      return from;
-    };
-    const ends = (keep) => spans.filter((span, i) => span && keep(rows[i])).map((span) => span[1]).sort((a, b) => a - b);
-    const all = ends(() => true), floor = ends((row) => row.atFloor);
-    return spans.map((span, i) =>
-      span && 1 + below(all, span[0]) - (rows[i].atFloor ? below(floor, span[0]) : 0));
+  // An interval turned so that smaller is better: the scores that lie between those of its ends.
+  turned(low, high, better) {
+    const ends = [measures.score(low, better), measures.score(high, better)].sort((a, b) => a - b);
+    return [better === "zero" && low <= 0 && high >= 0 ? 0 : ends[0], ends[1]];
   },
 
   // Ticks for a log axis between two positive values, the same as `log_ticks` of sigbench.report.curves.
@@ -52,7 +36,7 @@ const measures = {
 
   // The points that no other point beats in both time and value, fastest first.
   front(points, better) {
-    const worth = (point) => measures.turned(point.value, point.value, better)[0];
+    const worth = (point) => measures.score(point.value, better);
     const sorted = [...points].sort((a, b) => a.seconds - b.seconds || worth(a) - worth(b));
     let best = Infinity;
     return sorted.filter((point) => worth(point) < best && ((best = worth(point)), true));

@@ -2,10 +2,16 @@
 // Everything that came from a record enters the document as text (textContent or an attribute), never as markup.
 "use strict";
 
-const data = JSON.parse(document.getElementById("data").textContent);
-const state = { task: 0, board: 0, metric: "", grid: "", budget: "", trained: "", find: "", families: new Set(),
-  hidden: new Set(), sort: "rank", descending: false, all: false, open: new Set(), machine: "", q: null, theme: "" };
+let data = null;
+const state = { task: -1, board: 0, view: "calls", metric: "", calls: null, grid: "best", budget: "", trained: "", find: "",
+  families: new Set(), hidden: new Set(), sort: "NFE", descending: false, all: false, open: new Set(), machine: "", q: null, theme: "" };
 const byId = (id) => document.getElementById(id);
+
+// What lies in the page deflated and in base64, as text.
+async function unpacked(id) {
+  const bytes = Uint8Array.from(atob(byId(id).textContent), (character) => character.charCodeAt(0));
+  return new Response(new Blob([bytes]).stream().pipeThrough(new DecompressionStream("deflate"))).text();
+}
 
 function make(tag, properties = {}, ...children) {
   const node = document.createElement(tag);
@@ -21,9 +27,10 @@ function make(tag, properties = {}, ...children) {
 const task = () => data.tasks[state.task];
 const board = () => task().boards[state.board];
 const metric = () => board().metrics.find((m) => m.name === state.metric) || board().metrics[0];
+const blocks = () => (metric() && Object.hasOwn(board().blocks, metric().name) ? board().blocks[metric().name] : []);
 
 // How a sampler is drawn, [name, colour, shape], and its place among the samplers of the task.
-const samplersOf = new Map(data.tasks.map((each) => [each, new Map(each.samplers.map((sampler, i) => [sampler[0], [...sampler, i]]))]));
+const samplersOf = new Map();
 const styleOf = (sampler) => samplersOf.get(task()).get(sampler);
 const colourOf = (sampler) => styleOf(sampler)[1];
 
@@ -39,44 +46,43 @@ function svg(tag, attributes, ...children) {
   return node;
 }
 
-const dot = (row) => {
-  const [, colour, shape] = styleOf(row.sampler);
+const dot = (sampler) => {
+  const [, colour, shape] = styleOf(sampler);
   return svg("svg", { class: "dot", viewBox: "-7 -7 14 14", "aria-hidden": "true" }, svg("path", { d: data.shapes[shape], fill: colour }));
 };
 
 // A record of the page as the flat row that tables and charts need, under the metric that is chosen.
 function rowOf(cell, m) {
-  const made = data.makes[cell.p], values = Object.hasOwn(cell.m, m.name) ? cell.m[m.name] : null;
-  const floor = values ? data.floors[values[4]] : null;
+  const made = data.makes[cell.p], values = m && Object.hasOwn(cell.m, m.name) ? cell.m[m.name] : null;
   return {
     cell, made, sampler: cell.s, family: cell.f, grid: cell.g, steps: cell.n, NFE: cell.c, standing: cell.b,
-    ranked: cell.b === "measured" || cell.b === "reproduced",
     value: values ? values[0] : null, low: values ? values[1] : null, high: values ? values[2] : null,
-    atFloor: values ? values[3] : false, floor, status: cell.x, seconds: cell.t ? cell.t[0] : null,
-    machine: made.machine, entry: [cell.s, state.grid === "best" ? "" : cell.g, made.dtype, cell.b].join(" · "),
+    floorMark: values ? values[3] : "", floor: values ? data.floors[values[4]] : null, status: cell.x,
+    seconds: cell.t ? cell.t[0] : null, machine: made.machine,
+    entry: [cell.s, state.grid === "best" ? "" : cell.g, state.grid === "best" ? "" : made.dtype, cell.b].join(" · "),
   };
+}
+
+// The rows of the blocks of a metric: cells with what Python found of them. {row, mark, ranks, p, reason}
+function placed(block) {
+  return block[1].map(([place, ...found]) => {
+    const row = rowOf(board().cells[place], metric());
+    if (found.length === 1) return { row, mark: "", ranks: "–", p: null, reason: data.reasons[found[0]] };
+    const [mark, first, last, p] = found;
+    return { row, mark: data.marks[mark][0], sign: data.marks[mark][1], ranks: first === last ? `${first}` : `${first}–${last}`, p, reason: "" };
+  });
 }
 
 function chosenRows() {
   const m = metric(), find = state.find.trim().toLowerCase();
-  let rows = board().cells.map((cell) => rowOf(cell, m));
+  let cells = board().cells;
   if (state.grid === "best") {
-    const best = new Map();
-    for (const row of rows) {
-      const worth = row.value === null ? Infinity : measures.turned(row.value, row.value, m.better)[0];
-      const at = [row.sampler, row.steps, row.made.dtype, row.standing].join(" · ");
-      if (!best.has(at) || worth < best.get(at)[0]) best.set(at, [worth, row]);
-    }
-    rows = [...best.values()].map((pair) => pair[1]);
-  } else if (state.grid) rows = rows.filter((row) => row.grid === state.grid);
-  rows = rows.filter((row) =>
+    const best = new Set(blocks().flatMap((block) => block[1].map((row) => row[0])));
+    cells = cells.filter((_, place) => best.has(place));
+  } else if (state.grid) cells = cells.filter((cell) => cell.g === state.grid);
+  return cells.map((cell) => rowOf(cell, m)).filter((row) =>
     (!state.families.size || state.families.has(row.family)) &&
     (!state.budget || (row.NFE !== null && row.NFE <= Number(state.budget))) &&
     (!state.trained || (state.trained === "yes") === row.cell.tr) &&
     (!find || [row.sampler, row.grid, row.family, row.status, row.standing, row.cell.k].some((text) => text.toLowerCase().includes(find))));
-  measures.ranks(rows, m.better).forEach((rank, i) => { rows[i].rank = rank; });
-  const shared = new Map();
-  for (const row of rows) shared.set(row.rank, (shared.get(row.rank) || 0) + 1);
-  for (const row of rows) row.rankText = row.rank === null ? "–" : (shared.get(row.rank) > 1 ? "=" : "") + row.rank;
-  return rows;
 }

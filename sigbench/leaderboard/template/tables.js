@@ -1,15 +1,14 @@
-// The tables: the ranking with the details of each row, and the network calls that a quality takes.
+// The long table with the details of each row, and the network calls that a quality takes.
 "use strict";
 
 const FIRST_ROWS = 150;
 
 const COLUMNS = [
-  ["rank", "Rank", "rank", (row) => (row.rank === null ? Infinity : row.rank)],
   ["sampler", "Sampler", "name", (row) => row.sampler],
   ["grid", "Grid", "optional", (row) => row.grid],
   ["steps", "Steps", "num optional", (row) => row.steps],
   ["NFE", "NFE", "num", (row) => (row.NFE === null ? Infinity : row.NFE)],
-  ["value", "VALUE", "num", (row) => (row.value === null ? Infinity : measures.turned(row.value, row.value, metric().better)[0])],
+  ["value", "VALUE", "num", (row) => (row.value === null ? Infinity : measures.score(row.value, metric().better))],
   ["spark", "", "spark spark-cell", null],
   ["seconds", "Time a sample", "num optional", (row) => (row.seconds === null ? Infinity : row.seconds)],
   ["date", "Measured", "num optional", (row) => row.cell.d],
@@ -20,9 +19,7 @@ function sorted(rows) {
   const value = COLUMNS.find((each) => each[0] === "value")[3];
   const order = (a, b) => (a < b ? -1 : a > b ? 1 : 0);
   const sign = state.descending ? -1 : 1;
-  // Ties by rank stand in the order of network calls: the cheapest first.
-  const then = column[0] === "rank" ? (a, b) => order(a.NFE === null ? Infinity : a.NFE, b.NFE === null ? Infinity : b.NFE) : () => 0;
-  return [...rows].sort((a, b) => sign * order(column[3](a), column[3](b)) || then(a, b) || order(value(a), value(b)));
+  return [...rows].sort((a, b) => sign * order(column[3](a), column[3](b)) || order(value(a), value(b)));
 }
 
 function spark(row, span) {
@@ -75,7 +72,7 @@ function tableRow(row, span, open) {
   const tags = [];
   if (row.standing !== "measured") tags.push(make("span", { class: `tag ${row.standing}` }, row.standing));
   if (row.status !== "ok") tags.push(make("span", { class: "tag bad" }, row.status));
-  if (row.atFloor) tags.push(make("span", { class: "tag floor", title: "cannot be told from the truth at this number of samples" }, "at the floor"));
+  if (row.floorMark) tags.push(floorTag(row.floorMark));
   const value = row.value === null ? make("span", { class: "muted" }, row.status === "ok" ? "not measured" : "–") :
     withEnds(row.value, row.low, row.high);
   const toggle = () => {
@@ -84,15 +81,18 @@ function tableRow(row, span, open) {
   };
   const common = board().dtype === row.made.dtype ? "" : ` · ${row.made.dtype}`;
   const contents = {
-    rank: row.rankText,
-    sampler: [make("button", { type: "button", "aria-expanded": String(open) }, dot(row), row.sampler),
+    sampler: [make("button", { type: "button", "aria-expanded": String(open) }, dot(row.sampler), row.sampler),
       make("small", {}, `${row.family}${cell.tr ? " · trained" : ""}${common} `, ...tags)],
     grid: row.grid, steps: row.steps, NFE: row.NFE === null ? "–" : row.NFE, value: [value], spark: [spark(row, span)],
     seconds: row.seconds === null ? "–" : numbers.duration(row.seconds), date: cell.d.slice(0, 10),
   };
   return make("tr", { class: "row", "data-key": cell.k, onclick: toggle }, ...COLUMNS.map(([key, , kind]) =>
-    make("td", { class: kind + (key === "rank" && row.rank === 1 ? " first" : "") }, ...[].concat(contents[key]))));
+    make("td", { class: kind }, ...[].concat(contents[key]))));
 }
+
+const floorWords = (mark) => ({ "=": "at the floor", "!": "below the floor" })[mark] || "";
+const floorTag = (mark) => make("span", { class: `tag ${mark === "=" ? "floor" : "bad"}`,
+  title: mark === "=" ? "equivalent to exact draws of the truth at this number of samples" : "better than exact draws are: look for copies" }, floorWords(mark));
 
 function withEnds(value, low, high) {
   const [text, ends] = numbers.interval(value, low, high);
@@ -111,9 +111,9 @@ function detailRow(row) {
     try { await navigator.clipboard.writeText(command); event.target.textContent = "Copied"; } catch { getSelection().selectAllChildren(event.target.parentNode.querySelector("pre")); }
   } }, "Copy");
   const lines = b.metrics.filter((m) => Object.hasOwn(cell.m, m.name)).map((m) => {
-    const [value, low, high, atFloor, index] = cell.m[m.name], floor = data.floors[index];
+    const [value, low, high, floorMark, index] = cell.m[m.name], floor = data.floors[index];
     return make("tr", {}, make("td", {}, m.name), make("td", { class: "num" }, withEnds(value, low, high)),
-      make("td", { class: "num" }, withEnds(...floor)), make("td", {}, atFloor ? "at the floor" : ""));
+      make("td", { class: "num" }, withEnds(...floor)), make("td", {}, floorWords(floorMark)));
   });
   const panel = make("div", { class: "facts" },
     make("div", { class: "wide" }, make("h3", {}, "The command that measures this cell again"), make("pre", {}, command), copy),
@@ -158,6 +158,6 @@ function drawReach(rows) {
   results.sort((a, b) => worth(a) - worth(b));
   const call = (end) => (end === null ? "?" : (end.bound === "=" ? "" : end.bound === ">" ? "> " : "≤ ") + numbers.digits(end.nfe));
   byId("reached").tBodies[0].replaceChildren(...results.map((result) => make("tr", { class: result.at.bound === ">" ? "muted" : "" },
-    make("td", {}, dot(result.row), " ", result.row.sampler), make("td", { class: "optional" }, result.grids), make("td", { class: "num" }, call(result.at)),
+    make("td", {}, dot(result.row.sampler), " ", result.row.sampler), make("td", { class: "optional" }, result.grids), make("td", { class: "num" }, call(result.at)),
     make("td", { class: "num" }, `[${call(result.from)}, ${call(result.to)}]`))));
 }

@@ -4,7 +4,8 @@ from collections.abc import Sequence
 from dataclasses import fields, replace
 from typing import Any
 
-from sigbench.records.comparison import badness, outcome, why
+from sigbench.errors import BadInput
+from sigbench.records.comparison import at_floor, compare, mean_score, why
 from sigbench.records.record import MetricRecord
 from sigbench.report.numbers import duration, percent, ratio, with_interval
 from sigbench.studies.ablation.result import AblationResult, Variant
@@ -62,7 +63,7 @@ def sentences(results: Sequence[AblationResult]) -> list[tuple[str, str]]:
         last = changed[-1]
         before = by_variant.get(_with(variant, last, usual))
         if before is not None:
-            reason = why(after, before)
+            reason = why(after, before, shared=True)
             found.append(
                 (
                     ", ".join(f"{_NAMES[axis]} {getattr(variant, axis)}" for axis in changed),
@@ -86,16 +87,27 @@ def _on_orders(rows: Sequence[AblationResult], name: str) -> str:
     """What higher orders do at one number of steps."""
     metrics = {row.variant.order: row.record["metrics"][name] for row in rows}
     first = min(metrics)
-    best = min(metrics, key=lambda order: badness(metrics[order]["value"], metrics[order]["better"]))
-    ties = [str(order) for order in metrics if order != best and outcome(metrics[order], metrics[best]) == "tied"]
-    floor = ", at the floor" if metrics[best]["at_floor"] else ""
-    tied = f"; tied with it: order {', '.join(ties)}" if ties else ""
+    best = min(metrics, key=lambda order: mean_score(metrics[order]))
+    beside = {order: _outcome(metrics[order], metrics[best]) for order in metrics if order != best}
+    floor = ", at the floor" if at_floor(metrics[best]) else ""
+    tied = ""
+    for outcome, words in (("equivalent", "equivalent to it"), ("not resolved", "not told from it")):
+        if orders := [str(order) for order, found in beside.items() if found == outcome]:
+            tied += f"; {words}: order {', '.join(orders)}"
     if best == first:
         return f"{name} is best at order {best}, {_value(metrics[best])}{floor}{tied}."
     return (
         f"{name} {_value(metrics[first])} at order {first}, {_value(metrics[best])} at order {best}, the best{floor}: "
         f"{ratio(metrics[best]['value'] / metrics[first]['value'])} times{tied}."
     )
+
+
+def _outcome(own: MetricRecord, other: MetricRecord) -> str:
+    """Students of one study walk the same noise."""
+    try:
+        return compare(own, other, shared=True).outcome
+    except BadInput:
+        return "not resolved"
 
 
 def _on_costs(rows: Sequence[AblationResult]) -> str:

@@ -41,7 +41,7 @@ def _on_weights(several: Sequence[Guided]) -> str:
 
 def _beside(student: Guided, teacher: Guided) -> str:
     ours, theirs = student.metric("intra"), teacher.metric("intra")
-    reason = why(ours, theirs)
+    reason = why(ours, theirs, shared=True)
     return (
         f"FCD within classes {_value(ours)}, {ratio(ours['value'] / theirs['value'])} times the teacher's "
         f"{_value(theirs)}{f'; {reason}' if reason else ''}."

@@ -7,7 +7,7 @@ import altair as alt
 from sigbench.report.curves import axis
 from sigbench.report.palette import GREY
 
-ROWS, FLOOR, FRONT = "rows", "floor", "front"
+ROWS, FLOOR, FRONT, TEACHER, BEST, SPAN = "rows", "floor", "front", "teacher", "best", "span"
 CALLS, VALUES, TIMES = -1, -2, -3  # the page puts ticks for its rows in their places
 _UNITS = (("1e-6", "1e9", "ns"), ("1e-3", "1e6", "µs"), ("1", "1e3", "ms"))
 _DURATION = (
@@ -24,7 +24,6 @@ _TIPS = {
     "NFE": "NFE",
     "value_text": "value [95 %]",
     "floor_text": "floor [95 %]",
-    "rank": "rank",
     "time_text": "time a sample",
     "efficiency": "efficiency",
     "memory": "memory",
@@ -40,8 +39,9 @@ _TIPS = {
 def page_charts() -> dict[str, dict[str, Any]]:
     """Returns the Vega-Lite specifications of the page by name: "quality" and "pareto", on log and linear ordinates.
 
-    Their named data `rows`, `floor` and `front` are left to the page, which also says what the ordinate is called;
-    colours and shapes are taken from the rows as they are.
+    Their named data are left to the page: rows and the floor; for quality the teacher's level, the best of all families
+    with no more calls, and the span that all panels share; else the front. The page also says what the ordinate is
+    called; colours and shapes are taken from the rows as they are.
     """
     return {
         f"{name}-{scale}": make(scale).to_dict()
@@ -73,6 +73,11 @@ def _floor(scale: str) -> list[alt.Chart]:
     return [band, rule, label]
 
 
+def _teacher(scale: str) -> alt.Chart:
+    base = alt.Chart(alt.NamedData(TEACHER)).encode(y=_y("value", scale))
+    return base.mark_rule(strokeDash=[1, 3], color=GREY, strokeWidth=1.8)
+
+
 def _points(scale: str, x: alt.X) -> list[alt.Chart]:
     """The points, and over them larger ones that nobody sees, which are easier to hit."""
     near = alt.selection_point(name="near", on="pointerover", empty=False, clear="pointerout")
@@ -98,8 +103,11 @@ def _quality(scale: str) -> alt.LayerChart:
     bands = base.mark_area(opacity=0.16, line=False).encode(y=_y("low", scale), y2="high:Q")
     lines = base.mark_line(strokeWidth=1.8, opacity=0.85).encode(y=_y("value", scale))
     bars = base.mark_rule(strokeWidth=1.2, opacity=0.7).encode(y=_y("low", scale), y2="high:Q")
-    layers = [*_floor(scale), bands, lines, bars, *_points(scale, x)]
-    return alt.LayerChart(layer=layers).properties(width="container", height=340)
+    best = alt.Chart(alt.NamedData(BEST)).mark_line(interpolate="step-after", strokeWidth=1, color=GREY, opacity=0.9)
+    span = alt.Chart(alt.NamedData(SPAN)).mark_point(opacity=0, size=0).encode(x=x, y=_y("value", scale))
+    drawn = [best.encode(x=x, y=_y("value", scale)), bands, lines, bars]
+    layers = [span, *_floor(scale), _teacher(scale), *drawn, *_points(scale, x)]
+    return alt.LayerChart(layer=layers).properties(width="container", height=300)
 
 
 def _pareto(scale: str) -> alt.LayerChart:

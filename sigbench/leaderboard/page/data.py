@@ -9,8 +9,10 @@ import msgspec
 from sigbench.leaderboard.board import Board, Entry
 from sigbench.leaderboard.claims import at_once
 from sigbench.leaderboard.command import command_of
-from sigbench.leaderboard.page_charts import page_charts
-from sigbench.records.names import display_name
+from sigbench.leaderboard.overview import MARKS, STANDARD_CALLS, floor_mark
+from sigbench.leaderboard.page.blocks import blocks_data
+from sigbench.leaderboard.page.charts import page_charts
+from sigbench.records.names import display_names
 from sigbench.records.record import MetricRecord, Record, SpreadRecord
 from sigbench.report.numbers import digits
 from sigbench.report.palette import SHAPES, curves_of
@@ -35,23 +37,29 @@ PATHS = dict(
 def page_data(boards: Mapping[str, Sequence[Board]], titles: Mapping[str, str]) -> dict[str, Any]:
     """Returns what the page's script reads: tasks, their boards and cells; a task without records has no board."""
     shared = _Shared()
-    tasks = [
-        {
-            "name": name,
-            "title": titles.get(name, name),
-            "samplers": [[c.name, c.color, c.shape] for c in curves_of((n, n) for n in _sampler_order(several))],
-            "boards": [_board_data(board, shared) for board in several],
-        }
-        for name, several in boards.items()
-    ]
+    tasks = []
+    for name, several in boards.items():
+        called = _names(several)
+        samplers = [[c.name, c.color, c.shape] for c in curves_of((n, n) for n in _sampler_order(several, called))]
+        found = [_board_data(board, called, shared) for board in several]
+        tasks.append({"name": name, "title": titles.get(name, name), "samplers": samplers, "boards": found})
     return {
         "tasks": tasks,
         "makes": shared.makes.values(),
         "floors": shared.floors.values(),
         "settings": shared.settings.values(),
+        "reasons": shared.reasons,
+        "standard": STANDARD_CALLS,
+        "marks": [[name, sign] for name, sign in MARKS.items()],
         "shapes": PATHS,
         "charts": page_charts(),
     }
+
+
+def _names(several: Sequence[Board]) -> dict[int, str]:
+    """What the entries of a task are called, each by its id: samplers of one name from two files are told apart."""
+    entries = [entry for board in several for entry in board.entries]
+    return {id(entry): name for entry, name in zip(entries, display_names([e.record for e in entries]), strict=True)}
 
 
 class _Interned:
@@ -77,6 +85,7 @@ class _Interned:
 class _Shared:
     def __init__(self) -> None:
         self.makes, self.floors, self.settings = _Interned(), _Interned(), _Interned()
+        self.reasons: list[str] = []
 
     def floor_of(self, metric: MetricRecord) -> int:
         ends = (metric["floor"], metric["floor_low"], metric["floor_high"])
@@ -87,7 +96,7 @@ class _Shared:
         return self.makes.place_by(msgspec.json.encode([made, at_once(record)]), lambda: _make_data(record))
 
 
-def _board_data(board: Board, shared: _Shared) -> dict[str, Any]:
+def _board_data(board: Board, names: Mapping[int, str], shared: _Shared) -> dict[str, Any]:
     return {
         "title": _title(board),
         "description": _description(board),
@@ -105,7 +114,8 @@ def _board_data(board: Board, shared: _Shared) -> dict[str, Any]:
             }
             for name, m in board.metrics.items()
         ],
-        "cells": [_cell_data(board, entry, shared) for entry in board.entries],
+        "cells": [_cell_data(board, entry, names[id(entry)], shared) for entry in board.entries],
+        **blocks_data(board, names, shared.reasons),
     }
 
 
@@ -122,23 +132,24 @@ def _description(board: Board) -> str:
     return text
 
 
-def _cell_data(board: Board, entry: Entry, shared: _Shared) -> dict[str, Any]:
+def _cell_data(board: Board, entry: Entry, called: str, shared: _Shared) -> dict[str, Any]:
     r, timing = entry.record, entry.record["timing"]
     metrics = {}
     for name in board.metrics:
         if (m := board.metric_of(r, name)) is not None:
             floor = shared.floor_of(m)
-            metrics[name] = [_short(m["value"]), _short(m["low"]), _short(m["high"]), m["at_floor"], floor]
+            metrics[name] = [_short(m["value"]), _short(m["low"]), _short(m["high"]), floor_mark(m), floor]
     names, settings = command_of(r)
     spread = None if timing is None else timing["sample_s"]
     cell: dict[str, Any] = {
         "k": r["key"],
-        "s": display_name(r),
+        "s": called,
         "f": r["family"],
         "n": r["steps"],
         "c": r["nfe"],
         "g": r["grid"],
         "b": entry.standing,
+        "te": r["role"] == "teacher",
         "x": r["status"],
         "r": r["repeats"],
         "d": _text(r["provenance"].get("date")),
@@ -174,9 +185,9 @@ def _make_data(record: Record) -> dict[str, Any]:
     }
 
 
-def _sampler_order(several: Sequence[Board]) -> list[str]:
+def _sampler_order(several: Sequence[Board], called: Mapping[int, str]) -> list[str]:
     """The samplers of a task, students first."""
-    families = {display_name(e.record): e.record["family"] for board in several for e in board.entries}
+    families = {called[id(e)]: e.record["family"] for board in several for e in board.entries}
     return sorted(families, key=lambda name: (families[name] != "student", name))
 
 

@@ -1,0 +1,96 @@
+"""`sigbench floors`: what the truth itself scores, drawn until it is known well enough."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from sigbench.cli.options import AddedMetrics, Guidance, Label
+from sigbench.cli.parsing import parse_share, split_names
+from sigbench.cli.printing import TableConsole, say
+from sigbench.cli.progress import Bar
+from sigbench.errors import BadInput
+
+
+def floors(
+    task: Annotated[str, typer.Option(help="The task; see `sigbench list tasks`.")],
+    samples: Annotated[int | None, typer.Option(help="Samples in a draw (default: the task's).")] = None,
+    only: Annotated[str, typer.Option(help="Names of the task's metrics, separated by commas (default: all).")] = "",
+    precision: Annotated[str, typer.Option(help="Standard error of the headline's floor, as a share of it.")] = "1%",
+    draws: Annotated[int, typer.Option(help="Exact draws at most.")] = 2500,
+    others: Annotated[int, typer.Option(help="Exact draws of the metrics that are not the headline, at most.")] = 400,
+    label: Label = None,
+    guidance: Guidance = 0.0,
+    add_metric: AddedMetrics = None,
+    out: Annotated[
+        Path | None,
+        typer.Option(help="A task's own table to write them into, others in it kept (default: the cache alone)."),
+    ] = None,
+) -> None:
+    """Draw exact samples until the floors of a task's metrics are known, and keep them.
+
+    A floor is what exact draws of the truth score at a number of samples: no sampler can be seen to be better. Records
+    of `sigbench run` at this number of samples have it from then on. Closed forms need no draws.
+
+    \b
+    sigbench floors --task gmm --samples 20000
+    sigbench floors --task mnist --only fcd,kid --precision 2%
+    """
+    from sigbench.measure.cell import Settings, plan_metrics
+    from sigbench.measure.floors import draw_floors, entry_of, keep, merge_floors, read_floors
+    from sigbench.report.numbers import interval, percent
+
+    share = parse_share(precision, "--precision")
+    assert share is not None
+    if not 0 < share <= 1:
+        raise BadInput(f"--precision must lie above 0 % and be at most 100 %, got {precision}.")
+    if draws < 2 or others < 2:
+        raise BadInput("a floor takes at least two draws, and has no error without.")
+    if out is not None and not out.parent.is_dir():
+        raise BadInput(f"there is no folder {out.parent} for {out.name}.")
+    if out is not None and out.exists():
+        read_floors(out)  # refuses what is no table before anything is drawn
+    settings = Settings(
+        task,
+        samples=samples,
+        label=label,
+        guidance=guidance,
+        metrics=tuple(add_metric or ()),
+        only=tuple(split_names(only)),
+    )
+    own, metrics = plan_metrics(settings)
+    n = samples or own.default_samples
+    found = {}
+    for metric in metrics:
+        if (exact := metric.exact_floor(own.truth(), metric.sample_size(n))) is not None:
+            found[metric.name] = exact
+    headline = [metric for metric in metrics[:1] if metric.name not in found]
+    rest = [metric for metric in metrics[1:] if metric.name not in found]
+    console = TableConsole()
+    try:
+        with Bar("drawing", "draws") as bar:
+            for group, most in ((rest, others), (headline, draws)):
+                if not group:
+                    continue
+                for metric, floor in draw_floors(own, group, n, most=most, precision=share, progress=bar.show):
+                    found[metric.name] = floor
+                    keep(entry_of(own, metric, metric.sample_size(n), floor, with_code=True))
+    except KeyboardInterrupt:
+        say(f"interrupted: {len(found)} of {len(metrics)} floors are known and kept.")
+        raise typer.Exit(3 if found else 4) from None
+    console.print(f"[bold]{own.name}[/bold] · floors at {n:,} samples", highlight=False)
+    for metric in metrics:
+        floor = found[metric.name]
+        ends = floor.interval(metric.bounds)
+        how = "in closed form" if not floor.draws else f"{floor.draws:,} draw{'' if floor.draws == 1 else 's'}"
+        size = metric.sample_size(n)
+        at = "" if size == n else f", at {size:,} samples"
+        error = f", standard error {percent(floor.error / abs(floor.value))}" if floor.error and floor.value else ""
+        console.print(
+            f"  {metric.name}  {interval(ends.value, ends.low, ends.high)}  {how}{error}{at}", highlight=False
+        )
+    if out is not None:
+        entries = [entry_of(own, m, m.sample_size(n), found[m.name], with_code=False) for m in metrics]
+        drawn = [entry for entry in entries if entry.draws]
+        merge_floors(out, drawn)
+        say(f"{len(drawn)} floors written to {out}.")

@@ -1,0 +1,76 @@
+"""What a run says in sentences: who is best at each budget, students beside their teacher, and what training pays."""
+
+from collections.abc import Sequence
+
+from sigbench.errors import BadInput
+from sigbench.records.comparison import compare
+from sigbench.records.family import budget_sentence
+from sigbench.records.names import display_name
+from sigbench.records.record import Record
+from sigbench.report.numbers import digits, duration, interval
+
+
+def budget_sentences(records: Sequence[Record]) -> list[str]:
+    """Returns, for each number of calls, who is best by the first metric and who cannot be told from it."""
+    good = [record for record in records if record["metrics"] and record["nfe"]]
+    if not good:
+        return []
+    name = next(iter(good[0]["metrics"]))
+    budgets = sorted({record["nfe"] for record in good if record["nfe"] is not None})
+    groups = [[record for record in good if record["nfe"] == calls] for calls in budgets]
+    return [budget_sentence(group, name) for group in groups if len(group) > 1]
+
+
+def teacher_sentences(records: Sequence[Record]) -> list[str]:
+    """Returns by how much each student and its teacher differ in the first metric, whatever their calls."""
+    teacher = next((record for record in records if record["role"] == "teacher" and record["metrics"]), None)
+    if teacher is None:
+        return []
+    name = next(iter(teacher["metrics"]))
+    students = [r for r in records if r["family"] == "student" and name in r["metrics"]]
+    return [_beside_teacher(student, teacher, name) for student in students]
+
+
+def _beside_teacher(student: Record, teacher: Record, name: str) -> str:
+    who = f"{name} of {display_name(student)} at {student['steps']} steps beside its teacher's at {teacher['steps']}"
+    shared = student["noise"]["paths"] == teacher["noise"]["paths"] == "shared"
+    try:
+        found = compare(student["metrics"][name], teacher["metrics"][name], shared=shared)
+    except BadInput as error:
+        return f"{who}: not compared, since {error}"
+    sign = "" if found.difference < 0 else "+"
+    return f"{who}: {sign}{interval(found.difference, found.low, found.high)}, {found.outcome}."
+
+
+def break_even(student: Record, teacher: Record) -> float | None:
+    """Returns the number of samples after which a student's training has paid for itself against `teacher`.
+
+    None where the student was not trained, is not faster, or ran on another kind of device.
+    """
+    s, t = student["timing"], teacher["timing"]
+    if s is None or t is None or s["training_s"] is None:
+        return None
+    if student["provenance"]["device_name"] != teacher["provenance"]["device_name"]:
+        return None
+    saved = t["sample_s"]["value"] - s["sample_s"]["value"]
+    return s["training_s"] / saved if saved > 0 else None
+
+
+def break_even_lines(records: Sequence[Record]) -> list[str]:
+    """Returns a sentence for each trained sampler beside the slowest training-free one of the comparison."""
+    free = [r for r in records if r["timing"] is not None and r["timing"]["training_s"] is None]
+    if not free:
+        return []
+    slow = max(free, key=lambda r: r["steps"])
+    lines = []
+    for record in records:
+        count = break_even(record, slow)
+        if count is not None and slow["steps"] > record["steps"]:
+            timing = record["timing"]
+            assert timing is not None and timing["training_s"] is not None
+            lines.append(
+                f"{display_name(record)} at {record['steps']} steps has paid for its training "
+                f"({duration(timing['training_s'])}) after {digits(count, 2)} samples, "
+                f"against {display_name(slow)} at {slow['steps']} steps."
+            )
+    return lines
