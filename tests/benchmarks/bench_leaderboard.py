@@ -1,7 +1,7 @@
 """How long `sigbench leaderboard` takes over 50,000 records: of one task, and of four.
 
-Run with `python tests/benchmarks/bench_leaderboard.py`; about a quarter of an hour and 700 MB of disk. Each command runs three
-times, once the files are in the system's cache.
+Run with `python tests/benchmarks/bench_leaderboard.py`; about a quarter of an hour and 700 MB of disk. Each command
+runs three times, once the files are in the system's cache.
 """
 
 import json

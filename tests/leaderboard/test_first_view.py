@@ -4,7 +4,6 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-import pytest
 from made_records import made, metric_of
 
 from sigbench.leaderboard.board import Board, Entry
@@ -157,15 +156,3 @@ def test_the_address_remembers_task_and_view(visiting: Visiting, board_page: Pat
     page.focus("#views [data-view=calls]")
     page.keyboard.press("ArrowLeft")
     assert page.locator("#cells").is_visible()
-
-
-@pytest.mark.parametrize("at", ["", "#gmm"])
-def test_in_print_it_is_black_on_white_without_controls(visiting: Visiting, board_page: Path, at: str) -> None:
-    page = (visit := visiting(board_page, at, width=1032, scheme="dark")).page
-    page.emulate_media(media="print")
-    assert page.evaluate("getComputedStyle(document.body).color") == "rgb(0, 0, 0)"
-    assert page.evaluate("getComputedStyle(document.body).backgroundColor") == "rgb(255, 255, 255)"
-    for selector in ("header", "#views", ".controls"):
-        assert page.locator(f"{selector} >> visible=true").count() == 0
-    assert page.evaluate("document.documentElement.scrollWidth") <= 1032
-    visit.shoot(f"print{at.strip('#')}.png")
