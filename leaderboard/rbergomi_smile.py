@@ -4,8 +4,9 @@ from pathlib import Path
 
 import altair as alt
 
-from sigbench.measure.cell import Settings, plan_cells
+from sigbench.measure.cell import plan_cells
 from sigbench.measure.draw import draw_samples
+from sigbench.measure.settings import Settings
 from sigbench.report.charts import save_chart
 from sigbench_tasks.rbergomi.pictures import smile_chart
 from sigbench_tasks.rbergomi.smile_metric import reference_smile, smile_rows

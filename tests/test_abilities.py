@@ -29,8 +29,9 @@ from sigbench.abilities import (
     to_data,
 )
 from sigbench.errors import BadInput
-from sigbench.measure.cell import Settings, plan_cells
+from sigbench.measure.cell import plan_cells
 from sigbench.measure.run import measure
+from sigbench.measure.settings import Settings
 from sigbench.networks.artifacts import read_manifest
 from sigbench.registry import make_task, task_names
 from sigbench.task import Task

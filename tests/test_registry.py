@@ -11,7 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from sigbench.errors import BadInput
-from sigbench.measure.code import code_of
+from sigbench.measure.source.plug_ins import code_of
 from sigbench.registry import make_metric, make_sampler, sampler_class
 from sigbench_baselines.euler import EulerMaruyama
 

@@ -36,8 +36,9 @@ def floors(
     sigbench floors --task gmm --samples 20000
     sigbench floors --task mnist --only fcd,kid --precision 2%
     """
-    from sigbench.measure.cell import Settings, plan_metrics
-    from sigbench.measure.floors import draw_floors, entry_of, keep, merge_floors, read_floors
+    from sigbench.measure.cell import plan_metrics
+    from sigbench.measure.settings import Settings
+    from sigbench.measure.truth.floors import draw_floors, entry_of, keep, merge_floors, read_floors
     from sigbench.report.numbers import interval, percent
 
     share = parse_share(precision, "--precision")

@@ -44,7 +44,7 @@ def gap(
     sigbench gap --task gmm --sampler sigdeg,euler-maruyama --steps 5,10 --plot gap.png
     sigbench gap --task mnist --steps 5 --samples 1000 --dtype bfloat16
     """
-    from sigbench.measure.cell import Settings
+    from sigbench.measure.settings import Settings
     from sigbench.report.charts import check_picture
     from sigbench.studies.gap.plan import plan_gap
     from sigbench.studies.gap.study import measure_gaps

@@ -87,8 +87,9 @@ def run(
     sigbench run --task gmm --sampler ddim,heun --steps 10 --precision 5%
     sigbench run --task gmm --sampler ./mine.py:MySampler,teacher --steps 10 --json
     """
-    from sigbench.measure.cell import Settings, plan_cells
+    from sigbench.measure.cell import plan_cells
     from sigbench.measure.run import measure
+    from sigbench.measure.settings import Settings
     from sigbench.records.store import Store, make_folder
 
     settings = Settings(

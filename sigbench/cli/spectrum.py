@@ -55,7 +55,8 @@ def spectrum(
     sigbench spectrum --task rbergomi --steps 5,10 --plot spectrum.png
     """
     from sigbench.errors import BadInput
-    from sigbench.measure.cell import MAX_SAMPLES, Settings, plan_cells
+    from sigbench.measure.cell import plan_cells
+    from sigbench.measure.settings import MAX_SAMPLES, Settings
     from sigbench.registry import make_task
     from sigbench.report.charts import check_picture
     from sigbench.studies.result import to_line

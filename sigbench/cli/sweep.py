@@ -107,7 +107,7 @@ def share(todo: "Sequence[PlannedCell]", workers: int | None, threads: int | Non
     """Returns the number of workers, no more than cells, and of threads for each."""
     import torch
 
-    from sigbench.measure.cell import pick_device
+    from sigbench.measure.settings import pick_device
 
     cores = torch.get_num_threads()
     if workers is None:

@@ -7,7 +7,8 @@ from sigbench.errors import BadInput, unknown_name
 from sigbench.gate.baseline import KIND, Baseline, MarginEntry
 from sigbench.gate.curves import Curve, curves_of
 from sigbench.measure.again import check_same, planned_again, settings_of
-from sigbench.measure.cell import Cell, Settings, plan_cells
+from sigbench.measure.cell import Cell, plan_cells
+from sigbench.measure.settings import Settings
 from sigbench.records.record import SCHEMA, Record
 from sigbench.registry import make_task, sampler_class, sampler_names, split_spec, task_class, task_names
 

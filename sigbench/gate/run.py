@@ -8,8 +8,9 @@ from sigbench.gate.baseline import Baseline
 from sigbench.gate.curves import Curve, curves_of
 from sigbench.gate.judge import Judgement, Pair, judge
 from sigbench.gate.plan import Filter, cells_of, guarded_tasks, new_cells_of
-from sigbench.measure.cell import Cell, pick_device, pick_dtype
+from sigbench.measure.cell import Cell
 from sigbench.measure.run import measure
+from sigbench.measure.settings import pick_device, pick_dtype
 from sigbench.progress import Listener, Progress
 from sigbench.records.changes import same_request
 from sigbench.records.key import determinants_of

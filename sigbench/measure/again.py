@@ -4,7 +4,8 @@ import math
 from dataclasses import replace
 
 from sigbench.errors import BadInput
-from sigbench.measure.cell import Cell, Settings, plan_cells
+from sigbench.measure.cell import Cell, plan_cells
+from sigbench.measure.settings import Settings
 from sigbench.records.record import Record
 
 

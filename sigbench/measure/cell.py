@@ -4,7 +4,6 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from math import prod
-from typing import get_args
 
 import numpy as np
 import torch
@@ -12,7 +11,8 @@ import torch
 from sigbench import __version__
 from sigbench.abilities import HasClasses, ObservesSamples, conditions_of, network_hashes, teacher_of
 from sigbench.errors import BadInput, unknown_name
-from sigbench.measure.code import code_of, package_code
+from sigbench.measure.settings import Settings, check_settings, pick_device, pick_dtype
+from sigbench.measure.source.plug_ins import code_of, package_code
 from sigbench.metrics.metric import Metric
 from sigbench.records.key import Determinants, determinants, key_of
 from sigbench.records.names import Role, display_name
@@ -24,45 +24,11 @@ from sigbench.sde.grid import FAMILIES, Grid, check_steps
 from sigbench.sde.problem import ReverseDiffusion, SDEProblem, state_dtype
 from sigbench.task import Task
 
-DTYPES = {"float32": torch.float32, "float64": torch.float64, "bfloat16": torch.bfloat16}
-MAX_SAMPLES = 10_000_000
-MAX_SEED = 2**63 - 1  # what a record can hold
 FINAL_STEP = "none: samples are taken at the last time of the grid"
 _NOISE_AXES: dict[Paths, tuple[str, ...]] = {
     "shared": ("task", "seed", "repeat"),
     "fresh": ("task", "seed", "repeat", "role", "sampler", "grid", "steps"),
 }
-
-
-@dataclass(frozen=True, slots=True)
-class Settings:
-    """What all cells of a comparison share. None means the task's default.
-
-    With `precision` there are `repeats` at first and then as many more as the first metric takes to be known to that
-    share (see `sigbench.measure.stopping`); `floor_draws` is how many exact draws a floor takes that nobody knows yet;
-    `time_calls` says whether bare network calls are timed beside the samplers, for the efficiency.
-    `metrics` are the specs of metrics that judge beside the task's own, and `only` the names of the task's own that do
-    (none: all of them); `paths` says whether all cells share their noise, one initial state and one Brownian path a
-    sample, or each has fresh noise of its own.
-    """
-
-    task: str
-    samples: int | None = None
-    repeats: int = 10
-    seed: int = 0
-    nfe: int | None = None
-    grid: str | None = None
-    batch: int | None = None
-    device: str = "auto"
-    dtype: str = "float32"
-    label: int | None = None
-    guidance: float = 0.0
-    metrics: tuple[str, ...] = ()
-    paths: Paths = "shared"
-    only: tuple[str, ...] = ()
-    precision: float | None = None
-    floor_draws: int = 20
-    time_calls: bool = True
 
 
 @dataclass(frozen=True)
@@ -163,26 +129,6 @@ class Cell:
         return key_of(self.determinants())
 
 
-def pick_device(name: str) -> torch.device:
-    """Returns the device of a name; "auto" is CUDA where there is one. Raises BadInput where it is absent."""
-    if name == "auto":
-        return torch.device("cuda" if torch.cuda.is_available() else "cpu")
-    if name == "cpu":
-        return torch.device("cpu")
-    if name == "cuda" or name.startswith("cuda:"):
-        if not torch.cuda.is_available():
-            raise BadInput("there is no CUDA device here that torch can use: choose --device cpu.")
-        return torch.device(name)
-    raise unknown_name("device", name, ("auto", "cpu", "cuda"))
-
-
-def pick_dtype(name: str) -> torch.dtype:
-    """Returns the dtype of a name; raises BadInput for any other."""
-    if name not in DTYPES:
-        raise unknown_name("dtype", name, DTYPES)
-    return DTYPES[name]
-
-
 def plan_cells(settings: Settings, samplers: Sequence[str], steps: Sequence[int]) -> list[Cell]:
     """Returns the cells of samplers × steps, each checked as far as it can be without sampling.
 
@@ -207,28 +153,8 @@ def plan_metrics(settings: Settings) -> tuple[Task, tuple[Metric, ...]]:
         if not isinstance(task, HasClasses):
             raise BadInput(f"samples of the task {task.name!r} have no classes: no label and no guidance is for it.")
         task = task.conditioned(settings.label, settings.guidance)
-    _check_settings(settings)
+    check_settings(settings)
     return task, _metrics(settings, task)
-
-
-def _check_settings(settings: Settings) -> None:
-    for name, value, low, high in (
-        ("--samples", settings.samples, 2, MAX_SAMPLES),
-        ("--repeats", settings.repeats, 1, 1000),
-        ("--floor-draws", settings.floor_draws, 2, 1_000_000),
-        ("--nfe", settings.nfe, 1, None),
-        ("--seed", settings.seed, -MAX_SEED, MAX_SEED),
-        ("--batch", settings.batch, 1, MAX_SAMPLES),
-    ):
-        if value is not None and (value < low or (high is not None and value > high)):
-            bound = f"at least {low}" if high is None else f"between {low} and {high}"
-            raise BadInput(f"{name} must be {bound}, got {value}.")
-    if settings.precision is not None and not 0.0 < settings.precision <= 1.0:
-        raise BadInput(f"--precision must lie above 0 and be at most 1 (100 %), got {settings.precision:g}.")
-    if settings.precision is not None and settings.repeats < 5:
-        raise BadInput(f"--precision needs a first stage of at least 5 --repeats, got {settings.repeats}.")
-    if settings.paths not in get_args(Paths):
-        raise unknown_name("kind of paths", settings.paths, get_args(Paths))
 
 
 def _expand(spec: str, steps: Sequence[int], task: Task, settings: Settings) -> list[tuple[Role, str, int, str]]:

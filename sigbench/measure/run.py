@@ -13,11 +13,11 @@ from sigbench.measure.batch import walk_batch
 from sigbench.measure.cell import Cell
 from sigbench.measure.draw import call_seconds, draw_samples
 from sigbench.measure.failure import OnFailure, failure_of, unheard
-from sigbench.measure.floors import Floors
 from sigbench.measure.load import QUIET, OtherLoad, load_averages
-from sigbench.measure.references import References
 from sigbench.measure.stopping import repeats_wanted
 from sigbench.measure.timing import PeakMemory, calibration_seconds
+from sigbench.measure.truth.floors import Floors
+from sigbench.measure.truth.references import References
 from sigbench.metrics.estimate import Floor, estimate, median_interval
 from sigbench.metrics.metric import Metric
 from sigbench.progress import Listener, Progress, ignore

@@ -104,7 +104,7 @@ class RequestRecord(TypedDict):
 
 
 class PlugInCode(TypedDict):
-    """What a plug-in is written in: hashes of files, by names relative to its folder (see `sigbench.measure.code`)."""
+    """What a plug-in is written in: hashes of files, by names relative to its folder (`sigbench.measure.source`)."""
 
     plug_in: str  # "task", "sampler", or a metric's name
     name: str  # its class

@@ -28,7 +28,7 @@ from pathlib import Path
 from typing import Any
 
 from sigbench.errors import BadInput, unknown_name
-from sigbench.measure.cell import MAX_SAMPLES, MAX_SEED, Settings, pick_device, pick_dtype
+from sigbench.measure.settings import MAX_SAMPLES, MAX_SEED, Settings, pick_device, pick_dtype
 from sigbench.registry import make_metric, make_sampler, split_spec, task_class
 from sigbench.sde.grid import FAMILIES, check_steps, parse_times
 from sigbench.sweep.toml_checks import (

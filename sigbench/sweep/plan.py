@@ -5,7 +5,8 @@ from dataclasses import dataclass, field
 from itertools import product
 
 from sigbench.errors import BadInput
-from sigbench.measure.cell import Cell, Settings, plan_cells
+from sigbench.measure.cell import Cell, plan_cells
+from sigbench.measure.settings import Settings
 from sigbench.records.key import Determinants
 from sigbench.registry import task_class
 from sigbench.sweep.file import SweepFile

@@ -16,8 +16,9 @@ from rich.table import Table
 from torch import Tensor
 
 from sigbench.measure.batch import path_of, start_batch, walk_batch
-from sigbench.measure.cell import Cell, Settings, plan_cells
+from sigbench.measure.cell import Cell, plan_cells
 from sigbench.measure.run import measure
+from sigbench.measure.settings import Settings
 from sigbench.registry import make_task
 from sigbench.sde.problem import ReverseDiffusion
 from sigbench_tasks.mixture.law import GaussianMixture, MixtureScore

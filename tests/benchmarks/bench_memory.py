@@ -17,7 +17,8 @@ def peak_mb(steps: int) -> float | None:
     import torch
 
     from sigbench.measure.batch import walk_batch
-    from sigbench.measure.cell import Settings, plan_cells
+    from sigbench.measure.cell import plan_cells
+    from sigbench.measure.settings import Settings
     from sigbench.measure.timing import PeakMemory
 
     torch.set_num_threads(1)

@@ -14,7 +14,8 @@ from rich.table import Table
 from torch import Tensor
 
 from sigbench.measure.batch import walk_batch
-from sigbench.measure.cell import Cell, Settings, plan_cells
+from sigbench.measure.cell import Cell, plan_cells
+from sigbench.measure.settings import Settings
 from sigbench.measure.timing import seconds_of
 from sigbench.sde.problem import SDEProblem
 

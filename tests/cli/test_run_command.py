@@ -14,8 +14,9 @@ import pytest
 from commandline import SMALL, Command, interrupt_when
 from rich.cells import cell_len
 
-from sigbench.measure.cell import Settings, plan_cells
+from sigbench.measure.cell import plan_cells
 from sigbench.measure.draw import draw_samples
+from sigbench.measure.settings import Settings
 from sigbench.registry import sampler_names
 
 PLUGINS = Path(__file__).parent / "user_plugins.py"

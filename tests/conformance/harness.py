@@ -16,8 +16,9 @@ from torch import Tensor
 
 from sigbench.errors import BadInput
 from sigbench.measure.batch import path_of, start_batch
-from sigbench.measure.cell import Cell, Settings, plan_cells
+from sigbench.measure.cell import Cell, plan_cells
 from sigbench.measure.draw import Draw, draw_samples
+from sigbench.measure.settings import Settings
 from sigbench.registry import sampler_class, sampler_names, task_names
 from sigbench.sde.brownian import BrownianDriver
 from sigbench.sde.grid import Step

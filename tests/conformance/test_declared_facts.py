@@ -9,7 +9,8 @@ from harness import PAIRS, REFUSALS
 
 from sigbench.abilities import HasStudents, teacher_of
 from sigbench.errors import BadInput
-from sigbench.measure.cell import Settings, plan_cells
+from sigbench.measure.cell import plan_cells
+from sigbench.measure.settings import Settings
 from sigbench.networks.artifacts import read_manifest
 from sigbench.registry import make_sampler, make_task, sampler_class, sampler_names, task_class, task_names
 from sigbench.sampler import Family, Needs, Sampler

@@ -22,9 +22,10 @@ from harness import (
 from torch import Tensor
 
 from sigbench.measure.batch import walk_batch
-from sigbench.measure.cell import Cell, Settings, plan_cells
+from sigbench.measure.cell import Cell, plan_cells
 from sigbench.measure.draw import draw_samples
 from sigbench.measure.run import measure
+from sigbench.measure.settings import Settings
 from sigbench.registry import make_task, task_names
 
 # Students compute in the dtype of their weights; float64 runs cast weights and state alike.

@@ -3,9 +3,10 @@
 import pytest
 import torch
 
-from sigbench.measure.cell import Settings, plan_cells
+from sigbench.measure.cell import plan_cells
 from sigbench.measure.draw import draw_samples
 from sigbench.measure.run import measure
+from sigbench.measure.settings import Settings
 from sigbench.registry import sampler_names
 from sigbench.sde.noise import NoiseStream
 

@@ -14,7 +14,8 @@ from sigbench.leaderboard.board import Entry, boards
 from sigbench.leaderboard.markdown import build_markdown
 from sigbench.leaderboard.page.build import build_page
 from sigbench.leaderboard.sections import Section, find_sections, with_sections
-from sigbench.measure.cell import Settings, plan_cells
+from sigbench.measure.cell import plan_cells
+from sigbench.measure.settings import Settings
 from sigbench.records.reading import read_records
 from sigbench.report.palette import Curve
 from sigbench.studies.gap.plan import plan_gap

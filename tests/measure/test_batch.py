@@ -11,8 +11,9 @@ from torch import Tensor
 
 from sigbench.errors import BrokenContract
 from sigbench.measure.batch import Walked, path_of, start_batch, walk_batch
-from sigbench.measure.cell import Cell, Settings, plan_cells
+from sigbench.measure.cell import Cell, plan_cells
 from sigbench.measure.draw import draw_samples
+from sigbench.measure.settings import Settings
 from sigbench.metrics.moments import MeanError
 from sigbench.registry import make_task
 from sigbench.sampler import Sampler

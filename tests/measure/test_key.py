@@ -10,9 +10,10 @@ import pytest
 import torch
 
 import sigbench.measure.cell as cell_module
-from sigbench.measure import code
-from sigbench.measure.cell import Settings, plan_cells
-from sigbench.measure.code import package_code
+from sigbench.measure.cell import plan_cells
+from sigbench.measure.settings import Settings
+from sigbench.measure.source import plug_ins as code
+from sigbench.measure.source.plug_ins import package_code
 from sigbench.records.changes import changes
 from sigbench.records.key import Determinants
 

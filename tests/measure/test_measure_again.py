@@ -6,8 +6,9 @@ import pytest
 
 from sigbench.leaderboard.command import command_of
 from sigbench.measure.again import cell_of
-from sigbench.measure.cell import Settings, plan_cells
+from sigbench.measure.cell import plan_cells
 from sigbench.measure.run import measure
+from sigbench.measure.settings import Settings
 
 
 @pytest.mark.parametrize(

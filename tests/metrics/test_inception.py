@@ -8,7 +8,8 @@ import pytest
 import torch
 
 from sigbench.errors import BadInput
-from sigbench.measure.cell import Settings, plan_cells
+from sigbench.measure.cell import plan_cells
+from sigbench.measure.settings import Settings
 from sigbench.metrics.fidelity import torch_fidelity
 from sigbench.metrics.inception import InceptionFID, hash_of, inception_features
 from sigbench.metrics.metric import Reference

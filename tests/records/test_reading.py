@@ -11,8 +11,9 @@ import pytest
 from made_records import made, metric
 
 from sigbench.errors import BadInput
-from sigbench.measure.cell import Settings, plan_cells
+from sigbench.measure.cell import plan_cells
 from sigbench.measure.run import measure
+from sigbench.measure.settings import Settings
 from sigbench.records.checks import digest_of, parse_record
 from sigbench.records.key import determinants_of, key_of
 from sigbench.records.provenance import provenance

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from sigbench.errors import BadInput
-from sigbench.measure.cell import Settings
+from sigbench.measure.settings import Settings
 from sigbench.sweep.file import SweepFile, read_sweep
 
 GOOD = 'tasks = ["gmm"]\nsamplers = ["ddim"]\n'

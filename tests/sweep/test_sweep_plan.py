@@ -7,7 +7,8 @@ from pathlib import Path
 import pytest
 
 from sigbench.errors import BadInput
-from sigbench.measure.cell import Settings, plan_cells
+from sigbench.measure.cell import plan_cells
+from sigbench.measure.settings import Settings
 from sigbench.registry import make_task, sampler_names
 from sigbench.sweep.file import read_sweep
 from sigbench.sweep.plan import SweepPlan, plan_sweep

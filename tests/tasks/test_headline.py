@@ -5,8 +5,9 @@ from pathlib import Path
 
 import pytest
 
-from sigbench.measure.cell import Settings, plan_cells
+from sigbench.measure.cell import plan_cells
 from sigbench.measure.run import measure
+from sigbench.measure.settings import Settings
 from sigbench.records.comparison import against_floor
 
 LEADERBOARD = Path(__file__).parents[2] / "leaderboard"

@@ -31,7 +31,7 @@ from pathlib import Path
 from typing import Any, get_args
 
 from sigbench.errors import unknown_name
-from sigbench.measure.cell import MAX_SAMPLES, MAX_SEED, Settings, pick_dtype
+from sigbench.measure.settings import MAX_SAMPLES, MAX_SEED, Settings, pick_dtype
 from sigbench.registry import make_metric, task_class
 from sigbench.sde.grid import FAMILIES
 from sigbench.sde.signature import MAX_ORDER

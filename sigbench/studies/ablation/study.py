@@ -19,7 +19,7 @@ from sigbench import __version__
 from sigbench.abilities import network_hashes
 from sigbench.errors import BadInput
 from sigbench.measure.cell import Cell, added_metrics, plan_cells
-from sigbench.measure.code import code_of, package_code
+from sigbench.measure.source.plug_ins import code_of, package_code
 from sigbench.metrics.metric import KnownModes
 from sigbench.networks.artifacts import MANIFEST, read_manifest
 from sigbench.networks.recipe import train_artifact

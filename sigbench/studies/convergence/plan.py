@@ -7,7 +7,7 @@ import torch
 
 from sigbench.abilities import teacher_of
 from sigbench.errors import BadInput, SigbenchError
-from sigbench.measure.cell import pick_device, pick_dtype
+from sigbench.measure.settings import pick_device, pick_dtype
 from sigbench.registry import make_sampler, make_task, sampler_names
 from sigbench.sampler import Sampler
 from sigbench.sde.grid import MAX_STEPS

@@ -8,7 +8,8 @@ import numpy as np
 
 from sigbench.abilities import teacher_of
 from sigbench.errors import BadInput
-from sigbench.measure.cell import MAX_SAMPLES, Cell, Settings, plan_cells
+from sigbench.measure.cell import Cell, plan_cells
+from sigbench.measure.settings import MAX_SAMPLES, Settings
 from sigbench.registry import make_task
 from sigbench.sde.grid import Grid
 from sigbench.sde.problem import ReverseDiffusion

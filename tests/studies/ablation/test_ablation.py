@@ -283,7 +283,7 @@ def test_teachers_that_are_networks_walk_once_for_all(tmp_path: Path) -> None:
 
 
 def plan_cells_settings(task: str) -> Any:
-    from sigbench.measure.cell import Settings
+    from sigbench.measure.settings import Settings
 
     return Settings(task, samples=100, repeats=2)
 

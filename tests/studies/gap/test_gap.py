@@ -11,7 +11,7 @@ import pytest
 import torch
 
 from sigbench.errors import BadInput
-from sigbench.measure.cell import Settings
+from sigbench.measure.settings import Settings
 from sigbench.metrics.estimate import Interval
 from sigbench.registry import sampler_names
 from sigbench.studies.gap.plan import GapPlan, plan_gap

@@ -11,7 +11,8 @@ import pytest
 import vl_convert
 
 from sigbench.errors import BadInput
-from sigbench.measure.cell import Settings, plan_cells
+from sigbench.measure.cell import plan_cells
+from sigbench.measure.settings import Settings
 from sigbench.metrics.estimate import Interval
 from sigbench.registry import make_task
 from sigbench.studies.spectrum.chart import spectrum_panels

@@ -9,9 +9,10 @@ import torch
 from sigbench.abilities import network_hashes, observe
 from sigbench.errors import BadInput
 from sigbench.measure.batch import start_batch, walk_batch
-from sigbench.measure.cell import Cell, Settings, plan_cells
+from sigbench.measure.cell import Cell, plan_cells
 from sigbench.measure.draw import draw_samples
 from sigbench.measure.run import measure
+from sigbench.measure.settings import Settings
 from sigbench.metrics.metric import Reference
 from sigbench.networks.artifacts import read_manifest
 from sigbench.registry import make_task

@@ -4,8 +4,9 @@ import numpy as np
 import pytest
 import torch
 
-from sigbench.measure.cell import Settings, plan_cells
+from sigbench.measure.cell import plan_cells
 from sigbench.measure.draw import draw_samples
+from sigbench.measure.settings import Settings
 from sigbench.metrics.metric import Reference
 from sigbench.registry import make_task
 from sigbench_tasks.rbergomi.task import RBergomi

@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Any
 
 import sigbench
-from sigbench.measure.syntax import Import, read_code
+from sigbench.measure.source.syntax import Import, read_code
 from sigbench.records.record import PlugInCode
 
 # What numbers depend on in this package, never how they are asked for, kept or shown.

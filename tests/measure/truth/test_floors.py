@@ -16,8 +16,10 @@ from scipy import stats
 
 from sigbench.cli.app import main
 from sigbench.errors import BadInput
-from sigbench.measure.cell import Settings, plan_cells
-from sigbench.measure.floors import (
+from sigbench.measure.cell import plan_cells
+from sigbench.measure.run import measure
+from sigbench.measure.settings import Settings
+from sigbench.measure.truth.floors import (
     DRAWS,
     FloorEntry,
     Floors,
@@ -27,7 +29,6 @@ from sigbench.measure.floors import (
     merge_floors,
     read_floors,
 )
-from sigbench.measure.run import measure
 from sigbench.metrics.discrepancy import KolmogorovSmirnov
 from sigbench.metrics.estimate import Floor, floor_of
 from sigbench.metrics.metric import Array, Metric, Reference
@@ -434,7 +435,7 @@ class TestCache:
 
     def test_it_ends_with_the_package(self, monkeypatch: pytest.MonkeyPatch) -> None:
         self.find(make_task("gmm"), Counting())
-        monkeypatch.setattr("sigbench.measure.floors.package_code", lambda: {"sigbench/metrics": "other"})
+        monkeypatch.setattr("sigbench.measure.truth.floors.package_code", lambda: {"sigbench/metrics": "other"})
         self.find(make_task("gmm"), Counting())
         assert Counting.calls == 2 * DRAWS
 

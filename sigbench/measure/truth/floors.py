@@ -25,8 +25,8 @@ import platformdirs
 
 from sigbench.abilities import HasFloors, conditions_of, observe_truth
 from sigbench.errors import BadInput
-from sigbench.measure.code import code_of, package_code
-from sigbench.measure.references import number_of
+from sigbench.measure.source.plug_ins import code_of, package_code
+from sigbench.measure.truth.references import number_of
 from sigbench.metrics.estimate import Floor, floor_of
 from sigbench.metrics.metric import Metric, Reference
 from sigbench.progress import Listener, Progress, ignore

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 import sigbench
-from sigbench.measure.syntax import Import, read_code
+from sigbench.measure.source.syntax import Import, read_code
 
 CODE = b'''"""A module."""
 import math

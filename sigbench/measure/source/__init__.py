@@ -1,0 +1,1 @@
+"""The source code that numbers depend on."""
