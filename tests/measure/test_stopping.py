@@ -14,16 +14,25 @@ from numpy.typing import NDArray
 from scipy import stats
 
 from sigbench.cli.app import main
-from sigbench.measure.cell import plan_cells
+from sigbench.measure.cell import Settings, plan_cells
 from sigbench.measure.run import measure
-from sigbench.measure.settings import Settings
 from sigbench.measure.stopping import MOST_REPEATS, half_width, repeats_wanted
-from sigbench.metrics.estimate import EQUAL_TAILS, NON_NEGATIVE, Better, Floor, estimate, floor_of, two_stage_interval
+from sigbench.metrics.estimate import (
+    DISTANCE_TAILS,
+    EQUAL_TAILS,
+    NON_NEGATIVE,
+    Better,
+    Floor,
+    estimate,
+    floor_of,
+    two_stage_interval,
+)
 from sigbench.records.checks import parse_record
 from sigbench.records.record import Record, StopRecord, to_json
 
 PROPERTY = settings(deadline=None, derandomize=True, database=None, max_examples=50)
 NEAR_ZERO = Floor(1e-9, 0.0, None, 0)
+DIRECTIONS = st.sampled_from(["lower", "higher", "zero"])
 VALUES = st.lists(st.integers(1, 1000).map(lambda i: i / 100), min_size=2, max_size=10)
 
 
@@ -42,43 +51,54 @@ class TestHalfWidth:
     """What half-width a share is."""
 
     @pytest.mark.parametrize(
-        ("mean", "floor", "found"),
+        ("mean", "floor", "better", "found"),
         [
-            (5.0, 1.0, 0.5),  # far above the floor: of the value
-            (1.5, 1.0, 0.1),  # nearer to the floor than the floor is to zero: of the floor
-            (0.5, 1.0, 0.1),  # below it
-            (2.5, 1.0, 0.25),
-            (-9.0, -10.0, 1.0),  # scores where higher is better: of the floor
-            (-5.0, -1.0, 0.5),
-            (5.0, 0.0, 0.5),
+            (5.0, 1.0, "lower", 0.5),  # far above the floor: of the value
+            (1.5, 1.0, "lower", 0.1),  # nearer to the floor than the floor is to zero: of the floor
+            (0.5, 1.0, "lower", 0.1),  # below it
+            (2.5, 1.0, "lower", 0.25),
+            (9.0, 10.0, "higher", 1.0),
+            (5.0, 1.0, "higher", 0.5),
+            (5.0, 0.0, "lower", 0.5),
+            (-5.0, 1.0, "zero", 0.5),  # whose distance from 0 is what counts
+            (-1.5, 1.0, "zero", 0.1),
+            (-5.0, -1.0, "lower", 0.5),
         ],
     )
-    def test_it_is_a_share_of_the_score_or_of_the_floor(self, mean: float, floor: float, found: float) -> None:
+    def test_it_is_a_share_of_the_score_or_of_the_floor(
+        self, mean: float, floor: float, better: Better, found: float
+    ) -> None:
         values = [mean - 0.2, mean, mean + 0.2]
-        assert half_width(values, Floor(floor, 0.0, None, 0), "lower", 0.1) == pytest.approx(found)
+        assert half_width(values, Floor(floor, 0.0, None, 0), better, 0.1) == pytest.approx(found)
+
+    def test_where_zero_is_best_it_is_of_the_distances(self) -> None:
+        """Signed values around 0 have a mean of nothing."""
+        assert half_width([-3.0, 3.0, -5.0, 5.0], Floor(0.1, 0.0, None, 0), "zero", 0.1) == pytest.approx(0.4)
 
 
 class TestRepeatsWanted:
     """The total, from the first stage."""
 
-    def test_by_hand(self) -> None:
-        """Of 1 to 5 the deviation is √2.5, t with 4 degrees of freedom 2.7764; ±10 % of 3 takes 2.7764²·2.5/0.09."""
-        assert (
-            repeats_wanted([1.0, 2.0, 3.0, 4.0, 5.0], NEAR_ZERO, "higher", to(0.1))
-            == ceil(2.7764451**2 * 2.5 / 0.09)
-            == 215
-        )
+    @pytest.mark.parametrize(
+        ("better", "reach", "total"), [("higher", 2.7764451, 215), ("zero", 2.7764451, 215), ("lower", 3.0399143, 257)]
+    )
+    def test_by_hand(self, better: Better, reach: float, total: int) -> None:
+        """Of 1 to 5 the deviation is √2.5; ±10 % of 3 takes t²·2.5/0.09, where t has 4 degrees of freedom.
+
+        Its 97.5 % point is 2.7764; half-way between its 96 and 99 % points lies 3.0399.
+        """
+        values = [1.0, 2.0, 3.0, 4.0, 5.0]
+        assert repeats_wanted(values, NEAR_ZERO, better, to(0.1)) == ceil(reach**2 * 2.5 / 0.09) == total
 
     @PROPERTY
-    @given(values=VALUES, share=st.floats(0.001, 1), floor=st.sampled_from([1e-9, 1.0, 50.0]))
-    def test_it_is_steins(self, values: list[float], share: float, floor: float) -> None:
+    @given(values=VALUES, share=st.floats(0.001, 1), floor=st.sampled_from([1e-9, 1.0, 50.0]), better=DIRECTIONS)
+    def test_it_is_steins(self, values: list[float], share: float, floor: float, better: Better) -> None:
         known, first = Floor(floor, 0.0, None, 0), len(values)
-        found, wanted = (
-            repeats_wanted(values, known, "higher", to(share, first)),
-            half_width(values, known, "higher", share),
-        )
+        found = repeats_wanted(values, known, better, to(share, first))
+        wanted = half_width(values, known, better, share)
         assert first <= found <= max(first, MOST_REPEATS)
-        reach = stats.t.isf(0.025, first - 1) * np.std(values, ddof=1)
+        tails = DISTANCE_TAILS if better == "lower" else EQUAL_TAILS
+        reach = np.mean(stats.t.isf(tails, first - 1)) * np.std(values, ddof=1)
         if first < found < MOST_REPEATS:
             assert reach / sqrt(found) <= wanted * (1 + 1e-9)
             assert reach / sqrt(found - 1) > wanted * (1 - 1e-9)
@@ -86,36 +106,53 @@ class TestRepeatsWanted:
     @PROPERTY
     @given(values=VALUES, share=st.floats(0.001, 0.99))
     def test_a_finer_wish_takes_no_fewer(self, values: list[float], share: float) -> None:
-        fine, coarse = (repeats_wanted(values, NEAR_ZERO, "higher", to(s, len(values))) for s in (share, 1.01 * share))
+        stages = [to(each, len(values)) for each in (share, 1.01 * share)]
+        fine, coarse = (repeats_wanted(values, NEAR_ZERO, "lower", stage) for stage in stages)
         assert fine >= coarse
 
     def test_it_has_bounds(self) -> None:
-        assert repeats_wanted([1.0, 1.001, 0.999, 1.0, 1.0], NEAR_ZERO, "higher", to(0.5)) == 5
-        assert repeats_wanted([1.0, 9.0, 0.1, 4.0, 2.0], NEAR_ZERO, "higher", to(1e-6)) == MOST_REPEATS
-        assert repeats_wanted([1.0, -1.0, 2.0, -2.0], Floor(0.0, 0.0, None, 0), "higher", to(0.1, 4)) == MOST_REPEATS
+        assert repeats_wanted([1.0, 1.001, 0.999, 1.0, 1.0], NEAR_ZERO, "lower", to(0.5)) == 5
+        assert repeats_wanted([1.0, 9.0, 0.1, 4.0, 2.0], NEAR_ZERO, "lower", to(1e-6)) == MOST_REPEATS
+        assert repeats_wanted([1.0, -1.0, 2.0, -2.0], Floor(0.0, 0.0, None, 0), "lower", to(0.1, 4)) == MOST_REPEATS
 
-    def test_without_spread_the_first_stage_is_enough(self) -> None:
+    @pytest.mark.parametrize("better", ["lower", "higher", "zero"])
+    def test_without_spread_the_first_stage_is_enough(self, better: Better) -> None:
         for values in ([2.0] * 5, [0.1] * 5, [0.0] * 5):
-            assert repeats_wanted(values, NEAR_ZERO, "higher", to(0.01)) == 5
-        assert repeats_wanted([0.0] * 5, Floor(0.0, 0.0, None, 0), "higher", to(0.01)) == 5
+            assert repeats_wanted(values, NEAR_ZERO, better, to(0.01)) == 5
+        assert repeats_wanted([0.0] * 5, Floor(0.0, 0.0, None, 0), better, to(0.01)) == 5
+
+    def test_the_spread_is_that_of_the_values(self) -> None:
+        """Where zero is best the interval is that of signed values, however equal their distances from 0 are."""
+        assert repeats_wanted([-2.0, 2.0, -2.0, 2.0, 2.0], NEAR_ZERO, "zero", to(0.5)) == ceil(2.7764451**2 * 4.8)
 
     def test_at_the_floor_it_need_not_be_known_better_than_the_floor(self) -> None:
         """Values near 0.1 beside a floor of 1 are asked for as if they were 1."""
         values = [0.05, 0.10, 0.15, 0.1, 0.1]
-        at_floor, above = (repeats_wanted(values, Floor(f, 0.0, None, 0), "higher", to(0.05)) for f in (1.0, 1e-9))
+        at_floor, above = (repeats_wanted(values, Floor(f, 0.0, None, 0), "lower", to(0.05)) for f in (1.0, 1e-9))
         assert at_floor == 5
         assert above > 100
 
     def test_without_a_wish_the_number_is_fixed(self) -> None:
-        assert repeats_wanted([1.0, 9.0, 3.0], NEAR_ZERO, "higher", to(None, 3)) == 3
-        assert repeats_wanted([1.0], NEAR_ZERO, "higher", to(0.1, 1)) == 1
+        assert repeats_wanted([1.0, 9.0, 3.0], NEAR_ZERO, "lower", to(None, 3)) == 3
+        assert repeats_wanted([1.0], NEAR_ZERO, "lower", to(0.1, 1)) == 1
 
+    @pytest.mark.parametrize("better", ["lower", "higher", "zero"])
     @pytest.mark.parametrize(
-        "values", [[inf] * 5, [nan] * 5, [1.0, 2.0, nan, 4.0, 5.0], [1e200, 2e200, 3e200, 1.0, 2.0]]
+        "values",
+        [[inf] * 5, [nan] * 5, [1.0, 2.0, nan, 4.0, 5.0], [inf, -inf, 1.0, 2.0, 3.0], [1.0, 2.0, 3.0, 4.0, inf]],
     )
-    def test_what_is_lost_needs_no_more_repeats(self, values: list[float]) -> None:
-        """A sampler that diverged is told so afterwards, by whoever measures: no number here may raise."""
-        assert 5 <= repeats_wanted(values, NEAR_ZERO, "higher", to(0.05)) <= MOST_REPEATS
+    def test_what_is_lost_needs_no_more_repeats(self, values: list[float], better: Better) -> None:
+        """A sampler that diverged is told so afterwards, by whoever measures."""
+        assert repeats_wanted(values, NEAR_ZERO, better, to(0.05)) == 5
+
+    @pytest.mark.parametrize("better", ["lower", "higher", "zero"])
+    @pytest.mark.parametrize("floor", [0.0, 1e-320, 1e-200, 1e200, 1e308])
+    @pytest.mark.parametrize(
+        "values",
+        [[1e200, 2e200, 3e200, 1.0, 2.0], [1e308, 1e307, -1e308, 1e308, 0.0], [1e-320, 0.0, 1e-200, 1.0, 1e200]],
+    )
+    def test_no_finite_number_raises(self, values: list[float], floor: float, better: Better) -> None:
+        assert 5 <= repeats_wanted(values, Floor(floor, 0.0, None, 0), better, to(0.05)) <= MOST_REPEATS
 
 
 @pytest.mark.parametrize(("better", "middle"), [("lower", 4.0), ("higher", 4.0), ("zero", 4.0), ("zero", 0.0)])
@@ -130,7 +167,8 @@ def test_the_interval_of_the_record_is_as_short_as_was_asked_for(better: Better,
     found = estimate([*values, *more], floor, n=1, better=better, first=5)
     assert found.low is not None
     assert found.high is not None
-    assert 0.5 * (found.high - found.low) <= wanted * (1 + 1e-9)
+    half = 0.5 * (found.high - found.low)
+    assert wanted * sqrt((total - 1) / total) * (1 - 1e-9) < half <= wanted * (1 + 1e-9)
 
 
 HUGE = """
@@ -142,7 +180,7 @@ class Huge(Sampler):
 
     def walk(self, problem, x, grid, brownian):
         for step in grid:
-            yield 1e200 * torch.ones_like(x) * float(1 + brownian.signature(step).increment.abs().mean())
+            yield SIZE * torch.ones_like(x) * float(1 + brownian.signature(step).increment.abs().mean())
 """
 
 
@@ -162,12 +200,8 @@ class TestMeasuring:
         metric, first = record["metrics"]["w1"], fixed["metrics"]["w1"]["values"]
         floor = Floor(metric["floor"], metric["floor_error"], metric["floor_sd"], metric["floor_draws"])
         assert metric["values"][:5] == first
-        assert (
-            len(metric["values"])
-            == record["repeats"]
-            == repeats_wanted(first, floor, "lower", record["asked"]["stop"])
-            > 5
-        )
+        total = repeats_wanted(first, floor, "lower", record["asked"]["stop"])
+        assert len(metric["values"]) == record["repeats"] == total > 5
         assert record["asked"]["stop"] == {"repeats": 5, "half_width": 0.4}
         staged = estimate(metric["values"], floor, n=200, better="lower", bounds=NON_NEGATIVE, first=5)
         assert (metric["value"], metric["low"], metric["high"]) == (staged.value, staged.low, staged.high)
@@ -177,12 +211,13 @@ class TestMeasuring:
     def test_where_the_first_stage_is_enough_it_is_all(self) -> None:
         assert measured(1.0, 10)["repeats"] == 10
 
-    def test_what_diverges_is_told_so(self, tmp_path: Path) -> None:
-        """Samples of 1e200 are finite, and their variance is not: no second stage can follow."""
-        (tmp_path / "huge.py").write_text(HUGE)
+    @pytest.mark.parametrize(("size", "words"), [("1e200", "so large that"), ("9e307", "so large that"), ("inf", "")])
+    def test_what_diverges_is_told_so(self, size: str, words: str, tmp_path: Path) -> None:
+        """Samples of 1e200 are finite, and their variance is not; of 9e307 no mean is: no second stage can follow."""
+        (tmp_path / "huge.py").write_text(HUGE.replace("SIZE", f'float("{size}")'))
         for precision in (None, 0.1):
             record = measured(precision, 5, f"{tmp_path / 'huge.py'}:Huge", "float64")
-            assert (record["status"], "so large that" in record.get("error", "")) == ("diverged", True)
+            assert (record["status"], words in record.get("error", "")) == ("diverged", True)
 
     @pytest.mark.parametrize(
         ("arguments", "words"),
@@ -301,12 +336,17 @@ def test_a_distances_interval_covers_after_two_stages_too(spread: float, share: 
     def draw(count: int) -> list[float]:
         return (1 + spread * (rng.gamma(shape, 1.0, count) - shape) / sqrt(shape)).tolist()
 
-    ends = []
+    ends, known = [], Floor(1.0, 0.0, None, 0)
     for _ in range(RUNS):
         stage = draw(5)
-        values = [*stage, *draw(repeats_wanted(stage, Floor(1.0, 0.0, None, 0), "lower", to(share)) - 5)]
-        found = estimate(values, NEAR_ZERO, n=1, better="lower", bounds=NON_NEGATIVE, first=5)
+        total = repeats_wanted(stage, known, "lower", to(share))
+        values = [*stage, *draw(total - 5)]
+        found = estimate(values, known, n=1, better="lower", bounds=NON_NEGATIVE, first=5)
+        assert found.low is not None
+        assert found.high is not None
+        if total < MOST_REPEATS:
+            assert 0.5 * (found.high - found.low) <= half_width(stage, known, "lower", share) * (1 + 1e-9)
         ends.append((found.low, found.high))
-    coverage = covered(*np.array(ends, dtype=float).T)
+    coverage = covered(*np.array(ends).T)
     print(f"\nskewed, spread {spread:g}, wanted {share:.0%}: {coverage:.2%}")
     assert 0.93 <= coverage <= 0.97

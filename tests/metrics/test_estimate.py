@@ -251,14 +251,24 @@ class TestFloor:
     @PROPERTY
     @given(values=st.lists(NUMBERS, min_size=2, max_size=30), better=st.sampled_from(["lower", "higher", "zero"]))
     def test_one_draws_deviation_is_that_of_scipy(self, values: list[float], better: Better) -> None:
+        size = max(map(abs, values)) or 1.0  # numpy squares what is too small to be squared
         own, found = np.abs(values) if better == "zero" else np.array(values), floor_of(values, better)
-        room = 1e-9 * max(map(abs, values))
-        assert (found.value, found.sd) == pytest.approx((own.mean(), own.std(ddof=1)), abs=room)
+        assert found.sd is not None
+        assert (found.value, found.sd) == pytest.approx((own.mean(), (own / size).std(ddof=1) * size), abs=1e-9 * size)
 
 
 def test_the_error_of_a_mean() -> None:
     assert standard_error([1.0]) is None
     assert standard_error([1.0, 2.0, 4.0]) == pytest.approx(stats.sem([1.0, 2.0, 4.0]))
+
+
+@pytest.mark.parametrize("size", [1e-300, 1e-200, 1e200, 1e300])
+def test_numbers_whose_squares_are_none_have_an_error_and_intervals(size: float) -> None:
+    values, one = [size * value for value in (1.0, 2.0, 4.0)], stats.sem([1.0, 2.0, 4.0])
+    assert standard_error(values) == pytest.approx(one * size, rel=1e-12, abs=0)
+    for found in (mean_interval(values), two_stage_interval(values, 3), floor_of(values, "lower").interval()):
+        assert found.low is not None
+        assert found.value - found.low == pytest.approx(stats.t.isf(0.025, 2) * one * size, rel=1e-12, abs=0)
 
 
 def test_every_metric_declares_what_it_cannot_leave() -> None:

@@ -40,13 +40,19 @@ MIRROR = {"better": "worse", "worse": "better", "equivalent": "equivalent", "not
 VALUES = st.lists(st.integers(-500, 500).map(lambda i: i / 100), min_size=2, max_size=8)
 FLOORS = st.sampled_from([0.01, 0.5, 2.0])
 MARGINS = st.sampled_from([0.05, 0.25, 1.0])
+TAILS: dict[Better, Tails] = {"lower": DISTANCE_TAILS, "higher": EQUAL_TAILS, "zero": EQUAL_TAILS}
 FINITE = st.sampled_from([0.0, 1e-320, 1e-200, 1.0, -1.0, -1e200, 1e200, 1e308])
 
 
 def known(values: list[float], floor: float, sd: float | None = None, **options: Any) -> MetricRecord:
     """A metric beside a floor that is known exactly, as closed forms are; `sd` is that of one exact draw."""
-    found = metric_of(values, floor, **options)
-    return {**found, "floor_error": 0.0, "floor_sd": sd, "floor_draws": 0, "floor_low": floor, "floor_high": floor}
+    return {**without_error(metric_of(values, floor, **options)), "floor_sd": sd}
+
+
+def without_error(metric: MetricRecord) -> MetricRecord:
+    """The metric beside the same floor, known exactly."""
+    ends: Any = {"floor_low": metric["floor"], "floor_high": metric["floor"]}
+    return {**metric, "floor_error": 0.0, "floor_draws": 0, **ends}
 
 
 def drawn(values: list[float], floor: float, error: float, sd: float, draws: int, **options: Any) -> MetricRecord:
@@ -263,8 +269,8 @@ class TestPairs:
         An error that is known is that of a second sample which is as good as endless.
         """
         if is_known:
-            pair = tuple({**each, "floor_error": 0.0, "floor_draws": 0} for each in pair)  # type: ignore[assignment]
-        a, b = map(np.array, map(scores, pair))
+            pair = without_error(pair[0]), without_error(pair[1])
+        a, b = np.array(scores(pair[0])), np.array(scores(pair[1]))
         assume((a - b).std() > 1e-9)
 
         def below(values: NDArray[np.float64], shift: float, error: float) -> float:
@@ -288,18 +294,18 @@ class TestPairs:
     @PROPERTY
     @given(pair=pairs(equal=False))
     def test_on_independent_noise_so_it_is_by_welchs_tests(self, pair: tuple[MetricRecord, MetricRecord]) -> None:
-        one, other = ({**each, "floor_error": 0.0, "floor_draws": 0} for each in pair)
-        a, b = np.array(scores(one)), np.array(scores(other))  # type: ignore[arg-type]
+        one, other = map(without_error, pair)
+        a, b = np.array(scores(one)), np.array(scores(other))
         assume(min(a.std(), b.std()) > 1e-9)
 
         def below(x: NDArray[np.float64], y: NDArray[np.float64]) -> float:
             return float(stats.ttest_ind(x, y, equal_var=False, alternative="less").pvalue)
 
-        share, size = one["margin"], unit(one)[0]  # type: ignore[arg-type]
+        share, size = one["margin"], unit(one)[0]
         near = max(below(x, y + 2 * share * size) for x, y in ((a, b), (b, a)))
-        floor = floor_score(one)  # type: ignore[arg-type]
+        floor = floor_score(one)
         ratios = max(below(x + share * floor, (1 + share) * y) for x, y in ((a, b), (b, a)))
-        found = compare(one, other, shared=False)  # type: ignore[arg-type]
+        found = compare(one, other, shared=False)
         assert found.p_equivalence == pytest.approx(min(1.0, 2 * min(near, ratios)), rel=1e-6, abs=1e-12)
 
     @PROPERTY
@@ -510,7 +516,7 @@ class TestFloor:
         )
         assert found.p_equivalence == pytest.approx(max(test.pvalue for test in within), rel=1e-6)
 
-    @pytest.mark.parametrize(("better", "tails"), zip(BETTER, (DISTANCE_TAILS, EQUAL_TAILS, EQUAL_TAILS), strict=True))
+    @pytest.mark.parametrize(("better", "tails"), TAILS.items())
     @pytest.mark.parametrize("level", [0.01, 0.05, 0.2])
     def test_a_distances_level_is_split_four_to_one(self, level: float, better: Better, tails: Tails) -> None:
         """As its interval is: four fifths of it to be worse, and one to be below."""
@@ -533,7 +539,7 @@ class TestFloor:
         self, values: list[float], better: Better, floor: float, draws: int
     ) -> None:
         metric = metric_of(values, floor, better=better)
-        found = against_floor(metric if draws else {**metric, "floor_error": 0.0, "floor_draws": 0})
+        found = against_floor(metric if draws else without_error(metric))
         assert found.low <= found.difference <= found.high
         if found.outcome != "equivalent":
             assert found.outcome == ("worse" if found.low > 0 else "better" if found.high < 0 else "not resolved")

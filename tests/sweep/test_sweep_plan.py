@@ -55,7 +55,7 @@ def test_what_is_left_out_is_the_tasks_own(tmp_path: Path) -> None:
         ("teacher (euler-maruyama)", 300),
         ("heun", 7),
     ]
-    assert {(c.grid, c.settings.seed, c.settings.repeats) for c in cells} == {(task.default_grid, 0, 5)}
+    assert {(c.grid, c.settings.seed, c.settings.repeats) for c in cells} == {(task.default_grid, 0, 10)}
 
 
 def test_a_grid_of_times_has_its_own_number_of_steps(tmp_path: Path) -> None:

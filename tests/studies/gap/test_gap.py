@@ -207,7 +207,7 @@ def test_in_the_plane() -> None:
         (asked("ou", ("euler-maruyama",)), "the task 'ou' has no teacher"),
         (asked("gmm", ("ddim",), (65,)), "at most 64 steps, got 65"),
         (asked("gmm", ("teacher",)), "the teacher is what the gap is measured to"),
-        (asked("gmm", ("ddim",), samples=79), "--samples must be at least 80 at 5 repeats, got 79"),
+        (asked("gmm", ("ddim",), samples=159), "--samples must be at least 160 at 10 repeats, got 159"),
         (asked("gmm", ("ddim",), repeats=1), "--repeats must be at least 2"),
         (asked("gmm", ("sigdeg",), grid="uniform"), "was trained on the grid 'quadratic', not on 'uniform'"),
         (asked("gmm", ("nothing",)), "unknown sampler 'nothing'"),
