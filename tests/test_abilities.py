@@ -11,6 +11,7 @@ from sigbench import abilities
 from sigbench.abilities import (
     HasClasses,
     HasDataUnits,
+    HasFloors,
     HasNetworks,
     HasPictures,
     HasRecipes,
@@ -42,7 +43,7 @@ ABILITIES = {
     for thing in vars(abilities).values()
     if getattr(thing, "__module__", "") == abilities.__name__ and getattr(thing, "_is_protocol", False)
 }
-MIXTURES = {HasTeacher, HasPictures, HasStudents}
+MIXTURES = {HasTeacher, HasPictures, HasStudents, HasFloors}
 PICTURED = {*MIXTURES, HasDataUnits, HasSpectrum, HasNetworks, HasRecipes, ObservesSamples}
 EXPECTED: dict[str, set[type]] = {
     "gmm": {*MIXTURES, HasDataUnits},

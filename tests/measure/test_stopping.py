@@ -14,8 +14,9 @@ from numpy.typing import NDArray
 from scipy import stats
 
 from sigbench.cli.app import main
-from sigbench.measure.cell import Settings, plan_cells
+from sigbench.measure.cell import plan_cells
 from sigbench.measure.run import measure
+from sigbench.measure.settings import Settings
 from sigbench.measure.stopping import MOST_REPEATS, half_width, repeats_wanted
 from sigbench.metrics.estimate import (
     DISTANCE_TAILS,

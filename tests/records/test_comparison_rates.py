@@ -1,12 +1,13 @@
 """How often decisions are wrong, and how often they are right: simulations with seeds of their own.
 
 A rate is held to its nominal level and three binomial standard errors: a decision that errs exactly as often as it may
-fails once in 740 sets of seeds. Where nothing else is said the level is 5 % an answer, both sides together, and 10,000
-comparisons have a standard error of 0.22 %. `pytest -s` prints all rates.
+fails once in 740 sets of seeds. Where nothing else is said the level is 5 % an answer, both sides together, and 4,000
+comparisons have a standard error of 0.34 %. `pytest -s` prints all rates.
 """
 
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from functools import cache
 from math import sqrt
 from typing import Any
@@ -16,9 +17,11 @@ import pytest
 from made_records import metric_of
 from numpy.typing import NDArray
 from scipy import stats
+from scipy.special import stdtr
 
+from sigbench.metrics.estimate import DISTANCE_TAILS, EQUAL_TAILS, Better, Tails
 from sigbench.metrics.transport import expected_w1
-from sigbench.records.comparison import LEVEL, against_floor, compare
+from sigbench.records.comparison import LEVEL, Comparison, Outcome, against_floor, compare
 from sigbench.records.family import Ranked, rank_family
 from sigbench.records.record import MetricRecord
 from sigbench.registry import make_task
@@ -26,7 +29,7 @@ from sigbench.registry import make_task
 pytestmark = pytest.mark.slow
 
 Array = NDArray[np.float64]
-RUNS = 10_000
+RUNS, CERTAIN = 4_000, 2_000  # the second where a theorem says what the rate is
 FAMILIES = {2: 10_000, 5: 5_000, 20: 2_000}  # by their entries
 SIMULATED_CHOICE = 0.0025  # what the simulated threshold of a family may be off by
 
@@ -42,17 +45,35 @@ def beside(
 NOTHING_EQUIVALENT = beside(1e-9)
 
 
-def outcomes(one: Array, other: Array, metric: MetricRecord, *, shared: bool) -> Counter[str]:
-    """The outcomes of comparing each row of (runs, repeats) with that of the other."""
+def drawn_floors(
+    rng: np.random.Generator, runs: int, floor: float, sd: float, draws: int, margin: float
+) -> list[MetricRecord]:
+    """Metrics beside floors that were drawn, of normal values with this deviation; no draws are a closed form."""
+    if not draws:
+        return [beside(floor, margin, sd=sd)] * runs
+    floors = floor + sd / sqrt(draws) * rng.standard_normal(runs)
+    deviations = sd * np.sqrt(rng.chisquare(draws - 1, runs) / (draws - 1))
+    return [
+        beside(mean, margin, sd=own, error=own / sqrt(draws), draws=draws)
+        for mean, own in zip(floors.tolist(), deviations.tolist(), strict=True)
+    ]
+
+
+def outcomes(one: Array, other: Array, metric: MetricRecord | Sequence[MetricRecord], *, shared: bool) -> Counter[str]:
+    """The outcomes of comparing each row of (runs, repeats) with that of the other, beside one floor or its own."""
+    metrics = metric if isinstance(metric, Sequence) else [metric] * len(one)
     return Counter(
-        compare({**metric, "values": a}, {**metric, "values": b}, shared=shared).outcome
-        for a, b in zip(one.tolist(), other.tolist(), strict=True)
+        compare({**each, "values": a}, {**each, "values": b}, shared=shared).outcome
+        for each, a, b in zip(metrics, one.tolist(), other.tolist(), strict=True)
     )
 
 
-def against(values: Array, metric: MetricRecord) -> Counter[str]:
-    """The outcomes of holding each row of (runs, repeats) against the floor."""
-    return Counter(against_floor({**metric, "values": row}).outcome for row in values.tolist())
+def against(values: Array, metric: MetricRecord | Sequence[MetricRecord]) -> Counter[str]:
+    """The outcomes of holding each row of (runs, repeats) against a floor, or its own."""
+    metrics = metric if isinstance(metric, Sequence) else [metric] * len(values)
+    return Counter(
+        against_floor({**each, "values": row}).outcome for each, row in zip(metrics, values.tolist(), strict=True)
+    )
 
 
 def assert_at_most(count: int, runs: int, level: float, what: str) -> None:
@@ -73,16 +94,16 @@ class TestNoDifference:
     @pytest.mark.parametrize("repeats", [3, 5, 10])
     @pytest.mark.parametrize("correlation", [0.0, 0.9, -0.5])
     def test_paired_normal_values(self, correlation: float, repeats: int) -> None:
-        """At most 5 % of 10,000, whatever the correlation."""
-        one, other = correlated(np.random.default_rng([1, repeats]), RUNS, repeats, correlation)
+        """At most 5 % of 2,000, whatever the correlation."""
+        one, other = correlated(np.random.default_rng([1, repeats]), CERTAIN, repeats, correlation)
         found = outcomes(10 + one, 10 + other, NOTHING_EQUIVALENT, shared=True)
         what = f"paired, correlation {correlation:g}, {repeats} repeats"
-        assert_at_most(found["better"] + found["worse"], RUNS, LEVEL, what)
+        assert_at_most(found["better"] + found["worse"], CERTAIN, LEVEL, what)
 
     @pytest.mark.parametrize("repeats", [3, 5, 10])
     @pytest.mark.parametrize("shared", [True, False])
     def test_skewed_values_of_one_law(self, shared: bool, repeats: int) -> None:
-        """At most 5 % of 10,000 exponential values (skewness 2): differences of one law with itself are symmetric."""
+        """At most 5 % of 4,000 exponential values (skewness 2): differences of one law with itself are symmetric."""
         one, other = np.random.default_rng([2, repeats]).exponential(1.0, (2, RUNS, repeats))
         found = outcomes(one, other, NOTHING_EQUIVALENT, shared=shared)
         what = f"exponential, {'paired' if shared else 'Welch'}, {repeats} repeats"
@@ -104,7 +125,7 @@ class TestNoDifference:
     @pytest.mark.parametrize("repeats", [(5, 5), (10, 10), (10, 5), (5, 10)])
     @pytest.mark.parametrize("ratio", [1.0, 2.0, 5.0])
     def test_welch_with_unequal_spreads(self, ratio: float, repeats: tuple[int, int]) -> None:
-        """At most 5 % of 10,000 where one sampler scatters up to five times as much, and has other repeats.
+        """At most 5 % of 4,000 where one sampler scatters up to five times as much, and has other repeats.
 
         Welch's test is no exact one; a tenth of the level is allowed for that.
         """
@@ -117,7 +138,7 @@ class TestNoDifference:
     @pytest.mark.parametrize("repeats", [(3, 3), (3, 6), (6, 3)])
     @pytest.mark.parametrize("ratio", [1.0, 5.0])
     def test_welch_with_three_repeats(self, ratio: float, repeats: tuple[int, int]) -> None:
-        """At most 7 % of 10,000: with so few repeats Welch's degrees of freedom are too many."""
+        """At most 7 % of 4,000: with so few repeats Welch's degrees of freedom are too many."""
         rng = np.random.default_rng([17, *repeats])
         one, other = rng.standard_normal((RUNS, repeats[0])), ratio * rng.standard_normal((RUNS, repeats[1]))
         found = outcomes(10 + one, 10 + other, NOTHING_EQUIVALENT, shared=False)
@@ -131,15 +152,15 @@ class TestEquivalence:
     @pytest.mark.parametrize("repeats", [3, 5, 10])
     @pytest.mark.parametrize("side", [1, -1])
     def test_near_the_floor(self, side: int, repeats: int) -> None:
-        """At most 5 % of 10,000: the floor is 1 and known, and a quarter of it is the margin."""
+        """At most 5 % of 4,000, of which half the level is used: the floor is 1 and known, and a half is the margin."""
         one, other = correlated(np.random.default_rng([5, repeats]), RUNS, repeats, 0.5)
-        found = outcomes(1.5 + side * 0.25 + 0.1 * one, 1.5 + 0.1 * other, beside(1.0, 0.25), shared=True)
+        found = outcomes(1.7 + side * 0.5 + 0.1 * one, 1.7 + 0.1 * other, beside(1.0, 0.25), shared=True)
         assert_at_most(found["equivalent"], RUNS, LEVEL, f"equivalence near the floor, {repeats} repeats")
 
     @pytest.mark.parametrize("repeats", [5, 10])
     @pytest.mark.parametrize("correlation", [0.0, 0.5, 0.9, 0.99])
     def test_far_above_the_floor(self, correlation: float, repeats: int) -> None:
-        """At most 5 % of 10,000: excesses are 1 and 1.25, and the margin, a quarter of the one, is an estimate."""
+        """At most 5 % of 4,000: excesses are 1 and 1.25, and the margin, a quarter of the one, is an estimate."""
         one, other = correlated(np.random.default_rng([6, repeats]), RUNS, repeats, correlation)
         found = outcomes(1.25 + 0.05 * one, 1 + 0.05 * other, beside(1e-9, 0.25), shared=True)
         what = f"equivalence far above the floor, correlation {correlation:g}, {repeats} repeats"
@@ -147,14 +168,64 @@ class TestEquivalence:
 
     @pytest.mark.parametrize("repeats", [5, 10])
     def test_far_above_the_floor_on_independent_noise(self, repeats: int) -> None:
-        """At most 5 % of 10,000, by Welch's test."""
+        """At most 5 % of 4,000, by Welch's test."""
         one, other = correlated(np.random.default_rng([7, repeats]), RUNS, repeats, 0.0)
         found = outcomes(1.25 + 0.05 * one, 1 + 0.05 * other, beside(1e-9, 0.25), shared=False)
         assert_at_most(found["equivalent"], RUNS, LEVEL, f"equivalence far above the floor, Welch, {repeats} repeats")
 
+    @staticmethod
+    def equivalent(
+        excess: float, deviation: float, draws: int, correlation: float, repeats: int, *, runs: int = RUNS
+    ) -> int:
+        """How often two are equivalent of which the better lies `excess` units above its floor, one at the edge.
+
+        The floor is 1, exact draws scatter by `deviation`, samplers by a tenth of the unit, and a quarter is the share.
+        """
+        rng = np.random.default_rng([18, repeats, draws, round(100 * excess), round(100 * deviation)])
+        size, share = max(1.0, deviation), 0.25
+        edge = excess + max(share * excess, 2 * share)
+        one, other = correlated(rng, runs, repeats, correlation)
+        metrics = drawn_floors(rng, runs, 1.0, deviation, draws, share)
+        values = [1 + size * (where + 0.1 * noise) for where, noise in ((edge, one), (excess, other))]
+        count = outcomes(values[0], values[1], metrics, shared=True)["equivalent"]
+        print(f"\n{excess:g} units above a floor of {draws} draws: ", end="")
+        return count
+
+    @pytest.mark.parametrize("repeats", [3, 10])
+    @pytest.mark.parametrize("correlation", [0.0, 0.9, -0.5])
+    @pytest.mark.parametrize("draws", [0, 20])
+    @pytest.mark.parametrize("excess", [1.0, 10.0])
+    def test_at_an_excess_of_one_unit_and_far_above(
+        self, excess: float, draws: int, correlation: float, repeats: int
+    ) -> None:
+        """At most 5 % of 4,000, also with floors of 20 draws, whatever the correlation."""
+        count = self.equivalent(excess, 0.4, draws, correlation, repeats)
+        what = f"equivalence at its edge, correlation {correlation:g}, {repeats} repeats"
+        assert_at_most(count, RUNS, LEVEL, what)
+
+    @pytest.mark.parametrize(
+        ("deviation", "draws"),
+        [
+            (0.4, 0),
+            (0.4, 2500),
+            (2.5, 2500),
+            pytest.param(0.4, 20, marks=pytest.mark.xfail(strict=True, reason="20 draws are taken for many")),
+            pytest.param(
+                1.0, 20, marks=pytest.mark.xfail(strict=True, reason="the larger of two estimates is too large")
+            ),
+            pytest.param(1.0, 2500, marks=pytest.mark.xfail(strict=True, reason="the same, however many draws")),
+        ],
+    )
+    @pytest.mark.parametrize("correlation", [0.9, 0.0])
+    def test_where_both_margins_meet(self, correlation: float, deviation: float, draws: int) -> None:
+        """At most 5 % of 8,000: at an excess of two units either way may err, each at half the level."""
+        count = self.equivalent(2.0, deviation, draws, correlation, 10, runs=2 * RUNS)
+        what = f"equivalence at both edges, deviation {deviation:g}, correlation {correlation:g}"
+        assert_at_most(count, 2 * RUNS, LEVEL, what)
+
 
 @cache
-def exact_w1(task: str, n: int = 1000, draws: int = 40_000) -> tuple[Array, float]:
+def exact_w1(task: str, n: int = 1000, draws: int = 24_000) -> tuple[Array, float]:
     """W1 of independent exact draws of a task's truth, and its expectation."""
     truth: Any = make_task(task).truth()
     quantiles, chunk = truth.quantile((np.arange(n) + 0.5) / n), 2000
@@ -171,65 +242,133 @@ class TestFloor:
     @pytest.mark.parametrize("repeats", [3, 5, 10])
     @pytest.mark.parametrize("side", [1, -1])
     def test_at_the_edge_of_a_floor_that_is_known(self, side: int, repeats: int) -> None:
-        """At the floor in at most 5 % of 10,000 where the metric lies a whole margin away from it."""
-        values = 1 + 0.25 * side + 0.1 * np.random.default_rng([8, repeats]).standard_normal((RUNS, repeats))
+        """At the floor in at most 5 % of 10,000 where the metric lies a whole margin, half the floor, away from it."""
+        values = 1 + 0.5 * side + 0.2 * np.random.default_rng([8, repeats]).standard_normal((10_000, repeats))
         found = against(values, beside(1.0, 0.25))
-        assert_at_most(found["equivalent"], RUNS, LEVEL, f"at the floor from its edge, {repeats} repeats")
+        assert_at_most(found["equivalent"], 10_000, LEVEL, f"at the floor from its edge, {repeats} repeats")
 
     @pytest.mark.parametrize("repeats", [10, 50])
-    @pytest.mark.parametrize("draws", [20, 400, 2500])
-    def test_at_the_edge_of_a_floor_that_was_drawn(self, draws: int, repeats: int) -> None:
+    @pytest.mark.parametrize(
+        ("side", "draws"),
+        [
+            (-1, 20),
+            (-1, 400),
+            (-1, 2500),
+            (1, 2500),
+            *(
+                pytest.param(1, draws, marks=pytest.mark.xfail(strict=True, reason="the floor's error counts apart"))
+                for draws in (20, 400)
+            ),
+        ],
+    )
+    def test_at_the_edge_of_a_floor_that_was_drawn(self, side: int, draws: int, repeats: int) -> None:
         """At the floor in at most 5 % of 10,000: exact draws scatter by a fifth of the floor, and so do samples."""
         rng, spread = np.random.default_rng([9, repeats, draws]), 0.2
-        values = 1.25 + spread * rng.standard_normal((RUNS, repeats))
-        floors = 1 + spread / sqrt(draws) * rng.standard_normal(RUNS)
-        deviations = spread * np.sqrt(rng.chisquare(draws - 1, RUNS) / (draws - 1))
-        count = 0
-        for row, floor, sd in zip(values.tolist(), floors.tolist(), deviations.tolist(), strict=True):
-            drawn = beside(floor, 0.25, sd=sd, error=sd / sqrt(draws), draws=draws)
-            count += against_floor({**drawn, "values": row}).outcome == "equivalent"
-        what = f"at a floor of {draws} draws from its edge, {repeats} repeats"
-        assert_at_most(count, RUNS, LEVEL, what)
+        values = 1 + 0.5 * side + spread * rng.standard_normal((10_000, repeats))
+        found = against(values, drawn_floors(rng, 10_000, 1.0, spread, draws, 0.25))
+        what = f"at a floor of {draws} draws from its {'upper' if side > 0 else 'lower'} edge, {repeats} repeats"
+        assert_at_most(found["equivalent"], 10_000, LEVEL, what)
 
+    @pytest.mark.parametrize("margin", [0.25, 1e-6])
     @pytest.mark.parametrize("repeats", [3, 5, 10, 20])
     @pytest.mark.parametrize("task", ["gmm", "ou", "gbm"])
-    def test_exact_draws_are_not_below_the_floor(self, task: str, repeats: int) -> None:
-        """W1 of 1,000 exact draws, skewed by 1.2, is called below the floor in at most 5 % of 40,000/repeats tests."""
+    def test_exact_draws_are_not_below_the_floor(self, task: str, repeats: int, margin: float) -> None:
+        """W1 of 1,000 exact draws, skewed by 1.2, is called below the floor in at most 3.6 % of 24,000/repeats tests.
+
+        And above it in at most 4 %; with any margin, also one within which nothing is at the floor.
+        """
         values, floor = exact_w1(task)
         rows = values[: len(values) // repeats * repeats].reshape(-1, repeats)
-        found = against(rows, beside(floor, 0.25))
-        print(
-            f"\nexact draws of {task}, {repeats} repeats: { ({k: f'{v / len(rows):.2%}' for k, v in found.items()}) }"
-        )
-        assert_at_most(found["worse"], len(rows), LEVEL, f"{task}: exact draws above the floor, {repeats} repeats")
-        assert_at_most(found["better"], len(rows), LEVEL, f"{task}: exact draws below the floor, {repeats} repeats")
+        found, what = against(rows, beside(floor, margin)), f"{task}, margin {margin:g}, {repeats} repeats"
+        print(f"\nexact draws of {what}: { ({k: f'{v / len(rows):.2%}' for k, v in found.items()}) }")
+        assert_at_most(found["worse"], len(rows), DISTANCE_TAILS[0], f"exact draws above the floor, {what}")
+        assert_at_most(found["better"], len(rows), 0.036, f"exact draws below the floor, {what}")
 
     @pytest.mark.parametrize("repeats", [3, 5, 10])
     @pytest.mark.parametrize("draws", [0, 20, 2500])
-    def test_normal_exact_draws_are_not_below_the_floor(self, draws: int, repeats: int) -> None:
-        """Half of the level is on either side: below the floor in at most 2.5 % of 10,000, and above in as many.
+    @pytest.mark.parametrize(("better", "tails"), [("lower", DISTANCE_TAILS), ("zero", EQUAL_TAILS)])
+    def test_normal_exact_draws_are_not_below_the_floor(
+        self, better: Better, tails: Tails, draws: int, repeats: int
+    ) -> None:
+        """Above the floor in at most 4 % of 4,000 and below it in 1 %, as intervals are; or in 2.5 % on either side.
 
-        Three repeats beside a floor of 20 draws take Welch's test beyond what it holds: 4 % on either side.
+        Three repeats beside a floor of 20 draws take Welch's test beyond what it holds: 4 % on either side, and 2 %
+        below the floor of a distance.
         """
-        rng, count = np.random.default_rng([10, repeats, draws]), Counter[str]()
+        rng = np.random.default_rng([10, repeats, draws])
         values = 1 + 0.4 * rng.standard_normal((RUNS, repeats))
-        floors = 1 + (0.4 / sqrt(draws) * rng.standard_normal(RUNS) if draws else np.zeros(RUNS))
-        deviations = 0.4 * np.sqrt(rng.chisquare(draws - 1, RUNS) / (draws - 1)) if draws else np.zeros(RUNS)
-        for row, floor, sd in zip(values.tolist(), floors.tolist(), deviations.tolist(), strict=True):
-            drawn = beside(floor, 0.25, sd=sd, error=sd / sqrt(draws), draws=draws) if draws else beside(floor, 0.25)
-            count[against_floor({**drawn, "values": row}).outcome] += 1
-        for outcome in ("better", "worse"):
-            what = f"normal exact draws {outcome} than a floor of {draws} draws, {repeats} repeats"
-            assert_at_most(count[outcome], RUNS, 0.04 if (repeats, draws) == (3, 20) else LEVEL / 2, what)
+        metrics: list[MetricRecord] = [
+            {**each, "better": better} for each in drawn_floors(rng, RUNS, 1.0, 0.4, draws, 0.25)
+        ]
+        found = against(values, metrics)
+        if (repeats, draws) == (3, 20):
+            tails = (0.04, 0.02 if better == "lower" else 0.04)
+        for outcome, tail in zip(("worse", "better"), tails, strict=True):
+            what = f"normal exact draws {outcome} than a floor of {draws} draws, {better}, {repeats} repeats"
+            assert_at_most(found[outcome], RUNS, tail, what)
 
 
-def families(values: Array, *, shared: bool, metric: MetricRecord = NOTHING_EQUIVALENT) -> list[list[Ranked]]:
+@contextmanager
+def in_bulk(values: Array, *, shared: bool) -> Iterator[None]:
+    """Comparisons of families of (families, entries, repeats) whose p-values are computed for all pairs at once.
+
+    A metric says which of them it is by what it holds in place of a floor; nothing is equivalent.
+    """
+    count, means = values.shape[2], values.mean(2)
+    differences = means[:, :, None] - means[:, None]
+    variances = values.var(2, ddof=1) / count
+    if shared:
+        centred = values - means[:, :, None]
+        covariances = centred @ centred.transpose(0, 2, 1) / (count * (count - 1))
+        squares, freedom = variances[:, :, None] + variances[:, None] - 2 * covariances, np.array(count - 1.0)
+    else:
+        squares = variances[:, :, None] + variances[:, None]
+        freedom = squares**2 * (count - 1) / (variances[:, :, None] ** 2 + variances[:, None] ** 2)
+    size = np.abs(differences)
+    p_values = 2 * stdtr(freedom, -size / np.sqrt(np.where(size > 0, squares, 1.0)))
+    differences, p_values = differences.tolist(), p_values.tolist()
+
+    def looked_up(own: MetricRecord, other: MetricRecord, *, shared: bool) -> Comparison:
+        (family, a), (_, b) = own["bounds"], other["bounds"]
+        difference, p_value = differences[family][a][b], p_values[family][a][b]
+        outcome: Outcome = "not resolved" if p_value > LEVEL else "worse" if difference > 0 else "better"
+        return Comparison(outcome, difference, 0.0, 0.0, p_value, 1.0, 0.0, shared)
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("sigbench.records.family.compare", looked_up)
+        yield
+
+
+def families(values: Array, *, shared: bool) -> list[list[Ranked]]:
     """What is known of each family of (families, entries, repeats)."""
-    return [rank_family([{**metric, "values": row} for row in rows], shared=shared) for rows in values.tolist()]
+    with in_bulk(values, shared=shared):
+        return [
+            rank_family(
+                [{**NOTHING_EQUIVALENT, "values": row, "bounds": (family, k)} for k, row in enumerate(rows)],
+                shared=shared,
+            )
+            for family, rows in enumerate(values.tolist())
+        ]
 
 
 class TestFamilies:
     """Marks and ranks in families, all of one at once."""
+
+    @pytest.mark.parametrize("shared", [True, False])
+    @pytest.mark.parametrize("repeats", [3, 10])
+    def test_in_bulk_they_are_what_they_are_one_by_one(self, repeats: int, shared: bool) -> None:
+        """The p-values of a hundred families of five, near and far apart, and all that follows from them."""
+        rng = np.random.default_rng([19, repeats])
+        values = 10 + np.cumsum(rng.exponential(0.7, (100, 5, 1)), 1) + rng.standard_normal((100, 5, repeats))
+        for rows, bulk in zip(values.tolist(), families(values, shared=shared), strict=True):
+            single = rank_family([{**NOTHING_EQUIVALENT, "values": row} for row in rows], shared=shared)
+            for one, other in zip(single, bulk, strict=True):
+                assert (one.mark, one.first, one.last) == (other.mark, other.first, other.last)
+                assert one.p_adjusted == pytest.approx(other.p_adjusted, abs=2e-4)
+                if one.beside_best is not None and other.beside_best is not None:
+                    assert one.beside_best.p_value == pytest.approx(other.beside_best.p_value, rel=1e-6)
+                    assert one.beside_best.difference == pytest.approx(other.beside_best.difference, rel=1e-9)
+                    assert one.beside_best.outcome == other.beside_best.outcome
 
     @pytest.mark.parametrize("shared", [True, False])
     @pytest.mark.parametrize("repeats", [3, 5, 10])
@@ -320,7 +459,7 @@ class TestPower:
 
     @staticmethod
     def rates(correlation: float, repeats: int, power: float) -> tuple[float, float]:
-        """The shares of 10,000 pairs that `compare` and the overlap rule tell apart."""
+        """The shares of 4,000 pairs that `compare` and the overlap rule tell apart."""
         rng = np.random.default_rng([15, repeats])
         one, other = correlated(rng, RUNS, repeats, correlation)
         shift = difference_of_power(power, repeats) * sqrt(2 - 2 * correlation) if power else 0.0
@@ -354,13 +493,13 @@ class TestPower:
         """Where nothing differs it errs in less than 1 % of cases; `compare` uses its 5 %."""
         paired, rule = self.rates(correlation, repeats, 0.0)
         print(f"\ncorrelation {correlation:g}, {repeats} repeats: size {paired:.2%}, of the overlap rule {rule:.2%}")
-        assert paired == pytest.approx(LEVEL, abs=0.007)
+        assert paired == pytest.approx(LEVEL, abs=0.011)
         assert rule < 0.01
 
 
 @pytest.mark.parametrize("repeats", [5, 10])
 def test_intervals_of_a_difference_cover(repeats: int) -> None:
-    """95 % of 10,000, on shared noise and on independent noise: within 94 and 96 %."""
+    """95 % of 4,000, on shared noise and on independent noise: within 93.9 and 96.1 %."""
     rng = np.random.default_rng([16, repeats])
     cases: dict[str, tuple[bool, Callable[[], tuple[Array, Array]]]] = {
         "paired": (True, lambda: correlated(rng, RUNS, repeats, 0.8)),
@@ -374,4 +513,4 @@ def test_intervals_of_a_difference_cover(repeats: int) -> None:
         ]
         coverage = np.mean([each.low <= 1.0 <= each.high for each in found])
         print(f"\n{name}, {repeats} repeats: intervals cover {coverage:.2%}")
-        assert 0.94 <= coverage <= 0.96
+        assert 0.939 <= coverage <= 0.961
