@@ -59,6 +59,13 @@ def test_every_folder_of_tests_mirrors_a_folder_of_code() -> None:
     assert {str(folder) for folder in found - mirrored} == set()
 
 
+def test_test_files_have_names_of_their_own() -> None:
+    """pytest imports them by their bare names, and would collect one of two."""
+    names = [file.name for file in (ROOT / "tests").rglob("*.py") if file.name != "conftest.py"]
+    assert len(names) > 100
+    assert sorted(name for name in set(names) if names.count(name) > 1) == []
+
+
 def test_nothing_is_kept_from_the_formatter() -> None:
     mark = re.compile(r"#\s*fmt:\s*(skip|off)|#\s*yapf:\s*disable")
     files = [file for file in ROOT.rglob("*.py") if not {".git", ".venv", "build"} & set(file.relative_to(ROOT).parts)]
