@@ -140,10 +140,13 @@ def against_floor(metric: MetricRecord, level: float = LEVEL) -> Comparison:
     """Returns what a metric is beside exact draws; raises BadInput for one repeat."""
     _check_repeats(metric)
     share = _share(metric)
-    found = _mean_of(scores(metric)).plus(-floor_score(metric), metric["floor_error"])
+    alone = _mean_of(scores(metric)).plus(-floor_score(metric))
+    found = alone.plus(0.0, metric["floor_error"])
     tails = DISTANCE_TAILS if metric["better"] == "lower" else EQUAL_TAILS
     scaled = tails[0] * level / LEVEL, tails[1] * level / LEVEL
-    return _decided(found, margin(metric), _within(found, metric, share), scaled, level, paired=False)
+    return _decided(
+        found, margin(metric), _within(alone, metric, share, beside_floor=True), scaled, level, paired=False
+    )
 
 
 def at_floor(metric: MetricRecord) -> bool:
@@ -209,13 +212,21 @@ def _share(metric: MetricRecord) -> float:
     return share
 
 
-def _within(found: _Mean, metric: MetricRecord, share: float) -> float:
-    """The p-value of a difference that is as large as twice the share of the unit, either way."""
-    size, error = (_AT_THE_FLOOR * share * part for part in unit(metric))
-    if found.error == 0.0 and error == 0.0:
+def _within(found: _Mean, metric: MetricRecord, share: float, *, beside_floor: bool = False) -> float:
+    """The p-value of a difference that is as large as twice the share of the unit, either way.
+
+    `beside_floor` says that it is one from the metric's own floor, whose error is not in it yet: where the unit is the
+    floor's distance too, the two err together.
+    """
+    times, floor_error = _AT_THE_FLOOR * share, metric["floor_error"] if beside_floor else 0.0
+    size, error = (times * part for part in unit(metric))
+    errors = [hypot(floor_error, error)] * 2
+    if beside_floor and unit(metric)[1] == floor_error:
+        errors = [(1 + times) * floor_error, abs(1 - times) * floor_error]
+    if found.error == 0.0 and max(errors) == 0.0:
         return 0.0 if abs(found.value) <= size else 1.0
     above = _Mean(-found.value, found.error, found.freedom)
-    return max(side.plus(-size, error).below(0.0) for side in (found, above))
+    return max(side.plus(-size, own).below(0.0) for side, own in zip((found, above), errors, strict=True))
 
 
 def _decided(

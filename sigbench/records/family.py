@@ -81,7 +81,7 @@ def rank_records(records: Sequence[Record], name: str, *, level: float = LEVEL) 
         raise BadInput(f"{lost['spec']} has no metric {name!r}: its status is {lost['status']}.")
     shared = all(record["noise"]["paths"] == "shared" for record in records)
     metrics = [record["metrics"][name] for record in records]
-    if shared and all(record["asked"]["stop"]["half_width"] is not None for record in records):
+    if shared and records and all(record["asked"]["stop"]["half_width"] is not None for record in records):
         # Each took as many repeats as its spread asked for: what all of them have makes pairs.
         common = min(len(metric["values"]) for metric in metrics)
         metrics = [{**metric, "values": metric["values"][:common]} for metric in metrics]
@@ -109,19 +109,20 @@ def budget_sentence(records: Sequence[Record], name: str) -> str:
         ranked = rank_records(records, name)
     except BadInput as error:
         return f"{what}: not compared, since {error}"
+    common = min(record["repeats"] for record in records)
     best = next(record for record, own in zip(records, ranked, strict=True) if own.mark == "best")
     parts = [f"{what}: {display_name(best)} is best{_beside_floor(best['metrics'][name])}"]
     for mark, words in (("equivalent", "equivalent to it"), ("not resolved", "not told from it")):
-        names = [_named(record, own, mark) for record, own in zip(records, ranked, strict=True) if own.mark == mark]
+        names = [_named(record, own, common) for record, own in zip(records, ranked, strict=True) if own.mark == mark]
         parts += [f"{words}: {', '.join(names)}"] if names else []
     if len(parts) == 1:
         return f"{parts[0]}, and {'the other is' if len(records) == 2 else 'all others are'} worse."
     return f"{'; '.join(parts)}."
 
 
-def _named(record: Record, own: Ranked, mark: Mark) -> str:
+def _named(record: Record, own: Ranked, repeats: int) -> str:
     assert own.beside_best is not None
-    needed = repeats_to_decide(own.beside_best, record["repeats"]) if mark == "not resolved" else None
+    needed = repeats_to_decide(own.beside_best, repeats) if own.mark == "not resolved" else None
     return display_name(record) + (f" (about {needed:,} repeats would decide)" if needed else "")
 
 

@@ -544,7 +544,6 @@ class TestFloor:
         if found.outcome != "equivalent":
             assert found.outcome == ("worse" if found.low > 0 else "better" if found.high < 0 else "not resolved")
 
-    @pytest.mark.xfail(strict=True, reason="the unit's error is added as if the floor's were another one")
     def test_a_margin_of_the_floor_errs_as_the_floor_does(self) -> None:
         """A floor that is 5 % too high makes a metric look nearer and the margin wider, at once.
 

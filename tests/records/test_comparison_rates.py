@@ -2,7 +2,8 @@
 
 A rate is held to its nominal level and three binomial standard errors: a decision that errs exactly as often as it may
 fails once in 740 sets of seeds. Where nothing else is said the level is 5 % an answer, both sides together, and 4,000
-comparisons have a standard error of 0.34 %. `pytest -s` prints all rates.
+comparisons have a standard error of 0.34 %. Where nothing can be equivalent the outcome is that of a t-test, and scipy
+computes 10,000 at once, of which `compare` decides the first 200 itself. `pytest -s` prints all rates.
 """
 
 from collections import Counter
@@ -29,7 +30,7 @@ from sigbench.registry import make_task
 pytestmark = pytest.mark.slow
 
 Array = NDArray[np.float64]
-RUNS, CERTAIN = 4_000, 2_000  # the second where a theorem says what the rate is
+RUNS, QUICK_RUNS = 4_000, 10_000  # the second where scipy computes all answers at once
 FAMILIES = {2: 8_000, 5: 4_000, 20: 1_000}  # by their entries
 SIMULATED_CHOICE = 0.0025  # what the simulated threshold of a family may be off by
 
@@ -68,6 +69,16 @@ def outcomes(one: Array, other: Array, metric: MetricRecord | Sequence[MetricRec
     )
 
 
+def told(one: Array, other: Array, *, shared: bool) -> int:
+    """How often rows of (runs, repeats) are told from those of the other, where nothing is equivalent."""
+    test = stats.ttest_rel(one, other, axis=1) if shared else stats.ttest_ind(one, other, axis=1, equal_var=False)
+    found = test.pvalue <= LEVEL
+    for a, b, is_told in zip(one[:200].tolist(), other[:200].tolist(), found.tolist(), strict=False):
+        own = compare({**NOTHING_EQUIVALENT, "values": a}, {**NOTHING_EQUIVALENT, "values": b}, shared=shared)
+        assert own.outcome == ("not resolved" if not is_told else "worse" if own.difference > 0 else "better")
+    return int(found.sum())
+
+
 def against(values: Array, metric: MetricRecord | Sequence[MetricRecord]) -> Counter[str]:
     """The outcomes of holding each row of (runs, repeats) against a floor, or its own."""
     metrics = metric if isinstance(metric, Sequence) else [metric] * len(values)
@@ -94,20 +105,20 @@ class TestNoDifference:
     @pytest.mark.parametrize("repeats", [3, 5, 10])
     @pytest.mark.parametrize("correlation", [0.0, 0.9, -0.5])
     def test_paired_normal_values(self, correlation: float, repeats: int) -> None:
-        """At most 5 % of 2,000, whatever the correlation."""
-        one, other = correlated(np.random.default_rng([1, repeats]), CERTAIN, repeats, correlation)
-        found = outcomes(10 + one, 10 + other, NOTHING_EQUIVALENT, shared=True)
+        """At most 5 % of 10,000, whatever the correlation."""
+        one, other = correlated(np.random.default_rng([1, repeats]), QUICK_RUNS, repeats, correlation)
+        found = told(10 + one, 10 + other, shared=True)
         what = f"paired, correlation {correlation:g}, {repeats} repeats"
-        assert_at_most(found["better"] + found["worse"], CERTAIN, LEVEL, what)
+        assert_at_most(found, QUICK_RUNS, LEVEL, what)
 
     @pytest.mark.parametrize("repeats", [3, 5, 10])
     @pytest.mark.parametrize("shared", [True, False])
     def test_skewed_values_of_one_law(self, shared: bool, repeats: int) -> None:
-        """At most 5 % of 4,000 exponential values (skewness 2): differences of one law with itself are symmetric."""
-        one, other = np.random.default_rng([2, repeats]).exponential(1.0, (2, RUNS, repeats))
-        found = outcomes(one, other, NOTHING_EQUIVALENT, shared=shared)
+        """At most 5 % of 10,000 exponential values (skewness 2): differences of one law with itself are symmetric."""
+        one, other = np.random.default_rng([2, repeats]).exponential(1.0, (2, QUICK_RUNS, repeats))
+        found = told(one, other, shared=shared)
         what = f"exponential, {'paired' if shared else 'Welch'}, {repeats} repeats"
-        assert_at_most(found["better"] + found["worse"], RUNS, LEVEL, what)
+        assert_at_most(found, QUICK_RUNS, LEVEL, what)
 
     @pytest.mark.parametrize("repeats", [5, 10])
     @pytest.mark.parametrize("shared", [True, False])
@@ -117,33 +128,39 @@ class TestNoDifference:
         No t-test holds its level for skewed differences; this one misses it by less than a percent.
         """
         rng, shape = np.random.default_rng([3, repeats]), (2 / 1.2) ** 2
-        skewed = (rng.gamma(shape, 1.0, (RUNS, repeats)) - shape) / sqrt(shape)
-        found = outcomes(10 + skewed, 10 + rng.standard_normal((RUNS, repeats)), NOTHING_EQUIVALENT, shared=shared)
+        skewed = (rng.gamma(shape, 1.0, (QUICK_RUNS, repeats)) - shape) / sqrt(shape)
+        found = told(10 + skewed, 10 + rng.standard_normal((QUICK_RUNS, repeats)), shared=shared)
         what = f"skewed beside normal, {'paired' if shared else 'Welch'}, {repeats} repeats"
-        assert_at_most(found["better"] + found["worse"], RUNS, 0.06, what)
+        assert_at_most(found, QUICK_RUNS, 0.06, what)
 
     @pytest.mark.parametrize("repeats", [(5, 5), (10, 10), (10, 5), (5, 10)])
     @pytest.mark.parametrize("ratio", [1.0, 2.0, 5.0])
     def test_welch_with_unequal_spreads(self, ratio: float, repeats: tuple[int, int]) -> None:
-        """At most 5 % of 4,000 where one sampler scatters up to five times as much, and has other repeats.
+        """At most 5 % of 10,000 where one sampler scatters up to five times as much, and has other repeats.
 
         Welch's test is no exact one; a tenth of the level is allowed for that.
         """
         rng = np.random.default_rng([4, *repeats])
-        one, other = rng.standard_normal((RUNS, repeats[0])), ratio * rng.standard_normal((RUNS, repeats[1]))
-        found = outcomes(10 + one, 10 + other, NOTHING_EQUIVALENT, shared=False)
+        one, other = (
+            rng.standard_normal((QUICK_RUNS, repeats[0])),
+            ratio * rng.standard_normal((QUICK_RUNS, repeats[1])),
+        )
+        found = told(10 + one, 10 + other, shared=False)
         what = f"Welch, {repeats[0]} and {repeats[1]} repeats, spreads 1 and {ratio:g}"
-        assert_at_most(found["better"] + found["worse"], RUNS, 1.1 * LEVEL, what)
+        assert_at_most(found, QUICK_RUNS, 1.1 * LEVEL, what)
 
     @pytest.mark.parametrize("repeats", [(3, 3), (3, 6), (6, 3)])
     @pytest.mark.parametrize("ratio", [1.0, 5.0])
     def test_welch_with_three_repeats(self, ratio: float, repeats: tuple[int, int]) -> None:
-        """At most 7 % of 4,000: with so few repeats Welch's degrees of freedom are too many."""
+        """At most 7 % of 10,000: with so few repeats Welch's degrees of freedom are too many."""
         rng = np.random.default_rng([17, *repeats])
-        one, other = rng.standard_normal((RUNS, repeats[0])), ratio * rng.standard_normal((RUNS, repeats[1]))
-        found = outcomes(10 + one, 10 + other, NOTHING_EQUIVALENT, shared=False)
+        one, other = (
+            rng.standard_normal((QUICK_RUNS, repeats[0])),
+            ratio * rng.standard_normal((QUICK_RUNS, repeats[1])),
+        )
+        found = told(10 + one, 10 + other, shared=False)
         what = f"Welch, {repeats[0]} and {repeats[1]} repeats, spreads 1 and {ratio:g}"
-        assert_at_most(found["better"] + found["worse"], RUNS, 0.07, what)
+        assert_at_most(found, QUICK_RUNS, 0.07, what)
 
 
 class TestEquivalence:
@@ -204,8 +221,8 @@ class TestEquivalence:
     ) -> None:
         """At most 5 % of 4,000, also with floors of 20 draws, whatever the correlation."""
         count = self.equivalent(excess, 0.4, draws, correlation, repeats)
-        what = f"equivalence {excess:g} units above a floor of {draws} draws, correlation {correlation:g}, {repeats} repeats"
-        assert_at_most(count, RUNS, LEVEL, what)
+        what = f"equivalence {excess:g} units above a floor of {draws} draws, correlation {correlation:g}"
+        assert_at_most(count, RUNS, LEVEL, f"{what}, {repeats} repeats")
 
     @pytest.mark.parametrize(
         ("deviation", "draws"),
@@ -220,14 +237,14 @@ class TestEquivalence:
             pytest.param(1.0, 2500, marks=pytest.mark.xfail(strict=True, reason="the same, however many draws")),
         ],
     )
-    @pytest.mark.parametrize("correlation", [0.9, 0.0])
+    @pytest.mark.parametrize("correlation", [0.9, -0.5])
     def test_where_both_margins_meet(self, correlation: float, deviation: float, draws: int) -> None:
-        """At most 5 % of 4,000, or of 8,000 beside 20 draws.
+        """At most 5 % of 4,000, or of 12,000 beside 20 draws.
 
         At an excess of two units either way may err, each at half the level.
         """
-        runs = 2 * RUNS if draws == 20 else RUNS
-        count = self.equivalent(2.0, deviation, draws, correlation, 10, runs, 0.02)
+        runs = 3 * RUNS if draws == 20 else RUNS
+        count = self.equivalent(2.0, deviation, draws, correlation, 10, runs, 0.005)
         what = f"equivalence at both edges, {draws} draws, deviation {deviation:g}, correlation {correlation:g}"
         assert_at_most(count, runs, LEVEL, what)
 
@@ -465,12 +482,12 @@ class TestPower:
 
     @staticmethod
     def rates(correlation: float, repeats: int, power: float) -> tuple[float, float]:
-        """The shares of 4,000 pairs that `compare` and the overlap rule tell apart."""
+        """The shares of 10,000 pairs that `compare` and the overlap rule tell apart."""
         rng = np.random.default_rng([15, repeats])
-        one, other = correlated(rng, RUNS, repeats, correlation)
+        one, other = correlated(rng, QUICK_RUNS, repeats, correlation)
         shift = difference_of_power(power, repeats) * sqrt(2 - 2 * correlation) if power else 0.0
-        found = outcomes(20 + shift + one, 20 + other, NOTHING_EQUIVALENT, shared=True)
-        return (found["better"] + found["worse"]) / RUNS, 1 - float(overlap(one + shift, other).mean())
+        found = told(20 + shift + one, 20 + other, shared=True)
+        return found / QUICK_RUNS, 1 - float(overlap(one + shift, other).mean())
 
     @pytest.mark.parametrize("repeats", [5, 10])
     @pytest.mark.parametrize("correlation", [0.5, 0.9, 0.99])
@@ -499,17 +516,17 @@ class TestPower:
         """Where nothing differs it errs in less than 1 % of cases; `compare` uses its 5 %."""
         paired, rule = self.rates(correlation, repeats, 0.0)
         print(f"\ncorrelation {correlation:g}, {repeats} repeats: size {paired:.2%}, of the overlap rule {rule:.2%}")
-        assert paired == pytest.approx(LEVEL, abs=0.011)
+        assert paired == pytest.approx(LEVEL, abs=0.007)
         assert rule < 0.01
 
 
 @pytest.mark.parametrize("repeats", [5, 10])
 def test_intervals_of_a_difference_cover(repeats: int) -> None:
-    """95 % of 4,000, on shared noise and on independent noise: within 93.9 and 96.1 %."""
+    """95 % of 6,000, on shared noise and on independent noise: within 94 and 96 %."""
     rng = np.random.default_rng([16, repeats])
     cases: dict[str, tuple[bool, Callable[[], tuple[Array, Array]]]] = {
-        "paired": (True, lambda: correlated(rng, RUNS, repeats, 0.8)),
-        "Welch": (False, lambda: correlated(rng, RUNS, repeats, 0.0)),
+        "paired": (True, lambda: correlated(rng, 6_000, repeats, 0.8)),
+        "Welch": (False, lambda: correlated(rng, 6_000, repeats, 0.0)),
     }
     for name, (shared, values) in cases.items():
         one, other = values()
@@ -519,4 +536,4 @@ def test_intervals_of_a_difference_cover(repeats: int) -> None:
         ]
         coverage = np.mean([each.low <= 1.0 <= each.high for each in found])
         print(f"\n{name}, {repeats} repeats: intervals cover {coverage:.2%}")
-        assert 0.939 <= coverage <= 0.961
+        assert 0.94 <= coverage <= 0.96

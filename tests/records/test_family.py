@@ -299,7 +299,6 @@ class TestRecords:
     def test_what_samplers_may_differ_in_is_no_reason(self, changes: dict[str, Any]) -> None:
         assert len(rank_records([*FAMILY, made("ddim", 5, **changes)], "w1")) == 4
 
-    @pytest.mark.xfail(strict=True, raises=ValueError, reason="the smallest of no numbers of repeats is asked for")
     def test_no_records_are_no_family(self) -> None:
         with pytest.raises(BadInput, match="a family without entries"):
             rank_records([], "w1")
@@ -375,7 +374,6 @@ class TestSentence:
         """The number of repeats that would decide."""
         return int(sentence.split("(about ")[1].split(" repeats")[0].replace(",", ""))
 
-    @pytest.mark.xfail(strict=True, reason="the spread of the common repeats is read as that of the record's own")
     def test_so_it_does_where_a_record_has_repeats_that_its_rivals_have_not(self) -> None:
         """As many as of the repeats that were compared."""
         values = NOISY["metrics"]["w1"]["values"]
