@@ -31,7 +31,7 @@ from sigbench.metrics.estimate import (
 from sigbench.records.checks import parse_record
 from sigbench.records.record import Record, StopRecord, to_json
 
-PROPERTY = settings(deadline=None, derandomize=True, database=None, max_examples=50)
+PROPERTY = settings(deadline=None, derandomize=True, database=None, max_examples=30)
 NEAR_ZERO = Floor(1e-9, 0.0, None, 0)
 DIRECTIONS = st.sampled_from(["lower", "higher", "zero"])
 VALUES = st.lists(st.integers(1, 1000).map(lambda i: i / 100), min_size=2, max_size=10)
@@ -197,13 +197,13 @@ class TestMeasuring:
     """Cells that stop by the rule."""
 
     def test_there_are_as_many_repeats_as_the_first_ones_say(self) -> None:
-        record, fixed = measured(0.4, 5), measured(None, 5)
+        record, fixed = measured(0.6, 5), measured(None, 5)
         metric, first = record["metrics"]["w1"], fixed["metrics"]["w1"]["values"]
         floor = Floor(metric["floor"], metric["floor_error"], metric["floor_sd"], metric["floor_draws"])
         assert metric["values"][:5] == first
         total = repeats_wanted(first, floor, "lower", record["asked"]["stop"])
         assert len(metric["values"]) == record["repeats"] == total > 5
-        assert record["asked"]["stop"] == {"repeats": 5, "half_width": 0.4}
+        assert record["asked"]["stop"] == {"repeats": 5, "half_width": 0.6}
         staged = estimate(metric["values"], floor, n=200, better="lower", bounds=NON_NEGATIVE, first=5)
         assert (metric["value"], metric["low"], metric["high"]) == (staged.value, staged.low, staged.high)
         assert {len(metric["values"]) for metric in record["metrics"].values()} == {record["repeats"]}
@@ -251,7 +251,7 @@ class TestMeasuring:
         captured = capsys.readouterr()
         assert (end.value.code, captured.out, captured.err) == (2, "", f"sigbench: {words}\n")
 
-    @pytest.mark.parametrize("share", ["40%", "0.4"])
+    @pytest.mark.parametrize("share", ["60%", "0.6"])
     def test_the_command_takes_a_share(
         self, share: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], tmp_path: Path
     ) -> None:
@@ -263,8 +263,8 @@ class TestMeasuring:
             main()
         record = json.loads(capsys.readouterr().out)
         assert end.value.code == 0
-        assert record["asked"]["stop"] == {"repeats": 5, "half_width": 0.4}
-        assert record["metrics"]["w1"]["values"] == measured(0.4, 5)["metrics"]["w1"]["values"]
+        assert record["asked"]["stop"] == {"repeats": 5, "half_width": 0.6}
+        assert record["metrics"]["w1"]["values"] == measured(0.6, 5)["metrics"]["w1"]["values"]
 
 
 Array = NDArray[np.float64]

@@ -26,7 +26,7 @@ from sigbench.metrics.estimate import (
 )
 from sigbench.registry import make_task, task_names
 
-PROPERTY = settings(deadline=None, derandomize=True, database=None)
+PROPERTY = settings(deadline=None, derandomize=True, database=None, max_examples=50)
 NUMBERS = st.floats(-1e6, 1e6)
 FLOOR = Floor(0.1, 0.01, 0.2, 400)
 

@@ -33,7 +33,7 @@ from sigbench.records.comparison import (
 )
 from sigbench.records.record import MetricRecord
 
-PROPERTY = settings(deadline=None, derandomize=True, database=None, max_examples=50)
+PROPERTY = settings(deadline=None, derandomize=True, database=None, max_examples=30)
 BETTER: tuple[Better, ...] = ("lower", "higher", "zero")
 MIRROR = {"better": "worse", "worse": "better", "equivalent": "equivalent", "not resolved": "not resolved"}
 # Hundredths from −5 to 5, of which 0.25 and others are exact in binary, and repeated ones are frequent.

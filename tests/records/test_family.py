@@ -16,7 +16,7 @@ from sigbench.records.comparison import LEVEL, compare, mean_score
 from sigbench.records.family import Ranked, budget_sentence, rank_family, rank_records
 from sigbench.records.record import MetricRecord, Record
 
-PROPERTY = settings(deadline=None, derandomize=True, database=None, max_examples=40)
+PROPERTY = settings(deadline=None, derandomize=True, database=None, max_examples=25)
 SHARED = pytest.mark.parametrize("shared", [True, False])
 
 

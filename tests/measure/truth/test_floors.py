@@ -194,8 +194,7 @@ class TestClosedForms:
         limit = np.trapezoid(np.sqrt(p * (1 - p)), x) * sqrt(2 / np.pi)
         assert expected_w1(law, 50_000) * sqrt(50_000) == pytest.approx(limit, rel=0.005)
 
-    @pytest.mark.parametrize("n", [1, 100, 3000])
-    @pytest.mark.parametrize("freedom", [3.0, 2.5, 2.2])
+    @pytest.mark.parametrize(("freedom", "n"), [(3.0, 100), (2.5, 1), (2.5, 100), (2.5, 3000), (2.2, 100)])
     def test_w1_of_a_law_with_heavy_tails(self, freedom: float, n: int) -> None:
         """A user's truth may be Student's t with two and a half degrees of freedom: 0.2 %, beside a sum over ranks.
 
