@@ -66,13 +66,13 @@ class _Mean:
         """Returns the p-value of the hypothesis that the expectation is at least `bound`."""
         return _tail(self.value - bound, self.error, self.freedom)
 
-    def plus(self, shift: float, error: float = 0.0) -> "_Mean":
-        """Returns it moved by an independent number with a standard error of its own, known from many draws."""
+    def plus(self, shift: float, error: float = 0.0, draws: int = 0) -> "_Mean":
+        """Returns it moved by an independent number, known from so many draws with a standard error of its own."""
         if error == 0.0:
             return _Mean(self.value + shift, self.error, self.freedom)
         both = hypot(self.error, error)
-        share = self.error / both  # Welch's degrees of freedom, in a form that cannot overflow
-        return _Mean(self.value + shift, both, self.freedom / share**4 if share > 1e-50 else inf)
+        parts = (self.error / both) ** 4 / self.freedom + (error / both) ** 4 / max(1, draws - 1)  # Welch 1947
+        return _Mean(self.value + shift, both, 1 / parts)
 
 
 def score(value: float, better: str) -> float:
@@ -128,7 +128,9 @@ def compare(own: MetricRecord, other: MetricRecord, *, shared: bool, level: floa
     near = _within(found, own if unit(own)[0] <= unit(other)[0] else other, share)
     # Whether own's excess is less than 1 + share times the other's, and the other way round.
     ratios = [
-        _difference(a, b, 1.0 + share, shared).plus(share * floor_score(b), share * b["floor_error"]).below(0.0)
+        _difference(a, b, 1.0 + share, shared)
+        .plus(share * floor_score(b), share * b["floor_error"], b["floor_draws"])
+        .below(0.0)
         for a, b in ((own, other), (other, own))
     ]
     equal = found.error == 0.0 and found.value == 0.0
@@ -141,7 +143,7 @@ def against_floor(metric: MetricRecord, level: float = LEVEL) -> Comparison:
     _check_repeats(metric)
     share = _share(metric)
     alone = _mean_of(scores(metric)).plus(-floor_score(metric))
-    found = alone.plus(0.0, metric["floor_error"])
+    found = alone.plus(0.0, metric["floor_error"], metric["floor_draws"])
     tails = DISTANCE_TAILS if metric["better"] == "lower" else EQUAL_TAILS
     scaled = tails[0] * level / LEVEL, tails[1] * level / LEVEL
     return _decided(
@@ -176,7 +178,7 @@ def repeats_to_decide(found: Comparison, repeats: int) -> int | None:
     ratio = (1.96 + 0.84) * half / float(stdtrit(repeats - 1, 1 - LEVEL / 2)) / away
     if ratio > sqrt(_MOST_REPEATS / repeats):
         return None
-    return max(repeats + 1, round(repeats * ratio**2) + 1)
+    return min(_MOST_REPEATS, max(repeats + 1, round(repeats * ratio**2) + 1))
 
 
 def check_pair(own: MetricRecord, other: MetricRecord, *, shared: bool) -> None:
@@ -226,7 +228,8 @@ def _within(found: _Mean, metric: MetricRecord, share: float, *, beside_floor: b
     if found.error == 0.0 and max(errors) == 0.0:
         return 0.0 if abs(found.value) <= size else 1.0
     above = _Mean(-found.value, found.error, found.freedom)
-    return max(side.plus(-size, own).below(0.0) for side, own in zip((found, above), errors, strict=True))
+    draws = metric["floor_draws"]
+    return max(side.plus(-size, own, draws).below(0.0) for side, own in zip((found, above), errors, strict=True))
 
 
 def _decided(

@@ -495,11 +495,9 @@ class TestFloor:
     def test_it_is_welchs_test_with_the_floors_own_error(
         self, values: list[float], draws: int, error: float, floor: float
     ) -> None:
-        """The floor's error is taken for known, as of many draws."""
         metric: MetricRecord = {**metric_of(values, floor), "floor_error": error, "floor_draws": draws}
-        many = 1e14
         test = stats.ttest_ind_from_stats(
-            np.mean(values), np.std(values, ddof=1), len(values), floor, error * sqrt(many), many, equal_var=False
+            np.mean(values), np.std(values, ddof=1), len(values), floor, error * sqrt(draws), draws, equal_var=False
         )
         assert against_floor(metric).p_value == pytest.approx(test.pvalue, rel=1e-6)
 

@@ -225,28 +225,20 @@ class TestEquivalence:
         assert_at_most(count, RUNS, LEVEL, f"{what}, {repeats} repeats")
 
     @pytest.mark.parametrize(
-        ("deviation", "draws"),
-        [
-            (0.4, 0),
-            (0.4, 2500),
-            (2.5, 2500),
-            pytest.param(0.4, 20, marks=pytest.mark.xfail(strict=True, reason="20 draws are taken for many")),
-            pytest.param(
-                1.0, 20, marks=pytest.mark.xfail(strict=True, reason="the larger of two estimates is too large")
-            ),
-            pytest.param(1.0, 2500, marks=pytest.mark.xfail(strict=True, reason="the same, however many draws")),
-        ],
+        ("deviation", "draws", "most"),
+        [(0.4, 0, LEVEL), (0.4, 2500, LEVEL), (2.5, 2500, LEVEL), (0.4, 20, 0.06), (1.0, 20, 0.08), (1.0, 2500, 0.08)],
     )
     @pytest.mark.parametrize("correlation", [0.9, -0.5])
-    def test_where_both_margins_meet(self, correlation: float, deviation: float, draws: int) -> None:
-        """At most 5 % of 4,000, or of 12,000 beside 20 draws.
+    def test_where_both_margins_meet(self, correlation: float, deviation: float, draws: int, most: float) -> None:
+        """At most 5 % of 4,000, 6 % beside a floor of 20 draws, and 8 % where one draw's deviation equals the floor.
 
-        At an excess of two units either way may err, each at half the level.
+        At an excess of two units either way may err, each at half the level; and of two units that are equal the larger
+        estimate is too large.
         """
         runs = 3 * RUNS if draws == 20 else RUNS
         count = self.equivalent(2.0, deviation, draws, correlation, 10, runs, 0.005)
         what = f"equivalence at both edges, {draws} draws, deviation {deviation:g}, correlation {correlation:g}"
-        assert_at_most(count, runs, LEVEL, what)
+        assert_at_most(count, runs, most, what)
 
 
 @cache

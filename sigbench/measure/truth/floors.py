@@ -14,13 +14,13 @@ import hashlib
 import inspect
 import json
 import os
+import pickle
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
 import msgspec
-import numpy as np
 import platformdirs
 
 from sigbench.abilities import HasFloors, conditions_of, observe_truth
@@ -36,7 +36,6 @@ from sigbench.task import Task
 from sigbench.user_code import USER_MODULE
 
 _ROUNDING = 1e-12  # relative: what the order of a sum changes
-_LONG = 1_000  # characters of an option that is data rather than a choice
 DRAWS = 20  # of a measurement whose floor nobody drew before
 
 
@@ -86,10 +85,12 @@ class Floors:
             else:
                 self._known[metric.name, size] = floor
         if missing:
+            # What they belong to is written down before: a metric may keep something while it judges.
+            blank = Floor(0.0, 0.0, None, 0)
+            asked = {m.name: entry_of(self._task, m, m.sample_size(n), blank, with_code=True) for m in missing}
             for metric, floor in draw_floors(self._task, missing, n, most=self._draws):
-                size = metric.sample_size(n)
-                self._known[metric.name, size] = floor
-                keep(entry_of(self._task, metric, size, floor, with_code=True))
+                self._known[metric.name, metric.sample_size(n)] = floor
+                keep(found_entry(asked[metric.name], floor))
 
 
 def draw_floors(
@@ -159,6 +160,11 @@ def entry_of(task: Task, metric: Metric, size: int, floor: Floor, *, with_code: 
         draws=floor.draws,
         code=_code_of(task, metric) if with_code else "",
     )
+
+
+def found_entry(asked: FloorEntry, floor: Floor) -> FloorEntry:
+    """Returns the entry with a floor in it."""
+    return msgspec.structs.replace(asked, value=floor.value, error=floor.error, sd=floor.sd, draws=floor.draws)
 
 
 def _owner(task: Task) -> str:
@@ -233,8 +239,8 @@ def _code_of(task: Task, metric: Metric) -> str:
 
 
 def _written(value: Any) -> str:
-    """An option as text; what says where it lies in memory says nothing else."""
-    if isinstance(value, np.ndarray):
-        return hashlib.blake2b(value.tobytes(), digest_size=10).hexdigest()
-    text = repr(value)
-    return type(value).__qualname__ if " at 0x" in text or len(text) > _LONG else text
+    """An option as text: a hash of all that it holds, or its kind where it cannot be written down."""
+    try:
+        return hashlib.blake2b(pickle.dumps(value), digest_size=10).hexdigest()
+    except Exception:  # whatever a stranger's object may raise
+        return type(value).__qualname__
