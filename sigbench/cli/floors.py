@@ -36,6 +36,8 @@ def floors(
     sigbench floors --task gmm --samples 20000
     sigbench floors --task mnist --only fcd,kid --precision 2%
     """
+    from msgspec.structs import replace
+
     from sigbench.measure.cell import plan_metrics
     from sigbench.measure.settings import Settings
     from sigbench.measure.truth.floors import draw_floors, entry_of, keep, merge_floors, read_floors
@@ -67,6 +69,8 @@ def floors(
             found[metric.name] = exact
     headline = [metric for metric in metrics[:1] if metric.name not in found]
     rest = [metric for metric in metrics[1:] if metric.name not in found]
+    # Before anything is drawn: a metric may keep something while it judges.
+    asked = {m.name: entry_of(own, m, m.sample_size(n), with_code=True) for m in (*headline, *rest)}
     console = TableConsole()
     try:
         with Bar("drawing", "draws") as bar:
@@ -75,7 +79,7 @@ def floors(
                     continue
                 for metric, floor in draw_floors(own, group, n, most=most, precision=share, progress=bar.show):
                     found[metric.name] = floor
-                    keep(entry_of(own, metric, metric.sample_size(n), floor, with_code=True))
+                    keep(replace(asked[metric.name], floor=floor))
     except KeyboardInterrupt:
         say(f"interrupted: {len(found)} of {len(metrics)} floors are known and kept.")
         raise typer.Exit(3 if found else 4) from None
@@ -91,7 +95,7 @@ def floors(
             f"  {metric.name}  {interval(ends.value, ends.low, ends.high)}  {how}{error}{at}", highlight=False
         )
     if out is not None:
-        entries = [entry_of(own, m, m.sample_size(n), found[m.name], with_code=False) for m in metrics]
-        drawn = [entry for entry in entries if entry.draws]
+        entries = [entry_of(own, metric, metric.sample_size(n), found[metric.name]) for metric in metrics]
+        drawn = [entry for entry in entries if entry.floor.draws]
         merge_floors(out, drawn)
         say(f"{len(drawn)} floors written to {out}.")

@@ -69,7 +69,7 @@ def show(
     from sigbench.leaderboard.board import boards
     from sigbench.leaderboard.overview import SELECTION, blocks, narrowed
     from sigbench.leaderboard.table import board_table, heading_of, line_of
-    from sigbench.report.run_table import LEGEND
+    from sigbench.report.marks import LEGEND
 
     if rows < 0:
         raise BadInput(f"--rows must be at least 0, got {rows}.")

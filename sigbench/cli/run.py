@@ -170,8 +170,9 @@ def _report(record: "Record", *, as_json: bool) -> None:
 
 
 def _print_tables(records: "list[Record]") -> None:
+    from sigbench.report.marks import LEGEND
     from sigbench.report.run_sentences import break_even_lines, budget_sentences, teacher_sentences
-    from sigbench.report.run_table import LEGEND, run_tables
+    from sigbench.report.run_table import run_tables
 
     console = TableConsole()
     first = records[0]

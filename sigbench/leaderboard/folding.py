@@ -9,6 +9,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from math import inf, isclose
 
+from sigbench.report.text import listed
+
 Values = Mapping[object, Sequence[float]]
 MOST_CURVES = 8
 _SAME = 1e-4  # relative: what another order of float operations may change
@@ -79,11 +81,7 @@ def folded_sentence(folded: Mapping[str, str], what: str = "the values") -> str:
     for name, face in sorted(folded.items()):
         groups.setdefault(face, []).append(name)
     parts = [
-        f"{_listed(names)} {'has' if len(names) == 1 else 'have'} {what} of {face}"
+        f"{listed(names)} {'has' if len(names) == 1 else 'have'} {what} of {face}"
         for face, names in sorted(groups.items())
     ]
     return f"Folded into one curve, since step for step {'; '.join(parts)}." if parts else ""
-
-
-def _listed(names: Sequence[str]) -> str:
-    return names[0] if len(names) == 1 else f"{', '.join(names[:-1])} and {names[-1]}"

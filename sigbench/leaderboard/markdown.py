@@ -5,12 +5,12 @@ from collections.abc import Mapping, Sequence
 
 from sigbench.leaderboard.board import Board
 from sigbench.leaderboard.claims import Answer
-from sigbench.leaderboard.overview import SELECTION, Block, Row, blocks, floor_mark
+from sigbench.leaderboard.overview import SELECTION, Block, Row, blocks
 from sigbench.leaderboard.sections import Section
 from sigbench.leaderboard.summary import about, missing, sentences, teacher_line
 from sigbench.records.names import display_name
+from sigbench.report.marks import LEGEND, floor_mark
 from sigbench.report.numbers import duration, interval
-from sigbench.report.run_table import LEGEND
 
 _SPECIAL = re.compile(r"([\\`*_\[\]<>|~&])")
 

@@ -13,18 +13,17 @@ from math import inf
 
 from sigbench.errors import BadInput
 from sigbench.leaderboard.board import Board, Entry, best_of, on_grid
-from sigbench.records.comparison import against_floor, mean_score
-from sigbench.records.family import Mark, Ranked, budget_sentence, rank_records
+from sigbench.records.comparison import mean_score
+from sigbench.records.family import Ranked, budget_sentence, rank_records
 from sigbench.records.names import display_name
 from sigbench.records.record import MetricRecord
-from sigbench.report.run_table import BELOW, BEST, EQUIVALENT, FLOOR, UNRESOLVED
+from sigbench.report.marks import MARKS
 
 STANDARD_CALLS = (1, 2, 3, 5, 8, 10, 20, 50)
 SELECTION = (
     "Each sampler stands on the grid on which it does best at that number of calls. That grid was chosen by looking at "
     "the numbers shown, a selection that the marks do not account for: a close lead may be less than it seems."
 )
-MARKS: dict[Mark, str] = {"best": BEST, "equivalent": EQUIVALENT, "not resolved": UNRESOLVED, "worse": ""}
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,13 +107,6 @@ def narrowed(
 def rank_text(first: int, last: int) -> str:
     """Returns an interval of ranks: "1–3", "2"."""
     return str(first) if first == last else f"{first}–{last}"
-
-
-def floor_mark(metric: MetricRecord) -> str:
-    """Returns the sign of what a metric is beside exact draws: at the floor, below it, or ""."""
-    if len(metric["values"]) < 2:
-        return ""
-    return {"equivalent": FLOOR, "better": BELOW}.get(against_floor(metric).outcome, "")
 
 
 def calls_of(board: Board) -> list[int]:

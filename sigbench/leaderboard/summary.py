@@ -4,14 +4,12 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from sigbench.leaderboard.board import Board
-from sigbench.leaderboard.overview import STANDARD_CALLS, Block, blocks, floor_mark
+from sigbench.leaderboard.overview import STANDARD_CALLS, Block, blocks
 from sigbench.leaderboard.sections import Section
-from sigbench.records.comparison import mean_score
+from sigbench.records.comparison import floor_words, mean_score
 from sigbench.records.names import display_name
 from sigbench.report.numbers import digits, with_interval
-from sigbench.report.run_table import BELOW, FLOOR
-
-_FLOOR_WORDS = {FLOOR: ", at the floor", BELOW: ", below the floor: look for copies", "": ""}
+from sigbench.report.text import listed
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,8 +67,7 @@ def missing(found: Sequence[Block]) -> str:
     lost = [str(calls) for calls in STANDARD_CALLS if calls not in held]
     if not lost:
         return ""
-    listed = lost[0] if len(lost) == 1 else f"{', '.join(lost[:-1])} and {lost[-1]}"
-    return f"Not measured at {listed} call{'' if lost == ['1'] else 's'}."
+    return f"Not measured at {listed(lost)} call{'' if lost == ['1'] else 's'}."
 
 
 def teacher_line(board: Board, name: str) -> str:
@@ -87,7 +84,8 @@ def teacher_line(board: Board, name: str) -> str:
     _, record, metric = min(known, key=lambda each: each[0])
     calls = record["nfe"]
     reached = with_interval(metric["value"], metric["low"], metric["high"])
+    words = floor_words(metric)
     return (
-        f"{display_name(record)} reaches {name} {reached} in {calls} calls{_FLOOR_WORDS[floor_mark(metric)]}; the "
+        f"{display_name(record)} reaches {name} {reached} in {calls} calls{', ' if words else ''}{words}; the "
         f"floor is {with_interval(metric['floor'], metric['floor_low'], metric['floor_high'])}."
     )

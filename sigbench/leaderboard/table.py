@@ -8,10 +8,11 @@ from rich.table import Table
 from rich.text import Text
 
 from sigbench.leaderboard.board import Board
-from sigbench.leaderboard.overview import Block, Row, floor_mark
+from sigbench.leaderboard.overview import Block, Row
 from sigbench.leaderboard.submissions import MetricDifference
 from sigbench.records.comparison import at_floor
 from sigbench.records.names import display_name
+from sigbench.report.marks import floor_mark
 from sigbench.report.numbers import digits, duration, interval, number, signed_digits
 from sigbench.report.text import printable
 

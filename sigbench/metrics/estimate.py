@@ -105,6 +105,13 @@ class Floor:
         return _cut(Interval(self.value, self.value - half, self.value + half), bounds)
 
 
+def imperfection(value: float, better: Better, bounds: Bounds) -> float:
+    """Returns how far a metric is from a perfect score, 0 where higher is better without an end."""
+    if better != "higher":
+        return abs(value)
+    return 0.0 if bounds[1] is None else bounds[1] - value
+
+
 def floor_of(values: Sequence[float], better: Better) -> Floor:
     """Returns the floor that independent exact draws with these values give; raises ValueError for none."""
     own = [abs(value) for value in values] if better == "zero" else list(values)

@@ -26,7 +26,7 @@ from typing import Literal
 from scipy.special import stdtr, stdtrit
 
 from sigbench.errors import BadInput
-from sigbench.metrics.estimate import DISTANCE_TAILS, EQUAL_TAILS, Tails
+from sigbench.metrics.estimate import DISTANCE_TAILS, EQUAL_TAILS, Tails, imperfection
 from sigbench.records.record import MetricRecord
 
 Outcome = Literal["better", "worse", "equivalent", "not resolved"]
@@ -97,10 +97,8 @@ def floor_score(metric: MetricRecord) -> float:
 
 def unit(metric: MetricRecord) -> tuple[float, float]:
     """Returns what can be seen at this number of samples, as a difference of scores, and its standard error."""
-    sd, draws, most = metric["floor_sd"] or 0.0, metric["floor_draws"], metric["bounds"][1]
-    distance = metric["floor"]
-    if metric["better"] == "higher":
-        distance = 0.0 if most is None else most - metric["floor"]
+    sd, draws = metric["floor_sd"] or 0.0, metric["floor_draws"]
+    distance = imperfection(metric["floor"], metric["better"], metric["bounds"])
     return (distance, metric["floor_error"]) if distance >= sd else (sd, sd / sqrt(2 * (draws - 1)) if draws > 1 else 0)
 
 
@@ -151,9 +149,20 @@ def against_floor(metric: MetricRecord, level: float = LEVEL) -> Comparison:
     )
 
 
+def beside_floor(metric: MetricRecord) -> Outcome | None:
+    """Returns what a metric is beside exact draws, None of one repeat."""
+    return against_floor(metric).outcome if len(metric["values"]) > 1 else None
+
+
 def at_floor(metric: MetricRecord) -> bool:
     """Returns whether a metric is equivalent to exact draws; False where that is not resolved, or of one repeat."""
-    return len(metric["values"]) > 1 and against_floor(metric).outcome == "equivalent"
+    return beside_floor(metric) == "equivalent"
+
+
+def floor_words(metric: MetricRecord) -> str:
+    """Returns what is worth saying of a metric beside exact draws, "" where it is nothing."""
+    found = beside_floor(metric)
+    return "at the floor" if found == "equivalent" else "below the floor: look for copies" if found == "better" else ""
 
 
 def why(own: MetricRecord, other: MetricRecord, *, shared: bool) -> str:

@@ -21,7 +21,7 @@ from numpy.typing import NDArray
 from scipy.special import stdtr
 
 from sigbench.errors import BadInput
-from sigbench.records.comparison import LEVEL, Comparison, against_floor, compare, mean_score, repeats_to_decide
+from sigbench.records.comparison import LEVEL, Comparison, compare, floor_words, mean_score, repeats_to_decide
 from sigbench.records.names import display_name
 from sigbench.records.record import MetricRecord, Record
 
@@ -104,14 +104,14 @@ def budget_sentence(records: Sequence[Record], name: str) -> str:
     calls = records[0]["nfe"]
     what = f"{name} at {calls} call{'' if calls == 1 else 's'}"
     if len(records) == 1:
-        return f"{what}: {display_name(records[0])} alone{_beside_floor(records[0]['metrics'][name])}."
+        return f"{what}: {display_name(records[0])} alone{_in_parentheses(floor_words(records[0]['metrics'][name]))}."
     try:
         ranked = rank_records(records, name)
     except BadInput as error:
         return f"{what}: not compared, since {error}"
     common = min(record["repeats"] for record in records)
     best = next(record for record, own in zip(records, ranked, strict=True) if own.mark == "best")
-    parts = [f"{what}: {display_name(best)} is best{_beside_floor(best['metrics'][name])}"]
+    parts = [f"{what}: {display_name(best)} is best{_in_parentheses(floor_words(best['metrics'][name]))}"]
     for mark, words in (("equivalent", "equivalent to it"), ("not resolved", "not told from it")):
         names = [_named(record, own, common) for record, own in zip(records, ranked, strict=True) if own.mark == mark]
         parts += [f"{words}: {', '.join(names)}"] if names else []
@@ -126,12 +126,8 @@ def _named(record: Record, own: Ranked, repeats: int) -> str:
     return display_name(record) + (f" (about {needed:,} repeats would decide)" if needed else "")
 
 
-def _beside_floor(metric: MetricRecord) -> str:
-    if len(metric["values"]) < 2:
-        return ""
-    return {"equivalent": " (at the floor)", "better": " (below the floor: look for copies)"}.get(
-        against_floor(metric).outcome, ""
-    )
+def _in_parentheses(words: str) -> str:
+    return f" ({words})" if words else ""
 
 
 def _mark(beside: Comparison, adjusted: float, level: float) -> Mark:

@@ -8,18 +8,12 @@ from rich.table import Table
 from rich.text import Text
 
 from sigbench.errors import BadInput
-from sigbench.records.comparison import against_floor
-from sigbench.records.family import Mark, rank_records
+from sigbench.records.family import rank_records
 from sigbench.records.names import display_names
 from sigbench.records.record import Record
+from sigbench.report.marks import BEST, EQUIVALENT, MARKS, floor_mark
 from sigbench.report.numbers import digits, duration_interval, interval, ratio
 
-BEST, EQUIVALENT, UNRESOLVED, FLOOR, BELOW = "★", "≈", "?", "=", "!"
-LEGEND = (
-    f"{BEST} best of its calls   {EQUIVALENT} equivalent to it   {UNRESOLVED} not resolved   unmarked: worse\n"
-    f"{FLOOR} at the floor: equivalent to exact draws   {BELOW} below the floor: look for copies"
-)
-_MARKS: dict[Mark, str] = {"best": BEST, "equivalent": EQUIVALENT, "not resolved": UNRESOLVED, "worse": ""}
 FLOOR_ROW = "floor (the truth)"
 _NAME = 26
 
@@ -103,11 +97,9 @@ def marks(records: Sequence[Record], name: str) -> list[str]:
     if len(alive) > 1 and records[alive[0]]["nfe"]:
         with suppress(BadInput):
             for index, ranked in zip(alive, rank_records([records[index] for index in alive], name), strict=True):
-                found[index] = _MARKS[ranked.mark]
+                found[index] = MARKS[ranked.mark]
     for index in alive:
-        own = records[index]["metrics"][name]
-        if len(own["values"]) > 1:
-            found[index] += {"equivalent": FLOOR, "better": BELOW}.get(against_floor(own).outcome, "")
+        found[index] += floor_mark(records[index]["metrics"][name])
     return found
 
 

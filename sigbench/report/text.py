@@ -1,11 +1,16 @@
 """Text as terminals show it."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
 
 def printable(text: str) -> str:
     """Returns text whose control characters are shown and do nothing: names in records may hold anything."""
     return "".join(c if c.isprintable() else "\N{REPLACEMENT CHARACTER}" for c in text)
+
+
+def listed(names: Sequence[str]) -> str:
+    """Returns names in a sentence: a, b and c."""
+    return names[0] if len(names) == 1 else f"{', '.join(names[:-1])} and {names[-1]}"
 
 
 def counts_in_words(counts: Iterable[int]) -> str:

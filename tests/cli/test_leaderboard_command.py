@@ -17,7 +17,7 @@ from rich.cells import cell_len
 
 from sigbench.records.checks import digest_of
 from sigbench.records.record import to_json
-from sigbench.report.run_table import LEGEND
+from sigbench.report.marks import LEGEND
 
 COMMITTED = Path(__file__).parents[2] / "leaderboard"
 SHOW = ("leaderboard", "show", "--task", "gmm", "--records", "made.jsonl")

@@ -7,8 +7,9 @@ from typing import Any
 from made_records import made, metric_of
 
 from sigbench.leaderboard.board import Board, Entry
-from sigbench.leaderboard.overview import STANDARD_CALLS, blocks, calls_of, floor_mark
+from sigbench.leaderboard.overview import STANDARD_CALLS, blocks, calls_of
 from sigbench.leaderboard.summary import summaries
+from sigbench.report.marks import floor_mark
 
 Visiting = Callable[..., Any]
 

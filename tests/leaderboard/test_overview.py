@@ -7,9 +7,10 @@ import pytest
 from made_records import made, metric, metric_of
 
 from sigbench.leaderboard.board import Board, Entry, Standing, boards
-from sigbench.leaderboard.overview import STANDARD_CALLS, Block, blocks, calls_of, floor_mark, narrowed, rank_text
+from sigbench.leaderboard.overview import STANDARD_CALLS, Block, blocks, calls_of, narrowed, rank_text
 from sigbench.records.family import rank_records
 from sigbench.records.record import MetricRecord, Record
+from sigbench.report.marks import floor_mark
 
 SHAPE = (-2.0, -1.0, 0.0, 1.0, 2.0)
 

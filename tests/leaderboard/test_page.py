@@ -22,7 +22,7 @@ from sigbench.leaderboard.page.pictures import Picture, find_pictures
 from sigbench.leaderboard.sections import find_sections
 from sigbench.leaderboard.summary import summaries
 from sigbench.records.family import budget_sentence
-from sigbench.report.run_table import LEGEND
+from sigbench.report.marks import LEGEND
 
 COMMITTED = Path(__file__).parents[2] / "leaderboard"
 EVIL = "</script><script>alert(1)</script><img src=x onerror=alert(1)>"

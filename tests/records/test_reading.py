@@ -103,7 +103,10 @@ EDITS: dict[str, tuple[Callable[[dict[str, Any]], object], str]] = {
     "a repeat that is left out": (lambda r: r["metrics"]["w1"]["values"].pop(), "has not one value"),
     "a floor that is better known": (lambda r: r["metrics"]["w2"].update(floor_error=0.0), "contradict"),
     "more repeats than were asked for": (lambda r: r["asked"]["stop"].update(repeats=2), "that were asked for"),
-    "ends that are cut": (lambda r: r["metrics"]["w1"].update(bounds=[0.9, None]), "contradict"),
+    "ends that are cut": (
+        lambda r: r["metrics"]["w1"].update(bounds=[r["metrics"]["w1"]["value"], None]),
+        "contradict",
+    ),
     "another method": (lambda r: r["metrics"]["w1"].update(method="mine"), "digest"),
     "other code": (lambda r: r["code"]["package"].update({"sigbench/sde": "0"}), "digest"),
     "other noise": (lambda r: r["noise"].update(paths="fresh"), "digest"),

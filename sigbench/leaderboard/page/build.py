@@ -19,7 +19,7 @@ from sigbench.leaderboard.page.pictures import Picture, data_uri
 from sigbench.leaderboard.page.specifications import Tables, compact
 from sigbench.leaderboard.sections import Section
 from sigbench.leaderboard.summary import summaries
-from sigbench.report.run_table import LEGEND
+from sigbench.report.marks import LEGEND
 
 _GLOBALS = "window.vegaEmbed = vegaEmbed;"
 _SCRIPTS = ("numbers", "measures", "rows", "matrix", "charts", "tables", "page")  # one script, in this order

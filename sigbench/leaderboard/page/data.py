@@ -9,11 +9,12 @@ import msgspec
 from sigbench.leaderboard.board import Board, Entry
 from sigbench.leaderboard.claims import at_once
 from sigbench.leaderboard.command import command_of
-from sigbench.leaderboard.overview import MARKS, STANDARD_CALLS, floor_mark
+from sigbench.leaderboard.overview import STANDARD_CALLS
 from sigbench.leaderboard.page.blocks import blocks_data
 from sigbench.leaderboard.page.charts import page_charts
 from sigbench.records.names import display_names
 from sigbench.records.record import MetricRecord, Record, SpreadRecord
+from sigbench.report.marks import MARKS, floor_mark
 from sigbench.report.numbers import digits
 from sigbench.report.palette import SHAPES, curves_of
 

@@ -15,7 +15,7 @@ import inspect
 import json
 import os
 import pickle
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
@@ -27,7 +27,7 @@ from sigbench.abilities import HasFloors, conditions_of, observe_truth
 from sigbench.errors import BadInput
 from sigbench.measure.source.plug_ins import code_of, package_code
 from sigbench.measure.truth.references import number_of
-from sigbench.metrics.estimate import Floor, floor_of
+from sigbench.metrics.estimate import Floor, floor_of, imperfection
 from sigbench.metrics.metric import Metric, Reference
 from sigbench.progress import Listener, Progress, ignore
 from sigbench.records.store import replacing
@@ -35,6 +35,7 @@ from sigbench.sde.noise import seed_of
 from sigbench.task import Task
 from sigbench.user_code import USER_MODULE
 
+_UNKNOWN = Floor(0.0, 0.0, None, 0)
 _ROUNDING = 1e-12  # relative: what the order of a sum changes
 DRAWS = 20  # of a measurement whose floor nobody drew before
 
@@ -49,16 +50,8 @@ class FloorEntry(msgspec.Struct, frozen=True):
     metric: str
     method: str
     n: int
-    value: float
-    error: float
-    sd: float | None
-    draws: int
+    floor: Floor
     code: str = ""  # the hash of the task's and the metric's code, "" where the task vouches for it
-
-    @property
-    def floor(self) -> Floor:
-        """The floor itself."""
-        return Floor(self.value, self.error, self.sd, self.draws)
 
 
 class Floors:
@@ -86,11 +79,10 @@ class Floors:
                 self._known[metric.name, size] = floor
         if missing:
             # What they belong to is written down before: a metric may keep something while it judges.
-            blank = Floor(0.0, 0.0, None, 0)
-            asked = {m.name: entry_of(self._task, m, m.sample_size(n), blank, with_code=True) for m in missing}
+            asked = {m.name: entry_of(self._task, m, m.sample_size(n), with_code=True) for m in missing}
             for metric, floor in draw_floors(self._task, missing, n, most=self._draws):
                 self._known[metric.name, metric.sample_size(n)] = floor
-                keep(found_entry(asked[metric.name], floor))
+                keep(msgspec.structs.replace(asked[metric.name], floor=floor))
 
 
 def draw_floors(
@@ -133,9 +125,7 @@ def draw_floors(
 
 def _size(floor: Floor, metric: Metric) -> float:
     """What a floor's error is held against: its distance from a perfect score, at least a third of a deviation."""
-    most = metric.bounds[1]
-    distance = abs(floor.value) if metric.better != "higher" else 0.0 if most is None else most - floor.value
-    return max(distance, (floor.sd or 0.0) / 3)
+    return max(imperfection(floor.value, metric.better, metric.bounds), (floor.sd or 0.0) / 3)
 
 
 def _floor_of(values: Sequence[float], metric: Metric) -> Floor:
@@ -144,8 +134,8 @@ def _floor_of(values: Sequence[float], metric: Metric) -> Floor:
     return floor_of(values[:1] if same else values, metric.better)
 
 
-def entry_of(task: Task, metric: Metric, size: int, floor: Floor, *, with_code: bool) -> FloorEntry:
-    """Returns the entry that a file keeps of a floor."""
+def entry_of(task: Task, metric: Metric, size: int, floor: Floor = _UNKNOWN, *, with_code: bool = False) -> FloorEntry:
+    """Returns the entry that a file keeps of a floor; one with the code belongs to that as well."""
     return FloorEntry(
         task=task.name,
         owner=_owner(task),
@@ -154,17 +144,9 @@ def entry_of(task: Task, metric: Metric, size: int, floor: Floor, *, with_code: 
         metric=metric.name,
         method=metric.method,
         n=size,
-        value=floor.value,
-        error=floor.error,
-        sd=floor.sd,
-        draws=floor.draws,
+        floor=floor,
         code=_code_of(task, metric) if with_code else "",
     )
-
-
-def found_entry(asked: FloorEntry, floor: Floor) -> FloorEntry:
-    """Returns the entry with a floor in it."""
-    return msgspec.structs.replace(asked, value=floor.value, error=floor.error, sd=floor.sd, draws=floor.draws)
 
 
 def _owner(task: Task) -> str:
@@ -194,7 +176,7 @@ def read_floors(file: Path) -> list[FloorEntry]:
 def merge_floors(file: Path, entries: Sequence[FloorEntry]) -> None:
     """Writes entries into a task's own table, an entry a line, in the place of those that belong to the same."""
     known = read_floors(file) if file.exists() else []
-    kept = [entry for entry in known if not any(_same(entry, new) for new in entries)]
+    kept = [entry for entry in known if not any(_belongs(entry) == _belongs(new) for new in entries)]
     lines = [msgspec.json.encode(entry).decode() for entry in [*kept, *entries]]
     with replacing(file) as temporary:
         temporary.write_text("[\n" + ",\n".join(lines) + "\n]\n", encoding="utf-8")
@@ -202,33 +184,29 @@ def merge_floors(file: Path, entries: Sequence[FloorEntry]) -> None:
 
 def _kept(task: Task, metric: Metric, size: int, draws: int) -> Floor | None:
     """The floor that the task comes with, or one in the cache of at least as many draws."""
-    asked = entry_of(task, metric, size, Floor(0.0, 0.0, 0.0, 0), with_code=False)
+    asked = entry_of(task, metric, size)
     if isinstance(task, HasFloors):
         for entry in read_floors(task.floors()):
-            if _same(entry, asked):
+            if _belongs(entry) == _belongs(asked):
                 return entry.floor
-    asked = entry_of(task, metric, size, Floor(0.0, 0.0, 0.0, 0), with_code=True)
+    asked = entry_of(task, metric, size, with_code=True)
     try:
         entry = msgspec.json.decode(_place(asked).read_bytes(), type=FloorEntry)
     except (OSError, msgspec.MsgspecError):
         return None
-    single = entry.draws == 1
-    return entry.floor if _same(entry, asked) and (single or entry.draws >= draws) else None
+    enough = entry.floor.draws == 1 or entry.floor.draws >= draws  # draws that are all the same are one
+    return entry.floor if _belongs(entry) == _belongs(asked) and enough else None
 
 
-def _same(one: FloorEntry, other: FloorEntry) -> bool:
-    return _belongs(one) == _belongs(other)
-
-
-def _belongs(entry: FloorEntry) -> Mapping[str, Any]:
-    found = msgspec.structs.asdict(entry)
-    return {name: value for name, value in found.items() if name not in ("value", "error", "sd", "draws")}
+def _belongs(entry: FloorEntry) -> FloorEntry:
+    """What an entry belongs to."""
+    return msgspec.structs.replace(entry, floor=_UNKNOWN)
 
 
 def _place(entry: FloorEntry) -> Path:
-    text = json.dumps(_belongs(entry), sort_keys=True)
+    name = hashlib.blake2b(msgspec.json.encode(_belongs(entry), order="sorted"), digest_size=12).hexdigest()
     folder = os.environ.get("SIGBENCH_CACHE") or platformdirs.user_cache_dir("sigbench", appauthor=False)
-    return Path(folder) / "floors" / f"{hashlib.blake2b(text.encode(), digest_size=12).hexdigest()}.json"
+    return Path(folder) / "floors" / f"{name}.json"
 
 
 def _code_of(task: Task, metric: Metric) -> str:

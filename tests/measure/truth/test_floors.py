@@ -393,16 +393,16 @@ class TestCache:
         assert Counting.calls == found.draws == DRAWS
         (entry,) = kept(cache_folder)
         assert entry["code"]
-        assert (entry["value"], entry["error"], entry["sd"]) == (found.value, found.error, found.sd)
-        assert {key: entry[key] for key in ("task", "version", "conditions", "metric", "method", "n", "draws")} == {
+        assert tuple(entry["floor"][name] for name in ("value", "error", "sd")) == (found.value, found.error, found.sd)
+        assert {key: entry[key] for key in ("task", "version", "conditions", "metric", "method", "n")} == {
             "task": "gmm",
             "version": task.version,
             "conditions": {},
             "metric": "largest",
             "method": "the largest sample",
             "n": 50,
-            "draws": DRAWS,
         }
+        assert entry["floor"]["draws"] == DRAWS
         assert self.find(task, metric) == found
         assert Counting.calls == DRAWS
 
@@ -669,7 +669,7 @@ class TestTables:
         table = tmp_path / "table.json"
         merge_floors(table, [entry(Counting(), 50, 1.0), entry(Counting(), 51, 2.0)])
         merge_floors(table, [entry(Counting(), 50, 3.0), entry(MeanError(), 50, 4.0)])
-        assert [(e.metric, e.n, e.value) for e in read_floors(table)] == [
+        assert [(e.metric, e.n, e.floor.value) for e in read_floors(table)] == [
             ("largest", 51, 2.0),
             ("largest", 50, 3.0),
             ("mean-error", 50, 4.0),
@@ -766,7 +766,7 @@ class TestCommand:
             assert ("in closed form" in line, "20 draws, standard error" in line) == (closed, not closed)
         drawn = [name for name in names if name not in ("w1", "ks")]
         assert [found["metric"] for found in kept(cache_folder)] == sorted(drawn)
-        assert {(found["n"], found["draws"]) for found in kept(cache_folder)} == {(200, 20)}
+        assert {(found["n"], found["floor"]["draws"]) for found in kept(cache_folder)} == {(200, 20)}
 
     def test_a_measurement_has_them_from_then_on(self, run: Any) -> None:
         run("--task", "gmm", "--samples", "200", "--only", "mode-tv,mean-error", "--draws", "50", "--others", "40")
@@ -784,7 +784,7 @@ class TestCommand:
         code, _, err = run(*self.SMALL, "--only", "w1,mean-error,mode-tv", "--out", "table.json")
         assert (code, err) == (0, "sigbench: 2 floors written to table.json.\n")
         found = read_floors(tmp_path / "table.json")
-        assert [(each.metric, each.n, each.draws, each.code) for each in found] == [
+        assert [(each.metric, each.n, each.floor.draws, each.code) for each in found] == [
             ("mode-tv", 200, 20, ""),
             ("mean-error", 200, 20, ""),
         ]
@@ -823,7 +823,7 @@ class TestCommand:
         code, out, _ = run(*self.SMALL, "--only", "w1", "--add-metric", "mine.py:Constant", "--out", "table.json")
         assert code == 0
         assert "constant  0.1000 [?]  1 draw\n" in out
-        assert [(each.metric, each.draws) for each in read_floors(tmp_path / "table.json")] == [("constant", 1)]
+        assert [(each.metric, each.floor.draws) for each in read_floors(tmp_path / "table.json")] == [("constant", 1)]
 
     @pytest.mark.parametrize(
         ("arguments", "words"),
