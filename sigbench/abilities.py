@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from PIL.Image import Image
     from torch import Tensor
 
+    from sigbench.metrics.metric import Metric
     from sigbench.metrics.spectra import Spectrum
     from sigbench.networks.recipe import Recipe
     from sigbench.task import Task
@@ -175,6 +176,19 @@ def observe(task: "Task", samples: "Tensor", labels: "Tensor | None") -> Any:
     if isinstance(task, ObservesSamples):
         return task.observe(samples, labels)
     return samples.double().flatten(1).cpu().numpy()
+
+
+def metrics_of(task: "Task") -> "list[Metric]":
+    """Returns the metrics that judge samples of a task, the headline first; copies among them are looked for always.
+
+    A task that observes its samples says for itself whether these can be copies of each other.
+    """
+    from sigbench.metrics.duplicates import Duplicates
+
+    found = list(task.metrics())
+    if not isinstance(task, ObservesSamples) and all(metric.name != Duplicates.name for metric in found):
+        found.append(Duplicates())
+    return found
 
 
 def observe_truth(task: "Task", n: int, seed: int) -> Any:

@@ -1,11 +1,12 @@
 """The command `sigbench`: its commands, and what happens to errors.
 
 Exit codes: 0 done, 1 the thing measured failed, 2 bad input, 3 inconclusive (interrupted, say), 4 nothing was
-measured.
+measured, 70 an internal error.
 """
 
 import os
 import sys
+import traceback
 from typing import Annotated, Any
 
 import typer
@@ -27,6 +28,8 @@ from sigbench.cli import (
 )
 from sigbench.cli.printing import say, show_traceback
 from sigbench.errors import SigbenchError
+
+INTERNAL = 70  # EX_SOFTWARE of sysexits.h: no verdict on anything that was measured
 
 app = typer.Typer(
     name="sigbench",
@@ -96,4 +99,8 @@ def main() -> None:
         # The reader went away (`| head`): leave quietly, and keep the interpreter from flushing again.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         code = 0
+    except Exception:
+        traceback.print_exc()
+        say("this is an error of sigbench itself, not of what you asked for: please report it with the lines above.")
+        code = INTERNAL
     sys.exit(code)

@@ -4,10 +4,11 @@ import json
 import sys
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, BinaryIO
 
 import typer
 
+from sigbench.cli.options import Debug
 from sigbench.cli.parsing import split_names
 from sigbench.cli.printing import TableConsole, say
 from sigbench.cli.progress import Bar
@@ -29,33 +30,48 @@ def check(
         bool,
         typer.Option("--update", help="Measure the baseline anew and write it; only from a clean Git tree."),
     ] = False,
+    against: Annotated[
+        str | None,
+        typer.Option(
+            metavar="REF", help="Commit, branch or tag whose baseline this one must not ask less than, such as main."
+        ),
+    ] = None,
     summary: Annotated[Path | None, typer.Option(help="File for a Markdown summary, for a pull request.")] = None,
+    junit: Annotated[Path | None, typer.Option(help="File for a report as JUnit's XML.")] = None,
+    github: Annotated[
+        bool, typer.Option("--github", help="Print annotations for a workflow of GitHub, on stderr.")
+    ] = False,
     plot: Annotated[Path | None, typer.Option(help="File (.png, .svg) for the chart of what moved.")] = None,
     as_json: Annotated[
         bool, typer.Option("--json", help="Print one JSON object a point, a curve and the run, and no table.")
     ] = False,
+    debug: Debug = False,
 ) -> None:
     """Measure the baseline's curves again on the same noise, and say what became worse, better or stayed the same.
 
-    Quality is paired over repeats, Holm-corrected over all points, and held to a margin a metric; time is compared
-    on the same machine only. Exit codes: 0 pass, 1 something regressed, 2 bad input, 3 inconclusive, 4 nothing was
-    measured.
+    Quality is paired over repeats, Holm-corrected over all points, and held to a margin a metric: shares of what it
+    lies above the floor of exact draws, and of the floor. Time is compared on the same, quiet machine only. Exit codes:
+    0 pass, 1 something regressed, 2 bad input, 3 inconclusive, 4 nothing was measured, 70 an internal error.
 
     \b
     sigbench check
     sigbench check --task gmm --summary check.md --plot check.png
+    sigbench check --against origin/main --github --junit check.xml
     sigbench check --update --baseline mine.json --task gmm --sampler ./mine.py:MySampler
     """
-    from sigbench.errors import Outdated
+    from sigbench.errors import BadInput, Outdated
+    from sigbench.gate import outputs
     from sigbench.gate.baseline import read_baseline
     from sigbench.gate.plan import Filter
     from sigbench.report.charts import check_picture
 
+    if update and against is not None:
+        raise BadInput("--against holds a baseline to another one, and --update makes one: choose one of them.")
     if plot is not None:
         check_picture(plot)
-    if summary is not None and not summary.parent.is_dir():
-        say(f"there is no folder {summary.parent} for the summary.")
-        raise typer.Exit(2)
+    reports = {
+        name: _opened(file, name) for name, file in (("summary", summary), ("report", junit)) if file is not None
+    }
     wanted = Filter(tuple(split_names(task)), tuple(split_names(sampler)))
     try:
         known = read_baseline(baseline) if baseline.exists() or not update else None
@@ -65,6 +81,7 @@ def check(
         known = None
         say(f"the baseline {baseline} is of another schema, and is made from nothing.")
     wanted.check(known)
+    older = None if against is None else _older(against, baseline)
     try:
         judgement = _update(known, baseline, wanted) if update else _check(known, baseline, wanted)
     except KeyboardInterrupt:
@@ -72,9 +89,16 @@ def check(
         raise typer.Exit(3) from None
     if judgement is None:
         raise typer.Exit(0)
+    if older is not None and known is not None:
+        judgement = _held(judgement, older, known)
     _report(judgement, as_json=as_json)
-    if summary is not None:
-        _write_summary(judgement, summary)
+    if "summary" in reports:
+        _write(reports["summary"], outputs.summary(judgement.points, judgement.curves, judgement.run).encode())
+    if "report" in reports:
+        _write(reports["report"], outputs.junit(judgement))
+    if github:
+        for line in outputs.annotations(judgement, baseline):
+            print(line, file=sys.stderr)
     if plot is not None:
         from sigbench.gate.chart import gate_chart
         from sigbench.report.charts import save_chart
@@ -139,7 +163,7 @@ def _report(judgement: "Judgement", *, as_json: bool) -> None:
         sys.stdout.flush()
         return
     from sigbench.gate.table import LEGEND, SENTENCES, curve_table, moved_tables, reasons
-    from sigbench.gate.verdict import ELSEWHERE
+    from sigbench.gate.verdict import BUSY, ELSEWHERE
 
     console = TableConsole(highlight=False)
     run = judgement.run
@@ -155,17 +179,52 @@ def _report(judgement: "Judgement", *, as_json: bool) -> None:
         console.print(sentence, markup=False)
     if any(curve["time"] == ELSEWHERE for curve in judgement.curves):
         console.print("Time is not compared: the baseline is of another machine, or of other threads or versions.")
+    if any(curve["time"] == BUSY for curve in judgement.curves):
+        console.print("Time is not compared: other work kept the machine busy, now or when the baseline was made.")
+    for sentence in run["loosened"]:
+        console.print(f"Asked less than before: {sentence}", markup=False)
     for note in run["notes"]:
         console.print(note, markup=False, style="dim")
     console.print(f"{run['comparisons']} comparisons, Holm-corrected at {100 * run['alpha']:g} %.", style="dim")
     console.print(SENTENCES[run["verdict"]], style="bold")
 
 
-def _write_summary(judgement: "Judgement", file: Path) -> None:
+def _opened(file: Path, name: str) -> BinaryIO:
+    """A report's file, opened before anything is measured; raises BadInput where it cannot be written."""
     from sigbench.errors import BadInput
-    from sigbench.gate.table import summary
 
+    if not file.parent.is_dir():
+        raise BadInput(f"there is no folder {file.parent} for the {name}.")
     try:
-        file.write_text(summary(judgement.points, judgement.curves, judgement.run), encoding="utf-8")
+        return file.open("wb")
     except OSError as error:
-        raise BadInput(f"the summary {file} cannot be written: {error.strerror or error}.") from error
+        raise BadInput(f"the {name} {file} cannot be written: {error.strerror or error}.") from error
+
+
+def _write(file: BinaryIO, data: bytes) -> None:
+    with file:
+        file.write(data)
+
+
+def _older(ref: str, file: Path) -> "Baseline | str":
+    """The baseline of another commit, or a sentence why there is none to hold this one to."""
+    from sigbench.errors import Outdated
+    from sigbench.gate.baseline import parse_baseline
+    from sigbench.gate.tree import file_at
+
+    data = file_at(ref, file)
+    if data is None:
+        return f"there is no {file} in {ref}: nothing holds this baseline to what it was."
+    try:
+        return parse_baseline(data, f"{file} of {ref}")
+    except Outdated:
+        return f"{file} of {ref} is of another schema: nothing holds this baseline to what it was."
+
+
+def _held(judgement: "Judgement", older: "Baseline | str", known: "Baseline") -> "Judgement":
+    from sigbench.gate.judge import loosened_by
+    from sigbench.gate.run import held_against
+
+    if isinstance(older, str):
+        return loosened_by(judgement, [older])
+    return held_against(judgement, older, known)

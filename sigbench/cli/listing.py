@@ -89,11 +89,12 @@ def _samplers() -> list[dict[str, Any]]:
 
 
 def _metrics() -> list[dict[str, Any]]:
+    from sigbench.abilities import metrics_of
     from sigbench.registry import make_task, metric_class, metric_names, task_names
 
     rows: dict[tuple[str, str], dict[str, Any]] = {}
     for task in task_names():
-        for metric in make_task(task).metrics():
+        for metric in metrics_of(make_task(task)):
             row = rows.setdefault(
                 (metric.name, metric.method),
                 {"name": metric.name, "better": metric.better, "tasks": task, "method": metric.method},

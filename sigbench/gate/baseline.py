@@ -1,46 +1,73 @@
 """The baseline of the gate: the records that `sigbench check` holds the code to, and what they may lose, in one file.
 
-The TypedDicts below are the documentation of the file. Margins and α may be edited by hand; records are sealed, and
-`sigbench check --update` measures them again.
+The TypedDicts below are the documentation of the file. Margins, α and the time margin may be edited by hand, and
+`sigbench check --against` names what was; records and curves are sealed, and `sigbench check --update` measures them
+again.
 """
 
 import json
-import math
-from collections.abc import Mapping
+from collections.abc import Iterable, Sequence
 from pathlib import Path
-from typing import Any, TypedDict, cast
+from typing import Annotated, Any, Literal, TypedDict
+
+import msgspec
+from msgspec import Meta
 
 from sigbench.errors import BadInput, Outdated
-from sigbench.gate.decision import SCALES
+from sigbench.gate.curves import CurveEntry, curve_entries
 from sigbench.records.checks import parse_record
-from sigbench.records.record import SCHEMA, Record
+from sigbench.records.record import Record
 from sigbench.records.store import replacing
+
+KIND: Literal["sigbench-baseline"] = "sigbench-baseline"
+SCHEMA = 3  # 2 had margins of two scales, and no seals of curves
+MOST = 0.5  # beyond it half as much error again would pass for the same
+
+Share = Annotated[float, Meta(gt=0, le=MOST)]
+Word = Annotated[str, Meta(min_length=1)]
 
 
 class MarginEntry(TypedDict):
-    """How much worse a metric may be and still count as the same; see `sigbench.gate.decision.Margin`.
+    """How much worse a metric may be and still count as the same: the larger of two shares.
 
     It holds for all records of the task; metrics without a margin are not guarded.
     """
 
-    task: str  # as it is asked for: a name, or FILE.py:CLASS
-    metric: str
-    scale: str  # "relative": a share of the value; "absolute": in the metric's own units
-    margin: float
+    task: Word  # as it is asked for: a name, or FILE.py:CLASS
+    metric: Word
+    excess: Share  # of what the metric lies above its floor
+    floor: Share  # of the floor itself, or of the deviation of one exact draw where that is larger
 
 
 class Baseline(TypedDict):
-    """The file: its schema is that of its records."""
+    """The file."""
 
     schema: int
-    kind: str  # "sigbench-baseline"
-    alpha: float  # error rate of the run's decisions
-    time_margin: float  # a share: 0.5 lets a sampler take half as long again
+    kind: Literal["sigbench-baseline"]
+    alpha: Annotated[float, Meta(gt=0, lt=0.5)]  # error rate of the run's decisions
+    time_margin: Annotated[float, Meta(gt=0, le=10)]  # a share: 0.5 lets a sampler take half as long again
     margins: list[MarginEntry]
+    curves: list[CurveEntry]
     records: list[Record]  # a curve's after each other
 
 
-KIND = "sigbench-baseline"
+class _Head(TypedDict, total=False):
+    """What tells another file or another schema."""
+
+    schema: Any
+    kind: Any
+
+
+class _File(TypedDict):
+    """The file with its records as they are written: their own reader checks them."""
+
+    schema: int
+    kind: Literal["sigbench-baseline"]
+    alpha: Annotated[float, Meta(gt=0, lt=0.5)]
+    time_margin: Annotated[float, Meta(gt=0, le=10)]
+    margins: list[MarginEntry]
+    curves: list[CurveEntry]
+    records: list[msgspec.Raw]
 
 
 def read_baseline(file: Path) -> Baseline:
@@ -49,33 +76,46 @@ def read_baseline(file: Path) -> Baseline:
     Outdated is raised for one of another schema.
     """
     try:
-        found = json.loads(file.read_text(encoding="utf-8"), parse_constant=_refuse)
+        data = file.read_bytes()
     except FileNotFoundError:
         raise BadInput(f"there is no baseline {file}: `sigbench check --update --baseline {file}` makes one.") from None
     except OSError as error:
         raise BadInput(f"the baseline {file} cannot be read: {error.strerror or error}.") from error
-    except (ValueError, RecursionError) as error:
-        raise BadInput(f"the baseline {file} is corrupt: it is no JSON ({error}).") from error
-    if not isinstance(found, dict) or found.get("kind") != KIND:
-        raise BadInput(f'{file} is no baseline: its "kind" is not {KIND!r}.')
-    if found.get("schema") != SCHEMA:
+    return parse_baseline(data, str(file))
+
+
+def parse_baseline(data: bytes, name: str) -> Baseline:
+    """Returns the baseline in a document of a name; raises as `read_baseline`."""
+    try:
+        head = msgspec.json.decode(data, type=_Head)
+    except msgspec.ValidationError:
+        raise BadInput(f"{name} is no baseline: it is no object of JSON.") from None
+    except (msgspec.MsgspecError, RecursionError, UnicodeDecodeError) as error:
+        raise BadInput(f"the baseline {name} is corrupt: it is no JSON ({error}).") from error
+    if head.get("kind") != KIND:
+        raise BadInput(f'{name} is no baseline: its "kind" is not {KIND!r}.')
+    if head.get("schema") != SCHEMA:
         raise Outdated(
-            f"the baseline {file} has schema {found.get('schema')!r}, and this version reads {SCHEMA}: "
-            f"`sigbench check --update --baseline {file}` writes a new one."
+            f"the baseline {name} has schema {str(head.get('schema'))[:40]}, and this version reads {SCHEMA}: "
+            f"`sigbench check --update --baseline {name}` writes a new one."
         )
     try:
-        _check_baseline(found)
-    except _Corrupt as error:
-        raise BadInput(f"the baseline {file} is corrupt: {error}.") from None
-    return cast(Baseline, found)
+        found = msgspec.json.decode(data, type=_File)
+        records = [_checked_record(bytes(raw), f"records[{index}]") for index, raw in enumerate(found["records"])]
+        _check_margins(found["margins"], records)
+        _check_curves(found["curves"], records)
+    except (msgspec.MsgspecError, _Corrupt) as error:
+        raise BadInput(f"the baseline {name} is corrupt: {error}.") from None
+    return {**found, "records": records}
 
 
 def write_baseline(baseline: Baseline, file: Path) -> None:
-    """Writes a baseline atomically, a margin and a record a line; raises BadInput where it cannot."""
+    """Writes a baseline atomically, its curves sealed, an entry a line; raises BadInput where it cannot."""
     if not file.parent.is_dir():
         raise BadInput(f"there is no folder {file.parent} for the baseline.")
+    sealed: Baseline = {**baseline, "curves": curve_entries(baseline["records"])}
     with replacing(file) as temporary:
-        temporary.write_text(_lines(baseline) + "\n", encoding="utf-8")
+        temporary.write_text(_lines(sealed) + "\n", encoding="utf-8")
 
 
 def _lines(baseline: Baseline) -> str:
@@ -97,45 +137,9 @@ class _Corrupt(Exception):
     """What is wrong, and where."""
 
 
-def _refuse(constant: str) -> None:
-    raise ValueError(f"{constant} is no number of JSON")
-
-
-def _check_baseline(found: Mapping[str, Any]) -> None:
-    _positive(_item(found, "alpha", ""), "alpha", below=0.5)
-    _positive(_item(found, "time_margin", ""), "time_margin")
-    relative: set[tuple[str, str]] = set()
-    margins: set[tuple[str, str]] = set()
-    for index, margin in enumerate(_list(_item(found, "margins", ""), "margins")):
-        _check_margin(_mapping(margin, f"margins[{index}]"), f"margins[{index}]")
-        at = (margin["task"], margin["metric"])
-        if at in margins:
-            raise _Corrupt(f"margins[{index}] is a second margin of {at[1]} on {at[0]}")
-        margins.add(at)
-        if margin["scale"] == "relative":
-            relative.add(at)
-    cells: set[tuple[Any, ...]] = set()
-    for index, entry in enumerate(_list(_item(found, "records", ""), "records")):
-        record = _checked_record(entry, f"records[{index}]")
-        cell = (record["task_spec"], record["spec"], record["role"], record["steps"])
-        if cell in cells:
-            raise _Corrupt(f"records[{index}] is a second one of {cell[1]} on {cell[0]} at {cell[3]} steps")
-        cells.add(cell)
-        _check_guarded(record, f"records[{index}]", margins, relative)
-
-
-def _check_margin(margin: Mapping[str, Any], where: str) -> None:
-    for key in ("task", "metric"):
-        if not isinstance(_item(margin, key, where), str) or not margin[key]:
-            raise _Corrupt(f"{where}.{key} is {margin[key]!r}, not a text")
-    if _item(margin, "scale", where) not in SCALES:
-        raise _Corrupt(f"{where}.scale is {margin['scale']!r}, not {' or '.join(SCALES)}")
-    _positive(_item(margin, "margin", where), f"{where}.margin")
-
-
-def _checked_record(entry: Any, where: str) -> Record:
+def _checked_record(data: bytes, where: str) -> Record:
     try:
-        record = parse_record(json.dumps(entry))
+        record = parse_record(data)
     except BadInput as error:
         raise _Corrupt(f"{where} is no record: {str(error).rstrip('.')}") from None
     if record["status"] != "ok":
@@ -145,35 +149,33 @@ def _checked_record(entry: Any, where: str) -> Record:
     return record
 
 
-def _check_guarded(record: Record, where: str, margins: set[tuple[str, str]], relative: set[tuple[str, str]]) -> None:
-    task = record["task_spec"]
-    if not any(at[0] == task for at in margins):
-        raise _Corrupt(f"{where} is of the task {task!r}, for which there are no margins")
-    for name, metric in record["metrics"].items():
-        if (task, name) in relative and min(metric["values"]) <= 0:
-            raise _Corrupt(f"{where}: {name} is not positive everywhere, and has no relative change")
+def _check_margins(margins: Sequence[MarginEntry], records: Iterable[Record]) -> None:
+    guarded: set[tuple[str, str]] = set()
+    for index, margin in enumerate(margins):
+        if (at := (margin["task"], margin["metric"])) in guarded:
+            raise _Corrupt(f"margins[{index}] is a second margin of {at[1]} on {at[0]}")
+        guarded.add(at)
+    for index, record in enumerate(records):
+        if not any(task == record["task_spec"] for task, _ in guarded):
+            raise _Corrupt(f"records[{index}] is of the task {record['task_spec']!r}, for which there are no margins")
 
 
-def _item(found: Mapping[str, Any], key: str, where: str) -> Any:
-    if key not in found:
-        raise _Corrupt(f"{where or 'the file'} has no {key!r}")
-    return found[key]
-
-
-def _mapping(value: Any, where: str) -> Mapping[str, Any]:
-    if not isinstance(value, dict):
-        raise _Corrupt(f"{where} is no object")
-    return value
-
-
-def _list(value: Any, where: str) -> list[Any]:
-    if not isinstance(value, list):
-        raise _Corrupt(f"{where} is no list")
-    return value
-
-
-def _positive(value: Any, where: str, below: float = math.inf) -> None:
-    if not isinstance(value, int | float) or isinstance(value, bool) or not math.isfinite(value):
-        raise _Corrupt(f"{where} is {value!r}, not a finite number")
-    if not 0 < value < below:
-        raise _Corrupt(f"{where} is {value!r}, not a number above 0" + (f" and below {below}" if below < 1 else ""))
+def _check_curves(told: Sequence[CurveEntry], records: Sequence[Record]) -> None:
+    """Whether the curves are those that were measured: every one, whole, and by the same question."""
+    seen: set[tuple[Any, ...]] = set()
+    for index, record in enumerate(records):
+        point = (record["task_spec"], record["spec"], record["role"], record["steps"])
+        if point in seen:
+            raise _Corrupt(f"records[{index}] is a second one of {point[1]} on {point[0]} at {point[3]} steps")
+        seen.add(point)
+    found = {(entry["task"], entry["sampler"]): entry for entry in curve_entries(records)}
+    for index, entry in enumerate(told):
+        own = found.pop((entry["task"], entry["sampler"]), None)
+        if own != entry:
+            raise _Corrupt(
+                f"curves[{index}], {entry['sampler']} on {entry['task']}, is not what was measured: its points or what "
+                "they were asked for have changed"
+            )
+    if found:
+        task, sampler = next(iter(found))
+        raise _Corrupt(f"the records of {sampler} on {task} belong to no curve")

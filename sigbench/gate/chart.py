@@ -38,7 +38,7 @@ def gate_chart(points: Sequence[PointVerdict]) -> alt.TopLevelMixin:
     intervals = base.mark_rule(strokeWidth=2).encode(x=alt.X("low:Q"), x2="high:Q")
     shape = alt.Shape("failed:N", legend=None, scale=alt.Scale(domain=[False, True], range=["circle", "cross"]))
     dots = base.mark_point(filled=True, size=60, opacity=1).encode(x=x, shape=shape)
-    title = alt.TitleParams("What moved against the baseline", subtitle="90 % intervals; the band is the margin")
+    title = alt.TitleParams("What moved against the baseline", subtitle="95 % intervals; the band is the margin")
     return alt.layer(band.encode(x="low:Q", x2="high:Q"), zero, intervals, dots).properties(
         width=420, height=alt.Step(16), title=title
     )
@@ -49,8 +49,8 @@ def _rows(points: Sequence[PointVerdict]) -> list[dict[str, Any]]:
     for point in points:
         for name, metric in point["metrics"].items():
             ends = [metric["change"], metric["low"], metric["high"]]
-            failed = None in ends
-            scaled = [_FAR if end is None else max(-_FAR, min(_FAR, end / metric["margin"])) for end in ends]
+            failed, margin = None in ends, metric["margin"] or 1.0
+            scaled = [_FAR if end is None else max(-_FAR, min(_FAR, end / margin)) for end in ends]
             rows.append(
                 {
                     "what": f"{point['task']} · {point['sampler']} · {point['steps']} steps · {name}",

@@ -3,13 +3,16 @@
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
+import torch
+
+from sigbench.abilities import metrics_of
 from sigbench.errors import BadInput, unknown_name
-from sigbench.gate.baseline import KIND, Baseline, MarginEntry
+from sigbench.gate.baseline import KIND, SCHEMA, Baseline, MarginEntry
 from sigbench.gate.curves import Curve, curves_of
 from sigbench.measure.again import check_same, planned_again, settings_of
 from sigbench.measure.cell import Cell, plan_cells
 from sigbench.measure.settings import Settings
-from sigbench.records.record import SCHEMA, Record
+from sigbench.records.record import Record
 from sigbench.registry import make_task, sampler_class, sampler_names, split_spec, task_class, task_names
 
 ALPHA = 0.05
@@ -25,32 +28,36 @@ class DefaultCurves:
     steps: tuple[int, ...]
     samples: int
     repeats: int
-    margins: tuple[tuple[str, str, float], ...]  # metric, scale, size
+    margins: tuple[tuple[str, float, float], ...]  # metric, share of the excess, share of the floor
 
 
-# About two minutes on two cores, nearly all of it spent on students, sliced distances and images. Twenty repeats let
-# a paired t-test see 20 % of W1 even at the floor, where a repeat's log-ratio scatters by as much.
+# A tenth of the excess, or a hundredth of the floor: on the same noise the same quality is seen to be the same far
+# below the spread of one measurement. Near copies and the weights of modes are counts, which a rounding changes.
+_DISTANCE = (0.1, 0.01)
+_COUNT = (0.1, 0.1)
+
+# Fewer than 2,000 images leave a margin of FCD as wide as what a good sampler lies above the floor.
 DEFAULT_PLAN: dict[str, DefaultCurves] = {
     "gmm": DefaultCurves(
         samplers=("sigdeg", "euler-maruyama", "ddim", "heun", "shark"),
         steps=(5, 10, 20),
         samples=20_000,
         repeats=20,
-        margins=(("w1", "relative", 0.1), ("lost-variance", "absolute", 0.05)),
+        margins=(("w1", *_DISTANCE), ("lost-variance", *_DISTANCE), ("duplicates", *_COUNT)),
     ),
     "gmm2d": DefaultCurves(
         samplers=("sigdeg", "euler-maruyama", "ddim", "sra1"),
         steps=(5, 10),
         samples=10_000,
         repeats=16,
-        margins=(("sliced-w2", "relative", 0.1), ("mode-tv", "relative", 0.15)),
+        margins=(("sliced-w2", *_DISTANCE), ("mode-tv", *_COUNT), ("duplicates", *_COUNT)),
     ),
     "mnist": DefaultCurves(
         samplers=("sigdeg", "ddim"),
         steps=(5,),
-        samples=200,
-        repeats=8,
-        margins=(("fcd", "relative", 0.1), ("sliced-w2", "relative", 0.1)),
+        samples=2_000,
+        repeats=4,
+        margins=(("fcd", *_DISTANCE), ("sliced-w2", *_DISTANCE), ("duplicates", *_COUNT)),
     ),
 }
 
@@ -91,6 +98,7 @@ def cells_of(baseline: Baseline, curve: Curve) -> list[Cell]:
     """
     cells = []
     for record in curve.records:
+        _check_device(curve, record)
         cell = planned_again(record, _settings(baseline, record))
         if cell.task.version != record["task_version"]:
             raise BadInput(
@@ -100,6 +108,15 @@ def cells_of(baseline: Baseline, curve: Curve) -> list[Cell]:
         check_same(record, cell)
         cells.append(cell)
     return cells
+
+
+def _check_device(curve: Curve, record: Record) -> None:
+    device = str(record["provenance"]["device"])
+    if device == "cuda" and not torch.cuda.is_available():
+        raise BadInput(
+            f"{curve.sampler} on {curve.task} was measured on a CUDA device, and there is none here: check on one "
+            "that has it, or leave it out by --task and --sampler."
+        )
 
 
 def new_cells_of(baseline: Baseline, curve: Curve) -> list[Cell]:
@@ -124,7 +141,7 @@ def _settings(baseline: Baseline, record: Record) -> Settings:
     """The settings of a record, its metrics those that are guarded; one that the task has lost is left out."""
     task = record["task_spec"]
     guarded = [entry["metric"] for entry in baseline["margins"] if entry["task"] == task]
-    known = [metric.name for metric in make_task(task).metrics()]
+    known = [metric.name for metric in metrics_of(make_task(task))]
     for name in guarded:
         if name not in known and name not in record["metrics"]:
             raise unknown_name(f"metric of the task {task!r}", name, known)
@@ -146,6 +163,7 @@ def plan_baseline(old: Baseline | None, wanted: Filter) -> tuple[Baseline, list[
         "alpha": ALPHA if old is None else old["alpha"],
         "time_margin": TIME_MARGIN if old is None else old["time_margin"],
         "margins": [] if old is None else list(old["margins"]),
+        "curves": [],  # sealed when it is written
         "records": [] if old is None else list(old["records"]),
     }
     curves = curves_of(planned["records"])
@@ -158,23 +176,25 @@ def plan_baseline(old: Baseline | None, wanted: Filter) -> tuple[Baseline, list[
                 curves.append(Curve(task, sampler))
         if not any(entry["task"] == task for entry in planned["margins"]):
             planned["margins"] += [
-                MarginEntry(task=task, metric=metric, scale=scale, margin=size)
-                for metric, scale, size in plan_of(task).margins
+                MarginEntry(task=task, metric=metric, excess=excess, floor=floor)
+                for metric, excess, floor in plan_of(task).margins
             ]
     return planned, curves
 
 
 def plan_of(task: str) -> DefaultCurves:
-    """Returns the task's default plan; a task that has none is guarded by its headline metric, at its own steps."""
+    """Returns the task's default plan; a task that has none is guarded by its headline and by copies."""
     if task in DEFAULT_PLAN:
         return DEFAULT_PLAN[task]
     cls = task_class(task)
+    headline, *others = (metric.name for metric in metrics_of(make_task(task)))
+    copies = [("duplicates", *_COUNT)] if "duplicates" in others else []
     return DefaultCurves(
         samplers=("euler-maruyama",),
         steps=cls.default_steps,
         samples=cls.default_samples,
         repeats=10,
-        margins=((make_task(task).metrics()[0].name, "relative", 0.1),),
+        margins=((headline, *_DISTANCE), *copies),
     )
 
 

@@ -3,10 +3,12 @@
 from collections.abc import Sequence
 from dataclasses import replace
 
+from sigbench.abilities import metrics_of
 from sigbench.errors import SigbenchError
+from sigbench.gate.against import loosened, worsened
 from sigbench.gate.baseline import Baseline
 from sigbench.gate.curves import Curve, curves_of
-from sigbench.gate.judge import Judgement, Pair, judge
+from sigbench.gate.judge import Judgement, Pair, judge, loosened_by
 from sigbench.gate.plan import Filter, cells_of, guarded_tasks, new_cells_of
 from sigbench.measure.cell import Cell
 from sigbench.measure.run import measure
@@ -72,8 +74,14 @@ def judge_against(old: Baseline, new: Baseline, wanted: Filter) -> tuple[Judgeme
     return _judge(new, curves, pairs), apart
 
 
+def held_against(judgement: Judgement, old: Baseline, new: Baseline) -> Judgement:
+    """Returns a judgement by `new` that also knows what `new` asks less of than `old`, its records included."""
+    against, _ = judge_against(old, new, Filter())
+    return loosened_by(judgement, [*loosened(old, new), *worsened(against)])
+
+
 def _judge(baseline: Baseline, curves: Sequence[Curve], pairs: Sequence[Pair]) -> Judgement:
-    known = {name: [metric.name for metric in make_task(name).metrics()] for name in guarded_tasks(curves)}
+    known = {name: [metric.name for metric in metrics_of(make_task(name))] for name in guarded_tasks(curves)}
     facts = pairs[0][1]["provenance"] if pairs else provenance(pick_device("cpu"), pick_dtype("float32"), {})
     return judge(baseline, curves, pairs, known, {**facts, "artifacts": {}})
 

@@ -1,4 +1,4 @@
-"""What the gate found as terminal tables of 80 columns, and as Markdown for a pull request."""
+"""What the gate found as terminal tables of 80 columns."""
 
 from collections.abc import Iterator, Sequence
 
@@ -6,8 +6,8 @@ from rich.box import SIMPLE_HEAD
 from rich.table import Table
 from rich.text import Text
 
-from sigbench.gate.verdict import ELSEWHERE, CurveVerdict, MetricVerdict, PointVerdict, RunVerdict
-from sigbench.report.numbers import digits, percent, percent_interval, signed_digits, signed_interval, signed_percent
+from sigbench.gate.verdict import CurveVerdict, MetricVerdict, PointVerdict
+from sigbench.report.numbers import digits, signed_digits, signed_interval
 
 STYLES = {"regressed": "bold red", "improved": "green", "equivalent": "dim", "inconclusive": "yellow"}
 SENTENCES = {
@@ -17,8 +17,8 @@ SENTENCES = {
     "inconclusive": "Inconclusive: some points are neither shown to be worse nor to be the same.",
 }
 LEGEND = (
-    "change: positive is worse, with its 90 % interval; paired over repeats on the same noise; "
-    "equivalent: the interval lies within the margin"
+    "change: positive is worse, with its 95 % interval; paired over repeats on the same noise; "
+    "equivalent: shown to be smaller than the margin"
 )
 _NAME = 24
 
@@ -35,7 +35,7 @@ def curve_table(curves: Sequence[CurveVerdict], points: Sequence[PointVerdict]) 
         end = index + 1 < len(curves) and curves[index + 1]["task"] != curve["task"]
         verdict = Text(curve["verdict"], style=STYLES[curve["verdict"]])
         largest = largest_change(own_points(curve, points))
-        time = "not compared" if curve["time"] == ELSEWHERE else curve["time"]
+        time = curve["time"].partition(":")[0]
         table.add_row(curve["task"], curve["sampler"], str(curve["points"]), largest, time, verdict, end_section=end)
     return table
 
@@ -48,8 +48,7 @@ def moved_tables(points: Sequence[PointVerdict]) -> list[Table]:
         if at not in tables:
             tables[at] = _moved_frame(f"{point['task']} · {point['sampler']}")
         verdict = Text(metric["verdict"], style=STYLES[metric["verdict"]])
-        values = (_value(metric["before"]), _value(metric["now"]), change_text(metric))
-        tables[at].add_row(str(point["steps"]), name, *values, verdict)
+        tables[at].add_row(str(point["steps"]), name, *values_text(metric), verdict)
     return list(tables.values())
 
 
@@ -62,7 +61,7 @@ def _moved_frame(title: str) -> Table:
         title=Text(title, style="bold"),
         title_justify="left",
     )
-    for header in ("steps", "metric", "before", "now", "change", "verdict"):
+    for header in ("steps", "metric", "before", "now", "change", "margin", "verdict"):
         table.add_column(header, justify="left" if header in ("metric", "verdict") else "right", overflow="fold")
     return table
 
@@ -87,28 +86,23 @@ def largest_change(points: Sequence[PointVerdict]) -> str:
     metrics = [(name, metric) for point in points for name, metric in point["metrics"].items()]
     if metrics and all(metric["identical"] for _, metric in metrics):
         return "identical"
-    known = [(name, m, m["change"] / m["margin"]) for name, m in metrics if m["change"] is not None]
+    known = [(name, m["change"] / m["margin"]) for name, m in metrics if m["change"] is not None and m["margin"]]
     if not known:
         return "–"
-    name, metric, _ = max(known, key=lambda found: abs(found[2]))
-    assert metric["change"] is not None
-    written = signed_percent if metric["scale"] == "relative" else signed_digits
-    return f"{name} {written(metric['change'])}"
+    name, change = max(known, key=lambda found: abs(found[1]))
+    return f"{name} {signed_digits(change)} margins"
 
 
-def change_text(metric: MetricVerdict) -> str:
-    """Returns a change with its interval, "+12.0 % [+8.1, +16.1]", or a dash where there is none."""
+def values_text(metric: MetricVerdict) -> tuple[str, str, str, str]:
+    """Returns before, now, the change with its interval and the margin, a dash for what there is none of."""
     change, low, high = metric["change"], metric["low"], metric["high"]
-    if change is None or low is None or high is None:
-        return "–"
-    if metric["scale"] == "relative":
-        return percent_interval(change, low, high, signed=True)
-    return signed_interval(change, low, high)
+    known = change is not None and low is not None and high is not None
+    moved = signed_interval(change, low, high) if known else "–"  # type: ignore[arg-type]
+    return _value(metric["before"], 4), _value(metric["now"], 4), moved, _value(metric["margin"], 2)
 
 
-def _value(value: float | None) -> str:
-    """A metric's value, a dash where there is none."""
-    return "–" if value is None else digits(value, 4)
+def _value(value: float | None, count: int) -> str:
+    return "–" if value is None else digits(value, count)
 
 
 def reasons(points: Sequence[PointVerdict]) -> list[str]:
@@ -116,45 +110,3 @@ def reasons(points: Sequence[PointVerdict]) -> list[str]:
     return [
         f"{p['task']}, {p['sampler']} at {p['steps']} steps: {p['reason'].rstrip('.')}." for p in points if p["reason"]
     ]
-
-
-def summary(points: Sequence[PointVerdict], curves: Sequence[CurveVerdict], run: RunVerdict) -> str:
-    """Returns the check as Markdown: the verdict, the curves, what moved, and what it was measured on."""
-    lines = [f"## sigbench check: {run['verdict']}", "", SENTENCES[run["verdict"]], ""]
-    lines += ["| task | sampler | points | largest change | time | verdict |", "|---|---|---:|---|---|---|"]
-    for curve in curves:
-        word = curve["verdict"] if curve["verdict"] == "equivalent" else f"**{curve['verdict']}**"
-        cells = (curve["task"], curve["sampler"], str(curve["points"]), largest_change(own_points(curve, points)))
-        lines.append(_row((*cells, curve["time"], word)))
-    moved = list(moved_metrics(points))
-    if moved:
-        lines += ["", "### What moved", ""]
-        lines += ["| task | sampler | steps | metric | before | now | change | verdict |"]
-        lines += ["|---|---|---:|---|---:|---:|---:|---|"]
-        for point, name, metric in moved:
-            where = (point["task"], point["sampler"], str(point["steps"]), name)
-            values = (_value(metric["before"]), _value(metric["now"]), change_text(metric), metric["verdict"])
-            lines.append(_row((*where, *values)))
-    if remarks := [*reasons(points), *run["notes"]]:
-        lines += ["", *(f"- {_plain(line)}" for line in remarks)]
-    facts = run["provenance"]
-    device = _plain(str(facts["device_name"]))
-    lines += [
-        "",
-        f"{LEGEND[0].upper()}{LEGEND[1:]}. {run['comparisons']} comparisons, Holm-corrected: where nothing changed, "
-        f"the chance of any alarm is at most {percent(run['alpha'])}. Measured on {device}, "
-        f"{facts['threads']} threads, torch {facts['torch']}, sigbench {facts['git'] or facts['sigbench']}.",
-    ]
-    return "\n".join(lines) + "\n"
-
-
-def _row(cells: Sequence[str]) -> str:
-    return "| " + " | ".join(_plain(cell, bold=True) for cell in cells) + " |"
-
-
-def _plain(text: str, *, bold: bool = False) -> str:
-    """Text as Markdown shows it: what samplers and errors say is text, never markup."""
-    text = " ".join(text.split())
-    for mark, shown in (("&", "&amp;"), ("<", "&lt;"), (">", "&gt;"), ("|", "\\|"), ("`", "\\`"), ("[", "\\[")):
-        text = text.replace(mark, shown)
-    return text if bold else text.replace("*", "\\*")

@@ -39,6 +39,17 @@ def require_clean(folder: Path, baseline: Path) -> None:
             )
 
 
+def file_at(ref: str, file: Path) -> bytes | None:
+    """Returns what a file holds in another commit, None where it is not there; raises BadInput for no such commit."""
+    folder = file.resolve().parent
+    if not folder.is_dir() or _root(folder) is None:
+        raise BadInput(f"{file} is in no Git tree, and there is no commit to compare it with.")
+    if ref.startswith("-") or _git(folder, "rev-parse", "--verify", "--quiet", f"{ref}^{{commit}}") is None:
+        raise BadInput(f"there is no commit {ref!r} here: name a branch, a tag or a hash that Git has fetched.")
+    text = _git(folder, "show", f"{ref}:./{file.name}")
+    return None if text is None else text.encode()
+
+
 def require_tracked(files: Sequence[Path]) -> None:
     """Raises BadInput where a file of a plug-in is not in its Git tree: an ignored file is committed nowhere."""
     for file in files:

@@ -5,31 +5,31 @@ First a `PointVerdict` for every point, then a `CurveVerdict` for every curve, a
 
 from typing import Any, Literal, TypedDict
 
-VERDICT_SCHEMA = 1
+VERDICT_SCHEMA = 2
 
 ELSEWHERE = "not compared: another machine"
+BUSY = "not compared: the machine was busy"
 
 Word = Literal["regressed", "improved", "equivalent", "inconclusive"]
 
 
 class MetricVerdict(TypedDict):
-    """One metric of a point. Changes say how much worse it became: positive is worse, whatever the metric's sense.
+    """One metric of a point. Changes are in the metric's own units and say how much worse it became.
 
-    A change on the "relative" scale is a share of the value, 0.2 being 20 %; on the "absolute" scale it is in the
-    metric's own units.
+    Positive is worse, whatever the metric's sense.
     """
 
     verdict: Word
     before: float | None  # mean over the repeats; null where this side lacks the metric
     now: float | None
-    scale: str
-    margin: float
+    margin: float | None  # the change that counts as none: an estimate where the excess over the floor makes it
     change: float | None  # null where there is nothing to compare
-    low: float | None  # the 1 − 2α interval of the change: equivalent where it lies within the margin
+    low: float | None  # its 95 % interval
     high: float | None
-    p_worse: float | None  # not yet corrected for the number of comparisons
-    p_better: float | None
-    p_same: float | None
+    p_value: float | None  # of no change, not yet corrected for the number of comparisons
+    p_adjusted: float | None  # corrected (Holm)
+    p_equivalence: float | None  # of a change beyond the margin
+    repeats_to_decide: int | None  # about how many would decide what is inconclusive
     identical: bool  # every repeat has the same bits as before
 
 
@@ -69,7 +69,7 @@ class CurveVerdict(TypedDict):
     sampler: str
     verdict: Word
     points: int
-    time: str  # "slower", "same", "not resolved", ELSEWHERE, or "not compared: no times"
+    time: str  # "slower", "same", "not resolved", ELSEWHERE, BUSY, or "not compared: no times"
 
 
 class RunVerdict(TypedDict):
@@ -82,5 +82,6 @@ class RunVerdict(TypedDict):
     alpha: float
     time_margin: float
     comparisons: int  # what Holm's correction counts
+    loosened: list[str]  # what the baseline asks less of than that of the commit given by --against: it never passes
     notes: list[str]
     provenance: dict[str, Any]

@@ -9,7 +9,7 @@ import numpy as np
 import torch
 
 from sigbench import __version__
-from sigbench.abilities import HasClasses, ObservesSamples, conditions_of, network_hashes, teacher_of
+from sigbench.abilities import HasClasses, ObservesSamples, conditions_of, metrics_of, network_hashes, teacher_of
 from sigbench.errors import BadInput, unknown_name
 from sigbench.measure.settings import Settings, check_settings, pick_device, pick_dtype
 from sigbench.measure.source.plug_ins import code_of, package_code
@@ -177,7 +177,7 @@ def _expand(spec: str, steps: Sequence[int], task: Task, settings: Settings) -> 
 
 def _metrics(settings: Settings, task: Task) -> tuple[Metric, ...]:
     """The task's metrics and those that were added; raises BadInput where one cannot judge so few or such samples."""
-    truth, own, added = task.truth(), task.metrics(), added_metrics(settings, task)
+    truth, own, added = task.truth(), metrics_of(task), added_metrics(settings, task)
     for name in settings.only:
         if name not in (names := [metric.name for metric in own]):
             raise unknown_name(f"metric of the task {task.name!r}", name, names)
@@ -196,7 +196,7 @@ def _metrics(settings: Settings, task: Task) -> tuple[Metric, ...]:
 
 def added_metrics(settings: Settings, task: Task) -> list[Metric]:
     """Returns the metrics that judge beside the task's own; raises BadInput where two would have one name."""
-    names = [metric.name for metric in task.metrics()]
+    names = [metric.name for metric in metrics_of(task)]
     if own := next((spec for spec in settings.metrics if spec in names), None):
         raise BadInput(f"{own!r} is one of the metrics of the task {task.name!r} already.")
     added = [make_metric(spec).for_truth(task.truth()) for spec in settings.metrics]

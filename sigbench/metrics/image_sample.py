@@ -6,6 +6,7 @@ Features are extracted once and shared: metrics read `ImageSample`s, never image
 
 import copy
 from dataclasses import dataclass
+from math import prod
 from typing import Protocol, cast, runtime_checkable
 
 import numpy as np
@@ -30,6 +31,11 @@ class ImageSample:
 
     def __len__(self) -> int:
         return len(self.pixels)
+
+    @property
+    def points(self) -> Array:
+        """The images as points in the space of their pixels, shape (n, H·W)."""
+        return self.pixels.reshape(len(self), prod(self.pixels.shape[1:])).astype(np.float64)
 
     def __getitem__(self, part: slice) -> "ImageSample":
         if part.indices(len(self)) == (0, len(self), 1):

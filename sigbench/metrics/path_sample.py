@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass, field
 from functools import cached_property
+from math import prod
 from typing import ClassVar, Protocol, cast
 
 import numpy as np
@@ -51,6 +52,11 @@ class PathSample:
         if part.indices(len(self)) == (0, len(self), 1):
             return self  # one object, so that what is computed of it once is found again
         return PathSample(self.paths[part], self.start, self.step)
+
+    @property
+    def points(self) -> Array:
+        """The paths as points in a space of 2·T dimensions, shape (n, 2·T)."""
+        return self.paths.reshape(len(self), prod(self.paths.shape[1:]))
 
     @property
     def log_s(self) -> Array:

@@ -102,28 +102,32 @@ def unit(metric: MetricRecord) -> tuple[float, float]:
     return (distance, metric["floor_error"]) if distance >= sd else (sd, sd / sqrt(2 * (draws - 1)) if draws > 1 else 0)
 
 
-def margin(metric: MetricRecord, other: MetricRecord | None = None) -> float:
+def margin(metric: MetricRecord, other: MetricRecord | None = None, *, near: float | None = None) -> float:
     """Returns the difference of scores below which two metrics, or a metric and its floor, count as equivalent.
 
-    It is an estimate where the excess over the floor makes it. Raises BadInput for a margin that is no share.
+    It is an estimate where the excess over the floor makes it. `near` is as in `compare`. Raises BadInput for a margin
+    that is no share.
     """
     share = _share(metric)
-    near = _AT_THE_FLOOR * share * min(unit(each)[0] for each in (metric, other or metric))
+    near = _near(share, near) * min(unit(each)[0] for each in (metric, other or metric))
     if other is None:
         return near
     return max(near, share * min(mean_score(each) - floor_score(each) for each in (metric, other)))
 
 
-def compare(own: MetricRecord, other: MetricRecord, *, shared: bool, level: float = LEVEL) -> Comparison:
+def compare(
+    own: MetricRecord, other: MetricRecord, *, shared: bool, level: float = LEVEL, near: float | None = None
+) -> Comparison:
     """Returns what `own` is beside `other`, at an error rate of `level` an answer.
 
-    `shared` says whether both walked the same noise, repeat by repeat. Raises BadInput where the two are no pair: other
+    `shared` says whether both walked the same noise, repeat by repeat; `near` is the share of the unit that counts as
+    none whatever the excess, twice the margin where it is None. Raises BadInput where the two are no pair: other
     numbers of samples or repeats, other methods or margins, one repeat.
     """
     check_pair(own, other, shared=shared)
     share = _share(own)
     found = _difference(own, other, 1.0, shared)
-    near = _within(found, own if unit(own)[0] <= unit(other)[0] else other, share)
+    p_near = _within(found, own if unit(own)[0] <= unit(other)[0] else other, _near(share, near))
     # Whether own's excess is less than 1 + share times the other's, and the other way round.
     ratios = [
         _difference(a, b, 1.0 + share, shared)
@@ -132,8 +136,8 @@ def compare(own: MetricRecord, other: MetricRecord, *, shared: bool, level: floa
         for a, b in ((own, other), (other, own))
     ]
     equal = found.error == 0.0 and found.value == 0.0
-    p_equivalence = 0.0 if equal else min(1.0, 2 * min(near, max(ratios)))
-    return _decided(found, margin(own, other), p_equivalence, (level / 2, level / 2), level, paired=shared)
+    p_equivalence = 0.0 if equal else min(1.0, 2 * min(p_near, max(ratios)))
+    return _decided(found, margin(own, other, near=near), p_equivalence, (level / 2, level / 2), level, paired=shared)
 
 
 def against_floor(metric: MetricRecord, level: float = LEVEL) -> Comparison:
@@ -145,7 +149,7 @@ def against_floor(metric: MetricRecord, level: float = LEVEL) -> Comparison:
     tails = DISTANCE_TAILS if metric["better"] == "lower" else EQUAL_TAILS
     scaled = tails[0] * level / LEVEL, tails[1] * level / LEVEL
     return _decided(
-        found, margin(metric), _within(alone, metric, share, beside_floor=True), scaled, level, paired=False
+        found, margin(metric), _within(alone, metric, _near(share), beside_floor=True), scaled, level, paired=False
     )
 
 
@@ -223,13 +227,18 @@ def _share(metric: MetricRecord) -> float:
     return share
 
 
-def _within(found: _Mean, metric: MetricRecord, share: float, *, beside_floor: bool = False) -> float:
-    """The p-value of a difference that is as large as twice the share of the unit, either way.
+def _near(share: float, near: float | None = None) -> float:
+    """The share of the unit that counts as none near the floor."""
+    return _AT_THE_FLOOR * share if near is None else near
+
+
+def _within(found: _Mean, metric: MetricRecord, times: float, *, beside_floor: bool = False) -> float:
+    """The p-value of a difference that is as large as so many units, either way.
 
     `beside_floor` says that it is one from the metric's own floor, whose error is not in it yet: where the unit is the
     floor's distance too, the two err together.
     """
-    times, floor_error = _AT_THE_FLOOR * share, metric["floor_error"] if beside_floor else 0.0
+    floor_error = metric["floor_error"] if beside_floor else 0.0
     size, error = (times * part for part in unit(metric))
     errors = [hypot(floor_error, error)] * 2
     if beside_floor and unit(metric)[1] == floor_error:

@@ -10,6 +10,7 @@ import numpy as np
 
 from sigbench.abilities import Teacher
 from sigbench.errors import BadInput
+from sigbench.metrics.duplicates import Duplicates
 from sigbench.metrics.image_sample import ImageSample
 from sigbench.metrics.images import image_metrics
 from sigbench.metrics.metric import Metric
@@ -82,7 +83,8 @@ class MNIST(Task):
 
     def metrics(self) -> Sequence[Metric]:
         truth = self.truth()
-        return image_metrics(truth.extractor, most=truth.test_images, conditional=True)
+        most = truth.test_images
+        return (*image_metrics(truth.extractor, most=most, conditional=True), Duplicates(most))
 
     def observe(self, samples: "torch.Tensor", labels: "torch.Tensor | None") -> ImageSample:
         return self.truth().seen(quantised(samples).numpy(), None if labels is None else labels.numpy())

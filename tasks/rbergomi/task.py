@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from sigbench.abilities import Teacher
+from sigbench.metrics.duplicates import Duplicates
 from sigbench.metrics.metric import Metric
 from sigbench.metrics.path_sample import PathSample
 from sigbench.metrics.paths import path_metrics
@@ -69,6 +70,7 @@ class RBergomi(Task):
             LostPrices(smile),
             ForwardError(),
             SpreadError(),
+            Duplicates(),
         )
 
     def observe(self, samples: "torch.Tensor", labels: "torch.Tensor | None") -> PathSample:

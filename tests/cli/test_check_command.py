@@ -12,6 +12,7 @@ from made_records import sealed
 
 from sigbench.gate import plan as gate_plan
 from sigbench.gate import tree as gate_tree
+from sigbench.gate.curves import curve_entries
 from sigbench.gate.plan import DefaultCurves
 
 SAMPLER = '''
@@ -33,7 +34,11 @@ class Mine(Sampler):
 '''
 MINE = "mine.py:Mine"
 SMALL = DefaultCurves(
-    samplers=("ddim", MINE), steps=(5, 10), samples=2000, repeats=8, margins=(("w1", "relative", 0.1),)
+    samplers=("ddim", MINE),
+    steps=(5, 10),
+    samples=2000,
+    repeats=8,
+    margins=(("w1", 0.1, 0.01), ("duplicates", 0.1, 0.1)),
 )
 # The last increment counts 60 % more than it should, which takes W1 at 5 and at 10 steps up by 10 to 60 %.
 NOISIER = "x = x + (0.6 * problem.diffusion(step.start, x) * w if index + 1 == grid.steps else 0)"
@@ -77,7 +82,7 @@ def run_line(done: Outcome) -> dict[str, Any]:
 def test_the_same_code_passes_with_the_same_bits(sigbench: Command, project: Any, tmp_path: Path) -> None:
     assert updated(sigbench).out == ""
     done = checked(sigbench, "--summary", "check.md", "--plot", "check.svg")
-    assert done.code == 0
+    assert done.code == 0, done.out
     assert "Pass: every point is the same" in done.out
     assert done.out.count("identical") == 2
     assert max(len(line) for line in done.out.splitlines()) <= 80
@@ -91,7 +96,7 @@ def test_json_lines_and_nothing_else(sigbench: Command, project: Any) -> None:
     updated(sigbench)
     lines = checked(sigbench, "--json").records()
     assert [line["kind"] for line in lines] == ["point"] * 4 + ["curve"] * 2 + ["run"]
-    assert {line["schema"] for line in lines} == {1}
+    assert {line["schema"] for line in lines} == {2}
     assert (lines[-1]["verdict"], lines[-1]["exit_code"]) == ("equivalent", 0)
     assert all(line["metrics"]["w1"]["identical"] for line in lines[:4])
 
@@ -109,8 +114,8 @@ def test_a_degraded_sampler_is_caught(sigbench: Command, project: Any, tmp_path:
     lines = checked(sigbench, "--json").records()
     verdicts = {(line["sampler"], line["steps"]): line for line in lines if line["kind"] == "point"}
     assert {verdicts["ddim", steps]["verdict"] for steps in (5, 10)} == {"equivalent"}
-    changes = [verdicts[MINE, steps]["metrics"]["w1"]["change"] for steps in (5, 10)]
-    assert all(0.1 < change < 0.6 for change in changes), changes
+    changes = [verdicts[MINE, steps]["metrics"]["w1"] for steps in (5, 10)]
+    assert all(0.1 < found["change"] / found["before"] < 0.6 for found in changes), changes
     assert "regressed" in {verdicts[MINE, steps]["verdict"] for steps in (5, 10)}
 
 
@@ -150,18 +155,74 @@ def test_a_sampler_that_is_gone(sigbench: Command, project: Any, tmp_path: Path)
     assert done.sentence() == "there is no file 'mine.py'."
 
 
-def test_another_seed_is_inconclusive(sigbench: Command, project: Any, tmp_path: Path) -> None:
-    """Other noise makes other values, which few repeats cannot tell from a change."""
+COPIES = """if index + 1 == grid.steps:
+                third = len(x) // 3
+                x[-third:] = x[:third]"""
+NEAR_COPIES = COPIES.replace("x[:third]", "x[:third] + 1e-5")
+
+
+@pytest.mark.parametrize("tail", [COPIES, NEAR_COPIES, COPIES.replace("// 3", "// 30")])
+def test_copies_are_caught(sigbench: Command, project: Any, tail: str) -> None:
+    """A third of the samples as copies of others, to the bit or nearly, and a thirtieth: W1 hardly knows."""
     updated(sigbench, "--sampler", MINE)
-    edit(tmp_path, lambda found: [resealed(record, seed=1) for record in found["records"]])
-    done = checked(sigbench)
+    project(tail)
+    points = [line for line in checked(sigbench, "--json").records() if line["kind"] == "point"]
+    assert {point["metrics"]["duplicates"]["verdict"] for point in points} == {"regressed"}
+
+
+@pytest.mark.parametrize("change", [{"seed": 1}, {"samples": 60_000}, {"seed": 1, "samples": 60_000}])
+def test_an_edited_curve_is_refused(sigbench: Command, project: Any, tmp_path: Path, change: dict[str, Any]) -> None:
+    """Also where the records were sealed anew: the curve's own seal says what was measured."""
+    updated(sigbench, "--sampler", MINE)
+    edit(tmp_path, lambda found: found["records"][0].update(change))
+    plain = checked(sigbench)
+    assert (plain.code, "changed since it was written" in plain.sentence()) == (2, True)
+    edit(tmp_path, lambda found: [resealed(record, **change) for record in found["records"]])
+    again = checked(sigbench)
+    assert again.code == 2
+    assert f"curves[0], {MINE} on gmm, is not what was measured" in again.sentence()
+
+
+def test_a_baseline_that_asks_less_than_that_of_another_commit(sigbench: Command, project: Any, tmp_path: Path) -> None:
+    updated(sigbench)
+    git(tmp_path, "add", "baseline.json")
+    git(tmp_path, "commit", "-q", "-m", "a baseline")
+    assert checked(sigbench, "--against", "HEAD", "--sampler", "ddim").code == 0
+    edit(tmp_path, lambda found: found["margins"][0].update(excess=0.4))
+    edit(tmp_path, lambda found: [found["records"].__delitem__(slice(2, 4)), found["curves"].pop()])
+    assert checked(sigbench).code == 0  # nothing in the file itself shows it
+    files = ("--summary", "check.md", "--junit", "check.xml", "--github")
+    done = checked(sigbench, "--against", "HEAD", *files)
     assert done.code == 3
-    assert "Inconclusive: some points are neither" in done.out
+    told = " ".join(done.out.split())
+    assert f"gmm, {MINE}: the curve left the baseline." in told
+    assert "gmm, w1: the margin widened from 0.1 to 0.4 of the excess." in told
+    for text in (done.err, (tmp_path / "check.md").read_text(), (tmp_path / "check.xml").read_text()):
+        assert "the margin widened from 0.1 to 0.4" in text
+    git(tmp_path, "mv", "baseline.json", "other.json")
+    moved = sigbench("check", "--baseline", "other.json", "--against", "HEAD")
+    assert (moved.code, "there is no other.json in HEAD" in moved.out) == (3, True)
+
+
+def test_against_no_commit(sigbench: Command, project: Any) -> None:
+    updated(sigbench, "--sampler", "ddim")
+    done = checked(sigbench, "--against", "nowhere")
+    assert (done.code, done.sentence()) == (
+        2,
+        "there is no commit 'nowhere' here: name a branch, a tag or a hash that Git has fetched.",
+    )
 
 
 def resealed(record: Any, **changes: Any) -> None:
     """Changes a record as if it had been measured so."""
     record.update(sealed({**record, **changes}))
+
+
+def told(found: Any, **changes: Any) -> None:
+    """Changes all records and seals records and curves, as a baseline of another version or machine would have it."""
+    for record in found["records"]:
+        resealed(record, **changes)
+    found["curves"] = curve_entries(found["records"])
 
 
 def edit(folder: Path, change: Callable[[Any], object]) -> None:
@@ -177,7 +238,7 @@ def test_an_empty_baseline_and_a_filter_that_leaves_nothing(sigbench: Command, p
     assert nothing.code == 4
     assert "it holds ddim on gmm" in nothing.sentence()
     assert checked(sigbench, "--task", "gmm2d").code == 4
-    edit(tmp_path, lambda found: found["records"].clear())
+    edit(tmp_path, lambda found: [found[name].clear() for name in ("records", "curves")])
     empty = checked(sigbench)
     assert empty.code == 4
     assert empty.sentence() == "nothing was measured: the baseline baseline.json holds no points at all."
@@ -191,6 +252,8 @@ def test_an_empty_baseline_and_a_filter_that_leaves_nothing(sigbench: Command, p
         (("--plot", "chart.jpg"), "saved as .png or .svg"),
         (("--plot", "nowhere/chart.png"), "there is no folder nowhere"),
         (("--summary", "nowhere/check.md"), "there is no folder nowhere for the summary"),
+        (("--summary", "."), "the summary . cannot be written: Is a directory"),
+        (("--junit", "nowhere/check.xml"), "there is no folder nowhere for the report"),
         (("--baseline", "none.json"), "there is no baseline none.json"),
     ],
 )
@@ -204,18 +267,20 @@ def test_bad_input(sigbench: Command, project: Any, tmp_path: Path, arguments: t
 @pytest.mark.parametrize(
     ("change", "words"),
     [
-        (
-            lambda found: resealed(found["records"][0], task_version=7),
-            "version 7 of the task 'gmm', and this is version 2",
-        ),
         (lambda found: found["records"][0].update(samples=9), "records[0] is no record: changed since it was written"),
         (
             lambda found: found["margins"].append({**found["margins"][0], "metric": "w3"}),
             "unknown metric of the task 'gmm' 'w3': did you mean 'w2' or 'w1'",
         ),
-        (lambda found: resealed(found["records"][0], grid="quadratik"), "did you mean 'quadratic'"),
-        (lambda found: found.update(schema=1), "has schema 1, and this version reads 2: `sigbench check --update"),
-        (lambda found: resealed(found["records"][0], spec="ddin"), "unknown sampler 'ddin': did you mean 'ddim'"),
+        (lambda found: found.update(schema=1), "has schema 1, and this version reads 3: `sigbench check --update"),
+        (lambda found: found["margins"][0].update(excess=1e9), "<= 0.5 - at `$.margins[0].excess`"),
+        (lambda found: told(found, task_version=7), "version 7 of the task 'gmm', and this is version 2"),
+        (lambda found: told(found, grid="quadratik"), "did you mean 'quadratic'"),
+        (lambda found: told(found, spec="ddin"), "unknown sampler 'ddin': did you mean 'ddim'"),
+        (
+            lambda found: told(found, provenance={**found["records"][0]["provenance"], "device": "cuda"}),
+            "and there is none here",
+        ),
     ],
 )
 def test_a_baseline_that_cannot_be_checked(
@@ -267,7 +332,7 @@ def test_the_records_of_a_baseline_are_those_that_run_gives(sigbench: Command, p
     size = ("--samples", "2000", "--repeats", "8", "--device", "cpu", "--json")
     run = sigbench("run", "--task", "gmm", "--sampler", "ddim", "--steps", "5,10", *size).records()
     assert [r["metrics"]["w1"]["values"] for r in records] == [r["metrics"]["w1"]["values"] for r in run]
-    assert [list(record["metrics"]) for record in records] == [["w1"], ["w1"]]
+    assert [list(record["metrics"]) for record in records] == [["w1", "duplicates"]] * 2
     shown = sigbench("leaderboard", "show", "--task", "gmm", "--records", "records.jsonl", "--json").records()
     assert {row["key"] for row in shown} == {record["key"] for record in records}
 
@@ -285,7 +350,7 @@ def test_update_writes_no_failures(sigbench: Command, project: Any, tmp_path: Pa
 def test_times_of_another_machine_are_not_compared(sigbench: Command, project: Any, tmp_path: Path) -> None:
     updated(sigbench, "--sampler", "ddim")
     elsewhere = {"device_name": "elsewhere"}
-    edit(tmp_path, lambda found: [resealed(r, provenance=r["provenance"] | elsewhere) for r in found["records"]])
+    edit(tmp_path, lambda found: told(found, provenance=found["records"][0]["provenance"] | elsewhere))
     done = checked(sigbench)
     assert done.code == 0
     assert "not compared" in done.out

@@ -1,38 +1,42 @@
 """What the gate found, as tables of 80 columns, Markdown and a chart."""
 
 import json
+from pathlib import Path
 from typing import Any
+from xml.etree import ElementTree
 
 import pytest
 from rich.console import Console
 
 from sigbench.gate.chart import gate_chart
-from sigbench.gate.table import change_text, curve_table, largest_change, moved_tables, summary
+from sigbench.gate.judge import Judgement
+from sigbench.gate.outputs import annotations, junit, summary
+from sigbench.gate.table import curve_table, largest_change, moved_tables, values_text
 
 METRIC: Any = {
     "verdict": "equivalent",
     "before": 0.1723,
     "now": 0.1723,
-    "scale": "relative",
-    "margin": 0.1,
+    "margin": 0.0172,
     "change": 0.0,
     "low": 0.0,
     "high": 0.0,
-    "p_worse": 1.0,
-    "p_better": 1.0,
-    "p_same": 0.0,
+    "p_value": 1.0,
+    "p_adjusted": 1.0,
+    "p_equivalence": 0.0,
+    "repeats_to_decide": None,
     "identical": True,
 }
 WORSE: Any = {
     **METRIC,
     "verdict": "regressed",
     "now": 0.2067,
-    "change": 0.2,
-    "low": 0.193,
-    "high": 0.207,
+    "change": 0.0344,
+    "low": 0.0333,
+    "high": 0.0355,
     "identical": False,
 }
-LOST: Any = {**WORSE, "before": None, "now": None, "change": None, "low": None, "high": None}
+LOST: Any = {**WORSE, "before": None, "now": None, "change": None, "low": None, "high": None, "margin": None}
 HOSTILE = "<script>alert(1)</script>|`x` [a](http://b) *c*.py:Mine"
 
 
@@ -74,6 +78,7 @@ def run(verdict: str) -> Any:
         "alpha": 0.05,
         "time_margin": 0.5,
         "comparisons": 3,
+        "loosened": [],
         "notes": [],
         "provenance": {"device_name": "a CPU", "threads": 2, "torch": "2.13", "git": None, "sigbench": "0.1"},
     }
@@ -87,16 +92,13 @@ def shown(*tables: Any) -> str:
 
 
 def test_changes_in_words() -> None:
-    assert change_text(METRIC) == "+0.0 % [+0.0, +0.0]"
-    assert change_text(WORSE) == "+20.0 % [+19.3, +20.7]"
-    assert change_text({**WORSE, "scale": "absolute"}) == "+0.2 [+0.193, +0.207]"
-    assert change_text({**WORSE, "change": 12.0, "low": 11.0, "high": 13.0}) == "+1200 % [+1100, +1300]"
-    assert change_text(LOST) == "–"
+    assert values_text(WORSE) == ("0.1723", "0.2067", "+0.0344 [+0.0333, +0.0355]", "0.017")
+    assert values_text(LOST) == ("–", "–", "–", "–")
 
 
 def test_the_largest_change_of_a_curve() -> None:
     assert largest_change([point(METRIC), point(METRIC)]) == "identical"
-    assert largest_change([point(METRIC), point(WORSE)]) == "label-accuracy +20.0 %"
+    assert largest_change([point(METRIC), point(WORSE)]) == "label-accuracy +2 margins"
     assert largest_change([point(WORSE), point(LOST, nfe=None)]) == "failed"
     assert largest_change([point(LOST)]) == "–"
 
@@ -106,7 +108,7 @@ def test_only_what_moved_has_a_table() -> None:
     tables = moved_tables([point(METRIC), point(WORSE), point(WORSE, "ddim")])
     assert [str(table.title) for table in tables] == ["gmm · heun", "gmm · ddim"]
     text = shown(*tables)
-    assert "+20.0 % [+19.3, +20.7]   regressed" in text
+    assert "regressed" in text and "+0.0344" in text
     assert "label-accuracy" in text
 
 
@@ -126,7 +128,7 @@ def test_markdown_shows_names_and_errors_as_text() -> None:
     assert "[a](" not in text.replace("\\[a](", "")
     rows = [line for line in text.splitlines() if line.startswith("|")]
     counts = [line.replace("\\|", "").count("|") for line in rows]
-    assert counts == [7, 7, 7, 9, 9, 9]
+    assert counts == [7, 7, 7, 10, 10, 10]
     assert "- gmm, " in text
 
 
@@ -136,3 +138,34 @@ def test_the_chart_holds_every_point_and_marks_failures() -> None:
     rows = json.loads(text)["layer"][2]["data"]["values"]
     assert [(row["change"], row["failed"]) for row in rows] == [(20.0, True), (2.0, False), (0.0, False)]
     assert json.loads(text)["layer"][2]["encoding"]["color"]["scale"]["domain"] == ["regressed", "equivalent"]
+
+
+def judgement(points: list[Any], verdict: str = "regressed") -> Judgement:
+    curves = [curve(verdict, name) for name in dict.fromkeys(each["sampler"] for each in points)]
+    return Judgement(points, curves, {**run(verdict), "loosened": ["gmm, w1: the margin widened."]})
+
+
+def test_junit_fails_what_does_not_pass() -> None:
+    points = [point(METRIC), point(WORSE, HOSTILE, reason="failed: \x1b[31m\x00 <b>"), point(LOST, "ddim", nfe=None)]
+    root = ElementTree.fromstring(junit(judgement(points)))
+    assert [suite.get("tests") for suite in root] == ["1", "1", "1", "1"]
+    assert [suite.get("failures") for suite in root] == ["0", "1", "1", "1"]
+    failures = [failure.get("message") for failure in root.iter("failure")]
+    assert failures[0] is not None and "0.1723 → 0.2067, +0.0344 [+0.0333, +0.0355]" in failures[0]
+    assert failures[0].endswith("failed:  [31m  <b>")
+    assert root[-1].get("name") == "baseline"
+    (suite,) = ElementTree.fromstring(junit(Judgement([point(METRIC)], [curve("equivalent")], run("equivalent"))))
+    assert suite.get("failures") == "0"
+
+
+def test_annotations_of_a_workflow() -> None:
+    points = [point(METRIC), point(WORSE, "a,b:c=1", reason="100 %\n::error::no")]
+    lines = list(annotations(judgement(points), Path("leaderboard/baseline.json")))
+    assert [line.split(" ")[0] for line in lines] == ["::error", "::warning", "::error"]
+    assert lines[0].startswith(
+        "::error file=leaderboard/baseline.json,title=gmm%2C a%2Cb%3Ac=1 at 10 steps%3A regressed::"
+    )
+    assert "100 %25%0A::error::no" in lines[0]
+    assert all("\n" not in line for line in lines)
+    passing = Judgement([point(METRIC)], [curve("equivalent")], run("equivalent"))
+    assert [line.split(" ")[0] for line in annotations(passing, Path("b.json"))] == ["::notice"]

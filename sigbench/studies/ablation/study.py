@@ -16,7 +16,7 @@ import numpy as np
 import torch
 
 from sigbench import __version__
-from sigbench.abilities import network_hashes
+from sigbench.abilities import metrics_of, network_hashes
 from sigbench.errors import BadInput
 from sigbench.measure.cell import Cell, added_metrics, plan_cells
 from sigbench.measure.source.plug_ins import code_of, package_code
@@ -157,7 +157,7 @@ def _planned(file: AblationFile, task: Task, variant: Variant, work: Path) -> Pl
         "code": [
             code_of("task", type(task)),
             code_of("sampler", SigDEG),
-            *(code_of(metric.name, type(metric)) for metric in (*task.metrics(), *added)),
+            *(code_of(metric.name, type(metric)) for metric in (*metrics_of(task), *added)),
         ],
         "package": package_code(),
     }
