@@ -126,6 +126,26 @@ def test_version(sigbench: Command) -> None:
     assert (done.code, done.out) == (0, f"sigbench {package.__version__}\n")
 
 
+def test_an_internal_error_is_no_verdict() -> None:
+    """Whatever breaks inside of sigbench: a traceback to report, and an exit code that reads as nothing else."""
+    program = """
+import sys
+sys.argv = ["sigbench", "list"]
+import sigbench.cli.listing as listing
+import sigbench.registry
+def broken():
+    raise ZeroDivisionError("inside")
+sigbench.registry.task_names = broken
+from sigbench.cli.app import main
+main()
+"""
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True)
+    assert done.returncode == 70
+    assert done.stdout == ""
+    assert "ZeroDivisionError: inside" in done.stderr
+    assert done.stderr.splitlines()[-1].startswith("sigbench: this is an error of sigbench itself")
+
+
 def loaded_after(program: str) -> set[str]:
     """Returns the top-level modules that a fresh interpreter has loaded after `program`."""
     ending = "\nimport json, sys; print(json.dumps(sorted({name.partition('.')[0] for name in sys.modules})))"
