@@ -8,6 +8,7 @@ import altair as alt
 from sigbench.gate.verdict import PointVerdict
 
 COLORS = {"regressed": "#c92a2a", "inconclusive": "#e8890c", "improved": "#2b8a3e", "equivalent": "#868e96"}
+_TICKS = [-20, -10, -5, -2, -1, 0, 1, 2, 5, 10, 20]
 _FAR = 20.0  # margins; what lies beyond is drawn at the edge
 
 
@@ -23,6 +24,7 @@ def gate_chart(points: Sequence[PointVerdict]) -> alt.TopLevelMixin:
         "change:Q",
         title="change in units of the margin: worse →",
         scale=alt.Scale(type="symlog", constant=1, domain=[-edge, edge], nice=False),
+        axis=alt.Axis(values=[tick for tick in _TICKS if abs(tick) <= edge]),
     )
     y = alt.Y("what:N", sort=order, title=None, axis=alt.Axis(labelLimit=320))
     words = [word for word in COLORS if any(row["verdict"] == word for row in rows)]

@@ -15,7 +15,7 @@ _COMMANDS = {"regressed": "error", "inconclusive": "warning"}
 def summary(points: Sequence[PointVerdict], curves: Sequence[CurveVerdict], run: RunVerdict) -> str:
     """Returns the check as Markdown: the verdict, the curves, what moved, and what it was measured on."""
     lines = [f"## sigbench check: {run['verdict']}", "", SENTENCES[run["verdict"]], ""]
-    lines += ["| task | sampler | points | largest change | time | verdict |", "|---|---|---:|---|---|---|"]
+    lines += ["| task | sampler | points | change / margin | time | verdict |", "|---|---|---:|---|---|---|"]
     for curve in curves:
         word = curve["verdict"] if curve["verdict"] == "equivalent" else f"**{curve['verdict']}**"
         cells = (curve["task"], curve["sampler"], str(curve["points"]), largest_change(own_points(curve, points)))
@@ -31,12 +31,12 @@ def summary(points: Sequence[PointVerdict], curves: Sequence[CurveVerdict], run:
     if remarks := [*reasons(points), *run["loosened"], *run["notes"]]:
         lines += ["", *(f"- {_plain(line)}" for line in remarks)]
     facts = run["provenance"]
-    device = _plain(str(facts["device_name"]))
+    device, threads = _plain(str(facts["device_name"])), f"{facts['threads']} thread{'s' * (facts['threads'] != 1)}"
     lines += [
         "",
         f"{LEGEND[0].upper()}{LEGEND[1:]}. {run['comparisons']} comparisons, Holm-corrected: where nothing changed, "
         f"the chance of any alarm is at most {percent(run['alpha'])}. Measured on {device}, "
-        f"{facts['threads']} threads, torch {facts['torch']}, sigbench {facts['git'] or facts['sigbench']}.",
+        f"{threads}, torch {facts['torch']}, sigbench {facts['git'] or facts['sigbench']}.",
     ]
     return "\n".join(lines) + "\n"
 

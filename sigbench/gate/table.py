@@ -7,7 +7,7 @@ from rich.table import Table
 from rich.text import Text
 
 from sigbench.gate.verdict import CurveVerdict, MetricVerdict, PointVerdict
-from sigbench.report.numbers import digits, signed_digits, signed_interval
+from sigbench.report.numbers import digits, signed_digits, with_half
 
 STYLES = {"regressed": "bold red", "improved": "green", "equivalent": "dim", "inconclusive": "yellow"}
 SENTENCES = {
@@ -29,7 +29,7 @@ def curve_table(curves: Sequence[CurveVerdict], points: Sequence[PointVerdict]) 
     table.add_column("task")
     table.add_column("sampler", overflow="fold", max_width=_NAME)
     table.add_column("points", justify="right")
-    for header in ("largest change", "time", "verdict"):
+    for header in ("change / margin", "time", "verdict"):
         table.add_column(header)
     for index, curve in enumerate(curves):
         end = index + 1 < len(curves) and curves[index + 1]["task"] != curve["task"]
@@ -80,7 +80,7 @@ def own_points(curve: CurveVerdict, points: Sequence[PointVerdict]) -> list[Poin
 
 
 def largest_change(points: Sequence[PointVerdict]) -> str:
-    """Returns the change that is worst in units of its margin, in words."""
+    """Returns the change that is largest in units of its margin, and of which metric, "w1 +1.2"."""
     if any(point["nfe"] is None for point in points):
         return "failed"
     metrics = [(name, metric) for point in points for name, metric in point["metrics"].items()]
@@ -90,14 +90,14 @@ def largest_change(points: Sequence[PointVerdict]) -> str:
     if not known:
         return "–"
     name, change = max(known, key=lambda found: abs(found[1]))
-    return f"{name} {signed_digits(change)} margins"
+    return f"{name} {signed_digits(change)}"
 
 
 def values_text(metric: MetricVerdict) -> tuple[str, str, str, str]:
     """Returns before, now, the change with its interval and the margin, a dash for what there is none of."""
     change, low, high = metric["change"], metric["low"], metric["high"]
     known = change is not None and low is not None and high is not None
-    moved = signed_interval(change, low, high) if known else "–"  # type: ignore[arg-type]
+    moved = with_half(change, low, high, signed=True) if known else "–"  # type: ignore[arg-type]
     return _value(metric["before"], 4), _value(metric["now"], 4), moved, _value(metric["margin"], 2)
 
 

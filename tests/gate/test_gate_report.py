@@ -92,13 +92,13 @@ def shown(*tables: Any) -> str:
 
 
 def test_changes_in_words() -> None:
-    assert values_text(WORSE) == ("0.1723", "0.2067", "+0.0344 [+0.0333, +0.0355]", "0.017")
+    assert values_text(WORSE) == ("0.1723", "0.2067", "+0.034 ±0.001", "0.017")
     assert values_text(LOST) == ("–", "–", "–", "–")
 
 
 def test_the_largest_change_of_a_curve() -> None:
     assert largest_change([point(METRIC), point(METRIC)]) == "identical"
-    assert largest_change([point(METRIC), point(WORSE)]) == "label-accuracy +2 margins"
+    assert largest_change([point(METRIC), point(WORSE)]) == "label-accuracy +2"
     assert largest_change([point(WORSE), point(LOST, nfe=None)]) == "failed"
     assert largest_change([point(LOST)]) == "–"
 
@@ -108,7 +108,7 @@ def test_only_what_moved_has_a_table() -> None:
     tables = moved_tables([point(METRIC), point(WORSE), point(WORSE, "ddim")])
     assert [str(table.title) for table in tables] == ["gmm · heun", "gmm · ddim"]
     text = shown(*tables)
-    assert "regressed" in text and "+0.0344" in text
+    assert "regressed" in text and "+0.034 ±0.001" in text
     assert "label-accuracy" in text
 
 
@@ -151,7 +151,7 @@ def test_junit_fails_what_does_not_pass() -> None:
     assert [suite.get("tests") for suite in root] == ["1", "1", "1", "1"]
     assert [suite.get("failures") for suite in root] == ["0", "1", "1", "1"]
     failures = [failure.get("message") for failure in root.iter("failure")]
-    assert failures[0] is not None and "0.1723 → 0.2067, +0.0344 [+0.0333, +0.0355]" in failures[0]
+    assert failures[0] is not None and "0.1723 → 0.2067, +0.034 ±0.001" in failures[0]
     assert failures[0].endswith("failed:  [31m  <b>")
     assert root[-1].get("name") == "baseline"
     (suite,) = ElementTree.fromstring(junit(Judgement([point(METRIC)], [curve("equivalent")], run("equivalent"))))
