@@ -21,6 +21,12 @@ def documents(session: nox.Session) -> None:
 
 
 @nox.session
+def artifacts(session: nox.Session) -> None:
+    """What the shipped networks are worth, where they or what reads them changed: ten minutes."""
+    session.run(sys.executable, "-m", "pytest", "--slow", "--long", "tests/tasks")
+
+
+@nox.session
 def lint(session: nox.Session) -> None:
     """Style, types, the floors of the house, and no code twice."""
     python = (sys.executable, "-m")

@@ -93,7 +93,9 @@ def drawn_by_measure(task: str, samplers: list[str], steps: list[int]) -> dict[t
         out[cell.sampler_spec, cell.grid.steps] = samples
 
     (headline, *_) = make_task(task).metrics()
-    settings = Settings(task, samples=64, repeats=1, device="cpu", only=(headline.name,), time_calls=False)
+    settings = Settings(
+        task, samples=16 if task in SAMPLES else 64, repeats=1, device="cpu", only=(headline.name,), time_calls=False
+    )
     records = measure(plan_cells(settings, samplers, steps), on_samples=keep)
     assert [record["status"] for record in records] == ["ok"] * (len(samplers) * len(steps))
     return out

@@ -15,7 +15,7 @@ LEADERBOARD = Path(__file__).parents[2] / "leaderboard"
 
 @pytest.mark.slow
 def test_sigdeg_on_gmm2d_loses_no_mode() -> None:
-    settings = Settings("gmm2d", samples=20_000, repeats=5, only=("mode-tv", "sliced-w2"), time_calls=False)
+    settings = Settings("gmm2d", samples=10_000, repeats=5, only=("mode-tv", "sliced-w2"), time_calls=False)
     for record in measure(plan_cells(settings, ["sigdeg", "ddim"], [5, 10])):
         beside = {name: against_floor(record["metrics"][name]) for name in ("mode-tv", "sliced-w2")}
         if record["sampler"] == "sigdeg":
@@ -24,7 +24,7 @@ def test_sigdeg_on_gmm2d_loses_no_mode() -> None:
             assert beside["mode-tv"].outcome == "worse", record["steps"]
 
 
-@pytest.mark.slow
+@pytest.mark.long
 def test_mnist_gives_the_committed_numbers_again() -> None:
     """Another seed's 95 % intervals of FCD overlap the committed ones: the student's and the flow's, as many samples.
 

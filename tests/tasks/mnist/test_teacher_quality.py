@@ -12,7 +12,7 @@ from sigbench.registry import make_task
 from sigbench_tasks.mnist.truth import MNISTTruth
 
 
-@pytest.mark.slow
+@pytest.mark.long
 def test_the_teachers_distance_is_within_six_times_that_of_the_test_images() -> None:
     """By 20 ancestral steps, which take a fifteenth of the 300 that the task's teacher takes."""
     task = make_task("mnist")

@@ -57,7 +57,7 @@ def test_the_picture_holds_the_smile() -> None:
     assert "implied volatility" in chart.to_json()
 
 
-@pytest.mark.slow
+@pytest.mark.long
 def test_the_teacher_is_near_the_truth() -> None:
     """Its W1 at 600 paths is at most three times that of exact draws, and its Hurst exponent within 0.01."""
     (cell,) = plan_cells(Settings("rbergomi", samples=600, repeats=1, device="cpu"), ["euler-maruyama"], [300])
