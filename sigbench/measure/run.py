@@ -134,7 +134,8 @@ class _Repeats:
             if self.count == stop["repeats"] and stop["half_width"] is not None:
                 headline = cell.metrics[0]
                 floor = self._truth.floors.floor(headline, cell.samples)
-                total = repeats_wanted(self._values[headline.name], floor, headline.better, stop)
+                counted = headline.sample_size(cell.samples) if headline.counted else None
+                total = repeats_wanted(self._values[headline.name], floor, headline.better, stop, counted=counted)
         self._progress(Progress(str(cell), total, total))
         self._others = others.processors()
 

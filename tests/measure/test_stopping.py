@@ -22,11 +22,13 @@ from sigbench.metrics.estimate import (
     DISTANCE_TAILS,
     EQUAL_TAILS,
     NON_NEGATIVE,
+    SHARE,
     Better,
     Floor,
     estimate,
     floor_of,
     two_stage_interval,
+    wilson_interval,
 )
 from sigbench.records.checks import parse_record
 from sigbench.records.record import Record, StopRecord, to_json
@@ -351,3 +353,19 @@ def test_a_distances_interval_covers_after_two_stages_too(spread: float, share: 
     coverage = covered(*np.array(ends).T)
     print(f"\nskewed, spread {spread:g}, wanted {share:.0%}: {coverage:.2%}")
     assert 0.93 <= coverage <= 0.97
+
+
+@PROPERTY
+@given(st.floats(0.0, 1.0), st.integers(10, 5_000), st.floats(0.02, 0.5))
+def test_a_share_that_was_counted_is_known_as_well_as_was_asked(share: float, n: int, precision: float) -> None:
+    """Equal counts in all repeats have no spread; their interval is Wilson's, and that is to be short enough."""
+    floor = Floor(0.5, 0.0, None, 0)
+    wanted = half_width([share] * 5, floor, "higher", precision)
+    total = repeats_wanted([share] * 5, floor, "higher", {"repeats": 5, "half_width": precision}, counted=n)
+    found = estimate([share] * total, floor, n=n, better="higher", bounds=SHARE, counted=True, first=5)
+    assert found.low is not None and found.high is not None
+    if total < MOST_REPEATS:
+        assert 0.5 * (found.high - found.low) <= wanted * (1 + 1e-9)
+    if 5 < total < MOST_REPEATS:
+        less = wilson_interval(share, n * (total - 1))
+        assert 0.5 * (less[1] - less[0]) > wanted
