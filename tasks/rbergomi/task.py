@@ -41,7 +41,7 @@ ARTIFACTS = Path(__file__).parent / "artifacts"
 class RBergomi(Task):
     """Paths at 64 times up to a year, in standardised coordinates (coordinates.py), judged as (log S, log V)."""
 
-    name, version, title = "rbergomi", 2, "Rough Bergomi, paths of log-price and log-variance, with a trained teacher"
+    name, version, title = "rbergomi", 3, "Rough Bergomi, paths of log-price and log-variance, with a trained teacher"
     shape = SHAPE
     default_samples = 10_000
     default_steps = (5, 10)
