@@ -6,7 +6,7 @@ mixture again, and its score is closed-form.
 
 from collections.abc import Sequence
 from math import prod
-from typing import Any
+from typing import Any, Self
 
 import numpy as np
 import torch
@@ -86,10 +86,10 @@ class GaussianMixture:
     def _widened(self, width: float) -> "GaussianMixture":
         return GaussianMixture(self.weights, self.means, np.sqrt(self.stds**2 + width**2))
 
-    def noised(self, schedule: Schedule, t: float) -> "GaussianMixture":
+    def noised(self, schedule: Schedule, t: float) -> Self:
         """Returns the marginal law of x_t."""
         alpha, sigma = float(schedule.alpha(t)), float(schedule.sigma(t))
-        return GaussianMixture(self.weights, alpha * self.means, np.sqrt((alpha * self.stds) ** 2 + sigma**2))
+        return type(self)(self.weights, alpha * self.means, np.sqrt((alpha * self.stds) ** 2 + sigma**2))
 
 
 class LineMixture(GaussianMixture):

@@ -1,9 +1,9 @@
 """The passes of a study of convergence: samplers in groups, each group with its reference.
 
 Stochastic schemes are compared with the exact path where the problem knows it, else with two independent schemes
-of high order, 4 levels finer than the finest level; deterministic ones with the probability flow from the same
-start, by a fourth-order rule as fine; students with their teacher on the same path. The reference is never the
-scheme under test alone, and its own error is the distance to a second one.
+of high order, 3 levels finer than the finest level; deterministic ones with the probability flow from the same start,
+exact on the line, else by a fourth-order rule; students with their teacher on the same path. The reference is never
+the scheme under test alone, and its own error is the distance to a second one.
 """
 
 from collections.abc import Callable, Sequence
@@ -18,31 +18,32 @@ from sigbench.registry import make_sampler, sampler_class, sampler_names, split_
 from sigbench.sampler import Sampler
 from sigbench.sde.grid import Grid
 from sigbench.sde.problem import NoiseType, SDEProblem
-from sigbench.studies.convergence.coupled import ExactPath, FlowRK4
+from sigbench.studies.convergence.references import ExactFlow, ExactPath, FlowRK4, LineLaw
 from sigbench.task import Task
 
 Group = Literal["sde", "ode", "student"]
 Maker = Callable[[Task, SDEProblem, Grid, torch.dtype], Sampler]
 
 BLOCKS = 200  # independent blocks of paths, the units of the bootstrap
-FINER = 4  # levels between the finest level and a reference that is not exact
+FINER = 3  # levels between the finest level and a reference that is not exact
 REFERENCE_ORDER = 1.5  # the least strong order of a reference scheme
-FLOW_PATHS = 2048  # deterministic samplers have no noise to average away
+FLOW_PATHS = 8192  # deterministic samplers differ by their starts alone
 
 
 @dataclass(frozen=True, slots=True)
 class ConvergenceSettings:
-    """The settings of a study. None and the empty list mean the defaults of task and laboratory.
+    """The settings of a study. 0 paths and the empty list mean the defaults of task and laboratory.
 
-    Levels have `coarsest`·2^k steps, k = 0 … levels−1. `sup` measures the strong error as the supremum over
+    Levels have `coarsest`·2^k steps, k = 0 … levels−1. Where paths are thinned, `paths` are fine walks, each for
+    CANDIDATES candidates. `sup` measures the strong error as the supremum over
     the times of the coarsest level in place of the end time. `grid` is a family of the
     problem; students walk the grid that they were made for.
     """
 
     task: str
     samplers: tuple[str, ...] = ()
-    paths: int = 49_152
-    levels: int = 6
+    paths: int = 0
+    levels: int = 7
     coarsest: int = 32
     grid: str = "uniform"
     sup: bool = False
@@ -82,10 +83,9 @@ class Plan:
     pilot: tuple[str, str, str] | None = None
 
     @property
-    def pilot_levels(self) -> tuple[int, ...]:
-        """The two levels in the middle, where the pilot walks."""
-        middle = len(self.levels) // 2
-        return self.levels[middle - 1 : middle + 1]
+    def pilot_levels(self) -> tuple[int, int]:
+        """The two levels where the pilot walks: the second and the third, where modes are told apart."""
+        return self.levels[1], self.levels[2]
 
 
 def declared_order(sampler: Sampler, noise: NoiseType) -> float | None:
@@ -117,6 +117,12 @@ def _exact(task: Task, problem: SDEProblem, grid: Grid, dtype: torch.dtype) -> S
 
 def _flow(task: Task, problem: SDEProblem, grid: Grid, dtype: torch.dtype) -> Sampler:
     return FlowRK4()
+
+
+def _exact_flow(task: Task, problem: SDEProblem, grid: Grid, dtype: torch.dtype) -> Sampler:
+    law = task.truth()
+    assert isinstance(law, LineLaw)
+    return ExactFlow(law)
 
 
 def reference_schemes(noise: NoiseType) -> list[str]:
@@ -214,11 +220,19 @@ def plan_ode(
 ) -> Plan:
     """Returns the pass of deterministic samplers, compared with the probability flow."""
     levels, grid = level_steps(settings), grid_name(settings)
-    fine = levels[-1] * 2**FINER
     problem.grid(grid, levels[-1])
-    main, other = f"reference:flow@{fine}", f"reference:flow@{fine // 2}"
+    last = levels[-1]
+    if isinstance(task.truth(), LineLaw):
+        main, other, fine = f"reference:exact-flow@{levels[0]}", f"reference:flow@{last}", last
+        makers, kind = (_exact_flow, _flow), f"exact flow, by distribution functions, checked by rk4 at {last} steps"
+    else:
+        main, other, fine = f"reference:flow@{2 * last}", f"reference:flow@{last}", 2 * last
+        makers, kind = (_flow, _flow), f"exact flow, by rk4 at {fine} steps, checked at {last}"
     references = dict.fromkeys(specs, main)
-    tracks = [Track(main, _flow, fine, None), Track(other, _flow, fine // 2, main)]
+    tracks = [
+        Track(key, make, int(key.rpartition("@")[2]), against)
+        for key, make, against in ((main, makers[0], None), (other, makers[1], main))
+    ]
     return Plan(
         "ode",
         grid,
@@ -227,7 +241,7 @@ def plan_ode(
         tuple(specs),
         references,
         {main: other},
-        {main: f"exact flow, by rk4 at {fine} steps, checked at {fine // 2}"},
+        {main: kind},
         (*tracks, *_level_tracks(specs, levels, references)),
         min(settings.paths, FLOW_PATHS),
     )
