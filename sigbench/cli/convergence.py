@@ -49,7 +49,7 @@ def convergence(
 ) -> None:
     """Measure strong and weak orders on shared Brownian paths, each with its 95 % interval and a verdict.
 
-    An order is the slope of the error over the finest five step sizes that are resolved: above ten standard errors and
+    An order is the slope of the error over the finest four step sizes that are resolved: above ten standard errors and
     above three times the reference's own error. Its interval allows for a bend in √h. Strong error is the mean
     absolute error at the end time; the root mean square is measured beside it. Exit code 1: a sampler is slower than the order that it declares; 3: none is resolved.
 

@@ -74,22 +74,17 @@ def keep_paths(
     paths' signatures. `start` and `noise` give the candidates' starts and coarse paths, `choice` (shape (1,)) a normal
     for each, which decides.
     """
-    parts, mean = [], _RunningMean()
+    nodes = [(depth, index) for depth, grid in enumerate(grids) for index in range(grid.steps)]
+    batches, mean = [], _RunningMean()
     for begin in range(first, first + count, BATCH):
         size = min(BATCH, first + count - begin)
         x = problem.initial(start.normal(begin, size, 0))
         path = NestedPath(grids, order, noise, begin, size)
-        parts.append(_keep(problem, pilot, path, x, choice.normal(begin, size, 0), begin, mean))
-    return Kept(
-        torch.arange(first, first + count, device=parts[0].x.device),
-        torch.cat([part.candidate for part in parts]),
-        torch.cat([part.weight for part in parts]),
-        torch.cat([part.x for part in parts]),
-        {
-            node: [torch.cat(moments) for moments in zip(*(part.known[node] for part in parts), strict=True)]
-            for node in parts[0].known
-        },
-    )
+        batches.append(_keep(problem, pilot, path, x, choice.normal(begin, size, 0), begin, mean))
+    candidate, weight, x, moments = (torch.cat(parts) for parts in zip(*batches, strict=True))
+    known = {node: list(each) for node, each in zip(nodes, moments.movedim(0, 2).contiguous(), strict=True)}
+    everyone = torch.arange(first, first + count, device=x.device)
+    return Kept(everyone, candidate, weight, x, known)
 
 
 class _RunningMean:
@@ -108,11 +103,19 @@ class _RunningMean:
 
 def _keep(
     problem: SDEProblem, pilot: Pilot, path: NestedPath, x: Tensor, choice: Tensor, first: int, mean: _RunningMean
-) -> Kept:
-    """Walks candidates from `x` along `path` and keeps those that normals `choice` (n, 1) decide for."""
+) -> tuple[Tensor, Tensor, Tensor, Tensor]:
+    """Walks candidates from `x` along `path` and keeps those that normals `choice` (n, 1) decide for.
+
+    Returns their numbers, weights, starts, and whitened moments, shape (kept, nodes, order, *shape).
+    """
     walkers = [Walker(f"{k}@{n}", scheme, n) for n in pilot.levels for k, scheme in enumerate(pilot.schemes)]
-    nodes: dict[tuple[int, int], Sequence[Tensor]] = {}
-    for _ in walk_together(problem, walkers, path, x, lambda *node: nodes.__setitem__(node[:2], node[2])):
+    before = [sum(grid.steps for grid in path.grids[:depth]) for depth in range(len(path.grids) + 1)]
+    nodes = x.new_empty(before[-1], path.order, *x.shape)
+
+    def remember(depth: int, index: int, moments: Sequence[Tensor]) -> None:
+        torch.stack(tuple(moments), out=nodes[before[depth] + index])
+
+    for _ in walk_together(problem, walkers, path, x, remember):
         pass
     state = {walker.key: walker.state for walker in walkers}
     coarse, fine = pilot.levels
@@ -124,10 +127,4 @@ def _keep(
     expected = share / CANDIDATES
     copies = (expected + torch.special.ndtr(choice.flatten())).floor().long()
     kept = torch.repeat_interleave(torch.arange(len(x), device=x.device), copies)
-    return Kept(
-        kept,
-        first + kept,
-        1.0 / expected[kept],
-        x[kept],
-        {node: [moment[kept] for moment in moments] for node, moments in nodes.items()},
-    )
+    return first + kept, 1.0 / expected[kept], x[kept], nodes[:, :, kept].movedim(2, 0)
