@@ -28,7 +28,7 @@ def convergence(
     paths: Annotated[
         int | None,
         typer.Option(
-            help="Brownian paths that all samplers share [default: 49152; 8192, chosen among 64 times as many, where no "
+            help="Brownian paths that all samplers share [default: 49152; 12288, chosen among 64 times as many, where no "
             "exact path is known]."
         ),
     ] = None,
