@@ -28,8 +28,8 @@ def convergence(
     paths: Annotated[
         int | None,
         typer.Option(
-            help="Brownian paths that all samplers share [default: 49152; 12288, chosen among 64 times as many, where no "
-            "exact path is known]."
+            help="Brownian paths that all samplers share [default: 32768; where no exact path is known 8192, chosen "
+            "among 64 times as many]."
         ),
     ] = None,
     levels: Annotated[int, typer.Option(help="Dyadic levels of step sizes, at least 3.")] = 7,
@@ -51,7 +51,8 @@ def convergence(
 
     An order is the slope of the error over the finest four step sizes that are resolved: above ten standard errors and
     above three times the reference's own error. Its interval allows for a bend in √h. Strong error is the mean
-    absolute error at the end time; the root mean square is measured beside it. Exit code 1: a sampler is slower than the order that it declares; 3: none is resolved.
+    absolute error at the end time; the root mean square is measured beside it. Exit code 1: a sampler is slower than
+    the order that it declares; 3: none is resolved.
 
     \b
     sigbench convergence --task gmm
@@ -121,8 +122,8 @@ def _print(settings: "ConvergenceSettings", study: "ConvergenceStudy", results: 
     where = "sup over saved times" if settings.sup else "end time"
     chosen = next((f" of {r.candidates}" for r in results if r.candidates), "")
     console.print(
-        f"[bold]{study.task.name}[/bold] · {study.settings.paths}{chosen} paths · grid {settings.grid} · strong error at "
-        f"{where} · seed {settings.seed} · {settings.dtype}"
+        f"[bold]{study.task.name}[/bold] · {study.settings.paths}{chosen} paths · grid {settings.grid} · "
+        f"strong error at {where} · seed {settings.seed} · {settings.dtype}"
     )
     for what in ("strong", "weak"):
         console.print()

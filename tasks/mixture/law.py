@@ -5,7 +5,6 @@ mixture again, and its score is closed-form.
 """
 
 from collections.abc import Sequence
-from math import prod
 from typing import Any, Self
 
 import numpy as np

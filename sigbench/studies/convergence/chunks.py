@@ -32,7 +32,7 @@ Array = NDArray[np.float64]
 
 GROUPS = {"sde": "stochastic schemes", "ode": "deterministic samplers", "student": "students"}
 CHUNK = 8192  # coordinates that are walked at once: small enough for the caches, large enough for torch
-THINNED = 6144  # coordinates a chunk where paths are thinned and a walk takes long: two cores share the default
+THINNED = 4096  # coordinates a chunk where paths are thinned and a walk takes long: two cores share the default
 FUNCTIONS = ("x", "x²", "cos x", "bump")
 
 

@@ -15,7 +15,6 @@ from torch import Tensor
 
 from sigbench.errors import BadInput, SigbenchError
 from sigbench.sampler import Sampler
-from sigbench.sde.brownian import BrownianDriver
 from sigbench.sde.grid import Grid, Step
 from sigbench.sde.legendre import Kernel, integral
 from sigbench.sde.problem import SDEProblem

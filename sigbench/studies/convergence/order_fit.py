@@ -7,7 +7,7 @@ resolved goes
     log e(h) = a + p·log h + b·√(h/h₀) + noise
 
 by generalised least squares. The noise has the covariance that a bootstrap over blocks of paths gives; b, the bend that
-is left at the coarsest of the four, h₀, is normal with mean 0 and standard deviation 0.15. So p is the slope over those
+is left at the coarsest of the four, h₀, is normal with mean 0 and standard deviation 0.2. So p is the slope over those
 steps, and its interval allows for a bend: it is that of a straight line where the noise is larger than the bend could
 be, and that of a fit with a free √h where it is far smaller.
 
@@ -40,7 +40,7 @@ UNDECLARED = "the sampler declares no order to compare with"
 NOISE_FACTOR = 10.0  # below 10 standard errors a level says little, and its logarithm is not normal
 REFERENCE_FACTOR = 3.0  # an error below 3 times the reference's own is not the scheme's alone
 FINEST = 4  # levels that carry the slope
-BEND = 0.15  # the standard deviation of the bend at the coarsest of them
+BEND = 0.2  # the standard deviation of the bend at the coarsest of them
 MIN_LEVELS = 3
 ACCUSATION = 0.999  # a study makes dozens of intervals of which one in twenty misses: an accusation takes more
 MOST_FACTOR = 100.0  # an error so far below its noise says little of how many paths would show it

@@ -30,7 +30,7 @@ from sigbench.studies.convergence.passes import (
 from sigbench.task import Task
 
 MIN_PATHS = 2 * BLOCKS
-PATHS, THINNED_PATHS = 49_152, 12_288  # by default, where the exact path is known and where a reference is walked
+PATHS, THINNED_PATHS = 32_768, 8_192  # by default, where the exact path is known and where a reference is walked
 LARGEST_PRIME = 64  # the coarsest steps are cut out of the whole time prime by prime
 MAX_PATHS = 10_000_000
 

@@ -1,4 +1,4 @@
-"""What samplers are compared with where a problem knows it: its exact path, and its exact flow or a finer rule for it."""
+"""What samplers are compared with: a problem's exact path, and its exact flow or a rule of high order for it."""
 
 from collections.abc import Iterator
 from typing import Any, Protocol, runtime_checkable

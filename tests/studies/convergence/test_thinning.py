@@ -123,5 +123,6 @@ def relative_variance(thinned: bool) -> float:
     for _ in walk_together(problem, walkers, path, x):
         pass
     error = weight * (walkers[0].state - walkers[1].state).abs().flatten()
-    by_candidate = torch.zeros(blocks, dtype=torch.float64).index_add_(0, candidate, error)  # copies are not independent
+    # Copies of a candidate depend on each other.
+    by_candidate = torch.zeros(blocks, dtype=torch.float64).index_add_(0, candidate, error)
     return float(by_candidate.var() / by_candidate.mean() ** 2) / blocks * len(weight)
