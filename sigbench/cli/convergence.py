@@ -100,7 +100,10 @@ def convergence(
 
         for file in save_convergence_chart(results, plot):
             say(f"the chart is in {file}.")
-    raise typer.Exit(_exit_code(results))
+    code = _exit_code(results)
+    if code == 3:
+        say(f"no order is resolved: {results[0].strong.advice}.")
+    raise typer.Exit(code)
 
 
 def _exit_code(results: "list[Orders]") -> int:
