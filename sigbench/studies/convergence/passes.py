@@ -14,6 +14,7 @@ import torch
 
 from sigbench.abilities import teacher_of
 from sigbench.errors import BadInput, SigbenchError
+from sigbench.measure.settings import pick_dtype
 from sigbench.registry import make_sampler, sampler_class, sampler_names, split_spec
 from sigbench.sampler import Sampler
 from sigbench.sde.grid import Grid
@@ -26,6 +27,7 @@ Maker = Callable[[Task, SDEProblem, Grid, torch.dtype], Sampler]
 
 BLOCKS = 200  # independent blocks of paths, the units of the bootstrap
 FINER = 3  # levels between the finest level and a reference that is not exact
+MOST_CALLS = 3  # for each of the finest level's steps: a sampler that takes more is not walked at that level
 REFERENCE_ORDER = 1.5  # the least strong order of a reference scheme
 FLOW_PATHS = 8192  # deterministic samplers differ by their starts alone
 
@@ -149,8 +151,19 @@ def level_steps(settings: ConvergenceSettings) -> tuple[int, ...]:
     return tuple(settings.coarsest * 2**k for k in range(settings.levels))
 
 
-def _level_tracks(specs: Sequence[str], levels: Sequence[int], references: dict[str, str]) -> list[Track]:
-    return [Track(f"{spec}@{n}", _registered(spec), n, references[spec]) for spec in specs for n in levels]
+def _level_tracks(
+    specs: Sequence[str], settings: ConvergenceSettings, task: Task, problem: SDEProblem, references: dict[str, str]
+) -> list[Track]:
+    """The tracks of samplers at the levels; one of many calls a step leaves out the finest, down to three of them."""
+    levels = level_steps(settings)
+    tracks = []
+    for spec in specs:
+        sampler = make_sampler(spec)
+        sampler.prepare(task, problem, pick_dtype(settings.dtype))
+        most = MOST_CALLS * levels[-1]
+        walked = [n for k, n in enumerate(levels) if k < 3 or n * sampler.nfe_per_step <= most]
+        tracks += [Track(f"{spec}@{n}", _registered(spec), n, references[spec]) for n in walked]
+    return tracks
 
 
 def grid_name(settings: ConvergenceSettings) -> str:
@@ -182,7 +195,7 @@ def plan_sde(
             references,
             {keys[0]: keys[1]},
             kind,
-            (*tracks, *_level_tracks(specs, levels, references)),
+            (*tracks, *_level_tracks(specs, settings, task, problem, references)),
             settings.paths,
         )
     schemes = reference_schemes(problem.noise_type)
@@ -209,7 +222,7 @@ def plan_sde(
         references,
         {main: other, other: main},
         kind,
-        (*tracks, *_level_tracks(specs, levels, references)),
+        (*tracks, *_level_tracks(specs, settings, task, problem, references)),
         settings.paths,
         (simple, schemes[0], schemes[1]),
     )
@@ -233,18 +246,9 @@ def plan_ode(
         Track(key, make, int(key.rpartition("@")[2]), against)
         for key, make, against in ((main, makers[0], None), (other, makers[1], main))
     ]
-    return Plan(
-        "ode",
-        grid,
-        fine,
-        levels,
-        tuple(specs),
-        references,
-        {main: other},
-        {main: kind},
-        (*tracks, *_level_tracks(specs, levels, references)),
-        min(settings.paths, FLOW_PATHS),
-    )
+    tracks += _level_tracks(specs, settings, task, problem, references)
+    paths = min(settings.paths, FLOW_PATHS)
+    return Plan("ode", grid, fine, levels, tuple(specs), references, {main: other}, {main: kind}, tuple(tracks), paths)
 
 
 def plan_students(

@@ -106,11 +106,18 @@ def order_of(estimate: OrderEstimate, nfe: Sequence[int]) -> Order:
         )
         for level, calls in zip(estimate.levels, nfe, strict=True)
     )
-    ends = (finite(estimate.order), finite(estimate.low), finite(estimate.high))
     used = [level.steps for level in levels if level.used] if estimate.order is not None else []
-    first, last = (used[0], used[-1]) if used else (None, None)
-    facts = (estimate.expected, estimate.verdict, estimate.advice, levels)
-    return Order(*ends, *facts, from_steps=first, to_steps=last)
+    return Order(
+        finite(estimate.order),
+        finite(estimate.low),
+        finite(estimate.high),
+        estimate.expected,
+        estimate.verdict,
+        estimate.advice,
+        levels,
+        from_steps=used[0] if used else None,
+        to_steps=used[-1] if used else None,
+    )
 
 
 def weak_order_of(estimate: OrderEstimate, functions: dict[str, OrderEstimate], nfe: Sequence[int]) -> WeakOrder:
