@@ -122,19 +122,9 @@ def test_a_sampler_slower_than_it_declares_is_exit_code_1(
     assert json.loads(out)["strong"]["verdict"] == "disagrees"
 
 
-def test_nothing_resolved_is_exit_code_3(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
-    args = ("--task", "gmm", "--sampler", "taylor15", "--paths", "400", "--levels", "3", "--coarsest", "2", "--json")
-    code, out, err = call(monkeypatch, capsys, *args)
-    row = json.loads(out)
-    assert {row["strong"]["verdict"], row["weak"]["verdict"]} == {"not-resolved"}
-    assert code == 3
-    assert f"no order is resolved: {row['strong']['advice']}." in err.replace("\n", " ")
-
-
-def test_a_sampler_that_diverges_has_a_row_and_the_others_go_on(
-    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], tmp_path: Path
-) -> None:
-    file = tmp_path / "mine.py"
+def a_runaway(folder: Path) -> str:
+    """The spec of a sampler that diverges."""
+    file = folder / "mine.py"
     file.write_text(
         "from sigbench_baselines.euler import EulerMaruyama\n"
         "class Runaway(EulerMaruyama):\n"
@@ -144,7 +134,24 @@ def test_a_sampler_that_diverges_has_a_row_and_the_others_go_on(
         "            x = x * 1e200\n"
         "            yield x\n"
     )
-    code, out, err = call(monkeypatch, capsys, "--task", "ou", "--sampler", f"{file}:Runaway,euler-maruyama", *SMALL)
+    return f"{file}:Runaway"
+
+
+def test_nothing_resolved_is_exit_code_3_and_a_sentence(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    code, out, err = call(monkeypatch, capsys, "--task", "ou", "--sampler", a_runaway(tmp_path), *SMALL, "--json")
+    row = json.loads(out)
+    assert {row["strong"]["verdict"], row["weak"]["verdict"]} == {"not-resolved"}
+    assert code == 3
+    assert "no order is resolved: it diverges: take finer levels." in err
+
+
+def test_a_sampler_that_diverges_has_a_row_and_the_others_go_on(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    samplers = f"{a_runaway(tmp_path)},euler-maruyama"
+    code, out, err = call(monkeypatch, capsys, "--task", "ou", "--sampler", samplers, *SMALL)
     assert code == 0
     assert "Traceback" not in err
     assert re.search(r"runaway[^\n]*unresolved", out)
