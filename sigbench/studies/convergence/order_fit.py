@@ -17,7 +17,7 @@ from −50 to +100 % at the coarsest of seven levels, noise from 0.4 to 5 %, gro
 a kind on another seed the interval of this rule, ±0.10 on average, held the order so often of 100 times: bends in √h
 95, in h 95, in h² 97, two terms of opposite signs 93; straight lines 99, since the interval pays for a bend that is not
 there. It does not hold it where errors oscillate about a power law (56) or carry a logarithm (90): a slope over a range
-of steps cannot tell these, and 16 and 2 in 100 of them are accused. `tests/studies/convergence/test_coverage.py`
+of steps cannot tell these, and 16 and 2 in 100 of them are accused. `tests/studies/convergence/test_order_coverage.py`
 repeats it.
 
 A strong order is a bound on the error, so a scheme may be faster than it declares on a kind problem. The verdict
@@ -43,6 +43,7 @@ UNDECLARED = "the sampler declares no order to compare with"
 NOISE_FACTOR = 10.0  # below 10 standard errors a level says little, and its logarithm is not normal
 REFERENCE_FACTOR = 3.0  # an error below 3 times the reference's own is not the scheme's alone
 FINEST = 4  # levels that carry the slope
+ROUGHNESS = 0.003  # what other bends leave of a level, relative: noise that levels share says nothing of these
 BEND = 0.2  # the standard deviation of the bend at the coarsest of them
 MIN_LEVELS = 3
 ACCUSATION = 0.999  # a study makes dozens of intervals of which one in twenty misses: an accusation takes more
@@ -98,7 +99,7 @@ def fit_slope(h: Array, log_error: Array, covariance: Array) -> Slope:
     """Returns the hedged slope of log errors (L,), coarsest first, whose noise has a covariance (L, L)."""
     design = np.stack([np.ones_like(h), np.log(h)], 1)
     bend = BEND * np.sqrt(h / h[0])
-    total = covariance + np.outer(bend, bend) + 1e-10 * np.eye(len(h))  # errors may be the same but for a factor
+    total = covariance + np.outer(bend, bend) + ROUGHNESS**2 * np.eye(len(h))
     solved = np.linalg.solve(total, design)
     inverse = np.linalg.inv(design.T @ solved)
     loadings: Array = (inverse @ solved.T)[1]
