@@ -25,8 +25,14 @@ def convergence(
     sampler: Annotated[
         str, typer.Option(help="Samplers, separated by commas [default: every one that has an order here].")
     ] = "",
-    paths: Annotated[int, typer.Option(help="Brownian paths that all samplers share.")] = 49_152,
-    levels: Annotated[int, typer.Option(help="Dyadic levels of step sizes, at least 3.")] = 6,
+    paths: Annotated[
+        int | None,
+        typer.Option(
+            help="Brownian paths that all samplers share [default: 32768; where no exact path is known 8192, chosen "
+            "among 64 times as many]."
+        ),
+    ] = None,
+    levels: Annotated[int, typer.Option(help="Dyadic levels of step sizes, at least 3.")] = 7,
     coarsest: Annotated[int, typer.Option(help="Steps of the coarsest level; each further one doubles them.")] = 32,
     grid: Annotated[str, typer.Option(help="Family of time grids; students keep their own.")] = "uniform",
     sup: Annotated[
@@ -43,9 +49,10 @@ def convergence(
 ) -> None:
     """Measure strong and weak orders on shared Brownian paths, each with its 95 % interval and a verdict.
 
-    Strong error is the mean absolute error at the end time; the root mean square is measured beside it. Levels
-    count only above three standard errors, above three times the reference's own error, and below the
-    pre-asymptotic bend. Exit code 1: a sampler is slower than the order that it declares; 3: none is resolved.
+    An order is the slope of the error over the finest four step sizes that are resolved: above ten standard errors and
+    above three times the reference's own error. Its interval allows for a bend in √h. Strong error is the mean
+    absolute error at the end time; the root mean square is measured beside it. Exit code 1: a sampler is slower than
+    the order that it declares; 3: none is resolved.
 
     \b
     sigbench convergence --task gmm
@@ -62,7 +69,7 @@ def convergence(
     settings = ConvergenceSettings(
         task=task,
         samplers=tuple(split_names(sampler)),
-        paths=paths,
+        paths=0 if paths is None else paths or -1,
         levels=levels,
         coarsest=coarsest,
         grid=grid,
@@ -93,7 +100,10 @@ def convergence(
 
         for file in save_convergence_chart(results, plot):
             say(f"the chart is in {file}.")
-    raise typer.Exit(_exit_code(results))
+    code = _exit_code(results)
+    if code == 3:
+        say(f"no order is resolved: {results[0].strong.advice}.")
+    raise typer.Exit(code)
 
 
 def _exit_code(results: "list[Orders]") -> int:
@@ -113,22 +123,26 @@ def _print(settings: "ConvergenceSettings", study: "ConvergenceStudy", results: 
 
     console = TableConsole(highlight=False)
     where = "sup over saved times" if settings.sup else "end time"
+    chosen = next((f" of {r.candidates}" for r in results if r.candidates), "")
     console.print(
-        f"[bold]{study.task.name}[/bold] · {settings.paths} paths · grid {settings.grid} · strong error at {where} · "
-        f"seed {settings.seed} · {settings.dtype}"
+        f"[bold]{study.task.name}[/bold] · {study.settings.paths}{chosen} paths · grid {settings.grid} · "
+        f"strong error at {where} · seed {settings.seed} · {settings.dtype}"
     )
-    console.print()
-    console.print(_order_table(results))
+    for what in ("strong", "weak"):
+        console.print()
+        console.print(_order_table(what, results))
     for title, pick in PARTS.items():
         for steps in dict.fromkeys(tuple(level.steps for level in r.strong.levels) for r in results):
             rows = [r for r in results if tuple(level.steps for level in r.strong.levels) == steps]
-            for first in range(0, len(steps), COLUMNS):
+            tables = -(-len(steps) // COLUMNS)
+            for which in range(tables):
+                some = range(which * len(steps) // tables, (which + 1) * len(steps) // tables)
                 console.print()
-                console.print(_level_table(title, pick, rows, range(first, min(first + COLUMNS, len(steps)))))
+                console.print(_level_table(title, pick, rows, some))
     console.print()
-    console.print("An order in brackets is the declared one; + says faster than declared.")
+    console.print("An order is the slope over the steps beside it; + says above the declared one.")
     console.print("NFE: network calls a step. A letter says why a level does not count: n noise,")
-    console.print("r reference, b pre-asymptotic bend, d diverged.")
+    console.print("r reference, c coarser than needed, d diverged.")
     rms = [f"{r.display_name} {order_text(r.strong_rms)}" for r in results if r.strong_rms.order is not None]
     if rms:
         console.print(f"Orders of the strong RMS error: {', '.join(rms)}.")
@@ -152,29 +166,24 @@ def _print(settings: "ConvergenceSettings", study: "ConvergenceStudy", results: 
             console.print(f"reference against the exact expectations, in standard errors: {known}", style="dim")
 
 
-def _order_table(results: "list[Orders]") -> Any:
-    """Orders with their 95 % intervals, the declared ones in brackets, and the verdicts."""
+def _order_table(what: str, results: "list[Orders]") -> Any:
+    """Strong or weak orders with their 95 % intervals, the declared ones, the steps behind them, and the verdicts."""
     from rich.table import Table
 
+    from sigbench.report.numbers import digits
     from sigbench.studies.convergence.verdict import order_text
 
-    table = Table(pad_edge=False, show_edge=False, header_style="bold", padding=(0, 0), collapse_padding=True)
-    table.add_column("sampler", no_wrap=True, max_width=24, overflow="ellipsis")
-    for title in ("strong", "weak"):
+    table = Table(pad_edge=False, show_edge=False, header_style="bold")
+    table.add_column("sampler", no_wrap=True, max_width=30, overflow="ellipsis")
+    for title in (f"{what} order", "declared", "steps"):
         table.add_column(title, justify="right", no_wrap=True)
-        table.add_column("verdict", no_wrap=True)
+    table.add_column("verdict", no_wrap=True)
     for result in results:
-        cells = []
-        for order in (result.strong, result.weak):
-            cells += [f"{order_text(order)} {_declared(order):<5}", _verdict(order)]
-        table.add_row(result.display_name, *cells)
+        order: Order = getattr(result, what)
+        declared = "–" if order.expected is None else digits(order.expected)
+        steps = "–" if order.from_steps is None else f"{order.from_steps}–{order.to_steps}"
+        table.add_row(result.display_name, order_text(order), declared, steps, _verdict(order))
     return table
-
-
-def _declared(order: "Order") -> str:
-    from sigbench.report.numbers import digits
-
-    return "–" if order.expected is None else f"({digits(order.expected)})"
 
 
 def _verdict(order: "Order") -> str:

@@ -11,7 +11,9 @@ All of it happens on the host, as the draws do, and moves to the device last: ev
 """
 
 from collections import OrderedDict
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from functools import partial
+from types import MappingProxyType
 
 import torch
 from torch import Tensor
@@ -45,13 +47,13 @@ class BrownianPath:
         Raises BadInput where the grid leaves the clock's time, or has times that the clock cannot tell apart.
         """
         layout = layout_of(self.clock, grid.times, self.order)
-        return PathOnGrid(layout, _Tree(self.clock, self.order, self._noise, first, count), self.device)
+        return PathOnGrid(layout, PathTree(self.clock, self.order, self._noise, first, count), self.device)
 
 
 class PathOnGrid:
     """A batch's path between the times of a grid: the driver of every sampler that walks it, or a coarser one."""
 
-    def __init__(self, layout: Layout, tree: "_Tree", device: torch.device) -> None:
+    def __init__(self, layout: Layout, tree: "PathTree", device: torch.device) -> None:
         self._layout, self._tree, self._device = layout, tree, device
 
     def signature(self, step: Step, order: int = 1) -> PartialSignature:
@@ -74,8 +76,8 @@ class PathOnGrid:
         number. Raises as `signature` does.
         """
         moments = self._whitened(step, self._tree.order)
-        position = (_REST, seed_of(start=step.start, end=step.end))
-        return self._moved(integral(kernel, step.start, step.end, moments, lambda: self._tree.normal(position)))
+        rest = partial(self._tree.rest, step.start, step.end)
+        return self._moved(integral(kernel, step.start, step.end, moments, rest))
 
     def _whitened(self, step: Step, order: int) -> Sequence[Tensor]:
         if order > self._tree.order:
@@ -104,14 +106,24 @@ class PathOnGrid:
         return tensor.pin_memory().to(self._device, non_blocking=True)
 
 
-class _Tree:
+class PathTree:
     """The cells of a batch. It remembers one split cell a level and the last two cuts, which is what a walk in time's
-    order comes back to: memory does not grow with steps, and nothing is drawn twice.
+    order comes back to, and one that goes from cells to their parts: memory does not grow with steps, and nothing is
+    drawn twice. The moments of some cells may be `known` before; what lies within them is then drawn from `noise`.
     """
 
-    def __init__(self, clock: Clock, order: int, noise: Noise, first: int, count: int) -> None:
+    def __init__(
+        self,
+        clock: Clock,
+        order: int,
+        noise: Noise,
+        first: int,
+        count: int,
+        known: Mapping[Cell, Sequence[Tensor]] = MappingProxyType({}),
+    ) -> None:
         self.order = order
         self._clock, self._noise, self._first, self._count = clock, noise, first, count
+        self._given = known
         self._root: list[Tensor] = []
         self._splits: dict[int, tuple[int, _Split]] = {}
         self._cuts: OrderedDict[Cell, _Split] = OrderedDict()
@@ -120,8 +132,14 @@ class _Tree:
         """Returns the batch's normal numbers at a position."""
         return self._noise.normal(self._first, self._count, position)
 
+    def rest(self, start: float, end: float) -> Tensor:
+        """Returns the batch's normal numbers of an interval, independent of all moments."""
+        return self.normal((_REST, seed_of(start=start, end=end)))
+
     def cell(self, cell: Cell, order: int) -> list[Tensor]:
         """Returns the first `order` whitened moments of a cell."""
+        if cell in self._given:
+            return list(self._given[cell][:order])
         level, index = cell
         if level == 0:
             self._root += [self.normal((_ROOT, k)) for k in range(len(self._root), order)]
@@ -149,7 +167,7 @@ class _Split:
     """A cell's moments turned into those of its parts, each when it is asked for."""
 
     def __init__(
-        self, tree: _Tree, address: tuple[int, int], parent: Sequence[Tensor], lengths: tuple[float, ...]
+        self, tree: "PathTree", address: tuple[int, int], parent: Sequence[Tensor], lengths: tuple[float, ...]
     ) -> None:
         self._tree, self._address, self._parts = tree, address, len(lengths)
         self._rows = split_rows(tree.order, lengths)

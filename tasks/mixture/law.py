@@ -5,8 +5,7 @@ mixture again, and its score is closed-form.
 """
 
 from collections.abc import Sequence
-from math import prod
-from typing import Any
+from typing import Any, Self
 
 import numpy as np
 import torch
@@ -86,10 +85,10 @@ class GaussianMixture:
     def _widened(self, width: float) -> "GaussianMixture":
         return GaussianMixture(self.weights, self.means, np.sqrt(self.stds**2 + width**2))
 
-    def noised(self, schedule: Schedule, t: float) -> "GaussianMixture":
+    def noised(self, schedule: Schedule, t: float) -> Self:
         """Returns the marginal law of x_t."""
         alpha, sigma = float(schedule.alpha(t)), float(schedule.sigma(t))
-        return GaussianMixture(self.weights, alpha * self.means, np.sqrt((alpha * self.stds) ** 2 + sigma**2))
+        return type(self)(self.weights, alpha * self.means, np.sqrt((alpha * self.stds) ** 2 + sigma**2))
 
 
 class LineMixture(GaussianMixture):
@@ -124,26 +123,34 @@ class MixtureScore:
     def __init__(self, mixture: GaussianMixture, schedule: Schedule, device: torch.device, dtype: torch.dtype) -> None:
         self._mixture, self._schedule, self._device = mixture, schedule, device
         modes, d = mixture.means.shape
-        self._shapes = ((modes,), (d + 1, modes), (modes, d + 1))
         # The constants of each time are rows of one table: small arrays that live on between large ones that
         # come and go would fragment the heap, and memory would grow with the number of steps. The table is
         # numpy's, because a tensor written inside torch.func.jvp would belong to that derivative.
         numbers = np.float64 if dtype == torch.float64 else np.float32
-        self._table: NDArray[Any] = np.empty((_TIMES_KEPT, sum(prod(shape) for shape in self._shapes)), numbers)
+        sizes = (modes, (d + 1) * modes, modes * (d + 1))
+        self._table: NDArray[Any] = np.empty((_TIMES_KEPT, sum(sizes)), numbers)
+        offset, logits_of, score_of = torch.from_numpy(self._table).split(sizes, 1)
+        shapes = ((modes, 1), (d + 1, modes), (modes, d + 1))
+        offsets, logits, scores = (
+            part.unflatten(1, shape) for part, shape in zip((offset, logits_of, score_of), shapes, strict=True)
+        )
+        self._views = offsets, logits.transpose(1, 2), scores.transpose(1, 2)
         self._row_of: dict[float, int] = {}
 
     def _constants(self, t: float) -> tuple[Tensor, Tensor, Tensor]:
-        if t not in self._row_of:
+        """The offsets (K, 1), the logits' matrix (K, d + 1) and the score's (d + 1, K) at a time."""
+        row = self._row_of.get(t)
+        if row is None:
             if len(self._row_of) == _TIMES_KEPT:
                 self._row_of.clear()
-            self._row_of[t] = len(self._row_of)
-            self._table[self._row_of[t]] = self._compute_constants(t)
-        row = self._table[self._row_of[t]]
-        if torch.is_grad_enabled():
-            row = row.copy()  # a graph must not see the table change when the next time is written
-        constants = torch.from_numpy(row).to(self._device)
-        offset, logits_of, score_of = constants.split([prod(shape) for shape in self._shapes])
-        return offset, logits_of.view(self._shapes[1]), score_of.view(self._shapes[2])
+            row = self._row_of[t] = len(self._row_of)
+            self._table[row] = self._compute_constants(t)
+        offset, logits_of, score_of = (view[row] for view in self._views)
+        if torch.is_grad_enabled():  # a graph must not see the table change when the next time is written
+            offset, logits_of, score_of = offset.clone(), logits_of.clone(), score_of.clone()
+        if self._device.type != "cpu":
+            return offset.to(self._device), logits_of.to(self._device), score_of.to(self._device)
+        return offset, logits_of, score_of
 
     def _compute_constants(self, t: float) -> Array:
         law = self._mixture.noised(self._schedule, t)
@@ -159,6 +166,6 @@ class MixtureScore:
         offset, logits_of, score_of = self._constants(t)
         y = x.T
         squared = y.square() if len(y) == 1 else y.square().sum(0, keepdim=True)
-        weights = torch.softmax(torch.addmm(offset[:, None], logits_of.T, torch.cat([squared, y])), dim=0)
-        terms = score_of.T @ weights
+        weights = torch.softmax(torch.addmm(offset, logits_of, torch.cat([squared, y])), dim=0)
+        terms = score_of @ weights
         return torch.addcmul(terms[1:], terms[:1], y, value=-1).T.contiguous()

@@ -45,6 +45,7 @@ def test_json_is_a_line_a_sampler_and_nothing_else(
             for level in row[part]["levels"]:
                 assert {"steps", "h", "error", "low", "high", "used"} <= set(level)
         assert [level["steps"] for level in row["strong"]["levels"]] == [8, 16, 32]
+        assert (row["strong"]["from_steps"], row["strong"]["to_steps"]) == (8, 32)
     assert rows[0]["strong"]["low"] <= 1.0 <= rows[0]["strong"]["high"]
     assert rows[0]["strong"]["expected"] == 1.0
 
@@ -79,7 +80,9 @@ def test_the_chart_is_saved_as_png_and_svg(
         (["--task", "oo"], r"unknown task 'oo': did you mean 'ou'"),
         (["--task", "ou", "--sampler", "sharkk"], r"unknown sampler 'sharkk': did you mean 'shark'"),
         (["--task", "ou", "--paths", "100"], r"--paths must lie between 400 and 10000000, got 100"),
+        (["--task", "ou", "--levels", "1"], r"--levels must lie between 3 and 16, got 1"),
         (["--task", "ou", "--levels", "2"], r"--levels must lie between 3 and 16, got 2"),
+        (["--task", "ou", "--coarsest", "67"], r"--coarsest must be a product of primes below 64, got 67"),
         (["--task", "ou", "--coarsest", "0"], r"--coarsest must lie between"),
         (["--task", "gmm", "--levels", "14"], r"need a reference of .* steps"),
         (["--task", "gmm", "--sampler", "ddpm"], r"ddpm cannot be measured on 'gmm': it declares no strong order"),
@@ -119,13 +122,41 @@ def test_a_sampler_slower_than_it_declares_is_exit_code_1(
     assert json.loads(out)["strong"]["verdict"] == "disagrees"
 
 
-def test_nothing_resolved_is_exit_code_3(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
-    args = ("--task", "gmm", "--sampler", "taylor15", "--paths", "400", "--levels", "3", "--coarsest", "2", "--json")
-    code, out, _ = call(monkeypatch, capsys, *args)
+def a_runaway(folder: Path) -> str:
+    """The spec of a sampler that diverges."""
+    file = folder / "mine.py"
+    file.write_text(
+        "from sigbench_baselines.euler import EulerMaruyama\n"
+        "class Runaway(EulerMaruyama):\n"
+        "    name = 'runaway'\n"
+        "    def walk(self, problem, x, grid, brownian):\n"
+        "        for _ in grid:\n"
+        "            x = x * 1e200\n"
+        "            yield x\n"
+    )
+    return f"{file}:Runaway"
+
+
+def test_nothing_resolved_is_exit_code_3_and_a_sentence(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    code, out, err = call(monkeypatch, capsys, "--task", "ou", "--sampler", a_runaway(tmp_path), *SMALL, "--json")
     row = json.loads(out)
     assert {row["strong"]["verdict"], row["weak"]["verdict"]} == {"not-resolved"}
-    assert row["strong"]["advice"]
     assert code == 3
+    assert "no order is resolved: it diverges: take finer levels." in err
+
+
+def test_a_sampler_that_diverges_has_a_row_and_the_others_go_on(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    samplers = f"{a_runaway(tmp_path)},euler-maruyama"
+    code, out, err = call(monkeypatch, capsys, "--task", "ou", "--sampler", samplers, *SMALL)
+    assert code == 0
+    assert "Traceback" not in err
+    assert re.search(r"runaway[^\n]*unresolved", out)
+    assert re.search(r"euler-maruyama[^\n]*8–32[^\n]*agrees", out)
+    assert "runaway, strong: it diverges: take finer levels." in out
 
 
 @pytest.mark.skipif(not Path("/proc/self/task").exists(), reason="finds worker processes in /proc")

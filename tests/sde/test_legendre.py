@@ -8,7 +8,6 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 
 from sigbench.sde.legendre import combine, projection, shares, split_rows
-from sigbench.sde.refinement import split_matrix
 from sigbench.sde.signature import MAX_ORDER, moment_factor
 
 PROPERTY = settings(deadline=None, derandomize=True, database=None, max_examples=30)
@@ -67,12 +66,14 @@ def test_shares_are_chens_identity(order: int) -> None:
         assert chen[1, 0] == pytest.approx(0.7)
 
 
-@PROPERTY
-@given(orders, st.floats(0.05, 0.95))
-def test_shares_of_two_parts_are_those_of_the_halving(order: int, ratio: float) -> None:
-    first, second = shares(order, (ratio, 1.0 - ratio))
-    known = split_matrix(order, ratio)[:, :order]
-    np.testing.assert_allclose(np.concatenate([first.T, second.T]), known, atol=1e-12)
+def test_halving_has_the_known_conditional_law() -> None:
+    """Foster, Lyons & Oberhauser 2020, theorem 3.6, h = 1: W of the left half is ½W + (3/2)H + N(0, 1/16), H of it is
+    H/4 − N/2 + Z, N being that normal number and Z another of variance 1/48; W = ξ₀ and H = ξ₁/√12.
+    """
+    left = matrix(2, (1.0, 1.0))[[0, 2]]
+    increment, area = left[0] * np.sqrt(0.5), left[1] * np.sqrt(0.5 / 12)
+    np.testing.assert_allclose(increment, [0.5, 1.5 / np.sqrt(12), 0.25, 0.0], atol=1e-14)
+    np.testing.assert_allclose(area, [0.0, 0.25 / np.sqrt(12), -0.5 * 0.25, 1 / np.sqrt(48)], atol=1e-14)
 
 
 def test_combining_takes_term_by_term() -> None:

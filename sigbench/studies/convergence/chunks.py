@@ -22,7 +22,8 @@ from sigbench.progress import Listener, Progress, ignore
 from sigbench.registry import make_sampler
 from sigbench.sde.noise import NoiseStream, Position, seed_of
 from sigbench.sde.problem import SDEProblem
-from sigbench.studies.convergence.coupled import DyadicPath, Walker, nested_grids, walk_together
+from sigbench.studies.convergence.coupled import Walker, walk_together
+from sigbench.studies.convergence.nested import NestedPath, nested_grids
 from sigbench.studies.convergence.passes import BLOCKS, Plan
 from sigbench.studies.convergence.plan import ConvergenceStudy
 from sigbench.studies.convergence.thinning import CANDIDATES, Kept, Pilot, all_paths, keep_paths
@@ -31,6 +32,7 @@ Array = NDArray[np.float64]
 
 GROUPS = {"sde": "stochastic schemes", "ode": "deterministic samplers", "student": "students"}
 CHUNK = 8192  # coordinates that are walked at once: small enough for the caches, large enough for torch
+THINNED = 4096  # coordinates a chunk where paths are thinned and a walk takes long: two cores share the default
 FUNCTIONS = ("x", "x²", "cos x", "bump")
 
 
@@ -77,7 +79,7 @@ class Sums:
 
 def run_pass(study: ConvergenceStudy, plan: Plan, progress: Listener = ignore) -> Sums:
     """Walks all tracks of a plan over all its paths, in chunks that run side by side on the processor's cores."""
-    size = max(1, CHUNK // prod(study.task.shape))
+    size = max(1, (CHUNK if plan.pilot is None else THINNED) // prod(study.task.shape))
     if plan.pilot is None:  # chunks do not matter there, so that a few paths may be shared among the cores
         size = min(size, max(1024, -(-plan.paths // 2)))
     starts = range(0, plan.paths, size)
@@ -146,7 +148,7 @@ def _chunk(study: ConvergenceStudy, plan: Plan, problem: SDEProblem, first: int,
     streams = _Streams(study)
     if plan.pilot is None:
         kept = all_paths(problem, streams.start, first, count)
-        path = DyadicPath(grids, order, streams.path, first, count)
+        path = NestedPath(grids, order, streams.path, first, count)
     else:
         coarse = [grid for grid in grids if grid.steps <= plan.pilot_levels[-1]]
         kept = keep_paths(
@@ -161,7 +163,7 @@ def _chunk(study: ConvergenceStudy, plan: Plan, problem: SDEProblem, first: int,
             count * CANDIDATES,
         )
         # As many places as there are candidates, more than are ever kept: no two chunks share a normal.
-        path = DyadicPath(grids, order, streams.refinement, first * CANDIDATES, len(kept.weight), kept.known)
+        path = NestedPath(grids, order, streams.refinement, first * CANDIDATES, len(kept.weight), kept.known)
     return _walk_and_sum(study, plan, problem, walkers, path, kept)
 
 
@@ -193,7 +195,7 @@ class _Streams:
 
 
 def _walk_and_sum(
-    study: ConvergenceStudy, plan: Plan, problem: SDEProblem, walkers: dict[str, Walker], path: DyadicPath, kept: Kept
+    study: ConvergenceStudy, plan: Plan, problem: SDEProblem, walkers: dict[str, Walker], path: NestedPath, kept: Kept
 ) -> Sums:
     """Moves the walkers along the paths and sums their errors, each path with its weight."""
     compared = [(track.key, track.against) for track in plan.tracks if track.against is not None]

@@ -1,9 +1,9 @@
 """The passes of a study of convergence: samplers in groups, each group with its reference.
 
 Stochastic schemes are compared with the exact path where the problem knows it, else with two independent schemes
-of high order, 4 levels finer than the finest level; deterministic ones with the probability flow from the same
-start, by a fourth-order rule as fine; students with their teacher on the same path. The reference is never the
-scheme under test alone, and its own error is the distance to a second one.
+of high order, 3 levels finer than the finest level; deterministic ones with the probability flow from the same start,
+exact on the line, else by a fourth-order rule; students with their teacher on the same path. The reference is never
+the scheme under test alone, and its own error is the distance to a second one.
 """
 
 from collections.abc import Callable, Sequence
@@ -14,35 +14,38 @@ import torch
 
 from sigbench.abilities import teacher_of
 from sigbench.errors import BadInput, SigbenchError
+from sigbench.measure.settings import pick_dtype
 from sigbench.registry import make_sampler, sampler_class, sampler_names, split_spec
 from sigbench.sampler import Sampler
 from sigbench.sde.grid import Grid
 from sigbench.sde.problem import NoiseType, SDEProblem
-from sigbench.studies.convergence.coupled import ExactPath, FlowRK4
+from sigbench.studies.convergence.references import ExactFlow, ExactPath, FlowRK4, LineLaw
 from sigbench.task import Task
 
 Group = Literal["sde", "ode", "student"]
 Maker = Callable[[Task, SDEProblem, Grid, torch.dtype], Sampler]
 
 BLOCKS = 200  # independent blocks of paths, the units of the bootstrap
-FINER = 4  # levels between the finest level and a reference that is not exact
+FINER = 3  # levels between the finest level and a reference that is not exact
+MOST_CALLS = 3  # for each of the finest level's steps: a sampler that takes more is not walked at that level
 REFERENCE_ORDER = 1.5  # the least strong order of a reference scheme
-FLOW_PATHS = 2048  # deterministic samplers have no noise to average away
+FLOW_PATHS = 8192  # deterministic samplers differ by their starts alone
 
 
 @dataclass(frozen=True, slots=True)
 class ConvergenceSettings:
-    """The settings of a study. None and the empty list mean the defaults of task and laboratory.
+    """The settings of a study. 0 paths and the empty list mean the defaults of task and laboratory.
 
-    Levels have `coarsest`·2^k steps, k = 0 … levels−1. `sup` measures the strong error as the supremum over
+    Levels have `coarsest`·2^k steps, k = 0 … levels−1. Where paths are thinned, `paths` are fine walks, each for
+    CANDIDATES candidates. `sup` measures the strong error as the supremum over
     the times of the coarsest level in place of the end time. `grid` is a family of the
     problem; students walk the grid that they were made for.
     """
 
     task: str
     samplers: tuple[str, ...] = ()
-    paths: int = 49_152
-    levels: int = 6
+    paths: int = 0
+    levels: int = 7
     coarsest: int = 32
     grid: str = "uniform"
     sup: bool = False
@@ -82,10 +85,9 @@ class Plan:
     pilot: tuple[str, str, str] | None = None
 
     @property
-    def pilot_levels(self) -> tuple[int, ...]:
-        """The two levels in the middle, where the pilot walks."""
-        middle = len(self.levels) // 2
-        return self.levels[middle - 1 : middle + 1]
+    def pilot_levels(self) -> tuple[int, int]:
+        """The two levels where the pilot walks: the second and the third, where modes are told apart."""
+        return self.levels[1], self.levels[2]
 
 
 def declared_order(sampler: Sampler, noise: NoiseType) -> float | None:
@@ -119,6 +121,12 @@ def _flow(task: Task, problem: SDEProblem, grid: Grid, dtype: torch.dtype) -> Sa
     return FlowRK4()
 
 
+def _exact_flow(task: Task, problem: SDEProblem, grid: Grid, dtype: torch.dtype) -> Sampler:
+    law = task.truth()
+    assert isinstance(law, LineLaw)
+    return ExactFlow(law)
+
+
 def reference_schemes(noise: NoiseType) -> list[str]:
     """Returns the registered schemes fit to be a reference, fewest network calls first, then by name."""
     return [name for name, order in _schemes(noise) if order >= REFERENCE_ORDER]
@@ -143,8 +151,19 @@ def level_steps(settings: ConvergenceSettings) -> tuple[int, ...]:
     return tuple(settings.coarsest * 2**k for k in range(settings.levels))
 
 
-def _level_tracks(specs: Sequence[str], levels: Sequence[int], references: dict[str, str]) -> list[Track]:
-    return [Track(f"{spec}@{n}", _registered(spec), n, references[spec]) for spec in specs for n in levels]
+def _level_tracks(
+    specs: Sequence[str], settings: ConvergenceSettings, task: Task, problem: SDEProblem, references: dict[str, str]
+) -> list[Track]:
+    """The tracks of samplers at the levels; one of many calls a step leaves out the finest, down to three of them."""
+    levels = level_steps(settings)
+    tracks = []
+    for spec in specs:
+        sampler = make_sampler(spec)
+        sampler.prepare(task, problem, pick_dtype(settings.dtype))
+        most = MOST_CALLS * levels[-1]
+        walked = [n for k, n in enumerate(levels) if k < 3 or n * sampler.nfe_per_step <= most]
+        tracks += [Track(f"{spec}@{n}", _registered(spec), n, references[spec]) for n in walked]
+    return tracks
 
 
 def grid_name(settings: ConvergenceSettings) -> str:
@@ -176,7 +195,7 @@ def plan_sde(
             references,
             {keys[0]: keys[1]},
             kind,
-            (*tracks, *_level_tracks(specs, levels, references)),
+            (*tracks, *_level_tracks(specs, settings, task, problem, references)),
             settings.paths,
         )
     schemes = reference_schemes(problem.noise_type)
@@ -203,7 +222,7 @@ def plan_sde(
         references,
         {main: other, other: main},
         kind,
-        (*tracks, *_level_tracks(specs, levels, references)),
+        (*tracks, *_level_tracks(specs, settings, task, problem, references)),
         settings.paths,
         (simple, schemes[0], schemes[1]),
     )
@@ -214,23 +233,22 @@ def plan_ode(
 ) -> Plan:
     """Returns the pass of deterministic samplers, compared with the probability flow."""
     levels, grid = level_steps(settings), grid_name(settings)
-    fine = levels[-1] * 2**FINER
     problem.grid(grid, levels[-1])
-    main, other = f"reference:flow@{fine}", f"reference:flow@{fine // 2}"
+    last = levels[-1]
+    if isinstance(task.truth(), LineLaw):
+        main, other, fine = f"reference:exact-flow@{levels[0]}", f"reference:flow@{last}", last
+        makers, kind = (_exact_flow, _flow), f"exact flow, by distribution functions, checked by rk4 at {last} steps"
+    else:
+        main, other, fine = f"reference:flow@{2 * last}", f"reference:flow@{last}", 2 * last
+        makers, kind = (_flow, _flow), f"exact flow, by rk4 at {fine} steps, checked at {last}"
     references = dict.fromkeys(specs, main)
-    tracks = [Track(main, _flow, fine, None), Track(other, _flow, fine // 2, main)]
-    return Plan(
-        "ode",
-        grid,
-        fine,
-        levels,
-        tuple(specs),
-        references,
-        {main: other},
-        {main: f"exact flow, by rk4 at {fine} steps, checked at {fine // 2}"},
-        (*tracks, *_level_tracks(specs, levels, references)),
-        min(settings.paths, FLOW_PATHS),
-    )
+    tracks = [
+        Track(key, make, int(key.rpartition("@")[2]), against)
+        for key, make, against in ((main, makers[0], None), (other, makers[1], main))
+    ]
+    tracks += _level_tracks(specs, settings, task, problem, references)
+    paths = min(settings.paths, FLOW_PATHS)
+    return Plan("ode", grid, fine, levels, tuple(specs), references, {main: other}, {main: kind}, tuple(tracks), paths)
 
 
 def plan_students(

@@ -1,7 +1,7 @@
 """What a study of convergence measures: which samplers have an order on a task, and which are left out."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import torch
 
@@ -12,6 +12,7 @@ from sigbench.registry import make_sampler, make_task, sampler_names
 from sigbench.sampler import Sampler
 from sigbench.sde.grid import MAX_STEPS
 from sigbench.sde.problem import ReverseDiffusion, SDEProblem
+from sigbench.studies.convergence.nested import primes_of
 from sigbench.studies.convergence.passes import (
     BLOCKS,
     FINER,
@@ -29,6 +30,8 @@ from sigbench.studies.convergence.passes import (
 from sigbench.task import Task
 
 MIN_PATHS = 2 * BLOCKS
+PATHS, THINNED_PATHS = 32_768, 8_192  # by default, where the exact path is known and where a reference is walked
+LARGEST_PRIME = 64  # the coarsest steps are cut out of the whole time prime by prime
 MAX_PATHS = 10_000_000
 
 
@@ -59,13 +62,16 @@ def plan_study(settings: ConvergenceSettings) -> ConvergenceStudy:
     registered one is taken and those that cannot be measured are listed with the reason.
     """
     task = make_task(settings.task)
-    _check(settings)
     device, dtype = pick_device(settings.device), pick_dtype(settings.dtype)
     if dtype == torch.bfloat16:
         raise BadInput("bfloat16 is too coarse to see an order: choose float64 or float32.")
     problem = task.problem(device, dtype)
     if not isinstance(problem, SDEProblem):
         raise BadInput(f"the task {task.name!r} is no stochastic equation, so nothing there has an order.")
+    if settings.paths == 0:
+        exact = problem.exact_order(problem.horizon) is not None
+        settings = replace(settings, paths=PATHS if exact else THINNED_PATHS)
+    _check(settings)
     if not (hasattr(task.truth(), "mean") and hasattr(task.truth(), "covariance")):
         raise BadInput(
             f"the truth of the task {task.name!r} has no known mean and covariance, which place the test functions of "
@@ -108,6 +114,8 @@ def _check(settings: ConvergenceSettings) -> None:
     for name, value, low, high in bounds:
         if not low <= value <= high:
             raise BadInput(f"{name} must lie between {low} and {high}, got {value}.")
+    if primes_of(settings.coarsest)[-1:] > [LARGEST_PRIME]:
+        raise BadInput(f"--coarsest must be a product of primes below {LARGEST_PRIME}, got {settings.coarsest}.")
     finest = settings.coarsest * 2 ** (settings.levels - 1 + FINER)
     if finest > MAX_STEPS:
         raise BadInput(

@@ -2,7 +2,7 @@
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from sigbench.studies.convergence.order_fit import OrderEstimate, OrderVerdict
 from sigbench.studies.result import SamplerResult
@@ -41,7 +41,10 @@ class Level:
 
 @dataclass(frozen=True, slots=True)
 class Order:
-    """An order with its 95 % interval, what was declared, the verdict, and the levels behind it."""
+    """An order with its 95 % interval, what was declared, the verdict, and the levels behind it.
+
+    It is the slope over the steps from `from_steps` to `to_steps`, None where there is none.
+    """
 
     order: float | None
     low: float | None
@@ -50,6 +53,8 @@ class Order:
     verdict: OrderVerdict
     advice: str
     levels: tuple[Level, ...]
+    from_steps: int | None = field(default=None, kw_only=True)
+    to_steps: int | None = field(default=None, kw_only=True)
 
     @property
     def half_width(self) -> float | None:
@@ -65,7 +70,7 @@ class WeakOrder(Order):
 
 
 class Orders(SamplerResult, frozen=True, kw_only=True, tag="orders"):
-    """The measured orders of one sampler.
+    """The measured orders of one sampler, on `paths` walks; `candidates` paths stand behind them where it is not 0.
 
     `strong` is the order of the mean absolute error, which is how strong order is defined (Kloeden & Platen 1992,
     section 9.6); `strong_rms` that of the root mean square, in which a few paths that end in another mode weigh
@@ -74,6 +79,7 @@ class Orders(SamplerResult, frozen=True, kw_only=True, tag="orders"):
 
     reference: Reference
     paths: int
+    candidates: int = 0
     grid: str = "uniform"
     sup: bool = False
     dtype: str = "float64"
@@ -100,23 +106,25 @@ def order_of(estimate: OrderEstimate, nfe: Sequence[int]) -> Order:
         )
         for level, calls in zip(estimate.levels, nfe, strict=True)
     )
-    ends = (finite(estimate.order), finite(estimate.low), finite(estimate.high))
-    return Order(*ends, estimate.expected, estimate.verdict, estimate.advice, levels)
+    used = [level.steps for level in levels if level.used] if estimate.order is not None else []
+    return Order(
+        finite(estimate.order),
+        finite(estimate.low),
+        finite(estimate.high),
+        estimate.expected,
+        estimate.verdict,
+        estimate.advice,
+        levels,
+        from_steps=used[0] if used else None,
+        to_steps=used[-1] if used else None,
+    )
 
 
 def weak_order_of(estimate: OrderEstimate, functions: dict[str, OrderEstimate], nfe: Sequence[int]) -> WeakOrder:
     """Returns a weak order as it is printed, with those of its test functions."""
     whole = order_of(estimate, nfe)
-    return WeakOrder(
-        whole.order,
-        whole.low,
-        whole.high,
-        whole.expected,
-        whole.verdict,
-        whole.advice,
-        whole.levels,
-        {name: order_of(each, nfe) for name, each in functions.items()},
-    )
+    facts = {name: getattr(whole, name) for name in Order.__dataclass_fields__}
+    return WeakOrder(**facts, functions={name: order_of(each, nfe) for name, each in functions.items()})
 
 
 def finite(value: float | None) -> float | None:

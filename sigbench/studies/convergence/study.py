@@ -17,6 +17,7 @@ from sigbench.studies.convergence.order_fit import OrderEstimate, bootstrap_weig
 from sigbench.studies.convergence.passes import BLOCKS, Plan, declared_order, declared_weak_order
 from sigbench.studies.convergence.plan import ConvergenceStudy
 from sigbench.studies.convergence.result import Orders, Reference, finite, order_of, weak_order_of
+from sigbench.studies.convergence.thinning import CANDIDATES
 
 Array = NDArray[np.float64]
 
@@ -148,6 +149,7 @@ def _sampler_report(study: ConvergenceStudy, plan: Plan, spec: str, sums: Sums, 
         role="sampler",
         reference=own,
         paths=plan.paths,
+        candidates=plan.paths * CANDIDATES if plan.pilot else 0,
         grid=plan.grid,
         sup=settings.sup,
         dtype=settings.dtype,

@@ -11,6 +11,11 @@ def order_text(order: Order) -> str:
     return "–" if order.order is None else with_half(order.order, order.low, order.high)
 
 
+def range_text(order: Order) -> str:
+    """Returns over which steps an order is the slope, in words, "" where it is not known."""
+    return "" if order.from_steps is None else f" over {order.from_steps} to {order.to_steps} steps"
+
+
 def is_faster(order: Order) -> bool:
     """Returns whether an order agrees with what was declared by lying above it."""
     return order.verdict == "agrees" and bool(order.advice)
@@ -28,4 +33,4 @@ def _on(order: Order) -> str:
     advice = f" ({order.advice})" if order.advice else ""
     if order.order is None:
         return f"not measured{declared}{advice}"
-    return f"{order_text(order)}{declared}: {_WORDS[order.verdict]}{advice}"
+    return f"{order_text(order)}{range_text(order)}{declared}: {_WORDS[order.verdict]}{advice}"
