@@ -28,7 +28,8 @@ class Sampler(ABC):
     for the "ode" family `strong_order` is the order of the flow, and `weak_order` the same. `calculus` says
     which drift of a problem it integrates, `problem.drift` or `problem.stratonovich_drift`. `signature_order`
     is the number of moments that it reads of each step (0: it draws no noise), `nfe_per_step` the network calls
-    of a step; both may depend on the problem, once `prepare` has seen it. Options of a sampler are the keyword
+    of a step; both may depend on the problem, once `prepare` has seen it, and `calls` says what they come to on a
+    grid. `final_step` is a sentence about the end of a walk, which records keep. Options of a sampler are the keyword
     arguments of its constructor.
     """
 
@@ -44,6 +45,7 @@ class Sampler(ABC):
     calculus: ClassVar[Calculus] = "ito"
     signature_order: int = 1
     nfe_per_step: int = 1
+    final_step: str = "none: samples are taken at the last time of the grid"
 
     @abstractmethod
     def walk(self, problem: "SDEProblem", x: "Tensor", grid: "Grid", brownian: "BrownianDriver") -> "Iterator[Tensor]":
@@ -56,6 +58,10 @@ class Sampler(ABC):
 
     def prepare(self, task: "Task", problem: "SDEProblem", dtype: "torch.dtype") -> None:  # noqa: B027
         """Loads what the sampler needs for this task (a student its weights, in `dtype`); by default nothing."""
+
+    def calls(self, problem: "SDEProblem", grid: "Grid") -> int:
+        """Returns the network calls that a walk of `grid` makes; by default `nfe_per_step` for each step."""
+        return self.nfe_per_step * grid.steps
 
     def check(self, grid: "Grid") -> None:  # noqa: B027
         """Raises BadInput where the sampler cannot walk this grid; by default every grid is fine."""

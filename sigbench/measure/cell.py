@@ -24,7 +24,6 @@ from sigbench.sde.grid import FAMILIES, Grid, check_steps
 from sigbench.sde.problem import ReverseDiffusion, SDEProblem, state_dtype
 from sigbench.task import Task
 
-FINAL_STEP = "none: samples are taken at the last time of the grid"
 _NOISE_AXES: dict[Paths, tuple[str, ...]] = {
     "shared": ("task", "seed", "repeat"),
     "fresh": ("task", "seed", "repeat", "role", "sampler", "grid", "steps"),
@@ -94,7 +93,7 @@ class Cell:
             "noise": {"paths": self.settings.paths, "axes": list(_NOISE_AXES[self.settings.paths])},
             "grid": self.grid.name,
             "times": list(self.grid.times),
-            "final_step": FINAL_STEP,
+            "final_step": self.sampler.final_step,
             "asked": self._request(),
             "code": self._code,
         }

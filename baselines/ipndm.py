@@ -1,0 +1,76 @@
+"""iPNDM: Adams–Bashforth in x/α over ρ = σ/α, where d(x/α) = ε dρ, at one call a step from the first step on."""
+
+from collections.abc import Iterator, Sequence
+from typing import ClassVar
+
+from torch import Tensor
+
+from sigbench.errors import BadInput
+from sigbench.sampler import Family, Sampler
+from sigbench.sde.brownian import BrownianDriver
+from sigbench.sde.grid import Grid
+from sigbench.sde.problem import SDEProblem
+from sigbench_baselines.half_log_snr import levels_of, need_signal, reverse_diffusion
+from sigbench_baselines.lagrange import lagrange_integrals
+
+# Adams–Bashforth of orders 1 to 4 on equal steps, newest first (Hairer, Nørsett & Wanner 1993, table III.1.1).
+ADAMS_BASHFORTH = (
+    (1.0,),
+    (3 / 2, -1 / 2),
+    (23 / 12, -16 / 12, 5 / 12),
+    (55 / 24, -59 / 24, 37 / 24, -9 / 24),
+)
+
+
+class IPNDM(Sampler):
+    """iPNDM: x′/α′ = x/α + (ρ′ − ρ)·Σ b_j·ε_j with the weights b of equal steps, whatever the steps are.
+
+    The first steps are of orders 1, 2, …; `order` is the last one, 1 to 4. Where steps in ρ are not equal the weights
+    do not fit them, and only order 1 is left in the limit.
+    """
+
+    name = "ipndm"
+    citation = "Zhang & Chen 2023, arXiv 2204.13902, section 4; Liu et al. 2022, arXiv 2202.09778, eq. 12"
+    family: ClassVar[Family] = "ode"
+    needs = "denoiser"
+    strong_order: ClassVar[float | None] = 1.0
+    weak_order: ClassVar[float | None] = 1.0
+    signature_order = 0
+
+    def __init__(self, order: int = 4) -> None:
+        if not 1 <= order <= 4:
+            raise BadInput(f"{self.name} has orders 1 to 4, got {order}.")
+        self.order = order
+
+    def weights(self, ratios: Sequence[float], end: float) -> Sequence[float]:
+        """Returns ∫ ε dρ's weights for the values of ε at `ratios`, newest first, over a step from ratios[0] to `end`.
+
+        Here those of equal steps, (end − ratios[0])·b.
+        """
+        return [(end - ratios[0]) * b for b in ADAMS_BASHFORTH[len(ratios) - 1]]
+
+    def walk(self, problem: SDEProblem, x: Tensor, grid: Grid, brownian: BrownianDriver) -> Iterator[Tensor]:
+        problem = reverse_diffusion(problem)
+        ratios: list[float] = []
+        epsilons: list[Tensor] = []
+        for step, here, there in levels_of(problem, grid):
+            need_signal(self.name, here)
+            ratios = [here.ratio, *ratios][: self.order]
+            epsilons = [problem.denoiser.eps(step.t, x), *epsilons][: self.order]
+            x = (there.alpha / here.alpha) * x
+            for c, eps in zip(self.weights(ratios, there.ratio), epsilons, strict=True):
+                x = x + (there.alpha * c) * eps
+            yield x
+
+
+class IPNDMV(IPNDM):
+    """iPNDM with the weights of the steps that are taken: variable-step Adams–Bashforth in ρ, k-diffusion's LMS."""
+
+    name = "ipndm-v"
+    citation = "Zhou et al. 2024, arXiv 2312.00094, appendix; Hairer, Nørsett & Wanner 1993, section III.5"
+    strong_order = 4.0
+    weak_order = 4.0
+
+    def weights(self, ratios: Sequence[float], end: float) -> Sequence[float]:
+        """Returns the integrals of the Lagrange polynomials of `ratios` from ratios[0] to `end`."""
+        return lagrange_integrals(ratios, ratios[0], end)
