@@ -24,8 +24,8 @@ class DDIM(Sampler):
     citation = "Song, Meng & Ermon 2021, eq. 12 and 16"
     family: ClassVar[Family] = "ode"
     needs = "denoiser"
-    strong_order: ClassVar[float | None] = 1.0
-    weak_order: ClassVar[float | None] = 1.0
+    strong_order: float | None = 1.0
+    weak_order: float | None = 1.0
     signature_order = 0
 
     def __init__(self, eta: float = 0.0) -> None:

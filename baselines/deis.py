@@ -32,8 +32,8 @@ class DEIS(Sampler):
     citation = "Zhang & Chen 2023, arXiv 2204.13902, eq. 14 and 15"
     family: ClassVar[Family] = "ode"
     needs = "denoiser"
-    strong_order: ClassVar[float | None] = 3.0
-    weak_order: ClassVar[float | None] = 3.0
+    strong_order: float | None = 3.0
+    weak_order: float | None = 3.0
     signature_order = 0
 
     def __init__(self, order: int = 3, variable: Variable = "t", lower_order_final: bool = False) -> None:
@@ -42,6 +42,7 @@ class DEIS(Sampler):
         if variable not in get_args(Variable):
             raise unknown_name("variable of deis", variable, get_args(Variable))
         self.order, self.variable, self.lower_order_final = order, variable, lower_order_final
+        self.strong_order = self.weak_order = float(order)
         self.final_step = final_step(lower_order_final)
 
     def walk(self, problem: SDEProblem, x: Tensor, grid: Grid, brownian: BrownianDriver) -> Iterator[Tensor]:

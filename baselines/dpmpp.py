@@ -104,6 +104,8 @@ class DPMpp3M(Sampler):
     citation = "Lu et al. 2022, DPM-Solver++, arXiv 2211.01095; the authors' code, github.com/LuChengTHU/dpm-solver"
     family: ClassVar[Family] = "ode"
     needs = "denoiser"
+    strong_order: float | None = 2.0
+    weak_order: float | None = 2.0
     signature_order = 0
 
     def __init__(
@@ -113,9 +115,8 @@ class DPMpp3M(Sampler):
         curvature: Literal["published", "exact"] = "published",
     ) -> None:
         self.lower_order_final, self.solver_type, self.curvature = lower_order_final, solver_type, curvature
+        self.strong_order = self.weak_order = 3.0 if curvature == "exact" else 2.0
         self.final_step = final_step(lower_order_final)
-
-    strong_order, weak_order = 2.0, 2.0
 
     def walk(self, problem: SDEProblem, x: Tensor, grid: Grid, brownian: BrownianDriver) -> Iterator[Tensor]:
         problem = reverse_diffusion(problem)

@@ -67,13 +67,14 @@ def need_signal(sampler: str, level: Level) -> None:
         )
 
 
-def order_at(order: int, index: int, steps: int, lower_order_final: bool) -> int:
-    """Returns the order of step `index` of a multistep method of `order`: it has index + 1 predictions at most.
+def order_at(order: int, index: int, steps: int, lower_order_final: bool, ahead: int = 0) -> int:
+    """Returns how many predictions step `index` of a multistep method of `order` reads: index + 1 at most.
 
-    With `lower_order_final` a grid of fewer than FEW_STEPS steps ends in steps of order …, 2, 1.
+    With `lower_order_final` a grid of fewer than FEW_STEPS steps ends in steps of order …, 2, 1. A corrector reads
+    `ahead` = 1 prediction more, that at the step's end.
     """
-    left = steps - index if lower_order_final and steps < FEW_STEPS else order
-    return min(order, index + 1, left)
+    left = steps - index + ahead if lower_order_final and steps < FEW_STEPS else order
+    return min(order, index + 1 + ahead, left)
 
 
 def final_step(lower_order_final: bool) -> str:

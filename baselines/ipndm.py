@@ -25,22 +25,23 @@ ADAMS_BASHFORTH = (
 class IPNDM(Sampler):
     """iPNDM: x′/α′ = x/α + (ρ′ − ρ)·Σ b_j·ε_j with the weights b of equal steps, whatever the steps are.
 
-    The first steps are of orders 1, 2, …; `order` is the last one, 1 to 4. Where steps in ρ are not equal the weights
-    do not fit them, and only order 1 is left in the limit.
+    The first steps are of orders 1, 2, …; `order` is the last one, 1 to 4. The weights fit no steps but equal ones, and
+    leave order 2 in the limit of a grid whose neighbouring steps become equal.
     """
 
     name = "ipndm"
     citation = "Zhang & Chen 2023, arXiv 2204.13902, section 4; Liu et al. 2022, arXiv 2202.09778, eq. 12"
     family: ClassVar[Family] = "ode"
     needs = "denoiser"
-    strong_order: ClassVar[float | None] = 1.0
-    weak_order: ClassVar[float | None] = 1.0
+    strong_order: float | None = 2.0
+    weak_order: float | None = 2.0
     signature_order = 0
 
     def __init__(self, order: int = 4) -> None:
         if not 1 <= order <= 4:
             raise BadInput(f"{self.name} has orders 1 to 4, got {order}.")
         self.order = order
+        self.strong_order = self.weak_order = float(min(order, 2))
 
     def weights(self, ratios: Sequence[float], end: float) -> Sequence[float]:
         """Returns ∫ ε dρ's weights for the values of ε at `ratios`, newest first, over a step from ratios[0] to `end`.
@@ -70,6 +71,10 @@ class IPNDMV(IPNDM):
     citation = "Zhou et al. 2024, arXiv 2312.00094, appendix; Hairer, Nørsett & Wanner 1993, section III.5"
     strong_order = 4.0
     weak_order = 4.0
+
+    def __init__(self, order: int = 4) -> None:
+        super().__init__(order)
+        self.strong_order = self.weak_order = float(order)
 
     def weights(self, ratios: Sequence[float], end: float) -> Sequence[float]:
         """Returns the integrals of the Lagrange polynomials of `ratios` from ratios[0] to `end`."""

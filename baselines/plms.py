@@ -17,14 +17,14 @@ class PLMS(Sampler):
     """PLMS: a DDIM step with ε ← Σ b_j·ε_j, the Adams–Bashforth weights of equal steps up to order 4.
 
     The first step is a Heun step: a DDIM step, ε at its end, and the step again with the mean of both, so that a walk
-    makes one call more than it has steps. Where steps in ρ are not equal only order 1 is left in the limit.
+    makes one call more than it has steps. As in `ipndm` weights of equal steps leave order 2 on others.
     """
 
     name = "plms"
     citation = "Liu et al. 2022, PNDM, arXiv 2202.09778, eq. 9 and 12; CompVis/latent-diffusion, plms.py"
     family: ClassVar[Family] = "ode"
     needs = "denoiser"
-    strong_order, weak_order = 1.0, 1.0
+    strong_order, weak_order = 2.0, 2.0
     signature_order = 0
 
     def calls(self, problem: SDEProblem, grid: Grid) -> int:

@@ -30,13 +30,15 @@ class UniPC(Sampler):
     citation = "Zhao et al. 2023, UniPC, arXiv 2302.04867, algorithms 1 and 2, x0 form of appendix A"
     family: ClassVar[Family] = "ode"
     needs = "denoiser"
-    strong_order, weak_order = 3.0, 3.0
+    strong_order: float | None = 3.0
+    weak_order: float | None = 3.0
     signature_order = 0
 
     def __init__(self, order: int = 3, variant: Variant = "bh2", lower_order_final: bool = True) -> None:
         if not 1 <= order <= 3:
             raise BadInput(f"unipc has orders 1 to 3, got {order}.")
         self.order, self.variant, self.lower_order_final = order, variant, lower_order_final
+        self.strong_order = self.weak_order = float(order)
         self.final_step = final_step(lower_order_final)
 
     def walk(self, problem: SDEProblem, x: Tensor, grid: Grid, brownian: BrownianDriver) -> Iterator[Tensor]:

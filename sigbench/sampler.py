@@ -38,10 +38,10 @@ class Sampler(ABC):
     family: ClassVar[Family]
     needs: ClassVar[Needs] = "drift"
     additive_only: ClassVar[bool] = False
-    strong_order: ClassVar[float | None] = None
-    strong_order_general: ClassVar[float | None] = None
-    weak_order: ClassVar[float | None] = None
-    weak_order_general: ClassVar[float | None] = None
+    strong_order: float | None = None
+    strong_order_general: float | None = None
+    weak_order: float | None = None
+    weak_order_general: float | None = None
     calculus: ClassVar[Calculus] = "ito"
     signature_order: int = 1
     nfe_per_step: int = 1
