@@ -25,15 +25,16 @@ class DEIS(Sampler):
     """DEIS with Adams–Bashforth steps; the polynomial is in t (tAB), in ρ (ρAB) or in log ρ, one call a step.
 
     `order` counts the values of ε that it reads, 1 to 3 (the paper's tAB0 to tAB2). The first steps are of lower
-    orders, and with `lower_order_final` the last ones too on grids of fewer than 15 steps.
+    orders, which leaves order 2 in the limit, and with `lower_order_final` the last ones too on grids of fewer than 15
+    steps.
     """
 
     name = "deis"
     citation = "Zhang & Chen 2023, arXiv 2204.13902, eq. 14 and 15"
     family: ClassVar[Family] = "ode"
     needs = "denoiser"
-    strong_order: float | None = 3.0
-    weak_order: float | None = 3.0
+    strong_order: float | None = 2.0
+    weak_order: float | None = 2.0
     signature_order = 0
 
     def __init__(self, order: int = 3, variable: Variable = "t", lower_order_final: bool = False) -> None:
@@ -42,7 +43,7 @@ class DEIS(Sampler):
         if variable not in get_args(Variable):
             raise unknown_name("variable of deis", variable, get_args(Variable))
         self.order, self.variable, self.lower_order_final = order, variable, lower_order_final
-        self.strong_order = self.weak_order = float(order)
+        self.strong_order = self.weak_order = float(min(order, 2))
         self.final_step = final_step(lower_order_final)
 
     def walk(self, problem: SDEProblem, x: Tensor, grid: Grid, brownian: BrownianDriver) -> Iterator[Tensor]:

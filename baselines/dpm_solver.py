@@ -10,7 +10,7 @@ from sigbench.sampler import Family, Sampler
 from sigbench.sde.brownian import BrownianDriver
 from sigbench.sde.grid import Grid
 from sigbench.sde.problem import SDEProblem
-from sigbench_baselines.half_log_snr import level_between, levels_of, need_signal, reverse_diffusion
+from sigbench_baselines.half_log_snr import calls_of_stages, level_between, levels_of, need_signal, reverse_diffusion
 
 
 class DPMSolver2S(Sampler):
@@ -22,6 +22,10 @@ class DPMSolver2S(Sampler):
     needs = "denoiser"
     strong_order, weak_order = 2.0, 2.0
     signature_order, nfe_per_step = 0, 2
+
+    def calls(self, problem: SDEProblem, grid: Grid) -> int:
+        """Returns two calls a step, one where the step ends at σ = 0."""
+        return calls_of_stages(problem, grid, 2)
 
     def walk(self, problem: SDEProblem, x: Tensor, grid: Grid, brownian: BrownianDriver) -> Iterator[Tensor]:
         problem = reverse_diffusion(problem)
@@ -47,6 +51,10 @@ class DPMSolver3S(Sampler):
     needs = "denoiser"
     strong_order, weak_order = 3.0, 3.0
     signature_order, nfe_per_step = 0, 3
+
+    def calls(self, problem: SDEProblem, grid: Grid) -> int:
+        """Returns three calls a step, one where the step ends at σ = 0."""
+        return calls_of_stages(problem, grid, 3)
 
     def walk(self, problem: SDEProblem, x: Tensor, grid: Grid, brownian: BrownianDriver) -> Iterator[Tensor]:
         problem = reverse_diffusion(problem)

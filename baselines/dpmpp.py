@@ -14,7 +14,14 @@ from sigbench.sampler import Family, Sampler
 from sigbench.sde.brownian import BrownianDriver
 from sigbench.sde.grid import Grid
 from sigbench.sde.problem import SDEProblem
-from sigbench_baselines.half_log_snr import final_step, level_between, levels_of, order_at, reverse_diffusion
+from sigbench_baselines.half_log_snr import (
+    calls_of_stages,
+    final_step,
+    level_between,
+    levels_of,
+    order_at,
+    reverse_diffusion,
+)
 
 SolverType = Literal["midpoint", "heun"]
 
@@ -47,6 +54,10 @@ class DPMpp2S(Sampler):
     needs = "denoiser"
     strong_order, weak_order = 2.0, 2.0
     signature_order, nfe_per_step = 0, 2
+
+    def calls(self, problem: SDEProblem, grid: Grid) -> int:
+        """Returns two calls a step, one where the step starts at α = 0 or ends at σ = 0."""
+        return calls_of_stages(problem, grid, 2)
 
     def walk(self, problem: SDEProblem, x: Tensor, grid: Grid, brownian: BrownianDriver) -> Iterator[Tensor]:
         problem = reverse_diffusion(problem)
@@ -96,16 +107,16 @@ class DPMpp3M(Sampler):
     """DPM-Solver++(3M): a parabola through the last three predictions; one call a step.
 
     With divided differences D′ and D″/2 at the step's start, x′ gains α′(φ₂·hD′ − φ₃·h²D″), φ₂ = (e^{−h} − 1)/h + 1
-    and φ₃ = φ₂/h − 1/2. The published code takes D″/2 for D″, which leaves it at order 2; `curvature` "exact" takes
-    D″ and has order 3. Warm-up and last steps are those of 2M.
+    and φ₃ = φ₂/h − 1/2. The published code takes D″/2 for D″, which leaves its steps at order 2; with `curvature`
+    "exact" they are of order 3, and a first step of order 1 still leaves order 2 in the limit. Warm-up and last steps
+    are those of 2M.
     """
 
     name = "dpmpp-3m"
     citation = "Lu et al. 2022, DPM-Solver++, arXiv 2211.01095; the authors' code, github.com/LuChengTHU/dpm-solver"
     family: ClassVar[Family] = "ode"
     needs = "denoiser"
-    strong_order: float | None = 2.0
-    weak_order: float | None = 2.0
+    strong_order, weak_order = 2.0, 2.0
     signature_order = 0
 
     def __init__(
@@ -115,7 +126,6 @@ class DPMpp3M(Sampler):
         curvature: Literal["published", "exact"] = "published",
     ) -> None:
         self.lower_order_final, self.solver_type, self.curvature = lower_order_final, solver_type, curvature
-        self.strong_order = self.weak_order = 3.0 if curvature == "exact" else 2.0
         self.final_step = final_step(lower_order_final)
 
     def walk(self, problem: SDEProblem, x: Tensor, grid: Grid, brownian: BrownianDriver) -> Iterator[Tensor]:

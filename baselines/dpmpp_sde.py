@@ -16,7 +16,7 @@ from sigbench.sde.brownian import BrownianDriver
 from sigbench.sde.grid import Grid
 from sigbench.sde.problem import SDEProblem
 from sigbench_baselines.dpmpp import SolverType, differences
-from sigbench_baselines.half_log_snr import final_step, levels_of, order_at, reverse_diffusion, step_noise
+from sigbench_baselines.half_log_snr import decay, final_step, levels_of, order_at, reverse_diffusion, step_noise
 
 
 def _checked(name: str, eta: float) -> float:
@@ -36,15 +36,15 @@ class DPMpp2MSDE(Sampler):
     citation = "Lu et al. 2022, DPM-Solver++, arXiv 2211.01095, SDE-DPM-Solver++(2M) in the appendix"
     family: ClassVar[Family] = "sde"
     needs = "denoiser"
-    strong_order, weak_order = 1.0, 1.0
+    strong_order: float | None = 1.0
+    weak_order: float | None = 1.0
     signature_order = 1
 
-    def __init__(
-        self, eta: float = 1.0, lower_order_final: bool = True, solver_type: SolverType = "midpoint"
-    ) -> None:
+    def __init__(self, eta: float = 1.0, lower_order_final: bool = True, solver_type: SolverType = "midpoint") -> None:
         self.eta = _checked(self.name, eta)
         self.lower_order_final, self.solver_type = lower_order_final, solver_type
         self.signature_order = 1 if eta > 0 else 0
+        self.strong_order = 1.0 if eta == 1.0 else None  # at another η it follows the law, not the path
         self.final_step = final_step(lower_order_final)
 
     def walk(self, problem: SDEProblem, x: Tensor, grid: Grid, brownian: BrownianDriver) -> Iterator[Tensor]:
@@ -54,7 +54,7 @@ class DPMpp2MSDE(Sampler):
         for step, here, there in levels_of(problem, grid):
             h = there.log_snr - here.log_snr
             d = problem.denoiser.x0(step.t, x)
-            x = (there.sigma / here.sigma * math.exp(-self.eta * h)) * x - (there.alpha * math.expm1(-c * h)) * d
+            x = (there.sigma / here.sigma * decay(self.eta, h)) * x - (there.alpha * math.expm1(-c * h)) * d
             if order_at(2, step.index, grid.steps, self.lower_order_final) == 2 and math.isfinite(h):
                 middle = -0.5 * h * math.expm1(-c * h)
                 line = middle if self.solver_type == "midpoint" else h + math.expm1(-c * h) / c
@@ -68,15 +68,16 @@ class DPMpp2MSDE(Sampler):
 class DPMpp3MSDE(Sampler):
     """DPM-Solver++(3M) SDE: the parabola through the last three predictions under the SDE's weights, one call a step.
 
-    x′ gains α′(φ₂·hD′ − φ₃·h²D″) with φ₂ = (e^{−ch} − 1)/(ch) + 1 and φ₃ = φ₂/(ch) − 1/2. As in `dpmpp-3m` the published
-    code takes D″/2 for D″, and `curvature` "exact" takes D″.
+    x′ gains α′(φ₂·hD′ − φ₃·h²D″) with φ₂ = (e^{−ch} − 1)/(ch) + 1 and φ₃ = φ₂/(ch) − 1/2. As in `dpmpp-3m` the
+    published code takes D″/2 for D″, and `curvature` "exact" takes D″.
     """
 
     name = "dpmpp-3m-sde"
     citation = "Crowson 2022, github.com/crowsonkb/k-diffusion, after Lu et al. 2022, arXiv 2211.01095"
     family: ClassVar[Family] = "sde"
     needs = "denoiser"
-    strong_order, weak_order = 1.0, 1.0
+    strong_order: float | None = 1.0
+    weak_order: float | None = 1.0
     signature_order = 1
 
     def __init__(
@@ -88,6 +89,7 @@ class DPMpp3MSDE(Sampler):
         self.eta = _checked(self.name, eta)
         self.lower_order_final, self.curvature = lower_order_final, curvature
         self.signature_order = 1 if eta > 0 else 0
+        self.strong_order = 1.0 if eta == 1.0 else None  # at another η it follows the law, not the path
         self.final_step = final_step(lower_order_final)
 
     def walk(self, problem: SDEProblem, x: Tensor, grid: Grid, brownian: BrownianDriver) -> Iterator[Tensor]:
@@ -99,7 +101,7 @@ class DPMpp3MSDE(Sampler):
             h = there.log_snr - here.log_snr
             hs, ds = [h, *hs[:2]], [problem.denoiser.x0(step.t, x), *ds[:2]]
             order = order_at(3, step.index, grid.steps, self.lower_order_final) if math.isfinite(h) else 1
-            x = (there.sigma / here.sigma * math.exp(-self.eta * h)) * x - (there.alpha * math.expm1(-c * h)) * ds[0]
+            x = (there.sigma / here.sigma * decay(self.eta, h)) * x - (there.alpha * math.expm1(-c * h)) * ds[0]
             if order > 1:
                 phi2 = math.expm1(-c * h) / (c * h) + 1.0
                 slope = (ds[0] - ds[1]) / hs[1]

@@ -11,8 +11,8 @@ from sigbench.sampler import Family, Sampler
 from sigbench.sde.brownian import BrownianDriver
 from sigbench.sde.grid import Grid
 from sigbench.sde.problem import SDEProblem
-from sigbench_baselines.half_log_snr import level_between, levels_of, need_signal, reverse_diffusion
-from sigbench_baselines.heun import heun_calls, heun_step
+from sigbench_baselines.half_log_snr import calls_of_stages, level_between, levels_of, need_signal, reverse_diffusion
+from sigbench_baselines.heun import heun_step
 
 _MOST = math.sqrt(2.0) - 1.0  # the largest γ (algorithm 2, line 4)
 
@@ -41,7 +41,7 @@ class EDMStochastic(Sampler):
 
     def calls(self, problem: SDEProblem, grid: Grid) -> int:
         """Returns two calls a step, one less where the last step ends at σ = 0."""
-        return heun_calls(reverse_diffusion(problem), grid)
+        return calls_of_stages(problem, grid, 2)
 
     def walk(self, problem: SDEProblem, x: Tensor, grid: Grid, brownian: BrownianDriver) -> Iterator[Tensor]:
         problem = reverse_diffusion(problem)

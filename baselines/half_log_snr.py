@@ -6,6 +6,7 @@ A state is x = α·x0 + σ·ε, so that x/α moves with ρ alone: d(x/α) = ε d
 import math
 from collections.abc import Iterator
 from dataclasses import dataclass
+from itertools import pairwise
 
 import numpy as np
 from torch import Tensor
@@ -56,6 +57,19 @@ def levels_of(problem: ReverseDiffusion, grid: Grid) -> Iterator[tuple[Step, Lev
         there = level_at(schedule, step.t_next)
         yield step, here, there
         here = there
+
+
+def calls_of_stages(problem: SDEProblem, grid: Grid, stages: int) -> int:
+    """Returns the calls of a method of so many a step; a step from α = 0 or to σ = 0, infinite in λ, takes one."""
+    schedule = reverse_diffusion(problem).schedule
+    ends = [float(schedule.log_snr(schedule.t_start - s)) for s in grid.times]
+    infinite = sum(math.isinf(here) or math.isinf(there) for here, there in pairwise(ends))
+    return stages * (grid.steps - infinite) + infinite
+
+
+def decay(rate: float, h: float) -> float:
+    """Returns e^{−rate·h}, which is 1 at rate 0 for an infinite h too."""
+    return math.exp(-rate * h) if rate > 0.0 else 1.0
 
 
 def need_signal(sampler: str, level: Level) -> None:

@@ -8,7 +8,7 @@ from sigbench.sampler import Sampler
 from sigbench.sde.brownian import BrownianDriver
 from sigbench.sde.grid import Grid
 from sigbench.sde.problem import ReverseDiffusion, SDEProblem
-from sigbench_baselines.half_log_snr import Level, levels_of, need_signal, reverse_diffusion
+from sigbench_baselines.half_log_snr import Level, calls_of_stages, levels_of, need_signal, reverse_diffusion
 
 
 class Heun(Sampler):
@@ -28,7 +28,7 @@ class Heun(Sampler):
 
     def calls(self, problem: SDEProblem, grid: Grid) -> int:
         """Returns two calls a step, one less where the last step ends at σ = 0."""
-        return heun_calls(reverse_diffusion(problem), grid)
+        return calls_of_stages(problem, grid, 2)
 
     def walk(self, problem: SDEProblem, x: Tensor, grid: Grid, brownian: BrownianDriver) -> Iterator[Tensor]:
         problem = reverse_diffusion(problem)
@@ -45,9 +45,3 @@ def heun_step(problem: ReverseDiffusion, z: Tensor, here: Level, there: Level) -
         guess = z + (there.ratio - here.ratio) * slope
         slope = 0.5 * (slope + problem.denoiser.eps(there.t, there.alpha * guess))
     return z + (there.ratio - here.ratio) * slope
-
-
-def heun_calls(problem: ReverseDiffusion, grid: Grid) -> int:
-    """Returns the calls of Heun's rule on a grid: two a step, one less where it ends at σ = 0."""
-    to_zero = float(problem.schedule.sigma(problem.time(grid.times[-1]))) == 0.0
-    return 2 * grid.steps - (1 if to_zero else 0)

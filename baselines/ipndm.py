@@ -65,16 +65,13 @@ class IPNDM(Sampler):
 
 
 class IPNDMV(IPNDM):
-    """iPNDM with the weights of the steps that are taken: variable-step Adams–Bashforth in ρ, k-diffusion's LMS."""
+    """iPNDM with the weights of the steps that are taken: variable-step Adams–Bashforth in ρ, k-diffusion's LMS.
+
+    Its steps are of orders up to 4; the first, of order 1, leaves order 2 in the limit.
+    """
 
     name = "ipndm-v"
     citation = "Zhou et al. 2024, arXiv 2312.00094, appendix; Hairer, Nørsett & Wanner 1993, section III.5"
-    strong_order = 4.0
-    weak_order = 4.0
-
-    def __init__(self, order: int = 4) -> None:
-        super().__init__(order)
-        self.strong_order = self.weak_order = float(order)
 
     def weights(self, ratios: Sequence[float], end: float) -> Sequence[float]:
         """Returns the integrals of the Lagrange polynomials of `ratios` from ratios[0] to `end`."""

@@ -43,6 +43,8 @@ class PLMS(Sampler):
                 mean = 0.5 * (epsilons[0] + problem.denoiser.eps(step.t_next, guess))
             else:
                 weights = ADAMS_BASHFORTH[len(epsilons) - 1]
-                mean = sum((b * eps for b, eps in zip(weights[1:], epsilons[1:], strict=True)), weights[0] * epsilons[0])
+                mean = sum(
+                    (b * eps for b, eps in zip(weights[1:], epsilons[1:], strict=True)), weights[0] * epsilons[0]
+                )
             x = scale * x + move * mean
             yield x

@@ -11,8 +11,8 @@ from sigbench.sampler import Family, Sampler
 from sigbench.sde.brownian import BrownianDriver
 from sigbench.sde.grid import Grid
 from sigbench.sde.problem import ReverseDiffusion, SDEProblem
-from sigbench_baselines.half_log_snr import Level, levels_of, need_signal, reverse_diffusion
-from sigbench_baselines.heun import heun_calls, heun_step
+from sigbench_baselines.half_log_snr import Level, calls_of_stages, levels_of, need_signal, reverse_diffusion
+from sigbench_baselines.heun import heun_step
 
 _MOST_RESTARTS = 4  # as many independent normals as the paths of tasks hold for a step
 
@@ -43,7 +43,7 @@ class Restart(Sampler):
         """Returns the calls of Heun's rule on the grid, and again on the interval for each restart."""
         problem = reverse_diffusion(problem)
         inside = len(self._interval([(here, there) for _, here, there in levels_of(problem, grid)]))
-        return heun_calls(problem, grid) + 2 * self.restarts * inside
+        return calls_of_stages(problem, grid, 2) + 2 * self.restarts * inside
 
     def _interval(self, pairs: list[tuple[Level, Level]]) -> list[tuple[Level, Level]]:
         """The ends of the steps from ρ_max to ρ_min."""
@@ -62,9 +62,7 @@ class Restart(Sampler):
             x = there.alpha * z
             yield x
 
-    def _again(
-        self, problem: ReverseDiffusion, z: Tensor, zeta: Tensor, interval: list[tuple[Level, Level]]
-    ) -> Tensor:
+    def _again(self, problem: ReverseDiffusion, z: Tensor, zeta: Tensor, interval: list[tuple[Level, Level]]) -> Tensor:
         """Up from the interval's lower end to its upper one by noise, and down again by Heun's rule."""
         z = z + math.sqrt(interval[0][0].ratio ** 2 - interval[-1][1].ratio ** 2) * zeta
         for here, there in interval:

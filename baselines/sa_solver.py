@@ -12,16 +12,25 @@ from sigbench.sampler import Family, Sampler
 from sigbench.sde.brownian import BrownianDriver
 from sigbench.sde.grid import Grid
 from sigbench.sde.problem import SDEProblem
-from sigbench_baselines.half_log_snr import Level, final_step, levels_of, order_at, reverse_diffusion, step_noise
+from sigbench_baselines.half_log_snr import (
+    Level,
+    decay,
+    final_step,
+    levels_of,
+    order_at,
+    reverse_diffusion,
+    step_noise,
+)
 from sigbench_baselines.lagrange import Array, lagrange_integrals
 
 
 class SASolver(Sampler):
-    """SA-Solver: x′ = (σ′/σ)e^{−τ²h}x + α′·Σ b_j·D_j + σ′√(1 − e^{−2τ²h})·ζ, b_j = c∫ e^{−c(λ′−u)}·ℓ_j(u) du, c = 1 + τ².
+    """SA-Solver: x′ = (σ′/σ)e^{−τ²h}x + α′·Σ b_j·D_j + σ′√(1 − e^{−2τ²h})·ζ with Adams weights b on the grid's own λ.
 
+    b_j = c∫ e^{−c(λ′−u)}·ℓ_j(u) du over the step, c = 1 + τ² and ℓ_j the Lagrange polynomials of the λ of D_j.
     The predictor reads the last `predictor` predictions of x0; the corrector takes the step again, with the same ζ, on
     `corrector` of them, the one at its end included (0: none). τ is `tau` where `low` ≤ t ≤ `high` and 0
-    elsewhere. The first steps are of lower orders, and with `lower_order_final` the last ones too on grids of fewer
+    elsewhere; with τ = 1 throughout it follows the path of the reverse-time SDE, strong order 1. The first steps are of lower orders, and with `lower_order_final` the last ones too on grids of fewer
     than 15 steps. One call a step.
     """
 
@@ -29,7 +38,8 @@ class SASolver(Sampler):
     citation = "Xue et al. 2023, SA-Solver, arXiv 2309.05019, algorithm 1, eq. 14 and 17"
     family: ClassVar[Family] = "sde"
     needs = "denoiser"
-    strong_order, weak_order = 1.0, 1.0
+    strong_order: float | None = None
+    weak_order: float | None = 1.0
     signature_order = 1
 
     def __init__(
@@ -53,6 +63,7 @@ class SASolver(Sampler):
         self.tau, self.low, self.high = tau, low, high
         self.lower_order_final, self.final_step = lower_order_final, final_step(lower_order_final)
         self.signature_order = 1 if tau > 0 else 0
+        self.strong_order = 1.0 if tau == 1.0 and low == 0.0 and high >= 1.0 else None
 
     def walk(self, problem: SDEProblem, x: Tensor, grid: Grid, brownian: BrownianDriver) -> Iterator[Tensor]:
         problem = reverse_diffusion(problem)
@@ -83,9 +94,9 @@ def _step(
     nodes: Sequence[Level],
     ds: Sequence[Tensor],
 ) -> Tensor:
-    """The step from `here` to `there` with the predictions `ds` at the levels `nodes`, newest first; τ² is `squared`."""
+    """The step from `here` to `there` with predictions `ds` at the levels `nodes`, newest first; `squared` is τ²."""
     h, c = there.log_snr - here.log_snr, 1.0 + squared
-    x = (there.sigma / here.sigma * math.exp(-squared * h)) * x
+    x = (there.sigma / here.sigma * decay(squared, h)) * x
     nodes = [node for node in nodes if math.isfinite(node.log_snr)] or [here]
     for b, d in zip(_weights([node.log_snr for node in nodes], here.log_snr, h, c), ds, strict=False):
         x = x + (there.alpha * b) * d

@@ -1,4 +1,4 @@
-"""Other people's samplers on our problems: diffusers', k-diffusion's and azula's, each on our levels, our noise, float64.
+"""Other people's samplers on our problems: diffusers', k-diffusion's and azula's, on our levels and noise in float64.
 
 All three are imported where they are used, for they take seconds. A walk returns the states after each step, in the
 units of our state, shape (steps, n, 1).

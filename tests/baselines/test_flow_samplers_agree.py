@@ -4,6 +4,7 @@ Our problem, our grids, our levels on both sides. diffusers' multistep DPM-Solve
 """
 
 from collections.abc import Callable
+from itertools import pairwise
 from typing import Any
 
 import pytest
@@ -62,7 +63,7 @@ def k_diffusion_singlestep(problem: ReverseDiffusion, x: Tensor, grid: Grid) -> 
 
     solver = k_diffusion().DPMSolver(model)
     z, log_snr, out = x / alpha[0], (alpha / sigma).log(), []
-    for here, there in zip(log_snr[:-1], log_snr[1:], strict=True):
+    for here, there in pairwise(log_snr):
         z, _ = solver.dpm_solver_3_step(z, here, there)
         out.append(z)
     return torch.stack(out) * alpha[1:, None, None]
