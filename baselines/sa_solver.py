@@ -29,9 +29,9 @@ class SASolver(Sampler):
 
     b_j = c∫ e^{−c(λ′−u)}·ℓ_j(u) du over the step, c = 1 + τ² and ℓ_j the Lagrange polynomials of the λ of D_j.
     The predictor reads the last `predictor` predictions of x0; the corrector takes the step again, with the same ζ, on
-    `corrector` of them, the one at its end included (0: none). τ is `tau` where `low` ≤ t ≤ `high` and 0
-    elsewhere; with τ = 1 throughout it follows the path of the reverse-time SDE, strong order 1. The first steps are of lower orders, and with `lower_order_final` the last ones too on grids of fewer
-    than 15 steps. One call a step.
+    `corrector` of them, the one at its end included (0: none). τ is `tau` where `low` ≤ t ≤ `high` and 0 elsewhere;
+    with τ = 1 throughout it follows the path of the reverse-time SDE, strong order 1. The first steps are of lower
+    orders, and with `lower_order_final` the last ones too on grids of fewer than 15 steps. One call a step.
     """
 
     name = "sa-solver"

@@ -195,7 +195,7 @@ def _make(cls: type[Any], spec: str, arguments: Mapping[str, Any]) -> Any:
         return cls(**arguments)
     except BadInput:
         raise
-    except Exception as error:
+    except (Exception, SystemExit) as error:
         raise BadInput(f"{spec} cannot be made: {type(error).__name__}: {error}.") from error
 
 

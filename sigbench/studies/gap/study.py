@@ -99,7 +99,7 @@ class _Tally:
         dtype = np.float64 if cell.state_dtype == torch.float64 else np.float32
         self.teacher, self.rollout, self.local = (np.empty((steps, samples, d), dtype) for _ in range(3))  # type: tuple[States, States, States]
         self.effects = np.empty((steps, samples))
-        self.failure: Exception | None = None
+        self.failure: BaseException | None = None
 
     def add(self, states: dict[int, Tensor], driver: BrownianDriver, first: int, count: int) -> None:
         """Walks the sampler beside the teacher's states, from their start and from every coarse time."""
@@ -107,7 +107,7 @@ class _Tally:
             return
         try:
             self._add(states, driver, first, count)
-        except Exception as problem:
+        except (Exception, SystemExit) as problem:
             self.failure = problem
 
     def _add(self, states: dict[int, Tensor], driver: BrownianDriver, first: int, count: int) -> None:
