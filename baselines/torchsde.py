@@ -160,3 +160,7 @@ class TorchsdeReversibleHeun(_TorchsdeSampler):
     weak_order = 1.0
     # Its product with additive noise is a batch of d × d matrices; with diagonal noise it is elementwise.
     treats_additive_as = "diagonal"
+
+    def calls(self, problem: SDEProblem, grid: Grid) -> int:
+        """Returns one call a step and one."""
+        return grid.steps + 1

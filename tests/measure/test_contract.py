@@ -109,9 +109,8 @@ class Remembering(Honest):
 
     def walk(self, problem: SDEProblem, x: Tensor, grid: Grid, brownian: BrownianDriver) -> Iterator[Tensor]:
         self.walks += 1
-        shift = {"a mean": self.memory, "a count": 1e-3 * self.walks, "the first walk": float(self.walks > 1)}[
-            self.kept
-        ]
+        shifts = {"a mean": self.memory, "a count": 1e-3 * self.walks, "the first walk": float(self.walks > 1)}
+        shift = shifts[self.kept]
         for step in grid:
             x = self.step(problem, x, step, self.noise(x, step, brownian)) + 1e-2 * shift
             self.memory = float(x.mean())
@@ -148,9 +147,12 @@ def measured(*samplers: Sampler, **options: Any) -> list[Record]:
     return list(measure([cell_with(sampler, **options) for sampler in samplers]))
 
 
-def after_many(x: Tensor, generator: np.random.Generator = np.random.default_rng(1)) -> Tensor:
-    """Numbers of a generator that lives as long as the sampler."""
-    return torch.from_numpy(generator.standard_normal(tuple(x.shape)))
+LONG_LIVED = np.random.default_rng(1)
+
+
+def after_many(x: Tensor) -> Tensor:
+    """Numbers of a generator that lives longer than a walk."""
+    return torch.from_numpy(LONG_LIVED.standard_normal(tuple(x.shape)))
 
 
 OFFENDERS: list[tuple[str, Sampler, str]] = [
