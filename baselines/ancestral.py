@@ -29,6 +29,7 @@ class DPM2Ancestral(Sampler):
 
     name = "dpm2-ancestral"
     citation = "Crowson 2022, github.com/crowsonkb/k-diffusion, after Lu et al. 2022, arXiv 2206.00927"
+    when = "Stochastic samples at 40 calls and more, as k-diffusion makes them."
     family: ClassVar[Family] = "sde"
     needs = "denoiser"
     signature_order, nfe_per_step = 1, 2

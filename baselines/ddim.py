@@ -23,6 +23,7 @@ class DDIM(Sampler):
 
     name = "ddim"
     citation = "Song, Meng & Ermon 2021, eq. 12 and 16"
+    when = "The deterministic baseline, and the safe choice on any schedule."
     family: ClassVar[Family] = "ode"
     needs = "denoiser"
     strong_order: float | None = 1.0
@@ -53,6 +54,7 @@ class DDPM(DDIM):
 
     name = "ddpm"
     citation = "Ho, Jain & Abbeel 2020, algorithm 2 with the posterior variance of eq. 7"
+    when = "The ancestral baseline; needs many steps."
     family = "sde"
     strong_order = None
     weak_order = None

@@ -31,6 +31,7 @@ class DEIS(Sampler):
 
     name = "deis"
     citation = "Zhang & Chen 2023, arXiv 2204.13902, eq. 14 and 15"
+    when = "5 to 10 calls on grids in t, such as quadratic."
     family: ClassVar[Family] = "ode"
     needs = "denoiser"
     strong_order: float | None = 2.0

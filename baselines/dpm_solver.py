@@ -18,6 +18,7 @@ class DPMSolver2S(Sampler):
 
     name = "dpm-solver-2s"
     citation = "Lu et al. 2022, DPM-Solver, arXiv 2206.00927, algorithm 1"
+    when = "20 calls and more, unguided; k-diffusion knows it as DPM2."
     family: ClassVar[Family] = "ode"
     needs = "denoiser"
     strong_order, weak_order = 2.0, 2.0
@@ -47,6 +48,7 @@ class DPMSolver3S(Sampler):
 
     name = "dpm-solver-3s"
     citation = "Lu et al. 2022, DPM-Solver, arXiv 2206.00927, algorithm 2"
+    when = "30 calls and more, where high accuracy on the flow counts."
     family: ClassVar[Family] = "ode"
     needs = "denoiser"
     strong_order, weak_order = 3.0, 3.0

@@ -31,6 +31,7 @@ class DPMpp1(Sampler):
 
     name = "dpmpp-1"
     citation = "Lu et al. 2022, DPM-Solver++, arXiv 2211.01095, eq. 9 at k = 1"
+    when = "To see what the higher orders of the family bring; its samples are those of ddim."
     family: ClassVar[Family] = "ode"
     needs = "denoiser"
     strong_order, weak_order = 1.0, 1.0
@@ -50,6 +51,7 @@ class DPMpp2S(Sampler):
 
     name = "dpmpp-2s"
     citation = "Lu et al. 2022, DPM-Solver++, arXiv 2211.01095, algorithm 1 with r = 1/2"
+    when = "Strong guidance, where a memory of earlier steps is not trusted."
     family: ClassVar[Family] = "ode"
     needs = "denoiser"
     strong_order, weak_order = 2.0, 2.0
@@ -81,6 +83,7 @@ class DPMpp2M(Sampler):
 
     name = "dpmpp-2m"
     citation = "Lu et al. 2022, DPM-Solver++, arXiv 2211.01095, algorithm 2"
+    when = "The usual first choice at 10 to 20 calls, guided or not."
     family: ClassVar[Family] = "ode"
     needs = "denoiser"
     strong_order, weak_order = 2.0, 2.0
@@ -114,6 +117,7 @@ class DPMpp3M(Sampler):
 
     name = "dpmpp-3m"
     citation = "Lu et al. 2022, DPM-Solver++, arXiv 2211.01095; the authors' code, github.com/LuChengTHU/dpm-solver"
+    when = "10 to 20 calls without guidance; try 2m beside it."
     family: ClassVar[Family] = "ode"
     needs = "denoiser"
     strong_order, weak_order = 2.0, 2.0

@@ -34,6 +34,7 @@ class DPMpp2MSDE(Sampler):
 
     name = "dpmpp-2m-sde"
     citation = "Lu et al. 2022, DPM-Solver++, arXiv 2211.01095, SDE-DPM-Solver++(2M) in the appendix"
+    when = "Stochastic samples at 10 to 25 calls."
     family: ClassVar[Family] = "sde"
     needs = "denoiser"
     strong_order: float | None = 1.0
@@ -74,6 +75,7 @@ class DPMpp3MSDE(Sampler):
 
     name = "dpmpp-3m-sde"
     citation = "Crowson 2022, github.com/crowsonkb/k-diffusion, after Lu et al. 2022, arXiv 2211.01095"
+    when = "Stochastic samples at 20 calls and more, unguided."
     family: ClassVar[Family] = "sde"
     needs = "denoiser"
     strong_order: float | None = 1.0

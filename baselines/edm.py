@@ -26,6 +26,7 @@ class EDMStochastic(Sampler):
 
     name = "edm-stochastic"
     citation = "Karras et al. 2022, EDM, arXiv 2206.00364, algorithm 2"
+    when = "The best quality at hundreds of calls, where the network's errors are to be forgotten."
     family: ClassVar[Family] = "sde"
     needs = "denoiser"
     signature_order, nfe_per_step = 1, 2

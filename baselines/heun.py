@@ -19,6 +19,7 @@ class Heun(Sampler):
 
     name = "heun"
     citation = "Karras et al. 2022, algorithm 1"
+    when = "20 calls and more on a grid in σ/α, such as karras."
     family = "ode"
     needs = "denoiser"
     strong_order = 2.0

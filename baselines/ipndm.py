@@ -31,6 +31,7 @@ class IPNDM(Sampler):
 
     name = "ipndm"
     citation = "Zhang & Chen 2023, arXiv 2204.13902, section 4; Liu et al. 2022, arXiv 2202.09778, eq. 12"
+    when = "5 to 10 calls on evenly graded grids."
     family: ClassVar[Family] = "ode"
     needs = "denoiser"
     strong_order: float | None = 2.0
@@ -72,6 +73,7 @@ class IPNDMV(IPNDM):
 
     name = "ipndm-v"
     citation = "Zhou et al. 2024, arXiv 2312.00094, appendix; Hairer, Nørsett & Wanner 1993, section III.5"
+    when = "20 calls and more on uneven grids, where the steps' own weights count."
 
     def weights(self, ratios: Sequence[float], end: float) -> Sequence[float]:
         """Returns the integrals of the Lagrange polynomials of `ratios` from ratios[0] to `end`."""

@@ -22,6 +22,7 @@ class PLMS(Sampler):
 
     name = "plms"
     citation = "Liu et al. 2022, PNDM, arXiv 2202.09778, eq. 9 and 12; CompVis/latent-diffusion, plms.py"
+    when = "To compare with what Stable Diffusion began with."
     family: ClassVar[Family] = "ode"
     needs = "denoiser"
     strong_order, weak_order = 2.0, 2.0

@@ -36,6 +36,7 @@ class SASolver(Sampler):
 
     name = "sa-solver"
     citation = "Xue et al. 2023, SA-Solver, arXiv 2309.05019, algorithm 1, eq. 14 and 17"
+    when = "Stochastic samples at 10 to 30 calls, with the amount of noise to choose."
     family: ClassVar[Family] = "sde"
     needs = "denoiser"
     strong_order: float | None = None

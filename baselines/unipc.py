@@ -28,6 +28,7 @@ class UniPC(Sampler):
 
     name = "unipc"
     citation = "Zhao et al. 2023, UniPC, arXiv 2302.04867, algorithms 1 and 2, x0 form of appendix A"
+    when = "5 to 10 calls; order 2 where guidance is strong."
     family: ClassVar[Family] = "ode"
     needs = "denoiser"
     strong_order: float | None = 3.0

@@ -21,7 +21,7 @@ Calculus = Literal["ito", "stratonovich"]
 class Sampler(ABC):
     """A sampler. The class attributes are its facts; conformance tests hold it to them.
 
-    `needs` says what it asks of a problem: "drift" (any SDE) or "denoiser" (a reverse diffusion, whose
+    `when` is a sentence about when to pick it. `needs` says what it asks of a problem: "drift" (any SDE) or "denoiser" (a reverse diffusion, whose
     `denoiser` and `schedule` it then uses), and `additive_only` that its scheme is for additive noise.
     `strong_order` and `strong_order_general` are the orders of strong convergence for additive and for
     diagonal noise (None: none is claimed), `weak_order` and `weak_order_general` those of weak convergence;
@@ -35,6 +35,7 @@ class Sampler(ABC):
 
     name: ClassVar[str]
     citation: ClassVar[str]
+    when: ClassVar[str] = ""
     family: ClassVar[Family]
     needs: ClassVar[Needs] = "drift"
     additive_only: ClassVar[bool] = False

@@ -17,7 +17,7 @@ from sigbench.metrics.metric import Metric
 from sigbench.records.key import Determinants, determinants, key_of
 from sigbench.records.names import Role, display_name
 from sigbench.records.record import CellRecord, CodeRecord, Paths, RequestRecord, StopRecord
-from sigbench.registry import make_metric, make_sampler, make_task
+from sigbench.registry import make_metric, make_sampler, make_task, own_name
 from sigbench.sampler import Sampler
 from sigbench.sde.clock import layout_of
 from sigbench.sde.grid import FAMILIES, Grid, check_steps
@@ -159,6 +159,7 @@ def plan_metrics(settings: Settings) -> tuple[Task, tuple[Metric, ...]]:
 def _expand(spec: str, steps: Sequence[int], task: Task, settings: Settings) -> list[tuple[Role, str, int, str]]:
     """The (role, spec, steps, grid) of the cells that a sampler spec stands for."""
     name, at, own = spec.rpartition("@")
+    name, spec = own_name(name), own_name(spec)  # one record, whatever name was asked for
     grid = settings.grid or task.default_grid
     if at:
         try:

@@ -30,6 +30,7 @@ class SigDEG(Sampler):
 
     name = "sigdeg"
     citation = "arXiv 2508.16939"
+    when = "5 to 20 calls on a task with a trained student."
     family = "student"
     needs = "denoiser"
     signature_order = 2
