@@ -1,6 +1,6 @@
 """DEIS: ε between two times is the polynomial through its last values, integrated exactly.
 
-x′ = (α′/α)·x + α′·∫ ε dρ with ρ = σ/α (Zhang & Chen 2023, arXiv 2204.13902, eq. 11 and 15).
+x′ = (α′/α)·x + α′·∫ ε dρ with ρ = σ/α (Zhang & Chen 2023, arXiv 2204.13902).
 """
 
 from collections.abc import Iterator, Sequence
@@ -10,18 +10,19 @@ import numpy as np
 from torch import Tensor
 
 from sigbench.errors import BadInput, unknown_name
-from sigbench.sampler import Family, Sampler
+from sigbench.sampler import Family
 from sigbench.sde.brownian import BrownianDriver
 from sigbench.sde.grid import Grid
 from sigbench.sde.problem import SDEProblem
 from sigbench.sde.schedule import Schedule
 from sigbench_baselines.half_log_snr import Level, final_step, levels_of, need_signal, order_at, reverse_diffusion
 from sigbench_baselines.lagrange import Array, lagrange_integrals
+from sigbench_baselines.multistep import Multistep, is_known, state_at
 
 Variable = Literal["t", "rho", "log-rho"]
 
 
-class DEIS(Sampler):
+class DEIS(Multistep):
     """DEIS with Adams–Bashforth steps; the polynomial is in t (tAB), in ρ (ρAB) or in log ρ, one call a step.
 
     `order` counts the values of ε that it reads, 1 to 3 (the paper's tAB0 to tAB2). The first steps are of lower
@@ -30,7 +31,7 @@ class DEIS(Sampler):
     """
 
     name = "deis"
-    citation = "Zhang & Chen 2023, arXiv 2204.13902, eq. 14 and 15"
+    citation = "Zhang & Chen 2023, DEIS, arXiv 2204.13902, tAB-DEIS and ρAB-DEIS"
     when = "5 to 10 calls on grids in t, such as quadratic."
     family: ClassVar[Family] = "ode"
     needs = "denoiser"
@@ -47,13 +48,17 @@ class DEIS(Sampler):
         self.strong_order = self.weak_order = float(min(order, 2))
         self.final_step = final_step(lower_order_final)
 
-    def walk(self, problem: SDEProblem, x: Tensor, grid: Grid, brownian: BrownianDriver) -> Iterator[Tensor]:
-        problem = reverse_diffusion(problem)
+    def resume(
+        self, problem: SDEProblem, states: Sequence[Tensor], grid: Grid, brownian: BrownianDriver
+    ) -> Iterator[Tensor]:
+        problem, x = reverse_diffusion(problem), states[-1]
         seen: list[Level] = []
         epsilons: list[Tensor] = []
         for step, here, there in levels_of(problem, grid):
             need_signal(self.name, here)
-            seen, epsilons = [here, *seen[:2]], [problem.denoiser.eps(step.t, x), *epsilons[:2]]
+            seen, epsilons = [here, *seen[:2]], [problem.denoiser.eps(step.t, state_at(states, step, x)), *epsilons[:2]]
+            if is_known(states, step):
+                continue
             order = order_at(self.order, step.index, grid.steps, self.lower_order_final)
             x = (there.alpha / here.alpha) * x
             for c, eps in zip(_weights(problem.schedule, self.variable, seen[:order], there), epsilons, strict=False):

@@ -5,7 +5,7 @@ methods differ in what they take for D between the two ends. With h = λ′ − 
 """
 
 import math
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import ClassVar, Literal
 
 from torch import Tensor
@@ -22,6 +22,7 @@ from sigbench_baselines.half_log_snr import (
     order_at,
     reverse_diffusion,
 )
+from sigbench_baselines.multistep import Multistep, is_known, state_at
 
 SolverType = Literal["midpoint", "heun"]
 
@@ -30,7 +31,7 @@ class DPMpp1(Sampler):
     """DPM-Solver++ of order 1: x′ = (σ′/σ)x + α′(1 − e^{−h})D, with D constant over the step; it is DDIM."""
 
     name = "dpmpp-1"
-    citation = "Lu et al. 2022, DPM-Solver++, arXiv 2211.01095, eq. 9 at k = 1"
+    citation = "Lu et al. 2022, DPM-Solver++, arXiv 2211.01095, order 1"
     when = "To see what the higher orders of the family bring; its samples are those of ddim."
     family: ClassVar[Family] = "ode"
     needs = "denoiser"
@@ -74,7 +75,7 @@ class DPMpp2S(Sampler):
             yield x
 
 
-class DPMpp2M(Sampler):
+class DPMpp2M(Multistep):
     """DPM-Solver++(2M): D ← D + (h/2h₋₁)(D − D₋₁), a line through the last two predictions; one call a step.
 
     `solver_type` "heun" integrates that line exactly, "midpoint" takes it at the middle, as it is published. The
@@ -93,12 +94,17 @@ class DPMpp2M(Sampler):
         self.lower_order_final, self.solver_type = lower_order_final, solver_type
         self.final_step = final_step(lower_order_final)
 
-    def walk(self, problem: SDEProblem, x: Tensor, grid: Grid, brownian: BrownianDriver) -> Iterator[Tensor]:
-        problem = reverse_diffusion(problem)
+    def resume(
+        self, problem: SDEProblem, states: Sequence[Tensor], grid: Grid, brownian: BrownianDriver
+    ) -> Iterator[Tensor]:
+        problem, x = reverse_diffusion(problem), states[-1]
         h_before, d_before = math.inf, x
         for step, here, there in levels_of(problem, grid):
             h = there.log_snr - here.log_snr
-            d = problem.denoiser.x0(step.t, x)
+            d = problem.denoiser.x0(step.t, state_at(states, step, x))
+            if is_known(states, step):
+                h_before, d_before = h, d
+                continue
             x = (there.sigma / here.sigma) * x - (there.alpha * math.expm1(-h)) * d
             if order_at(2, step.index, grid.steps, self.lower_order_final) == 2 and math.isfinite(h):
                 x = x + (there.alpha * line_weight(h, self.solver_type) / h_before) * (d - d_before)
@@ -106,7 +112,7 @@ class DPMpp2M(Sampler):
             yield x
 
 
-class DPMpp3M(Sampler):
+class DPMpp3M(Multistep):
     """DPM-Solver++(3M): a parabola through the last three predictions; one call a step.
 
     With divided differences D′ and D″/2 at the step's start, x′ gains α′(φ₂·hD′ − φ₃·h²D″), φ₂ = (e^{−h} − 1)/h + 1
@@ -132,14 +138,18 @@ class DPMpp3M(Sampler):
         self.lower_order_final, self.solver_type, self.curvature = lower_order_final, solver_type, curvature
         self.final_step = final_step(lower_order_final)
 
-    def walk(self, problem: SDEProblem, x: Tensor, grid: Grid, brownian: BrownianDriver) -> Iterator[Tensor]:
-        problem = reverse_diffusion(problem)
+    def resume(
+        self, problem: SDEProblem, states: Sequence[Tensor], grid: Grid, brownian: BrownianDriver
+    ) -> Iterator[Tensor]:
+        problem, x = reverse_diffusion(problem), states[-1]
         factor = 1.0 if self.curvature == "published" else 2.0
         hs: list[float] = []
         ds: list[Tensor] = []
         for step, here, there in levels_of(problem, grid):
             h = there.log_snr - here.log_snr
-            hs, ds = [h, *hs[:2]], [problem.denoiser.x0(step.t, x), *ds[:2]]
+            hs, ds = [h, *hs[:2]], [problem.denoiser.x0(step.t, state_at(states, step, x)), *ds[:2]]
+            if is_known(states, step):
+                continue
             order = order_at(3, step.index, grid.steps, self.lower_order_final) if math.isfinite(h) else 1
             x = (there.sigma / here.sigma) * x - (there.alpha * math.expm1(-h)) * ds[0]
             if order == 2:

@@ -1,22 +1,23 @@
-"""DPM-Solver++ on the reverse-time SDE, with D the prediction of x0 (Lu et al. 2022, arXiv 2211.01095, appendix).
+"""DPM-Solver++ on the reverse-time SDE, with D the prediction of x0 (Lu et al. 2022, arXiv 2211.01095).
 
 x′ = (σ′/σ)e^{−ηh}·x + α′·c∫ e^{−c(λ′−u)}·D(u) du + σ′·√(1 − e^{−2ηh})·ζ with c = 1 + η and h = λ′ − λ: η = 1 is the SDE
 of the diffusion, η = 0 its probability flow. ζ is a functional of the Brownian path over the step.
 """
 
 import math
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import ClassVar, Literal
 
 from torch import Tensor
 
 from sigbench.errors import BadInput
-from sigbench.sampler import Family, Sampler
+from sigbench.sampler import Family
 from sigbench.sde.brownian import BrownianDriver
 from sigbench.sde.grid import Grid
 from sigbench.sde.problem import SDEProblem
 from sigbench_baselines.dpmpp import SolverType, differences
 from sigbench_baselines.half_log_snr import decay, final_step, levels_of, order_at, reverse_diffusion, step_noise
+from sigbench_baselines.multistep import Multistep, is_known, state_at
 
 
 def _checked(name: str, eta: float) -> float:
@@ -25,7 +26,7 @@ def _checked(name: str, eta: float) -> float:
     return eta
 
 
-class DPMpp2MSDE(Sampler):
+class DPMpp2MSDE(Multistep):
     """DPM-Solver++(2M) SDE: the line through the last two predictions under the SDE's weights, one call a step.
 
     `solver_type` "heun" integrates the line exactly, "midpoint" takes it at the middle. The first step is of order 1,
@@ -33,7 +34,7 @@ class DPMpp2MSDE(Sampler):
     """
 
     name = "dpmpp-2m-sde"
-    citation = "Lu et al. 2022, DPM-Solver++, arXiv 2211.01095, SDE-DPM-Solver++(2M) in the appendix"
+    citation = "Lu et al. 2022, DPM-Solver++, arXiv 2211.01095, SDE-DPM-Solver++(2M)"
     when = "Stochastic samples at 10 to 25 calls."
     family: ClassVar[Family] = "sde"
     needs = "denoiser"
@@ -48,13 +49,18 @@ class DPMpp2MSDE(Sampler):
         self.strong_order = 1.0 if eta == 1.0 else None  # at another η it follows the law, not the path
         self.final_step = final_step(lower_order_final)
 
-    def walk(self, problem: SDEProblem, x: Tensor, grid: Grid, brownian: BrownianDriver) -> Iterator[Tensor]:
-        problem = reverse_diffusion(problem)
+    def resume(
+        self, problem: SDEProblem, states: Sequence[Tensor], grid: Grid, brownian: BrownianDriver
+    ) -> Iterator[Tensor]:
+        problem, x = reverse_diffusion(problem), states[-1]
         c = 1.0 + self.eta
         h_before, d_before = math.inf, x
         for step, here, there in levels_of(problem, grid):
             h = there.log_snr - here.log_snr
-            d = problem.denoiser.x0(step.t, x)
+            d = problem.denoiser.x0(step.t, state_at(states, step, x))
+            if is_known(states, step):
+                h_before, d_before = h, d
+                continue
             x = (there.sigma / here.sigma * decay(self.eta, h)) * x - (there.alpha * math.expm1(-c * h)) * d
             if order_at(2, step.index, grid.steps, self.lower_order_final) == 2 and math.isfinite(h):
                 middle = -0.5 * h * math.expm1(-c * h)
@@ -66,7 +72,7 @@ class DPMpp2MSDE(Sampler):
             yield x
 
 
-class DPMpp3MSDE(Sampler):
+class DPMpp3MSDE(Multistep):
     """DPM-Solver++(3M) SDE: the parabola through the last three predictions under the SDE's weights, one call a step.
 
     x′ gains α′(φ₂·hD′ − φ₃·h²D″) with φ₂ = (e^{−ch} − 1)/(ch) + 1 and φ₃ = φ₂/(ch) − 1/2. As in `dpmpp-3m` the
@@ -94,14 +100,18 @@ class DPMpp3MSDE(Sampler):
         self.strong_order = 1.0 if eta == 1.0 else None  # at another η it follows the law, not the path
         self.final_step = final_step(lower_order_final)
 
-    def walk(self, problem: SDEProblem, x: Tensor, grid: Grid, brownian: BrownianDriver) -> Iterator[Tensor]:
-        problem = reverse_diffusion(problem)
+    def resume(
+        self, problem: SDEProblem, states: Sequence[Tensor], grid: Grid, brownian: BrownianDriver
+    ) -> Iterator[Tensor]:
+        problem, x = reverse_diffusion(problem), states[-1]
         c, factor = 1.0 + self.eta, 1.0 if self.curvature == "published" else 2.0
         hs: list[float] = []
         ds: list[Tensor] = []
         for step, here, there in levels_of(problem, grid):
             h = there.log_snr - here.log_snr
-            hs, ds = [h, *hs[:2]], [problem.denoiser.x0(step.t, x), *ds[:2]]
+            hs, ds = [h, *hs[:2]], [problem.denoiser.x0(step.t, state_at(states, step, x)), *ds[:2]]
+            if is_known(states, step):
+                continue
             order = order_at(3, step.index, grid.steps, self.lower_order_final) if math.isfinite(h) else 1
             x = (there.sigma / here.sigma * decay(self.eta, h)) * x - (there.alpha * math.expm1(-c * h)) * ds[0]
             if order > 1:

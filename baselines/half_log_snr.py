@@ -17,7 +17,7 @@ from sigbench.sde.grid import Grid, Step
 from sigbench.sde.problem import ReverseDiffusion, SDEProblem
 from sigbench.sde.schedule import Schedule, Times
 
-FEW_STEPS = 15  # below so many steps the last ones fall to lower orders (Lu et al. 2022, DPM-Solver++, appendix)
+FEW_STEPS = 15  # below so many steps the last ones fall to lower orders (Lu et al. 2022, DPM-Solver++)
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,7 +104,7 @@ def step_noise(
     """Returns ∫ σ′·e^{−τ²(λ′−λ)}·τ·(g/σ) dW over a step, shape (n, *shape), with τ² = `share`.
 
     Since g² = 2σ²·dλ/ds its variance is σ′²·(1 − e^{−2τ²h}): the noise of the SDE that has the score's drift 1 + τ²
-    times (Lu et al. 2022, DPM-Solver++, eq. 12 at τ = 1; Xue et al. 2023, SA-Solver, proposition 4.1).
+    times (Lu et al. 2022, DPM-Solver++, for τ = 1; Xue et al. 2023, SA-Solver).
     """
     schedule = problem.schedule
 

@@ -6,14 +6,15 @@ from typing import ClassVar
 from torch import Tensor
 
 from sigbench.errors import BadInput
-from sigbench.sampler import Family, Sampler
+from sigbench.sampler import Family
 from sigbench.sde.brownian import BrownianDriver
 from sigbench.sde.grid import Grid
 from sigbench.sde.problem import SDEProblem
 from sigbench_baselines.half_log_snr import levels_of, need_signal, reverse_diffusion
 from sigbench_baselines.lagrange import lagrange_integrals
+from sigbench_baselines.multistep import Multistep, is_known, state_at
 
-# Adams–Bashforth of orders 1 to 4 on equal steps, newest first (Hairer, Nørsett & Wanner 1993, table III.1.1).
+# Adams–Bashforth of orders 1 to 4 on equal steps, newest first (Hairer, Nørsett & Wanner 1993, section III.1).
 ADAMS_BASHFORTH = (
     (1.0,),
     (3 / 2, -1 / 2),
@@ -22,7 +23,7 @@ ADAMS_BASHFORTH = (
 )
 
 
-class IPNDM(Sampler):
+class IPNDM(Multistep):
     """iPNDM: x′/α′ = x/α + (ρ′ − ρ)·Σ b_j·ε_j with the weights b of equal steps, whatever the steps are.
 
     The first steps are of orders 1, 2, …; `order` is the last one, 1 to 4. The weights fit no steps but equal ones, and
@@ -30,7 +31,7 @@ class IPNDM(Sampler):
     """
 
     name = "ipndm"
-    citation = "Zhang & Chen 2023, arXiv 2204.13902, section 4; Liu et al. 2022, arXiv 2202.09778, eq. 12"
+    citation = "Zhang & Chen 2023, DEIS, arXiv 2204.13902; Liu et al. 2022, PNDM, arXiv 2202.09778"
     when = "5 to 10 calls on evenly graded grids."
     family: ClassVar[Family] = "ode"
     needs = "denoiser"
@@ -51,14 +52,18 @@ class IPNDM(Sampler):
         """
         return [(end - ratios[0]) * b for b in ADAMS_BASHFORTH[len(ratios) - 1]]
 
-    def walk(self, problem: SDEProblem, x: Tensor, grid: Grid, brownian: BrownianDriver) -> Iterator[Tensor]:
-        problem = reverse_diffusion(problem)
+    def resume(
+        self, problem: SDEProblem, states: Sequence[Tensor], grid: Grid, brownian: BrownianDriver
+    ) -> Iterator[Tensor]:
+        problem, x = reverse_diffusion(problem), states[-1]
         ratios: list[float] = []
         epsilons: list[Tensor] = []
         for step, here, there in levels_of(problem, grid):
             need_signal(self.name, here)
             ratios = [here.ratio, *ratios][: self.order]
-            epsilons = [problem.denoiser.eps(step.t, x), *epsilons][: self.order]
+            epsilons = [problem.denoiser.eps(step.t, state_at(states, step, x)), *epsilons][: self.order]
+            if is_known(states, step):
+                continue
             x = (there.alpha / here.alpha) * x
             for c, eps in zip(self.weights(ratios, there.ratio), epsilons, strict=True):
                 x = x + (there.alpha * c) * eps
@@ -72,7 +77,7 @@ class IPNDMV(IPNDM):
     """
 
     name = "ipndm-v"
-    citation = "Zhou et al. 2024, arXiv 2312.00094, appendix; Hairer, Nørsett & Wanner 1993, section III.5"
+    citation = "Zhou et al. 2024, AMED, arXiv 2312.00094; Hairer, Nørsett & Wanner 1993, section III.5"
     when = "20 calls and more on uneven grids, where the steps' own weights count."
 
     def weights(self, ratios: Sequence[float], end: float) -> Sequence[float]:

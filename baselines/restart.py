@@ -26,7 +26,7 @@ class Restart(Sampler):
     """
 
     name = "restart"
-    citation = "Xu et al. 2023, arXiv 2306.14878, algorithm 1"
+    citation = "Xu et al. 2023, arXiv 2306.14878"
     when = "Tens of calls, between a flow's speed and an SDE's forgetting of errors."
     family: ClassVar[Family] = "sde"
     needs = "denoiser"

@@ -8,7 +8,7 @@ import numpy as np
 from torch import Tensor
 
 from sigbench.errors import BadInput
-from sigbench.sampler import Family, Sampler
+from sigbench.sampler import Family
 from sigbench.sde.brownian import BrownianDriver
 from sigbench.sde.grid import Grid
 from sigbench.sde.problem import SDEProblem
@@ -22,9 +22,10 @@ from sigbench_baselines.half_log_snr import (
     step_noise,
 )
 from sigbench_baselines.lagrange import Array, lagrange_integrals
+from sigbench_baselines.multistep import Multistep, is_known, state_at
 
 
-class SASolver(Sampler):
+class SASolver(Multistep):
     """SA-Solver: x′ = (σ′/σ)e^{−τ²h}x + α′·Σ b_j·D_j + σ′√(1 − e^{−2τ²h})·ζ with Adams weights b on the grid's own λ.
 
     b_j = c∫ e^{−c(λ′−u)}·ℓ_j(u) du over the step, c = 1 + τ² and ℓ_j the Lagrange polynomials of the λ of D_j.
@@ -35,7 +36,7 @@ class SASolver(Sampler):
     """
 
     name = "sa-solver"
-    citation = "Xue et al. 2023, SA-Solver, arXiv 2309.05019, algorithm 1, eq. 14 and 17"
+    citation = "Xue et al. 2023, SA-Solver, arXiv 2309.05019"
     when = "Stochastic samples at 10 to 30 calls, with the amount of noise to choose."
     family: ClassVar[Family] = "sde"
     needs = "denoiser"
@@ -66,13 +67,17 @@ class SASolver(Sampler):
         self.signature_order = 1 if tau > 0 else 0
         self.strong_order = 1.0 if tau == 1.0 and low == 0.0 and high >= 1.0 else None
 
-    def walk(self, problem: SDEProblem, x: Tensor, grid: Grid, brownian: BrownianDriver) -> Iterator[Tensor]:
-        problem = reverse_diffusion(problem)
+    def resume(
+        self, problem: SDEProblem, states: Sequence[Tensor], grid: Grid, brownian: BrownianDriver
+    ) -> Iterator[Tensor]:
+        problem, x = reverse_diffusion(problem), states[-1]
         levels: list[Level] = []
         ds: list[Tensor] = []
         corrected, noise, squared, order = x, None, 0.0, 0
         for step, here, there in levels_of(problem, grid):
-            levels, ds = [here, *levels[:2]], [problem.denoiser.x0(step.t, x), *ds[:2]]
+            levels, ds = [here, *levels[:2]], [problem.denoiser.x0(step.t, state_at(states, step, x)), *ds[:2]]
+            if is_known(states, step):
+                continue
             if order > 0 and math.isfinite(levels[1].log_snr):
                 x = _step(corrected, noise, squared, levels[1], here, levels[:order], ds)
             corrected, noise = x, None
@@ -107,7 +112,7 @@ def _step(
 def _weights(nodes: Sequence[float], start: float, h: float, c: float) -> list[float]:
     """The b_j = c∫ e^{−c(λ′−u)}·ℓ_j(u) du over a step of length h from `start`.
 
-    Of a line the authors integrate the slope without the exponential, h²/2 (section 6 and their code).
+    Of a line the authors integrate the slope without the exponential, h²/2, for few steps.
     """
     constant = -math.expm1(-c * h)
     if len(nodes) == 1:

@@ -8,16 +8,17 @@ import numpy as np
 from torch import Tensor
 
 from sigbench.errors import BadInput
-from sigbench.sampler import Family, Sampler
+from sigbench.sampler import Family
 from sigbench.sde.brownian import BrownianDriver
 from sigbench.sde.grid import Grid
 from sigbench.sde.problem import SDEProblem
 from sigbench_baselines.half_log_snr import Level, final_step, levels_of, order_at, reverse_diffusion
+from sigbench_baselines.multistep import Multistep, is_known, state_at
 
 Variant = Literal["bh1", "bh2"]
 
 
-class UniPC(Sampler):
+class UniPC(Multistep):
     """UniPC of order p: x′ = (σ′/σ)x + α′(1 − e^{−h})D − α′B(h)·Σ a_j(D_j − D)/r_j, r_j = (λ_j − λ)/h; one call a step.
 
     The predictor reads the p − 1 predictions before D. The next step's prediction, at r = 1, joins them in the
@@ -27,7 +28,7 @@ class UniPC(Sampler):
     """
 
     name = "unipc"
-    citation = "Zhao et al. 2023, UniPC, arXiv 2302.04867, algorithms 1 and 2, x0 form of appendix A"
+    citation = "Zhao et al. 2023, UniPC, arXiv 2302.04867, in terms of x0"
     when = "5 to 10 calls; order 2 where guidance is strong."
     family: ClassVar[Family] = "ode"
     needs = "denoiser"
@@ -42,16 +43,20 @@ class UniPC(Sampler):
         self.strong_order = self.weak_order = float(order)
         self.final_step = final_step(lower_order_final)
 
-    def walk(self, problem: SDEProblem, x: Tensor, grid: Grid, brownian: BrownianDriver) -> Iterator[Tensor]:
-        problem = reverse_diffusion(problem)
+    def resume(
+        self, problem: SDEProblem, states: Sequence[Tensor], grid: Grid, brownian: BrownianDriver
+    ) -> Iterator[Tensor]:
+        problem, x = reverse_diffusion(problem), states[-1]
         levels: list[Level] = []
         ds: list[Tensor] = []
         order, corrected = 0, x
         for step, here, there in levels_of(problem, grid):
-            d = problem.denoiser.x0(step.t, x)
+            d = problem.denoiser.x0(step.t, state_at(states, step, x))
             if order > 0:  # the step to here once more, with the prediction here: the corrector
                 x = self._step(corrected, levels[:order], here, ds[:order], d)
             levels, ds = [here, *levels[:2]], [d, *ds[:2]]
+            if is_known(states, step):
+                continue
             order = order_at(self.order, step.index, grid.steps, self.lower_order_final)
             if math.isinf(here.log_snr) or math.isinf(there.log_snr):
                 order = 1  # a step of infinite length has no ratios
@@ -83,7 +88,7 @@ class UniPC(Sampler):
 def _weights(ratios: Sequence[float], h: float, variant: Variant) -> list[float]:
     """The a_j with Σ a_j·r_j^{n−1} = n!·φ_{n+1}(−h)·(−h)/B(h), where hφ₁ = e^h − 1 and hφ_{n+1} = φ_n·… − 1/n!.
 
-    One ratio takes ½, whatever the condition says, as the authors do (section 3.3).
+    One ratio takes ½, whatever the condition says, as the authors do.
     """
     if len(ratios) == 1:
         return [0.5]

@@ -1,7 +1,7 @@
 """The sampler's contract: declared facts, and one method that walks the grid."""
 
 from abc import ABC, abstractmethod
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, ClassVar, Literal
 
 if TYPE_CHECKING:
@@ -21,10 +21,10 @@ Calculus = Literal["ito", "stratonovich"]
 class Sampler(ABC):
     """A sampler. The class attributes are its facts; conformance tests hold it to them.
 
-    `when` is a sentence about when to pick it. `needs` says what it asks of a problem: "drift" (any SDE) or "denoiser" (a reverse diffusion, whose
-    `denoiser` and `schedule` it then uses), and `additive_only` that its scheme is for additive noise.
-    `strong_order` and `strong_order_general` are the orders of strong convergence for additive and for
-    diagonal noise (None: none is claimed), `weak_order` and `weak_order_general` those of weak convergence;
+    `when` is a sentence about when to pick it. `needs` says what it asks of a problem: "drift" (any SDE) or
+    "denoiser" (a reverse diffusion, whose `denoiser` and `schedule` it then uses), and `additive_only` that its scheme
+    is for additive noise. `strong_order` and `strong_order_general` are the orders of strong convergence for additive
+    and for diagonal noise (None: none is claimed), `weak_order` and `weak_order_general` those of weak convergence;
     for the "ode" family `strong_order` is the order of the flow, and `weak_order` the same. `calculus` says
     which drift of a problem it integrates, `problem.drift` or `problem.stratonovich_drift`. `signature_order`
     is the number of moments that it reads of each step (0: it draws no noise), `nfe_per_step` the network calls
@@ -56,6 +56,16 @@ class Sampler(ABC):
         time, which `problem.drift` takes; `step.t` and `step.t_next` are the denoiser's. `brownian.signature(step,
         order)` is the only source of noise. Implementations leave `x` and every state that they yielded unchanged.
         """
+
+    def resume(
+        self, problem: "SDEProblem", states: "Sequence[Tensor]", grid: "Grid", brownian: "BrownianDriver"
+    ) -> "Iterator[Tensor]":
+        """Yields the state after each step that follows `states`, which are those at the grid's first times.
+
+        By default a walk of the rest of the grid from the last of them. A sampler with a memory overrides it, to go on
+        with the history that these states are instead of beginning anew.
+        """
+        return self.walk(problem, states[-1], grid.with_times(grid.times[len(states) - 1 :]), brownian)
 
     def prepare(self, task: "Task", problem: "SDEProblem", dtype: "torch.dtype") -> None:  # noqa: B027
         """Loads what the sampler needs for this task (a student its weights, in `dtype`); by default nothing."""
