@@ -220,12 +220,17 @@ def _plan_cell(
     grid = problem.grid(grid_name, steps)
     sampler.prepare(task, problem, dtype)
     sampler.check(grid)
+    if sampler.signature_order > task.path_order == 0:
+        raise BadInput(
+            f"{spec} draws noise, and the problem of the task {task.name!r} has none: take a sampler of the family "
+            "'ode', such as ddim, heun or dpmpp-2m."
+        )
     if sampler.signature_order > task.path_order:
         raise BadInput(
             f"{spec} reads signatures of order {sampler.signature_order}, and the paths of the task {task.name!r} know "
             f"{task.path_order} moments."
         )
-    if settings.paths == "shared":
+    if settings.paths == "shared" and task.path_order > 0:
         layout_of(problem.clock, grid.times, task.path_order)  # refuses times that the path cannot tell apart
     problem.counter.budget = settings.nfe
     return Cell(
