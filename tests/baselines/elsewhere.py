@@ -1,7 +1,8 @@
 """Other people's samplers on our problems: diffusers', k-diffusion's and azula's, on our levels and noise in float64.
 
-All three are imported where they are used, for they take seconds. A walk returns the states after each step, in the
-units of our state, shape (steps, n, 1).
+All three are imported where they are used, for they take seconds; k-diffusion and azula are installed without their
+dependencies (`pip install --no-deps k-diffusion azula torchdiffeq einops`), and tests skip by name where they are not.
+A walk returns the states after each step, in the units of our state, shape (steps, n, 1).
 """
 
 import importlib
@@ -14,6 +15,7 @@ from types import ModuleType
 from typing import Any
 
 import numpy as np
+import pytest
 import torch
 from torch import Tensor
 
@@ -55,12 +57,20 @@ def levels(problem: ReverseDiffusion, grid: Grid) -> tuple[Tensor, Tensor, Tenso
     return torch.from_numpy(t), *(torch.as_tensor(f(t)) for f in (problem.schedule.alpha, problem.schedule.sigma))
 
 
+def _need(*packages: str) -> None:
+    """Skips the test where one of them is not installed."""
+    for package in packages:
+        if importlib.util.find_spec(package) is None:
+            pytest.skip(f"elsewhere: {package} is not installed")
+
+
 @cache
 def k_diffusion() -> ModuleType:
     """Returns k_diffusion.sampling without the rest of its package, which needs a dozen others.
 
     Of `k_diffusion.utils`, which imports torchvision, the samplers use one function.
     """
+    _need("k_diffusion", "torchdiffeq")
     found = importlib.util.find_spec("k_diffusion")
     assert found is not None
     assert found.submodule_search_locations is not None
@@ -123,6 +133,7 @@ class _Denoiser:
 
 def by_azula(name: str, problem: ReverseDiffusion, x: Tensor, grid: Grid, **options: Any) -> Tensor:
     """Walks with azula's class `name`; it returns the end alone, so each state is the end of a walk up to there."""
+    _need("azula", "einops")
     from azula import sample
 
     t, _, _ = levels(problem, grid)
