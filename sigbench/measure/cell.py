@@ -218,8 +218,11 @@ def _plan_cell(
     if sampler.additive_only and problem.noise_type != "additive":
         raise BadInput(f"{spec} is for additive noise, and that of the task {task.name!r} is {problem.noise_type}.")
     grid = problem.grid(grid_name, steps)
-    sampler.prepare(task, problem, dtype)
-    sampler.check(grid)
+    try:
+        sampler.prepare(task, problem, dtype)
+        sampler.check(grid)
+    except SystemExit as error:
+        raise BadInput(f"{spec} left the program by SystemExit({error.code!r}) when its cell was planned.") from error
     if sampler.signature_order > task.path_order == 0:
         raise BadInput(
             f"{spec} draws noise, and the problem of the task {task.name!r} has none: take a sampler of the family "

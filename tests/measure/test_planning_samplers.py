@@ -1,5 +1,6 @@
 """How cells of samplers are planned: other names, the end of a walk, calls, and a problem without noise."""
 
+from pathlib import Path
 from typing import ClassVar
 
 import pytest
@@ -60,6 +61,34 @@ def test_calls_are_a_function_of_the_grid(sampler: str, calls: int) -> None:
     assert cell.sampler.calls(cell.problem, cell.grid) == calls
     (record,) = measure([cell])
     assert record["nfe"] == calls
+
+
+LEAVES = """
+from sigbench.sampler import Sampler
+
+class Leaves(Sampler):
+    name, citation, family = "leaves", "a test", "sde"
+
+    def __init__(self, where: str = "") -> None:
+        self.where = where
+        if where == "made":
+            raise SystemExit(0)
+
+    def prepare(self, task, problem, dtype):
+        if self.where == "prepared":
+            raise SystemExit(0)
+
+    def walk(self, problem, x, grid, brownian):
+        yield x
+"""
+
+
+@pytest.mark.parametrize("where", ["made", "prepared"])
+def test_who_leaves_before_the_walk_is_bad_input(tmp_path: Path, where: str) -> None:
+    """An exit code of 0 with nothing measured would look like success."""
+    (tmp_path / "leaves.py").write_text(LEAVES)
+    with pytest.raises(BadInput, match="SystemExit"):
+        planned(f"{tmp_path / 'leaves.py'}:Leaves:where={where}")
 
 
 class TestWithoutNoise:
