@@ -86,9 +86,10 @@ class UniPC(Multistep):
 
 
 def _weights(ratios: Sequence[float], h: float, variant: Variant) -> list[float]:
-    """The a_j with Σ a_j·r_j^{n−1} = n!·φ_{n+1}(−h)·(−h)/B(h), where hφ₁ = e^h − 1 and hφ_{n+1} = φ_n·… − 1/n!.
+    """The a_j with Σ_j a_j·r_j^{n−1} = n!·zφ_{n+1}(z)/B(h) for n = 1, 2, …, where z = −h.
 
-    One ratio takes ½, whatever the condition says, as the authors do.
+    φ₁(z) = (e^z − 1)/z and φ_{n+1}(z) = (φ_n(z) − 1/n!)/z. One ratio takes ½, whatever the condition says, as the
+    authors do.
     """
     if len(ratios) == 1:
         return [0.5]

@@ -52,7 +52,8 @@ class Schedule(ABC):
 
     def alpha(self, t: Times) -> Times:
         """Returns α(t), the factor of the clean sample in x_t."""
-        return np.exp(self.log_alpha(t))
+        with np.errstate(divide="ignore"):  # log α may be −∞
+            return np.exp(self.log_alpha(t))
 
     def diffusion(self, t: Times) -> Times:
         """Returns g(t), the diffusion coefficient of the forward and of the reverse process."""
