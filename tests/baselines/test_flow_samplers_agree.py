@@ -17,9 +17,11 @@ from sigbench.sampler import Sampler
 from sigbench.sde.grid import Grid
 from sigbench.sde.problem import ReverseDiffusion
 from sigbench.sde.schedule import VPCosine, VPLinear
+from sigbench_baselines.ddim import DDIM
 from sigbench_baselines.deis import DEIS
 from sigbench_baselines.dpm_solver import DPMSolver2S, DPMSolver3S
 from sigbench_baselines.dpmpp import DPMpp1, DPMpp2M, DPMpp2S, DPMpp3M
+from sigbench_baselines.heun import Heun
 from sigbench_baselines.ipndm import IPNDM, IPNDMV
 from sigbench_baselines.plms import PLMS
 from sigbench_baselines.unipc import UniPC
@@ -101,6 +103,9 @@ def diffusers_plms(problem: ReverseDiffusion, x: Tensor, grid: Grid) -> Tensor:
 
 
 AGREEMENTS = [
+    (DDIM(), k("euler"), 1e-10, "k-diffusion"),
+    (Heun(), k("heun"), 1e-10, "k-diffusion"),
+    (Heun(), azula("HeunSampler"), 1e-10, "azula"),
     (DPMpp1(), azula("xEABSampler", order=1), 1e-10, "azula-xeab1"),
     (DPMpp1(), azula("DDIMSampler"), 1e-10, "azula-ddim"),
     (DPMpp2S(), k("dpmpp_2s_ancestral", eta=0.0), 1e-10, "k-diffusion"),

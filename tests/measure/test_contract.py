@@ -194,7 +194,9 @@ def test_keyboard_interrupt_is_no_failure() -> None:
         measured(Leaving(KeyboardInterrupt()))
 
 
-@pytest.mark.parametrize("options", [{}, {"batch": 300}, {"batch": 1, "samples": 20}, {"samples": 2}, {"dtype": "bfloat16"}])
+@pytest.mark.parametrize(
+    "options", [{}, {"batch": 300}, {"batch": 1, "samples": 20}, {"samples": 2}, {"dtype": "bfloat16"}]
+)
 def test_an_honest_sampler_passes(options: dict[str, Any]) -> None:
     (record,) = measured(Honest(), **options)
     assert record["status"] == "ok", record.get("error")
