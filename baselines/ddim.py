@@ -10,7 +10,8 @@ from sigbench.errors import BadInput
 from sigbench.sampler import Family, Sampler
 from sigbench.sde.brownian import BrownianDriver
 from sigbench.sde.grid import Grid
-from sigbench.sde.problem import ReverseDiffusion, SDEProblem
+from sigbench.sde.problem import SDEProblem
+from sigbench_baselines.half_log_snr import levels_of, reverse_diffusion
 
 
 class DDIM(Sampler):
@@ -22,10 +23,11 @@ class DDIM(Sampler):
 
     name = "ddim"
     citation = "Song, Meng & Ermon 2021, eq. 12 and 16"
+    when = "The deterministic baseline, and the safe choice on any schedule."
     family: ClassVar[Family] = "ode"
     needs = "denoiser"
-    strong_order: ClassVar[float | None] = 1.0
-    weak_order: ClassVar[float | None] = 1.0
+    strong_order: float | None = 1.0
+    weak_order: float | None = 1.0
     signature_order = 0
 
     def __init__(self, eta: float = 0.0) -> None:
@@ -35,15 +37,13 @@ class DDIM(Sampler):
         self.signature_order = 1 if eta > 0 else 0
 
     def walk(self, problem: SDEProblem, x: Tensor, grid: Grid, brownian: BrownianDriver) -> Iterator[Tensor]:
-        assert isinstance(problem, ReverseDiffusion)
-        schedule = problem.schedule
-        for step in grid:
-            a, s = float(schedule.alpha(step.t)), float(schedule.sigma(step.t))
-            a_next, s_next = float(schedule.alpha(step.t_next)), float(schedule.sigma(step.t_next))
-            s_eta = self.eta * s_next * math.sqrt(max(0.0, 1.0 - (a * s_next / (a_next * s)) ** 2))
-            eps = problem.denoiser.eps(step.t, x)
-            x0 = (x - s * eps) / a
-            x = a_next * x0 + math.sqrt(s_next**2 - s_eta**2) * eps
+        problem = reverse_diffusion(problem)
+        for step, here, there in levels_of(problem, grid):
+            share = here.alpha * there.sigma / (there.alpha * here.sigma)
+            s_eta = self.eta * there.sigma * math.sqrt(max(0.0, 1.0 - share**2))
+            x0 = problem.denoiser.x0(step.t, x)  # first, for ε knows nothing of x0 where α = 0
+            eps = (x - here.alpha * x0) / here.sigma
+            x = there.alpha * x0 + math.sqrt(there.sigma**2 - s_eta**2) * eps
             if s_eta > 0.0:
                 x = x + (s_eta / math.sqrt(step.h)) * brownian.signature(step).increment
             yield x
@@ -54,6 +54,7 @@ class DDPM(DDIM):
 
     name = "ddpm"
     citation = "Ho, Jain & Abbeel 2020, algorithm 2 with the posterior variance of eq. 7"
+    when = "The ancestral baseline; needs many steps."
     family = "sde"
     strong_order = None
     weak_order = None

@@ -15,6 +15,7 @@ class EulerMaruyama(Sampler):
 
     name = "euler-maruyama"
     citation = "Maruyama 1955; Kloeden & Platen 1992, eq. 10.2.4"
+    when = "The baseline of every stochastic comparison, and the teacher's own scheme."
     family = "sde"
     strong_order = 1.0
     strong_order_general = 0.5
@@ -34,6 +35,7 @@ class Milstein(Sampler):
 
     name = "milstein"
     citation = "Milstein 1974; Kloeden & Platen 1992, eq. 10.3.12"
+    when = "Where the noise depends on the state; on additive noise it is euler-maruyama."
     family = "sde"
     strong_order = 1.0
     strong_order_general = 1.0

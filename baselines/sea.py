@@ -19,6 +19,7 @@ class SEA(Sampler):
 
     name = "sea"
     citation = "Foster, dos Reis & Strange 2023, arXiv 2210.17543, shifted Euler"
+    when = "A stochastic walk at one call a step, where the path matters."
     family = "sde"
     additive_only = True
     strong_order = 1.0

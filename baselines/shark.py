@@ -16,6 +16,7 @@ class ShARK(Sampler):
 
     name = "shark"
     citation = "Foster, dos Reis & Strange 2023, arXiv 2210.17543, eq. 6.1"
+    when = "The closest to the path of the equation at two calls a step."
     family = "sde"
     additive_only = True
     strong_order, weak_order = 1.5, 2.0

@@ -16,6 +16,7 @@ class SRA1(Sampler):
 
     name = "sra1"
     citation = "Rößler 2010, SIAM J. Numer. Anal. 48, table 6.3"
+    when = "As shark; the scheme that other libraries have."
     family = "sde"
     additive_only = True
     strong_order, weak_order = 1.5, 2.0

@@ -19,6 +19,7 @@ class StochasticHeun(Sampler):
 
     name = "stochastic-heun"
     citation = "Rümelin 1982, SIAM J. Numer. Anal. 19; Kloeden & Platen 1992, section 11.1"
+    when = "Equations in Stratonovich's sense, or where weak order 2 counts."
     family = "sde"
     calculus: ClassVar[Calculus] = "stratonovich"
     strong_order = 1.0

@@ -42,6 +42,7 @@ class Taylor15(Sampler):
 
     name = "taylor15"
     citation = "Kloeden & Platen 1992, eq. 10.4.10; Hutchinson 1990 for the trace"
+    when = "A reference of order 3/2 where derivatives of the drift are cheap."
     family = "sde"
     additive_only = True
     strong_order = 1.5

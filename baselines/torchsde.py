@@ -100,6 +100,7 @@ class TorchsdeEuler(_TorchsdeSampler):
     """torchsde's Euler–Maruyama."""
 
     name, method = "torchsde-euler", "euler"
+    when = "To compare with torchsde."
     strong_order, strong_order_general = 1.0, 0.5
     weak_order, weak_order_general = 1.0, 1.0
 
@@ -108,6 +109,7 @@ class TorchsdeMilstein(_TorchsdeSampler):
     """torchsde's Itô–Milstein; on additive noise it is Euler–Maruyama."""
 
     name, method = "torchsde-milstein", "milstein"
+    when = "To compare with torchsde."
     strong_order, strong_order_general = 1.0, 1.0
     weak_order, weak_order_general = 1.0, 1.0
 
@@ -120,6 +122,7 @@ class TorchsdeSRK(_TorchsdeSampler):
 
     name, method = "torchsde-srk", "srk"
     citation = "Rößler 2010, by torchsde (Li et al. 2020)"
+    when = "To compare with torchsde."
     strong_order, strong_order_general = 1.5, 1.5
     weak_order = 2.0
     signature_order = 2
@@ -134,6 +137,7 @@ class TorchsdeHeun(_TorchsdeSampler):
     """torchsde's Stratonovich–Heun."""
 
     name, method = "torchsde-heun", "heun"
+    when = "To compare with torchsde."
     calculus: ClassVar[Calculus] = "stratonovich"
     strong_order, strong_order_general = 1.0, 1.0
     weak_order, weak_order_general = 2.0, 1.0
@@ -144,6 +148,7 @@ class TorchsdeMidpoint(_TorchsdeSampler):
     """torchsde's Stratonovich midpoint rule; it halves the noise's curvature term, so its weak order stays 1."""
 
     name, method = "torchsde-midpoint", "midpoint"
+    when = "To compare with torchsde."
     calculus: ClassVar[Calculus] = "stratonovich"
     strong_order, strong_order_general = 1.0, 1.0
     weak_order, weak_order_general = 1.0, 1.0
@@ -155,8 +160,13 @@ class TorchsdeReversibleHeun(_TorchsdeSampler):
 
     name, method = "torchsde-reversible-heun", "reversible_heun"
     citation = "Kidger et al. 2021, arXiv 2105.13493, by torchsde"
+    when = "To compare with torchsde, whose adjoint needs it."
     calculus: ClassVar[Calculus] = "stratonovich"
     strong_order, strong_order_general = 1.0, 0.5
     weak_order = 1.0
     # Its product with additive noise is a batch of d × d matrices; with diagonal noise it is elementwise.
     treats_additive_as = "diagonal"
+
+    def calls(self, problem: SDEProblem, grid: Grid) -> int:
+        """Returns one call a step and one."""
+        return grid.steps + 1

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 TASKS = "sigbench.tasks"
 SAMPLERS = "sigbench.samplers"
 METRICS = "sigbench.metrics"
+ALIASES = "sigbench.sampler_aliases"
 
 
 def _base(group: str) -> type[Any]:
@@ -52,6 +53,18 @@ def sampler_names() -> list[str]:
     return sorted(_entry_points(SAMPLERS))
 
 
+def sampler_aliases() -> dict[str, str]:
+    """Returns the names of registered samplers by the other names that people know them under."""
+    named = {point.value: name for name, point in _entry_points(SAMPLERS).items()}
+    return {alias: named[point.value] for alias, point in _entry_points(ALIASES).items() if point.value in named}
+
+
+def own_name(spec: str) -> str:
+    """Returns a sampler's spec with its own name in the place of an alias."""
+    name, colon, options = spec.partition(":")
+    return sampler_aliases().get(name, name) + colon + options
+
+
 def metric_names() -> list[str]:
     """Returns the names of the registered metrics: those that can be added to a task's own."""
     return sorted(_entry_points(METRICS))
@@ -65,7 +78,7 @@ def task_class(name: str) -> type[Task]:
 
 def sampler_class(name: str) -> type[Sampler]:
     """Returns the sampler class called `name`, or the one at `FILE.py:CLASS`; raises BadInput otherwise."""
-    found: type[Sampler] = _class(SAMPLERS, name)
+    found: type[Sampler] = _class(SAMPLERS, own_name(name))
     return found
 
 
@@ -86,7 +99,7 @@ def make_sampler(spec: str) -> Sampler:
 
     Raises BadInput for an unknown name, an unknown option or a value of the wrong kind.
     """
-    made: Sampler = _made_of_spec(SAMPLERS, spec)
+    made: Sampler = _made_of_spec(SAMPLERS, own_name(spec))
     return made
 
 
@@ -195,7 +208,7 @@ def _make(cls: type[Any], spec: str, arguments: Mapping[str, Any]) -> Any:
         return cls(**arguments)
     except BadInput:
         raise
-    except Exception as error:
+    except (Exception, SystemExit) as error:
         raise BadInput(f"{spec} cannot be made: {type(error).__name__}: {error}.") from error
 
 

@@ -32,7 +32,7 @@ class Task(ABC):
     default_grid: ClassVar[str]
     batch_size: ClassVar[int]
     artifacts_since: ClassVar[int] = 1
-    path_order: ClassVar[int] = 4  # paths of another order are other paths
+    path_order: ClassVar[int] = 4  # paths of another order are other paths; 0: a problem without noise
 
     @abstractmethod
     def problem(self, device: "torch.device", dtype: "torch.dtype") -> "SDEProblem":

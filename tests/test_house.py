@@ -133,6 +133,15 @@ def test_entry_points_are_declared_installed_and_loadable(group: str) -> None:
         assert installed[name].load().name == name
 
 
+def test_aliases_name_registered_samplers_and_no_sampler_is_shadowed() -> None:
+    declared: dict[str, str] = PROJECT["project"]["entry-points"]["sigbench.sampler_aliases"]
+    installed = {point.name: point.value for point in importlib.metadata.entry_points(group="sigbench.sampler_aliases")}
+    samplers: dict[str, str] = PROJECT["project"]["entry-points"]["sigbench.samplers"]
+    assert declared.items() <= installed.items()
+    assert set(declared.values()) <= set(samplers.values())
+    assert not declared.keys() & samplers.keys()
+
+
 def modules() -> Iterator[ModuleType]:
     for package in FOLDERS:
         top = importlib.import_module(package)

@@ -8,7 +8,7 @@ import typer
 
 from sigbench.cli.printing import TableConsole
 
-_ONLY_JSON = ("needs", "options")  # for which a terminal is too narrow
+_ONLY_JSON = ("needs", "options", "aliases", "calls", "when")  # for which a table is too narrow
 
 
 class What(StrEnum):
@@ -22,10 +22,12 @@ class What(StrEnum):
 def list_(
     what: Annotated[What | None, typer.Argument(help="tasks, samplers or metrics; all where left out.")] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON Lines.")] = False,
+    long: Annotated[bool, typer.Option("--long", help="Say of each sampler when to pick it, and more.")] = False,
 ) -> None:
     """List tasks, samplers and metrics with their declared facts.
 
-    With --json also what samplers need of a task ("denoiser", or "drift" alone) and the options that they take.
+    With --long a paragraph a sampler: when to pick it, its source, order, calls, options and other names. With --json
+    all that, and what samplers need of a task ("denoiser", or "drift" alone).
     """
     rows = {kind: _ROWS[kind]() for kind in ([what] if what is not None else list(What))}
     if as_json:
@@ -36,8 +38,28 @@ def list_(
 
     console = TableConsole()
     for kind, entries in rows.items():
+        if long and kind is What.samplers:
+            for entry in entries:
+                _print_paragraph(console, entry)
+            continue
         console.print(_table(kind.value, entries))
         console.print()
+
+
+def _print_paragraph(console: TableConsole, entry: dict[str, Any]) -> None:
+    """Prints what a sampler declares, a fact a line."""
+    from rich.markup import escape
+
+    also = f"  (also {', '.join(entry['aliases'])})" if entry["aliases"] else ""
+    order = "none declared" if entry["order"] is None else f"{entry['order']:g}"
+    console.print(f"[bold]{escape(entry['name'])}[/bold]{escape(also)}", highlight=False)
+    lines = [entry["when"], f"source: {entry['source']}", f"family: {entry['family']}, order: {order}"]
+    lines += [f"calls: {entry['calls']}"]
+    lines += [f"options: {', '.join(entry['options'])}"] if entry["options"] else []
+    for line in lines:
+        if line:
+            console.print(f"  {escape(line)}", highlight=False, soft_wrap=True)
+    console.print()
 
 
 def _table(title: str, entries: list[dict[str, Any]]) -> Any:
@@ -71,8 +93,9 @@ def _tasks() -> list[dict[str, Any]]:
 
 
 def _samplers() -> list[dict[str, Any]]:
-    from sigbench.registry import options_of, sampler_class, sampler_names
+    from sigbench.registry import options_of, sampler_aliases, sampler_class, sampler_names
 
+    aliases = sampler_aliases()
     found = ((name, sampler_class(name)) for name in sampler_names())
     return [
         {
@@ -82,10 +105,23 @@ def _samplers() -> list[dict[str, Any]]:
             "NFE/step": sampler.nfe_per_step,
             "needs": sampler.needs,
             "options": list(options_of(sampler)),
+            "aliases": [alias for alias, own in aliases.items() if own == name],
+            "calls": _calls(sampler),
+            "when": sampler.when,
             "source": sampler.citation,
         }
         for name, sampler in found
     ]
+
+
+def _calls(sampler: type[Any]) -> str:
+    """The calls of a walk in words: of a sampler with its own count what that says of itself."""
+    from sigbench.sampler import Sampler
+
+    said = (sampler.calls.__doc__ or "").partition("\n")[0]
+    if sampler.calls is Sampler.calls or not said.startswith("Returns "):
+        return f"{sampler.nfe_per_step} a step"
+    return said.removeprefix("Returns ").rstrip(".")
 
 
 def _metrics() -> list[dict[str, Any]]:

@@ -171,7 +171,12 @@ def _report(record: "Record", *, as_json: bool) -> None:
 
 def _print_tables(records: "list[Record]") -> None:
     from sigbench.report.marks import LEGEND
-    from sigbench.report.run_sentences import break_even_lines, budget_sentences, teacher_sentences
+    from sigbench.report.run_sentences import (
+        break_even_lines,
+        budget_sentences,
+        no_call_sentences,
+        teacher_sentences,
+    )
     from sigbench.report.run_table import run_tables
 
     console = TableConsole()
@@ -189,7 +194,8 @@ def _print_tables(records: "list[Record]") -> None:
         console.print(table)
     console.print()
     console.print(LEGEND, style="dim", highlight=False)
-    for line in [*budget_sentences(records), *teacher_sentences(records), *break_even_lines(records)]:
+    sentences = budget_sentences, no_call_sentences, teacher_sentences, break_even_lines
+    for line in [line for of in sentences for line in of(records)]:
         console.print(line, highlight=False)
 
 

@@ -17,7 +17,7 @@ from sigbench.records.comparison import mean_score
 from sigbench.records.family import Ranked, budget_sentence, rank_records
 from sigbench.records.names import display_name
 from sigbench.records.record import MetricRecord
-from sigbench.report.marks import MARKS
+from sigbench.report.marks import MARKS, NO_CALLS
 
 STANDARD_CALLS = (1, 2, 3, 5, 8, 10, 20, 50)
 SELECTION = (
@@ -38,6 +38,8 @@ class Row:
     @property
     def mark(self) -> str:
         """The sign of what it is beside the best, "" where it is worse or not compared."""
+        if self.entry.record["nfe"] == 0:
+            return NO_CALLS
         return "" if self.ranked is None else MARKS[self.ranked.mark]
 
     @property

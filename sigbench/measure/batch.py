@@ -8,7 +8,7 @@ from torch import Tensor
 from sigbench.errors import BrokenContract
 from sigbench.measure.cell import Cell
 from sigbench.measure.timing import TimedPath
-from sigbench.sde.brownian import BrownianDriver, FreshBrownian
+from sigbench.sde.brownian import BrownianDriver, FreshBrownian, NoNoise
 from sigbench.sde.grid import Grid
 from sigbench.sde.noise import NoiseStream, seed_of
 from sigbench.sde.path import BrownianPath
@@ -46,6 +46,8 @@ def path_of(cell: Cell, repeat: int, first: int, count: int, grid: Grid | None =
     fresh noise each cell has signatures of its own, drawn step by step.
     """
     seed, order = seed_of(**cell.noise_axes(repeat), purpose="brownian"), cell.task.path_order
+    if order == 0:
+        return NoNoise()
     if cell.settings.paths == "fresh":
         stream = NoiseStream(seed, cell.task.shape, dtype=cell.state_dtype, device=cell.device)
         return FreshBrownian(stream, first, count, order)

@@ -17,14 +17,13 @@ from sigbench.metrics.metric import Metric
 from sigbench.records.key import Determinants, determinants, key_of
 from sigbench.records.names import Role, display_name
 from sigbench.records.record import CellRecord, CodeRecord, Paths, RequestRecord, StopRecord
-from sigbench.registry import make_metric, make_sampler, make_task
+from sigbench.registry import make_metric, make_sampler, make_task, own_name
 from sigbench.sampler import Sampler
 from sigbench.sde.clock import layout_of
 from sigbench.sde.grid import FAMILIES, Grid, check_steps
 from sigbench.sde.problem import ReverseDiffusion, SDEProblem, state_dtype
 from sigbench.task import Task
 
-FINAL_STEP = "none: samples are taken at the last time of the grid"
 _NOISE_AXES: dict[Paths, tuple[str, ...]] = {
     "shared": ("task", "seed", "repeat"),
     "fresh": ("task", "seed", "repeat", "role", "sampler", "grid", "steps"),
@@ -94,7 +93,7 @@ class Cell:
             "noise": {"paths": self.settings.paths, "axes": list(_NOISE_AXES[self.settings.paths])},
             "grid": self.grid.name,
             "times": list(self.grid.times),
-            "final_step": FINAL_STEP,
+            "final_step": self.sampler.final_step,
             "asked": self._request(),
             "code": self._code,
         }
@@ -160,6 +159,7 @@ def plan_metrics(settings: Settings) -> tuple[Task, tuple[Metric, ...]]:
 def _expand(spec: str, steps: Sequence[int], task: Task, settings: Settings) -> list[tuple[Role, str, int, str]]:
     """The (role, spec, steps, grid) of the cells that a sampler spec stands for."""
     name, at, own = spec.rpartition("@")
+    name, spec = own_name(name), own_name(spec)  # one record, whatever name was asked for
     grid = settings.grid or task.default_grid
     if at:
         try:
@@ -218,14 +218,22 @@ def _plan_cell(
     if sampler.additive_only and problem.noise_type != "additive":
         raise BadInput(f"{spec} is for additive noise, and that of the task {task.name!r} is {problem.noise_type}.")
     grid = problem.grid(grid_name, steps)
-    sampler.prepare(task, problem, dtype)
-    sampler.check(grid)
+    try:
+        sampler.prepare(task, problem, dtype)
+        sampler.check(grid)
+    except SystemExit as error:
+        raise BadInput(f"{spec} left the program by SystemExit({error.code!r}) when its cell was planned.") from error
+    if sampler.signature_order > task.path_order == 0:
+        raise BadInput(
+            f"{spec} draws noise, and the problem of the task {task.name!r} has none: take a sampler of the family "
+            "'ode', such as ddim, heun or dpmpp-2m."
+        )
     if sampler.signature_order > task.path_order:
         raise BadInput(
             f"{spec} reads signatures of order {sampler.signature_order}, and the paths of the task {task.name!r} know "
             f"{task.path_order} moments."
         )
-    if settings.paths == "shared":
+    if settings.paths == "shared" and task.path_order > 0:
         layout_of(problem.clock, grid.times, task.path_order)  # refuses times that the path cannot tell apart
     problem.counter.budget = settings.nfe
     return Cell(

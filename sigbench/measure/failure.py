@@ -12,14 +12,14 @@ from sigbench.records.record import Status
 if TYPE_CHECKING:
     from sigbench.measure.cell import Cell
 
-OnFailure = Callable[["Cell", Exception], None]
+OnFailure = Callable[["Cell", BaseException], None]
 
 
-def unheard(cell: "Cell", problem: Exception) -> None:
+def unheard(cell: "Cell", problem: BaseException) -> None:
     """Hears of a failure and does nothing: the default of who is told of exceptions."""
 
 
-def failure_of(problem: Exception, *plug_ins: object) -> tuple[Status, str]:
+def failure_of(problem: BaseException, *plug_ins: object) -> tuple[Status, str]:
     """Returns the status of a cell whose measurement ended in `problem`, and the sentence that says why.
 
     Of a foreign error it names the innermost frame in a file of the `plug_ins`, whose author can mend it there; where

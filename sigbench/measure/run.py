@@ -11,6 +11,7 @@ from sigbench.abilities import observe, to_data
 from sigbench.errors import BrokenContract, Diverged
 from sigbench.measure.batch import walk_batch
 from sigbench.measure.cell import Cell
+from sigbench.measure.contract import WatchedGenerators, check_by_watching, check_same_batch
 from sigbench.measure.draw import call_seconds, draw_samples
 from sigbench.measure.failure import OnFailure, failure_of, unheard
 from sigbench.measure.load import QUIET, OtherLoad, load_averages
@@ -79,7 +80,9 @@ def _measure_cell(
         nfe = repeats.first.nfe
         metrics = repeats.metrics()
         timing = repeats.timing(workers)
-    except Exception as problem:
+    except KeyboardInterrupt:
+        raise
+    except BaseException as problem:  # a sampler that leaves by SystemExit fails, and the others go on
         status, error = failure_of(problem, cell.sampler, cell.task, *cell.metrics)
         on_failure(cell, problem)
     record: Record = {
@@ -123,7 +126,7 @@ class _Repeats:
         self._load, others = load_averages(), OtherLoad()
         memory = PeakMemory(cell.device)
         with memory:
-            walk_batch(cell, 0, 0, min(cell.batch, cell.samples))  # the warm-up, not timed
+            warm_up = self._warm_up()
         self._peak_memory_mb = memory.mb
         calibration_seconds(cell.device)
         total = stop["repeats"]
@@ -131,13 +134,22 @@ class _Repeats:
             repeat = self.count
             self._progress(Progress(f"{cell} · repeat {repeat + 1}/{total}", repeat, total))
             self._add(repeat)
+            if repeat == 0:
+                check_same_batch(cell, warm_up, self.first.samples[: len(warm_up)])
+                del warm_up
             if self.count == stop["repeats"] and stop["half_width"] is not None:
                 headline = cell.metrics[0]
                 floor = self._truth.floors.floor(headline, cell.samples)
                 counted = headline.sample_size(cell.samples) if headline.counted else None
                 total = repeats_wanted(self._values[headline.name], floor, headline.better, stop, counted=counted)
         self._progress(Progress(str(cell), total, total))
+        check_by_watching(cell, self.first.samples)
         self._others = others.processors()
+
+    def _warm_up(self) -> Tensor:
+        """The first batch of the first repeat, not timed; it will be drawn again, and must be the same."""
+        with WatchedGenerators(self._cell):
+            return walk_batch(self._cell, 0, 0, min(self._cell.batch, self._cell.samples)).samples.cpu()
 
     def _add(self, repeat: int) -> None:
         cell = self._cell

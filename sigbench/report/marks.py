@@ -5,6 +5,7 @@ from sigbench.records.family import Mark
 from sigbench.records.record import MetricRecord
 
 BEST, EQUIVALENT, UNRESOLVED, AT_FLOOR, BELOW_FLOOR = "★", "≈", "?", "=", "!"
+NO_CALLS = "∅"  # of what called no network: it is shown, and never ranked
 LEGEND = (
     f"{BEST} best of its calls   {EQUIVALENT} equivalent to it   {UNRESOLVED} not resolved   unmarked: worse\n"
     f"{AT_FLOOR} at the floor: equivalent to exact draws   {BELOW_FLOOR} below the floor: look for copies"

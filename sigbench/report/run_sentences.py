@@ -7,6 +7,7 @@ from sigbench.records.comparison import compare
 from sigbench.records.family import budget_sentence
 from sigbench.records.names import display_name
 from sigbench.records.record import Record
+from sigbench.report.marks import NO_CALLS
 from sigbench.report.numbers import digits, duration, interval
 
 
@@ -19,6 +20,15 @@ def budget_sentences(records: Sequence[Record]) -> list[str]:
     budgets = sorted({record["nfe"] for record in good if record["nfe"] is not None})
     groups = [[record for record in good if record["nfe"] == calls] for calls in budgets]
     return [budget_sentence(group, name) for group in groups if len(group) > 1]
+
+
+def no_call_sentences(records: Sequence[Record]) -> list[str]:
+    """Returns a sentence for each sampler that called no network."""
+    return [
+        f"{display_name(record)} at {record['steps']} steps called no network ({NO_CALLS}): shown, not ranked."
+        for record in records
+        if record["nfe"] == 0
+    ]
 
 
 def teacher_sentences(records: Sequence[Record]) -> list[str]:

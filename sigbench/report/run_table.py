@@ -11,7 +11,7 @@ from sigbench.errors import BadInput
 from sigbench.records.family import rank_records
 from sigbench.records.names import display_names
 from sigbench.records.record import Record
-from sigbench.report.marks import BEST, EQUIVALENT, MARKS, floor_mark
+from sigbench.report.marks import BEST, EQUIVALENT, MARKS, NO_CALLS, floor_mark
 from sigbench.report.numbers import digits, duration_interval, interval, ratio
 
 FLOOR_ROW = "floor (the truth)"
@@ -90,7 +90,8 @@ def _metric_table(
 def marks(records: Sequence[Record], name: str) -> list[str]:
     """Returns the marks of a metric in records of as many calls: what each is among them, and beside the floor.
 
-    Those that failed have none; where there are no others, or they cannot be compared, the first mark is left out.
+    Those that failed have none; where there are no others, or they cannot be compared, the first mark is left out. What
+    called no network has a mark of its own alone.
     """
     alive = [index for index, record in enumerate(records) if name in record["metrics"]]
     found = [""] * len(records)
@@ -99,6 +100,9 @@ def marks(records: Sequence[Record], name: str) -> list[str]:
             for index, ranked in zip(alive, rank_records([records[index] for index in alive], name), strict=True):
                 found[index] = MARKS[ranked.mark]
     for index in alive:
+        if records[index]["nfe"] == 0:
+            found[index] = NO_CALLS
+            continue
         found[index] += floor_mark(records[index]["metrics"][name])
     return found
 

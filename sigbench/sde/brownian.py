@@ -5,7 +5,7 @@ from typing import Protocol
 
 from torch import Tensor
 
-from sigbench.errors import BadInput
+from sigbench.errors import BadInput, BrokenContract
 from sigbench.sde.grid import Step
 from sigbench.sde.legendre import Kernel, integral
 from sigbench.sde.noise import Noise
@@ -52,6 +52,18 @@ class FreshBrownian:
     def _normals(self, step: Step, order: int) -> list[Tensor]:
         start = step.index * self._max_order
         return [self._noise.normal(self._first, self._count, start + k) for k in range(order)]
+
+
+class NoNoise:
+    """The driver of a problem without noise: whoever asks it breaks the contract."""
+
+    def signature(self, step: Step, order: int = 1) -> PartialSignature:
+        """Raises BrokenContract."""
+        raise BrokenContract("this problem has no noise, and its driver no signature: declare signature_order = 0.")
+
+    def functional(self, step: Step, kernel: Kernel) -> Tensor:
+        """Raises BrokenContract."""
+        raise BrokenContract("this problem has no noise, and its driver no functional: declare signature_order = 0.")
 
 
 class RecordingBrownian:

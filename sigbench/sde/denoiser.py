@@ -128,6 +128,11 @@ class Denoiser:
         alpha, sigma = float(self.schedule.alpha(t)), float(self.schedule.sigma(t))
         if sigma == 0.0 and target != self.prediction:
             raise BadInput(f"at t={t:g} there is no noise, so {self.prediction!r} has no {target!r}.")
+        if alpha == 0.0 and target != self.prediction and self.prediction in ("eps", "score"):
+            raise BadInput(
+                f"at t={t:g} there is no signal (α = 0), so a network of {self.prediction!r} has no {target!r}: the "
+                "schedule takes one of 'x0' or 'v', or starts below."
+            )
         return conversion(self.prediction, target, alpha, sigma)
 
     def predict(self, target: Prediction, t: float, x: Tensor) -> Tensor:

@@ -119,13 +119,28 @@ def _cosine(u: Fractions, schedule: Schedule) -> NDArray[np.float64]:
     return schedule.t_end + (schedule.t_start - schedule.t_end) * 0.5 * (1.0 + np.cos(np.pi * u))
 
 
+def _finite_ends(name: str, schedule: Schedule) -> tuple[float, float]:
+    """λ at the noisy and at the clean end; raises BadInput where there is no signal in the one, no noise in the other.
+
+    Such an end is infinitely far away in λ, and no number of steps divides the way.
+    """
+    low, high = (float(schedule.log_snr(t)) for t in (schedule.t_start, schedule.t_end))
+    for end, t, gone in ((low, schedule.t_start, "α"), (high, schedule.t_end, "σ")):
+        if not np.isfinite(end):
+            raise BadInput(
+                f"the grid {name!r} divides log(α/σ), which is infinite at t={t:g}, where {gone} = 0: take uniform, "
+                "quadratic or cosine."
+            )
+    return low, high
+
+
 def _log_snr(u: Fractions, schedule: Schedule) -> NDArray[np.float64]:
-    low, high = schedule.log_snr(schedule.t_start), schedule.log_snr(schedule.t_end)
+    low, high = _finite_ends("log-snr", schedule)
     return as_array(schedule.time_of_log_snr(low + u * (high - low)))
 
 
 def _karras(u: Fractions, schedule: Schedule, rho: float = 7.0) -> NDArray[np.float64]:
-    noisy, clean = (np.exp(-schedule.log_snr(t)) for t in (schedule.t_start, schedule.t_end))
+    noisy, clean = (np.exp(-end) for end in _finite_ends("karras", schedule))
     ratio = (noisy ** (1 / rho) + u * (clean ** (1 / rho) - noisy ** (1 / rho))) ** rho
     return as_array(schedule.time_of_log_snr(-np.log(ratio)))
 

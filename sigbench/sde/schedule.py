@@ -11,6 +11,9 @@ from numpy.typing import NDArray
 
 from sigbench.errors import BadInput, unknown_name
 
+_ROUNDING = 1e-9  # by how much λ may leave the schedule's: sums of steps round
+_MOST = 1e3  # of λ in root finding
+
 Times = Any  # float | NDArray[np.float64]: NumPy's own functions return either, as they were given
 
 
@@ -49,28 +52,42 @@ class Schedule(ABC):
 
     def alpha(self, t: Times) -> Times:
         """Returns α(t), the factor of the clean sample in x_t."""
-        return np.exp(self.log_alpha(t))
+        with np.errstate(divide="ignore"):  # log α may be −∞
+            return np.exp(self.log_alpha(t))
 
     def diffusion(self, t: Times) -> Times:
         """Returns g(t), the diffusion coefficient of the forward and of the reverse process."""
         return np.sqrt(self.diffusion_squared(t))
 
     def log_snr(self, t: Times) -> Times:
-        """Returns λ(t) = log(α/σ), which decreases in t."""
-        return self.log_alpha(t) - np.log(self.sigma(t))
+        """Returns λ(t) = log(α/σ), which decreases in t: −∞ where α = 0, ∞ where σ = 0."""
+        with np.errstate(divide="ignore"):
+            return self.log_alpha(t) - np.log(self.sigma(t))
 
     def time_of_log_snr(self, log_snr: Times) -> Times:
-        """Returns the t with λ(t) = `log_snr`, by bracketed root finding on [t_end, t_start]."""
+        """Returns the t with λ(t) = `log_snr`, by bracketed root finding on [t_end, t_start].
+
+        Raises BadInput for a λ that no time in between has.
+        """
         from scipy.optimize import brentq  # half a second, for those who use it
 
         low, high = self.log_snr(self.t_start), self.log_snr(self.t_end)
 
         def invert(target: float) -> float:
+            if not low - _ROUNDING <= target <= high + _ROUNDING:
+                raise BadInput(
+                    f"the schedule {self.name!r} has log(α/σ) from {low:g} at t={self.t_start:g} to {high:g} at "
+                    f"t={self.t_end:g}, not {target:g}."
+                )
             if target <= low:
                 return self.t_start
             if target >= high:
                 return self.t_end
-            return float(brentq(lambda t: self.log_snr(t) - target, self.t_end, self.t_start, xtol=1e-15))
+
+            def excess(t: float) -> float:
+                return float(np.clip(self.log_snr(t) - target, -_MOST, _MOST))  # an end may be infinite
+
+            return float(brentq(excess, self.t_end, self.t_start, xtol=1e-15))
 
         return np.vectorize(invert, otypes=[float])(log_snr)
 

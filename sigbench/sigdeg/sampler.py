@@ -1,6 +1,6 @@
 """Sig-DEG as a sampler: one call of the student a step, reading the step's partial signature."""
 
-from collections.abc import Callable, Hashable, Iterator
+from collections.abc import Callable, Hashable, Iterator, Sequence
 from functools import lru_cache
 from pathlib import Path
 from typing import NamedTuple
@@ -30,6 +30,7 @@ class SigDEG(Sampler):
 
     name = "sigdeg"
     citation = "arXiv 2508.16939"
+    when = "5 to 20 calls on a task with a trained student."
     family = "student"
     needs = "denoiser"
     signature_order = 2
@@ -80,10 +81,23 @@ class SigDEG(Sampler):
             raise BadInput(f"this Sig-DEG student was trained for {served} steps, not for {grid.steps}.")
 
     def walk(self, problem: SDEProblem, x: Tensor, grid: Grid, brownian: BrownianDriver) -> Iterator[Tensor]:
+        return self._behind([x], problem, grid, brownian)
+
+    def resume(
+        self, problem: SDEProblem, states: Sequence[Tensor], grid: Grid, brownian: BrownianDriver
+    ) -> Iterator[Tensor]:
+        if self._network.memory == 0:
+            return super().resume(problem, states, grid, brownian)
+        return self._behind(states, problem, grid, brownian)
+
+    def _behind(
+        self, states: Sequence[Tensor], problem: SDEProblem, grid: Grid, brownian: BrownianDriver
+    ) -> Iterator[Tensor]:
+        """The states that follow `states`, those at the grid's first times."""
+        x, memory = states[-1], self._network.memory
         rows = self._network.coefficients(grid, x.dtype).to(x.device)
-        memory = self._network.memory
-        earlier = [x] * memory
-        for step, row in zip(grid, rows.split(1), strict=True):
+        earlier = [*reversed(states[:-1]), *([states[0]] * memory)][:memory]
+        for step, row in list(zip(grid, rows.split(1), strict=True))[len(states) - 1 :]:
             signature = brownian.signature(step, self.signature_order)
             following = self._call(x, signature, row, problem.labels, *earlier)
             earlier, x = [x, *earlier][:memory], following

@@ -104,7 +104,7 @@ def _wanted(file: SweepFile, task: str) -> Iterator[tuple[Settings, str, tuple[i
 
 
 def _planned(cell: Cell, settings: Settings, sampler: str, steps: tuple[int, ...]) -> PlannedCell:
-    work = float(cell.grid.steps * cell.sampler.nfe_per_step * cell.samples * settings.repeats)
+    work = float(cell.sampler.calls(cell.problem, cell.grid) * cell.samples * settings.repeats)
     return PlannedCell(
         settings,
         sampler,

@@ -36,6 +36,20 @@ def test_list_samplers_json(sigbench: Command) -> None:
     assert (heun["family"], heun["order"], heun["NFE/step"]) == ("ode", 2.0, 2)
 
 
+def test_list_long_says_when_to_pick_a_sampler(sigbench: Command) -> None:
+    """A paragraph a sampler: other names, when, source, order, calls, options."""
+    done = sigbench("list", "samplers", "--long")
+    assert done.code == 0
+    paragraphs = {text.split()[0]: text for text in done.out.split("\n\n") if text.strip()}
+    assert list(paragraphs) == sampler_names()
+    plms = paragraphs["plms"]
+    for words in ("Stable Diffusion", "source: Liu et al. 2022", "order: 2", "calls: the steps and one"):
+        assert words in plms
+    assert "(also dpmpp_2m)" in paragraphs["dpmpp-2m"]
+    assert "calls: 1 a step" in paragraphs["dpmpp-2m"]
+    assert "options: lower_order_final, solver_type" in paragraphs["dpmpp-2m"]
+
+
 def test_list_json_holds_all_kinds(sigbench: Command) -> None:
     records = sigbench("list", "--json").records()
     assert list(dict.fromkeys(r["kind"] for r in records)) == ["task", "sampler", "metric"]

@@ -32,6 +32,7 @@ def test_sampler_facts(name: str) -> None:
     assert issubclass(cls, Sampler)
     assert cls.name == name
     assert cls.citation.strip()
+    assert cls.when.strip().endswith(".")
     assert cls.family in get_args(Family)
     assert cls.needs in get_args(Needs)
     assert type(cls.nfe_per_step) is int

@@ -8,7 +8,6 @@ watershed of two modes does not blow a rounding up to something one can see.
 import pytest
 import torch
 from harness import (
-    CALLS_AT_THE_START,
     DEEP,
     SAMPLES,
     cell_of,
@@ -59,8 +58,7 @@ def test_samples_do_not_depend_on_the_batch_size(task: str, sampler: str, dtype:
         assert gap.max() < TOLERANCE[dtype]
         assert gap.median() < TOLERANCE[dtype] / 100
     cell = cell_of(task, sampler, dtype=dtype)
-    calls = 5 * cell.sampler.nfe_per_step + CALLS_AT_THE_START.get(sampler, 0)
-    assert {draw.nfe for draw in (whole, *others)} == {calls}
+    assert {draw.nfe for draw in (whole, *others)} == {cell.sampler.calls(cell.problem, cell.grid)}
 
 
 @every_deep_pair

@@ -16,6 +16,7 @@ from sigbench.measure.source import plug_ins as code
 from sigbench.measure.source.plug_ins import package_code
 from sigbench.records.changes import changes
 from sigbench.records.key import Determinants
+from sigbench.sampler import Sampler
 
 PARTS_OF_SIGBENCH = [*code.PARTS, "cli", "report", "leaderboard", "records", "studies", "gate", "sweep"]
 FILES = {
@@ -239,7 +240,7 @@ def test_tf32_is_in_the_key(folder: Path, monkeypatch: pytest.MonkeyPatch, name:
 
 def test_the_final_step_is_in_the_key(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     before = determinants()
-    monkeypatch.setattr(cell_module, "FINAL_STEP", "one step without noise")
+    monkeypatch.setattr(Sampler, "final_step", "one step without noise")
     assert cell_module.key_of(determinants()) != cell_module.key_of(before)
 
 

@@ -74,10 +74,19 @@ def test_log_snr_is_inverted(name: str, fraction: float) -> None:
 
 
 @EVERY_SCHEDULE
-def test_log_snr_beyond_the_ends_gives_the_ends(name: str) -> None:
+def test_log_snr_of_the_ends_gives_the_ends_though_it_is_rounded(name: str) -> None:
     schedule = schedule_named(name)
-    ends = schedule.log_snr(np.array([schedule.t_start, schedule.t_end])) + np.array([-1.0, 1.0])
+    ends = schedule.log_snr(np.array([schedule.t_start, schedule.t_end])) + np.array([-1e-12, 1e-12])
     assert schedule.time_of_log_snr(ends).tolist() == [schedule.t_start, schedule.t_end]
+
+
+@EVERY_SCHEDULE
+@pytest.mark.parametrize("beyond", [-1.0, -1e-6, 1e-6, 1.0, float("nan")])
+def test_log_snr_beyond_the_ends_is_refused(name: str, beyond: float) -> None:
+    schedule = schedule_named(name)
+    end = schedule.t_start if beyond < 0 else schedule.t_end
+    with pytest.raises(BadInput, match="has log"):
+        schedule.time_of_log_snr(schedule.log_snr(end) + beyond)
 
 
 @EVERY_SCHEDULE

@@ -13,6 +13,9 @@ and R_K = T_K,
 where each term is the local error of one step, carried to the end by the sampler (Lady Windermere's fan: Hairer,
 Nørsett & Wanner 1993, Solving Ordinary Differential Equations I, section I.7). A step's share of the squared error
 is the inner product of its term with the sum, over the sum's square; the shares add up to 1.
+
+A sampler with a memory reads earlier states too: those of the teacher where it starts from the teacher's, so that it
+has the history of T_0 … T_j and does not begin anew at T_j.
 """
 
 from collections.abc import Callable, Iterator, Sequence
@@ -99,7 +102,7 @@ class _Tally:
         dtype = np.float64 if cell.state_dtype == torch.float64 else np.float32
         self.teacher, self.rollout, self.local = (np.empty((steps, samples, d), dtype) for _ in range(3))  # type: tuple[States, States, States]
         self.effects = np.empty((steps, samples))
-        self.failure: Exception | None = None
+        self.failure: BaseException | None = None
 
     def add(self, states: dict[int, Tensor], driver: BrownianDriver, first: int, count: int) -> None:
         """Walks the sampler beside the teacher's states, from their start and from every coarse time."""
@@ -107,15 +110,15 @@ class _Tally:
             return
         try:
             self._add(states, driver, first, count)
-        except Exception as problem:
+        except (Exception, SystemExit) as problem:
             self.failure = problem
 
     def _add(self, states: dict[int, Tensor], driver: BrownianDriver, first: int, count: int) -> None:
         places, members = self.coupling.places, slice(first, first + count)
         problem = start_batch(self.coupling.cell, 0, first, count).problem
         ends = []
-        for j, place in enumerate(places[:-1]):
-            walked = self._walk_from(problem, j, states[place], driver)
+        for j in range(len(places) - 1):
+            walked = self._walk_from(problem, [states[each] for each in places[: j + 1]], driver)
             if j == 0:
                 for i, state in enumerate(walked):
                     self.rollout[i, members] = state
@@ -127,19 +130,22 @@ class _Tally:
         for j, (own, later) in enumerate(pairwise(ends)):
             self.effects[j, members] = ((own - later) * error).mean(axis=1)
 
-    def _walk_from(self, problem: SDEProblem, j: int, x: Tensor, driver: BrownianDriver) -> list[States]:
-        """The states of the sampler at the coarse times after the j-th, from x there."""
-        cell, grid = self.coupling.cell, self.coupling.grid
-        rest = grid.with_times(grid.times[j:])
+    def _walk_from(self, problem: SDEProblem, known: Sequence[Tensor], driver: BrownianDriver) -> list[States]:
+        """The states of the sampler at the coarse times after those of the known states, from the last of these.
+
+        All of them are the teacher's: a sampler with a memory has the history that they are.
+        """
+        cell, grid, x = self.coupling.cell, self.coupling.grid, known[-1]
+        j, left = len(known) - 1, grid.steps - len(known) + 1
         walked: list[States] = []
-        for state in cell.sampler.walk(problem, x, rest, driver):
+        for state in cell.sampler.resume(problem, known, grid, driver):
             if state.shape != x.shape:
                 raise BrokenContract(f"{cell.sampler_spec} yielded shape {tuple(state.shape)} from {tuple(x.shape)}.")
             if not torch.isfinite(state).all():
                 raise Diverged(f"samples are not finite after step {j + len(walked) + 1}.")
             walked.append(_flat(state))
-        if len(walked) != rest.steps:
-            raise BrokenContract(f"{cell.sampler_spec} yielded {len(walked)} states on a grid of {rest.steps} steps.")
+        if len(walked) != left:
+            raise BrokenContract(f"{cell.sampler_spec} yielded {len(walked)} states on a grid of {left} steps.")
         return walked
 
 

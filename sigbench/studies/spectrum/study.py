@@ -41,7 +41,7 @@ def measure_spectra(
         if cell.samples not in truths:
             truths[cell.samples] = _power_of_truth(cell, "reference"), _power_of_truth(cell, "floor")
         found: list[Spectrum] = []
-        failure: Exception | None = None
+        failure: BaseException | None = None
         for repeat in range(cell.settings.repeats):
             progress(Progress(str(cell), done, total))
             done += 1
@@ -49,7 +49,7 @@ def measure_spectra(
                 try:
                     samples = to_data(cell.task, draw_samples(cell, repeat).samples)
                     found.append(spectrum_of(cell.task)(samples.double().numpy()))
-                except Exception as problem:
+                except (Exception, SystemExit) as problem:
                     failure = problem
                     on_failure(cell, problem)
         progress(Progress(str(cell), done, total))
@@ -78,7 +78,7 @@ def _power_of_truth(cell: Cell, purpose: str) -> list[Array]:
 
 
 def _finding(
-    cell: Cell, found: Sequence[Spectrum], truth: tuple[list[Array], list[Array]], failure: Exception | None
+    cell: Cell, found: Sequence[Spectrum], truth: tuple[list[Array], list[Array]], failure: BaseException | None
 ) -> SpectrumGap:
     gap = partial(
         SpectrumGap,

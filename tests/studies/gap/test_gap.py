@@ -316,3 +316,30 @@ def test_the_initial_states_are_those_of_a_run() -> None:
     plan = plan_gap(*SMALL)
     cell = plan.walks[0].couplings[0].cell
     assert torch.equal(start_batch(plan.teacher, 0, 3, 5).x, start_batch(cell, 0, 3, 5).x)
+
+
+COUNTING = """
+from sigbench.sampler import Sampler
+
+class Counting(Sampler):
+    name, citation, family, signature_order = "counting", "a test", "ode", 0
+
+    def walk(self, problem, x, grid, brownian):
+        return self.resume(problem, [x], grid, brownian)
+
+    def resume(self, problem, states, grid, brownian):
+        x = states[-1]
+        problem.drift(grid.times[0], x)
+        for step in list(grid)[len(states) - 1 :]:
+            x = states[-1] + 100.0 * len(states)
+            yield x
+"""
+
+
+def test_a_sampler_with_a_memory_is_given_all_of_the_teachers_states(tmp_path: Path) -> None:
+    """The sampler shows how many states it was given: behind step i the i + 1 at the coarse times so far."""
+    (tmp_path / "counting.py").write_text(COUNTING)
+    spec = f"{tmp_path / 'counting.py'}:Counting"
+    (gap,) = measure_gaps(planned("gmm", [spec], [5], samples=160, repeats=2, device="cpu"))
+    assert gap.status == "ok", gap.error
+    assert [round(step.local_rmse.value, -2) for step in gap.times] == [100.0, 200.0, 300.0, 400.0, 500.0]
