@@ -93,6 +93,7 @@ def euler_errors() -> list[float]:
     return additive_errors(EulerMaruyama(), ShARK())
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("sampler", "reference"), [(ShARK(), SRA1()), (SRA1(), ShARK())], ids=lambda sampler: sampler.name
 )

@@ -35,6 +35,7 @@ def test_dry_run(sigbench: Command, file: Path, tmp_path: Path) -> None:
     assert not (tmp_path / "mine").exists()
 
 
+@pytest.mark.slow
 def test_train_measure_and_do_nothing_twice(sigbench: Command, file: Path, tmp_path: Path) -> None:
     done = sigbench("ablate", file, *ONE, "--plot", "chart.svg")
     assert done.code == 0, done.err

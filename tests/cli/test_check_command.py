@@ -119,6 +119,7 @@ def test_a_degraded_sampler_is_caught(sigbench: Command, project: Any, tmp_path:
     assert "regressed" in {verdicts[MINE, steps]["verdict"] for steps in (5, 10)}
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("tail", "words"),
     [
@@ -183,6 +184,7 @@ def test_an_edited_curve_is_refused(sigbench: Command, project: Any, tmp_path: P
     assert f"curves[0], {MINE} on gmm, is not what was measured" in again.sentence()
 
 
+@pytest.mark.slow
 def test_a_baseline_that_asks_less_than_that_of_another_commit(sigbench: Command, project: Any, tmp_path: Path) -> None:
     updated(sigbench)
     git(tmp_path, "add", "baseline.json")

@@ -50,6 +50,7 @@ def test_json_is_a_line_a_sampler_and_nothing_else(
     assert rows[0]["strong"]["expected"] == 1.0
 
 
+@pytest.mark.slow
 def test_tables_fit_80_columns_and_name_who_is_left_out(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -159,6 +160,7 @@ def test_a_sampler_that_diverges_has_a_row_and_the_others_go_on(
     assert "runaway, strong: it diverges: take finer levels." in out
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(not Path("/proc/self/task").exists(), reason="finds worker processes in /proc")
 def test_ctrl_c_ends_the_workers_at_once() -> None:
     """A chunk of paths takes half a minute; nobody waits for it."""

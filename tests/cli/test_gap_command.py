@@ -42,6 +42,7 @@ def test_json_is_a_line_a_sampler(sigbench: Command) -> None:
         assert record["provenance"]["device"] == "cpu"
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("ending", ["png", "svg"])
 def test_the_chart(sigbench: Command, tmp_path: Path, ending: str) -> None:
     done = sigbench(*SMALL, "--plot", f"chart.{ending}")

@@ -204,6 +204,7 @@ def test_records_that_are_not_sound_are_named_and_counted(sigbench: Command, boa
     assert "4 records were skipped: 2 damaged, 1 foreign, 1 duplicate" in done.err
 
 
+@pytest.mark.slow
 def test_build_writes_the_page_and_the_table(sigbench: Command, board: Path) -> None:
     shutil.copy(COMMITTED / "claims.toml", board)
     done = sigbench("leaderboard", "build")

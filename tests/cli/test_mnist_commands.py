@@ -15,6 +15,7 @@ from sigbench_tasks.mnist.teacher_training import NoisePlan, TeacherRecipe
 MNIST = ("run", "--task", "mnist", "--device", "cpu", "--batch", "60")
 
 
+@pytest.mark.slow
 def test_scores_samples_and_pictures(sigbench: Command, tmp_path: Path) -> None:
     done = sigbench(
         *MNIST,
@@ -46,6 +47,7 @@ def test_scores_samples_and_pictures(sigbench: Command, tmp_path: Path) -> None:
             "class-tv",
             "label-accuracy",
             "fcd-intra",
+            "duplicates",
         }
         for metric in record["metrics"].values():
             assert metric["low"] <= metric["value"] <= metric["high"]
@@ -106,6 +108,7 @@ def test_the_student_gives_no_guidance_that_it_was_not_distilled_at(sigbench: Co
     assert "sigbench train --task mnist --guidance 1.5" in refused.sentence()
 
 
+@pytest.mark.slow
 def test_a_student_of_one_digit(sigbench: Command) -> None:
     done = sigbench(
         *MNIST,
@@ -177,6 +180,7 @@ def test_paths_need_a_folder_and_a_network(sigbench: Command, tmp_path: Path) ->
     assert "is no network: its paths are not stored" in refused.sentence()
 
 
+@pytest.mark.slow
 def test_a_short_teacher_is_an_artifact_and_is_not_overwritten(
     sigbench: Command, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

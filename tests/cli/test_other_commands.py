@@ -198,6 +198,7 @@ def test_the_console_script() -> None:
     assert subprocess.run([script, "list", "nothing"], capture_output=True).returncode == 2
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("arguments", [("list", "samplers"), ("list", "samplers", "--json")], ids=" ".join)
 def test_a_closed_pipe_leaves_no_traceback(
     spawn: Callable[..., subprocess.Popen[str]], arguments: tuple[str, ...]

@@ -107,6 +107,7 @@ def test_the_same_command_gives_the_same_numbers(sigbench: Command) -> None:
     assert first["key"] != other["key"]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("task", ["gmm", "gmm2d"])
 def test_tables_fit_80_columns(sigbench: Command, plugins: Path, task: str) -> None:
     """All samplers with the longest names, one that diverges, options, a file and a step count of three digits."""
@@ -318,6 +319,7 @@ def test_resume_measures_a_truncated_record_again(sigbench: Command, tmp_path: P
     assert json.loads(file.read_text())["key"] == first["key"]
 
 
+@pytest.mark.slow
 def test_ctrl_c_half_way(
     spawn: Callable[..., subprocess.Popen[str]], sigbench: Command, tmp_path: Path, plugins: Path
 ) -> None:
@@ -339,6 +341,7 @@ def test_ctrl_c_half_way(
     assert len(stored(store)) == 3
 
 
+@pytest.mark.slow
 def test_ctrl_c_before_anything_is_measured(
     spawn: Callable[..., subprocess.Popen[str]], tmp_path: Path, plugins: Path
 ) -> None:
@@ -351,6 +354,7 @@ def test_ctrl_c_before_anything_is_measured(
     assert list((tmp_path / "records").iterdir()) == []
 
 
+@pytest.mark.slow
 def test_a_reader_that_goes_away(spawn: Callable[..., subprocess.Popen[str]], tmp_path: Path) -> None:
     """`sigbench run … --json | head -1`: no traceback, and what was measured is kept."""
     process = spawn(*SCORE, "--sampler", "ddim,heun,ddpm,shark,sra1", "--store", "records", "--json")

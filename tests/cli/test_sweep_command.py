@@ -179,6 +179,7 @@ def test_bad_input(sigbench: Command, tmp_path: Path, text: str, options: tuple[
     assert not list(tmp_path.rglob("*.json"))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("stop", [signal.SIGINT, signal.SIGTERM])
 def test_ctrl_c_and_sigterm_end_workers_in_the_middle_of_a_cell(
     spawn: Spawn, sigbench: Command, tmp_path: Path, plugins: Path, stop: signal.Signals
@@ -214,6 +215,7 @@ def test_ctrl_c_and_sigterm_end_workers_in_the_middle_of_a_cell(
     assert len(stored(store)) == 2
 
 
+@pytest.mark.slow
 def test_workers_end_with_a_killed_parent(spawn: Spawn, tmp_path: Path, plugins: Path) -> None:
     (tmp_path / "slow").touch()
     file = write(tmp_path, 'samplers = ["plugins.py:Slow"]\nsteps = [2, 3]')
@@ -240,6 +242,7 @@ def test_two_sweeps_at_once_share_the_work(spawn: Spawn, tmp_path: Path) -> None
     assert [file.suffix for file in (tmp_path / "records").iterdir()] == [".json"] * 15
 
 
+@pytest.mark.slow
 def test_a_live_display_on_a_terminal(spawn: Spawn, tmp_path: Path) -> None:
     """Done, running, failed and the time left, on stderr; stdout holds the records alone."""
     file = write(tmp_path, 'samplers = ["ddim"]\nsteps = [2, 3, 4, 5]')

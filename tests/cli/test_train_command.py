@@ -66,6 +66,7 @@ def test_an_artifact_is_not_overwritten_unasked(trained: Outcome, sigbench: Comm
     assert manifest_of(tmp_path / "out")["sha256"] != before["sha256"]
 
 
+@pytest.mark.slow
 def test_ctrl_c_and_the_same_command_again(
     spawn: Callable[..., subprocess.Popen[str]], sigbench: Command, tmp_path: Path
 ) -> None:
@@ -101,6 +102,7 @@ def test_ctrl_c_and_the_same_command_again(
     assert sorted(file.name for file in (tmp_path / "halves").iterdir()) == ["manifest.json", "weights.safetensors"]
 
 
+@pytest.mark.slow
 def test_ctrl_c_cuts_no_update_in_half(sigbench: Command, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Pressed between two optimizers of one update: the weights in the end are those of an uninterrupted training."""
     command = (*TRAIN, "--iterations", "20")

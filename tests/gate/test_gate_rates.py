@@ -51,6 +51,7 @@ def outcomes(
     return Counter(judged.run["verdict"] for judged in checks(bad, defect, share, runs, seed, steps))
 
 
+@pytest.mark.slow
 def test_a_hundred_checks_of_nothing_raise_at_most_5_percent_false_alarms() -> None:
     found = alarms(100, seed=1)
     assert found["changed"] <= 0.05 * 100

@@ -180,6 +180,7 @@ def test_pictures_and_claims_stand_with_the_studies_of_their_task(visiting: Visi
     assert page.locator("section.claims:visible .claimed").count() >= 2
 
 
+@pytest.mark.slow
 def test_markup_in_records_is_shown_and_never_run(visiting: Visiting, page_of: PageOf) -> None:
     records = [
         made(EVIL, 5, {EVIL: metric(0.2, 0.01, method=EVIL)}, grid=EVIL, note=EVIL, family=EVIL),

@@ -154,6 +154,7 @@ def test_the_legend_stands_on_the_page_on_two_lines() -> None:
     assert f"{first}<br>{second}" in text
 
 
+@pytest.mark.slow
 def test_a_page_of_as_many_records_as_are_committed_is_small() -> None:
     """Each with the nine metrics of a task, beside all committed studies and pictures."""
     chance = np.random.default_rng(0)

@@ -1,5 +1,6 @@
 """The strip: one initial state and one Brownian path, whatever the sampler and the number of steps."""
 
+import pytest
 import torch
 
 from sigbench.measure.cell import plan_cells
@@ -10,6 +11,7 @@ from sigbench.measure.strip import draw_strip
 SETTINGS = Settings("gmm", samples=64, repeats=1, device="cpu", dtype="float64")
 
 
+@pytest.mark.slow
 def test_more_steps_come_nearer_along_one_path() -> None:
     """Coupled, Euler–Maruyama at 100 steps is close to 1,600 steps sample by sample; on another path it is not."""
     few, more, many = draw_strip(plan_cells(SETTINGS, ["euler-maruyama"], [25, 100, 1600]), 64)

@@ -8,6 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy import stats
 
+from sigbench.abilities import metrics_of
 from sigbench.metrics.estimate import (
     DISTANCE_TAILS,
     EQUAL_TAILS,
@@ -273,9 +274,9 @@ def test_numbers_whose_squares_are_none_have_an_error_and_intervals(size: float)
 
 def test_every_metric_declares_what_it_cannot_leave() -> None:
     """Values of the truth lie within, and shares within 0 and 1."""
-    shares = {"class-tv", "label-accuracy", "precision", "recall", "coverage", "mode-tv", "ks"}
+    shares = {"class-tv", "label-accuracy", "precision", "recall", "coverage", "mode-tv", "ks", "duplicates"}
     for task in task_names():
-        for metric in make_task(task).metrics():
+        for metric in metrics_of(make_task(task)):
             if metric.name in shares:
                 assert metric.bounds == SHARE, metric.name
             elif metric.better == "lower":

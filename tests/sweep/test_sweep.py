@@ -58,6 +58,7 @@ def no_checkout(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("GIT_DIR", os.devnull)
 
 
+@pytest.mark.slow
 def test_records_depend_neither_on_the_number_of_workers_nor_on_the_order(tmp_path: Path) -> None:
     """Two tasks, two seeds, every kind of sampler; bit by bit, at the same threads a worker."""
     cells = cells_of(

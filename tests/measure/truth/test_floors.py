@@ -14,6 +14,7 @@ import pytest
 from numpy.typing import NDArray
 from scipy import stats
 
+from sigbench.abilities import metrics_of
 from sigbench.cli.app import main
 from sigbench.errors import BadInput
 from sigbench.measure.cell import plan_cells
@@ -721,7 +722,7 @@ class TestTables:
     def test_tables_that_come_with_tasks_can_be_read(self, name: str) -> None:
         """And what they know belongs to the task as it stands."""
         task: Any = make_task(name)
-        metrics = {metric.name: metric for metric in task.metrics()}
+        metrics = {metric.name: metric for metric in metrics_of(task)}
         for found in read_floors(task.floors()):
             if found.task == name and not found.conditions:
                 metric = metrics[found.metric]
@@ -759,7 +760,7 @@ class TestCommand:
         assert (code, err) == (0, "")
         title, *lines = out.splitlines()
         assert title == "gmm · floors at 200 samples"
-        names = [metric.name for metric in make_task("gmm").metrics()]
+        names = [metric.name for metric in metrics_of(make_task("gmm"))]
         assert [line.split()[0] for line in lines] == names
         for line in lines:
             closed = line.split()[0] in ("w1", "ks")

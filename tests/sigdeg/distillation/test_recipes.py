@@ -74,6 +74,7 @@ def test_a_tiny_training_gives_a_student_that_samples(tmp_path: Path, task: str,
     assert problem.counter.calls == 5
 
 
+@pytest.mark.slow
 def test_paths_that_are_kept_serve_a_further_student(tmp_path: Path) -> None:
     heard: list[Progress] = []
     tiny("rbergomi", steps=(2,), teacher_paths=32).walk(tmp_path, heard.append)

@@ -191,6 +191,7 @@ def test_a_student_that_is_there_is_not_trained_again(tmp_path: Path) -> None:
 SERVING = SMALL.replace("order = [1, 2]", "order = [1, 2]\nsteps = [3, 2]\nserves = [2, 3]")
 
 
+@pytest.mark.slow
 def test_a_student_that_serves_several_steps_is_trained_once(tmp_path: Path) -> None:
     """Two students, four cells; each student first, so that workers do not wait for each other."""
     file = read_ablation(written(tmp_path, SERVING))
@@ -227,6 +228,7 @@ def _prepare(cell: Any) -> None:
     cell.prepare()
 
 
+@pytest.mark.slow
 def test_two_processes_do_not_train_one_student_twice(tmp_path: Path) -> None:
     """The second waits for the first, and finds the student there: its manifest names one training."""
     cells = plan_ablation(read_ablation(written(tmp_path, SERVING)), tmp_path / "work").cells[:2]

@@ -253,6 +253,7 @@ def test_the_exact_path_does_not_depend_on_the_steps(task: str) -> None:
         torch.testing.assert_close(walker.state, walkers[0].state, rtol=0, atol=1e-13)
 
 
+@pytest.mark.slow
 def test_orders_on_gbm() -> None:
     euler, milstein, srk = study("gbm", "euler-maruyama", "milstein", "torchsde-srk", paths=4000)
     for result, order in ((euler, 0.5), (milstein, 1.0), (srk, 1.5)):
@@ -270,7 +271,7 @@ def test_orders_on_ou() -> None:
     assert euler.weak.order == pytest.approx(1.0, abs=0.1)
     # Linear drift and constant noise hide ShARK's leading error: it is faster than its 3/2, and said to be.
     assert shark.strong.order == pytest.approx(2.0, abs=0.06)
-    assert (shark.strong.from_steps, shark.strong.to_steps) == (32, 512)
+    assert (shark.strong.from_steps, shark.strong.to_steps) == (64, 512)
     assert shark.strong.verdict == "agrees"
     assert "faster than declared" in shark.strong.advice
     assert shark.weak.order == pytest.approx(2.0, abs=0.15)
@@ -296,6 +297,7 @@ def test_a_functional_shares_the_path_up_to_the_declared_moments(moments: int) -
     assert self_rate(ExponentialEuler(moments), "ou") == pytest.approx(moments, abs=0.05)
 
 
+@pytest.mark.slow
 def test_the_wrong_calculus_converges_to_the_wrong_limit(broken: None) -> None:
     """Fed with the Itô drift, Heun goes at its rate to x₀·exp(μs + σW), which is not Itô's solution."""
     assert self_rate(WrongCalculus(), "gbm") == pytest.approx(1.0, abs=0.1)
@@ -354,6 +356,7 @@ class AdamsBashforth2(Sampler):
             yield x
 
 
+@pytest.mark.slow
 def test_a_multistep_sampler_keeps_its_history(monkeypatch: pytest.MonkeyPatch) -> None:
     """Among other walkers and levels it ends where a plain walk of its grid ends, and its order is 2.
 
@@ -390,10 +393,13 @@ def test_the_supremum_is_no_less_than_the_end() -> None:
         assert over_all.error > at_end.error
 
 
+@pytest.mark.slow
 def test_float32_shows_its_floor() -> None:
     (single,), (double,) = (study("ou", "shark", levels=6, dtype=dtype) for dtype in ("float32", "float64"))
     assert double.reference.error < 1e-13 < 1e-8 < single.reference.error
-    assert sum(level.used for level in single.strong.levels) < sum(level.used for level in double.strong.levels)
+    # At most four levels count; in float32 the finest are hidden by the reference's own rounding.
+    finest = [max(level.steps for level in found.strong.levels if level.used) for found in (single, double)]
+    assert finest[0] < finest[1]
 
 
 def test_results_do_not_depend_on_chunks_or_workers(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -280,6 +280,7 @@ def test_a_single_step_makes_it_all() -> None:
     assert found.sentence.startswith("It takes a single step, which makes all of the error. The law")
 
 
+@pytest.mark.slow
 def test_laws_that_are_the_same_are_rarely_told_apart() -> None:
     """Three tests that share 5 %: told apart in at most 7 % of 1,000 studies of five repeats without a difference."""
     rng = np.random.default_rng(2)

@@ -55,6 +55,7 @@ def test_exact_draws_are_in_data_units() -> None:
     assert np.exp(paths[:, :, 0]).mean() == pytest.approx(1, abs=0.5)
 
 
+@pytest.mark.slow
 def test_a_sampler_that_blurs_is_found_out(tmp_path: Path) -> None:
     file = tmp_path / "mine.py"
     file.write_text(BLURRING)

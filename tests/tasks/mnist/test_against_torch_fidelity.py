@@ -71,6 +71,7 @@ class PartOfTheTruth:
         return self.images[:n]
 
 
+@pytest.mark.slow
 def test_all_scores_agree(truth: MNISTTruth) -> None:
     n = 1200
     part = PartOfTheTruth(truth, n)

@@ -147,6 +147,7 @@ def test_conditions_belong_to_a_cell() -> None:
     assert len(keys) == 5
 
 
+@pytest.mark.slow
 def test_cells_of_two_labels_are_each_judged_by_their_own_images() -> None:
     cells = [
         plan_cells(Settings("mnist", samples=100, repeats=1, device="cpu", label=label), ["ddim"], [2])[0]

@@ -84,6 +84,7 @@ def test_every_axis_is_named(full: dict[str, Any]) -> None:
                 assert layer["encoding"][axis]["title"]
 
 
+@pytest.mark.slow
 def test_size_does_not_grow_with_the_samples(full: dict[str, Any]) -> None:
     many = paths_picture(paths(4_000, 2), paths(4_000, 3), "a title", SMILE)
     assert len(many.to_json()) < LIMIT
@@ -144,6 +145,7 @@ def test_a_volatility_that_does_not_exist_is_left_out_and_counted() -> None:
     assert panel["title"]["subtitle"].endswith("prices without a volatility: 3")
 
 
+@pytest.mark.slow
 def test_no_volatility_at_all(tmp_path: Path) -> None:
     smile = [(who, t, k, math.nan) for who, t, k, _ in SMILE]
     save_picture(paths_picture(FEW, FEW_EXACT, "a title", smile), tmp_path / "empty.png")
@@ -158,6 +160,7 @@ def test_paths_that_do_not_move(tmp_path: Path) -> None:
     assert (tmp_path / "constant.png").stat().st_size > 0
 
 
+@pytest.mark.slow
 def test_the_picture_is_large_enough_to_print(picture: alt.TopLevelMixin, tmp_path: Path) -> None:
     save_picture(picture, tmp_path / "paths.png")
     with Image.open(tmp_path / "paths.png") as image:

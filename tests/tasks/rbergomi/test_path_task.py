@@ -51,6 +51,7 @@ def test_a_fault_in_exact_paths_is_seen(fault: str, metric: str) -> None:
     assert judge(task.truth().seen(paths), reference) > 2 * judge(sound, reference)
 
 
+@pytest.mark.slow
 def test_the_picture_holds_the_smile() -> None:
     task = RBergomi()
     chart = task.picture(task.truth().paths(500, 3).numpy(), "a title")
