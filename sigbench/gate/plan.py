@@ -53,10 +53,10 @@ DEFAULT_PLAN: dict[str, DefaultCurves] = {
         margins=(("sliced-w2", *_DISTANCE), ("mode-tv", *_COUNT), ("duplicates", *_COUNT)),
     ),
     "mnist": DefaultCurves(
-        samplers=("sigdeg", "ddim"),
+        samplers=("sigdeg",),
         steps=(5,),
         samples=2_000,
-        repeats=4,
+        repeats=6,
         margins=(("fcd", *_DISTANCE), ("sliced-w2", *_DISTANCE), ("duplicates", *_COUNT)),
     ),
 }
