@@ -26,8 +26,10 @@ def test_it_holds_the_default_plan(baseline: Baseline) -> None:
     found = {(record["task_spec"], record["spec"], record["steps"]) for record in baseline["records"]}
     for task, plan in DEFAULT_PLAN.items():
         assert {(task, sampler, steps) for sampler in plan.samplers for steps in plan.steps} <= found
-        guarded = {(entry["metric"], entry["scale"]) for entry in baseline["margins"] if entry["task"] == task}
-        assert guarded == {(name, scale) for name, scale, _ in plan.margins}
+        guarded = {
+            (entry["metric"], entry["excess"], entry["floor"]) for entry in baseline["margins"] if entry["task"] == task
+        }
+        assert guarded == set(plan.margins)
 
 
 def test_its_cells_can_be_measured_and_come_from_a_commit(baseline: Baseline) -> None:

@@ -13,12 +13,12 @@ be, and that of a fit with a free √h where it is far smaller.
 
 How the rule was chosen: three to eight levels and deviations of the bend from 0 to 0.5 were tried on simulated errors
 alone, with seeds of their own, no scheme and no task; fewer levels are wide, and more of them miss. Bends were drawn
-from −50 to +100 % at the coarsest of seven levels, noise from 0.4 to 5 %, growing with the levels. In 2,000 studies of
-a kind on another seed the interval of this rule, ±0.10 on average, held the order so often of 100 times: bends in √h
-95, in h 95, in h² 97, two terms of opposite signs 93; straight lines 99, since the interval pays for a bend that is not
-there. It does not hold it where errors oscillate about a power law (56) or carry a logarithm (90): a slope over a range
-of steps cannot tell these, and 16 and 2 in 100 of them are accused. `tests/studies/convergence/test_order_coverage.py`
-repeats it. One constant came later: 0.3 % of each level as noise of its own, after a study of `ou` had called SEA's
+from −50 to +100 % at the coarsest of seven levels, noise from 0.4 to 5 %, growing with the levels. In 4,000 studies of
+a kind on other seeds the interval, ±0.10 on average, holds the order so often of 100 times: bends in √h 96, in h 96,
+two terms of opposite signs 95; in h² 98 and straight lines 99, since the interval pays for a bend that is not there. It
+does not hold it where errors oscillate about a power law (57) or carry a logarithm (91): a slope over a range of steps
+cannot tell these, and 15 and 1 in 100 of them are accused. `tests/studies/convergence/test_order_coverage.py` repeats
+it. One constant came after the others: 0.3 % of each level as noise of its own, when a study of `ou` had called SEA's
 0.999 ± 0.0003 a disagreement with 1. It makes every interval wider, none shorter.
 
 A strong order is a bound on the error, so a scheme may be faster than it declares on a kind problem. The verdict

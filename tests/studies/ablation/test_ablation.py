@@ -273,11 +273,11 @@ def test_another_budget_is_another_student(tmp_path: Path) -> None:
 @pytest.mark.slow
 def test_teachers_that_are_networks_walk_once_for_all(tmp_path: Path) -> None:
     text = (
-        "task = 'rbergomi'\niterations = 2\nteacher_paths = 16\nsamples = 100\nrepeats = 2\n"
+        "task = 'rbergomi'\niterations = 2\nteacher_paths = 32\nsamples = 100\nrepeats = 2\n"
         "[[vary]]\norder = [1, 3]\n[student]\nsteps = 2\n"
     )
     one, three = measured(tmp_path, text)
-    assert (tmp_path / "work" / "paths" / "done").read_text() == "16"
+    assert (tmp_path / "work" / "paths" / "done").read_text() == "32"
     assert one.record["nfe"] == three.record["nfe"] == 2
     (student, _) = sorted((tmp_path / "work" / "students").iterdir())
     (cell,) = plan_cells(plan_cells_settings("rbergomi"), [f"sigdeg:artifact={student}"], [2])

@@ -1,16 +1,16 @@
 """How often the interval holds the order, by kind of bend: two hundred simulated studies each, and two thousand.
 
-Four kinds are covered 93 to 97 times in 100. The others are named in NOT_COVERED with what was found: straight lines
-are held too often, since the interval pays for a bend that is not there; oscillations and logarithms are missed. The
+Three kinds are covered 93 to 97 times in 100. The others are named in NOT_COVERED with what was found: straight lines
+and bends in h² are held too often, since the interval pays for a larger bend; oscillations and logarithms are missed. The
 seeds are not those on which the rule was chosen.
 """
 
 import pytest
 from simulated import KINDS, coverage
 
-COVERED = ("√h", "h", "h²", "cancelling")
-NOT_COVERED = {"none": 0.99, "oscillating": 0.56, "logarithm": 0.90}
-STUDIES = 2000  # behind these shares
+COVERED = ("√h", "h", "cancelling")
+NOT_COVERED = {"none": 0.99, "h²": 0.977, "oscillating": 0.57, "logarithm": 0.91}
+STUDIES = 4000  # behind these shares
 
 
 def standard_error(share: float, studies: int) -> float:
