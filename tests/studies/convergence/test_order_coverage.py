@@ -1,8 +1,8 @@
 """How often the interval holds the order, by kind of bend: two hundred simulated studies each, and two thousand.
 
 Three kinds are covered 93 to 97 times in 100. The others are named in NOT_COVERED with what was found: straight lines
-and bends in h² are held too often, since the interval pays for a larger bend; oscillations and logarithms are missed. The
-seeds are not those on which the rule was chosen.
+and bends in h² are held too often, since the interval pays for a larger bend; oscillations and logarithms are missed.
+The seeds are not those on which the rule was chosen.
 """
 
 import pytest
