@@ -6,6 +6,7 @@ from simulated import BLOCKS, Array, fitted
 
 from sigbench.studies.convergence.order_fit import (
     BEND,
+    NO_POWER,
     OrderEstimate,
     estimate_order,
     fit_slope,
@@ -129,3 +130,15 @@ def test_too_coarse_a_reference_asks_for_coarser_levels() -> None:
 
 def test_a_reference_error_widens_the_interval() -> None:
     assert half_width(with_reference(0.02)) > half_width(with_reference(0.0)) + 0.05
+
+
+def test_an_error_that_changes_its_sign_has_no_slope() -> None:
+    """Two terms that cancel between the levels: neither "agrees" nor "disagrees", whatever line goes through them."""
+    steps = (256, 512, 1024, 2048)
+    h = 1.0 / np.array(steps)
+    replicates = np.random.default_rng(0).normal(1.0, 1e-4, (400, 4))
+    for error in (np.abs((h / h[2]) ** 3 - 0.99 * (h / h[2]) ** 2), np.array([4.5e-4, 4.5e-5, 9.4e-7, 1.9e-6])):
+        found = estimate_order(steps, h, error, error * replicates, np.zeros(4), blocks=200, paths=1000, expected=2.0)
+        assert (found.verdict, found.advice) == ("not-resolved", NO_POWER)
+    smooth = estimate_order(steps, h, h**2, h**2 * replicates, np.zeros(4), blocks=200, paths=1000, expected=2.0)
+    assert smooth.verdict == "agrees"
