@@ -20,13 +20,24 @@ from sigbench_baselines.half_log_snr import decay, final_step, levels_of, order_
 from sigbench_baselines.multistep import Multistep, is_known, state_at
 
 
-def _checked(name: str, eta: float) -> float:
-    if not (math.isfinite(eta) and 0.0 <= eta <= 1.0):
-        raise BadInput(f"{name}'s eta lies between 0 and 1, got {eta:g}.")
-    return eta
+class _DPMppSDE(Multistep):
+    """What the two orders share: η, from the flow at 0 to the SDE of the diffusion at 1."""
+
+    family: ClassVar[Family] = "sde"
+    needs = "denoiser"
+    strong_order: float | None = 1.0
+    weak_order: float | None = 1.0
+
+    def __init__(self, eta: float, lower_order_final: bool) -> None:
+        if not (math.isfinite(eta) and 0.0 <= eta <= 1.0):
+            raise BadInput(f"{self.name}'s eta lies between 0 and 1, got {eta:g}.")
+        self.eta, self.lower_order_final = eta, lower_order_final
+        self.signature_order = 1 if eta > 0 else 0
+        self.strong_order = 1.0 if eta == 1.0 else None  # at another η it follows the law, not the path
+        self.final_step = final_step(lower_order_final)
 
 
-class DPMpp2MSDE(Multistep):
+class DPMpp2MSDE(_DPMppSDE):
     """DPM-Solver++(2M) SDE: the line through the last two predictions under the SDE's weights, one call a step.
 
     `solver_type` "heun" integrates the line exactly, "midpoint" takes it at the middle. The first step is of order 1,
@@ -36,18 +47,10 @@ class DPMpp2MSDE(Multistep):
     name = "dpmpp-2m-sde"
     citation = "Lu et al. 2022, DPM-Solver++, arXiv 2211.01095, SDE-DPM-Solver++(2M)"
     when = "Stochastic samples at 10 to 25 calls."
-    family: ClassVar[Family] = "sde"
-    needs = "denoiser"
-    strong_order: float | None = 1.0
-    weak_order: float | None = 1.0
-    signature_order = 1
 
     def __init__(self, eta: float = 1.0, lower_order_final: bool = True, solver_type: SolverType = "midpoint") -> None:
-        self.eta = _checked(self.name, eta)
-        self.lower_order_final, self.solver_type = lower_order_final, solver_type
-        self.signature_order = 1 if eta > 0 else 0
-        self.strong_order = 1.0 if eta == 1.0 else None  # at another η it follows the law, not the path
-        self.final_step = final_step(lower_order_final)
+        super().__init__(eta, lower_order_final)
+        self.solver_type = solver_type
 
     def resume(
         self, problem: SDEProblem, states: Sequence[Tensor], grid: Grid, brownian: BrownianDriver
@@ -72,7 +75,7 @@ class DPMpp2MSDE(Multistep):
             yield x
 
 
-class DPMpp3MSDE(Multistep):
+class DPMpp3MSDE(_DPMppSDE):
     """DPM-Solver++(3M) SDE: the parabola through the last three predictions under the SDE's weights, one call a step.
 
     x′ gains α′(φ₂·hD′ − φ₃·h²D″) with φ₂ = (e^{−ch} − 1)/(ch) + 1 and φ₃ = φ₂/(ch) − 1/2. As in `dpmpp-3m` the
@@ -82,11 +85,6 @@ class DPMpp3MSDE(Multistep):
     name = "dpmpp-3m-sde"
     citation = "Crowson 2022, github.com/crowsonkb/k-diffusion, after Lu et al. 2022, arXiv 2211.01095"
     when = "Stochastic samples at 20 calls and more, unguided."
-    family: ClassVar[Family] = "sde"
-    needs = "denoiser"
-    strong_order: float | None = 1.0
-    weak_order: float | None = 1.0
-    signature_order = 1
 
     def __init__(
         self,
@@ -94,11 +92,8 @@ class DPMpp3MSDE(Multistep):
         lower_order_final: bool = True,
         curvature: Literal["published", "exact"] = "published",
     ) -> None:
-        self.eta = _checked(self.name, eta)
-        self.lower_order_final, self.curvature = lower_order_final, curvature
-        self.signature_order = 1 if eta > 0 else 0
-        self.strong_order = 1.0 if eta == 1.0 else None  # at another η it follows the law, not the path
-        self.final_step = final_step(lower_order_final)
+        super().__init__(eta, lower_order_final)
+        self.curvature = curvature
 
     def resume(
         self, problem: SDEProblem, states: Sequence[Tensor], grid: Grid, brownian: BrownianDriver

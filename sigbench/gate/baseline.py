@@ -39,8 +39,8 @@ class MarginEntry(TypedDict):
     floor: Share  # of the floor itself, or of the deviation of one exact draw where that is larger
 
 
-class Baseline(TypedDict):
-    """The file."""
+class _Asked(TypedDict):
+    """All of the file but its records."""
 
     schema: int
     kind: Literal["sigbench-baseline"]
@@ -48,7 +48,18 @@ class Baseline(TypedDict):
     time_margin: Annotated[float, Meta(gt=0, le=10)]  # a share: 0.5 lets a sampler take half as long again
     margins: list[MarginEntry]
     curves: list[CurveEntry]
+
+
+class Baseline(_Asked):
+    """The file."""
+
     records: list[Record]  # a curve's after each other
+
+
+class _File(_Asked):
+    """The file with its records as they are written: their own reader checks them."""
+
+    records: list[msgspec.Raw]
 
 
 class _Head(TypedDict, total=False):
@@ -56,18 +67,6 @@ class _Head(TypedDict, total=False):
 
     schema: Any
     kind: Any
-
-
-class _File(TypedDict):
-    """The file with its records as they are written: their own reader checks them."""
-
-    schema: int
-    kind: Literal["sigbench-baseline"]
-    alpha: Annotated[float, Meta(gt=0, lt=0.5)]
-    time_margin: Annotated[float, Meta(gt=0, le=10)]
-    margins: list[MarginEntry]
-    curves: list[CurveEntry]
-    records: list[msgspec.Raw]
 
 
 def read_baseline(file: Path) -> Baseline:

@@ -41,10 +41,13 @@ def holm(p_values: Sequence[float]) -> list[float]:
     return adjusted
 
 
-def decide(comparisons: Sequence[Comparison], alpha: float) -> list[Decision]:
-    """Returns the verdict on each comparison of a run; the module's docstring states their error rates."""
+def decide(comparisons: Sequence[Comparison], alpha: float) -> list[tuple[Decision, float]]:
+    """Returns the verdict on each comparison of a run, with its adjusted p-value.
+
+    The module's docstring states their error rates.
+    """
     adjusted = holm([found.p_value for found in comparisons])
-    return [_verdict(found, p_value, alpha) for found, p_value in zip(comparisons, adjusted, strict=True)]
+    return [(_verdict(found, p_value, alpha), p_value) for found, p_value in zip(comparisons, adjusted, strict=True)]
 
 
 def _verdict(found: Comparison, p_value: float, alpha: float) -> Decision:

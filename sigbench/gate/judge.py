@@ -8,7 +8,7 @@ from typing import Any
 from sigbench.errors import BadInput
 from sigbench.gate.baseline import Baseline, MarginEntry
 from sigbench.gate.curves import Curve, is_quiet, machine_of, times_of
-from sigbench.gate.decision import Decision, TimeChange, compare_times, decide, decide_times, holm, overall
+from sigbench.gate.decision import Decision, TimeChange, compare_times, decide, decide_times, overall
 from sigbench.gate.verdict import (
     BUSY,
     ELSEWHERE,
@@ -154,8 +154,7 @@ def _decide(points: Sequence[_Point], alpha: float) -> None:
     """Writes the verdicts into the points, all of one family."""
     own = [(point, name) for point in points for name in point.found]
     found = [point.found[name] for point, name in own]
-    decided = zip(own, decide(found, alpha), holm([each.p_value for each in found]), strict=True)
-    for (point, name), verdict, p_value in decided:
+    for (point, name), (verdict, p_value) in zip(own, decide(found, alpha), strict=True):
         point.verdicts[name], point.adjusted[name] = verdict, p_value
         if verdict == "inconclusive":
             needed = repeats_to_decide(point.found[name], point.now["repeats"])

@@ -78,12 +78,12 @@ def percent(value: float) -> str:
     return f"{_percents(value, value)} %"
 
 
-def percent_interval(value: float, low: float | None, high: float | None, *, signed: bool = False) -> str:
+def percent_interval(value: float, low: float | None, high: float | None) -> str:
     """Returns a share with its interval in percent, "96.0 % [95.5, 96.5]"; without decimals from 1,000 % on."""
     if low is None or high is None:
-        return f"{_percents(value, value, signed=signed)} % [?]"
+        return f"{_percents(value, value)} % [?]"
     size = max(abs(value), abs(low), abs(high))
-    own, *ends = (_percents(part, size, signed=signed) for part in (value, low, high))
+    own, *ends = (_percents(part, size) for part in (value, low, high))
     return f"{own} % [{ends[0]}, {ends[1]}]"
 
 
@@ -94,18 +94,6 @@ def percent_half(value: float, low: float | None, high: float | None) -> str:
     half = 0.5 * (high - low)
     size = max(abs(value), half)
     return f"{_percents(value, size)} ±{_percents(half, size)} %"
-
-
-def signed_percent(value: float) -> str:
-    """Returns a change in percent with its sign: "+12.0 %"."""
-    return f"{_percents(value, value, signed=True)} %"
-
-
-def signed_interval(value: float, low: float | None, high: float | None) -> str:
-    """Returns a change with its interval, all with their signs: "+0.2 [+0.193, +0.207]"."""
-    if low is None or high is None:
-        return f"{signed_digits(value)} [?]"
-    return f"{signed_digits(value)} [{signed_digits(low)}, {signed_digits(high)}]"
 
 
 def signed_digits(value: float) -> str:
@@ -169,11 +157,8 @@ def _placed(value: float, size: float) -> str:
     return _fixed(value, 3 if size >= 1 else 4)
 
 
-def _percents(share: float, size: float, *, signed: bool = False) -> str:
-    if not math.isfinite(share):
-        return _endless(share)
-    text = _fixed(100 * share, 1 if abs(size) < 10 else 0)
-    return f"+{text}" if signed and not text.startswith("-") else text
+def _percents(share: float, size: float) -> str:
+    return _fixed(100 * share, 1 if abs(size) < 10 else 0) if math.isfinite(share) else _endless(share)
 
 
 def _fixed(value: float, decimals: int) -> str:

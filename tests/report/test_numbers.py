@@ -20,8 +20,6 @@ from sigbench.report.numbers import (
     ratio,
     rounded_up,
     signed_digits,
-    signed_interval,
-    signed_percent,
     with_half,
     with_interval,
 )
@@ -54,8 +52,6 @@ def intervals(draw: st.DrawFn) -> tuple[float, float, float]:
         with_interval,
         lambda *ends: with_interval(*ends, 2),
         percent_interval,
-        lambda *ends: percent_interval(*ends, signed=True),
-        signed_interval,
     ],
 )
 @PROPERTY
@@ -161,7 +157,5 @@ def test_shares_and_changes() -> None:
     assert percent(0.9596) == "96.0 %"
     assert percent_half(0.964, 0.95, 0.98) == "96.4 ±1.5 %"
     assert percent_interval(0.999, 0.994, 1.0) == "99.9 % [99.4, 100.0]"
-    assert percent_interval(12.0, 11.0, 13.0, signed=True) == "+1200 % [+1100, +1300]"
-    assert signed_percent(-0.12) == "-12.0 %"
-    assert signed_interval(0.126, 0.1249, 0.1271) == "+0.126 [+0.125, +0.127]"
+    assert percent_interval(12.0, 11.0, 13.0) == "1200 % [1100, 1300]"
     assert signed_digits(-0.2) == "-0.2"

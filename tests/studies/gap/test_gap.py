@@ -293,15 +293,15 @@ def test_laws_that_are_the_same_are_rarely_told_apart() -> None:
     assert found <= 70
 
 
-@pytest.mark.parametrize("steps", [3, *(pytest.param(steps, marks=pytest.mark.slow) for steps in (2, 8))])
+@pytest.mark.parametrize("steps", [3, *(pytest.param(steps, marks=pytest.mark.slow) for steps in (2, 4, 8))])
 def test_equal_steps_are_rarely_blamed_alone(steps: int) -> None:
-    """Steps of equal expectation, five repeats: one is named alone in at most 7.5 % of 500 studies (asked: 5 %)."""
+    """Steps of equal expectation, five repeats: one is named alone in at most 7 % of 1,000 studies (asked: 5 %)."""
     rng = np.random.default_rng(0)
     alone = 0
-    for _ in range(500):
+    for _ in range(1_000):
         shares = rng.normal(1 / steps, 0.05, (5, steps))
         alone += len(judge(evidence(shares), tuple(np.linspace(1, 0, steps + 1)), follows=True).steps) == 1
-    assert alone <= 37
+    assert alone <= 70
 
 
 def test_a_leader_by_far_is_named_alone() -> None:

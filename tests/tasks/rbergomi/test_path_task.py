@@ -58,12 +58,12 @@ def test_the_picture_holds_the_smile() -> None:
     assert "implied volatility" in chart.to_json()
 
 
-@pytest.mark.long
+@pytest.mark.slow
 def test_the_teacher_is_near_the_truth() -> None:
-    """Its W1 at 600 paths is at most three times that of exact draws, and its Hurst exponent within 0.01."""
-    (cell,) = plan_cells(Settings("rbergomi", samples=600, repeats=1, device="cpu"), ["euler-maruyama"], [300])
+    """Its W1 at 300 paths is at most three times that of exact draws, and its Hurst exponent within 0.01."""
+    (cell,) = plan_cells(Settings("rbergomi", samples=300, repeats=1, device="cpu"), ["euler-maruyama"], [300])
     task = make_task("rbergomi")
-    samples, exact = task.observe(draw_samples(cell, 0).samples, None), task.observe_truth(600, 5)
+    samples, exact = task.observe(draw_samples(cell, 0).samples, None), task.observe_truth(300, 5)
     reference = Reference(task.truth(), 1)
     metrics = {metric.name: metric for metric in task.metrics()}
     assert metrics["w1"](samples, reference) < 3 * metrics["w1"](exact, reference)
