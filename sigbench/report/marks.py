@@ -8,7 +8,7 @@ BEST, EQUIVALENT, UNRESOLVED, AT_FLOOR, BELOW_FLOOR = "★", "≈", "?", "=", "!
 NO_CALLS = "∅"  # of what called no network: it is shown, and never ranked
 LEGEND = (
     f"{BEST} best of its calls   {EQUIVALENT} equivalent to it   {UNRESOLVED} not resolved   unmarked: worse\n"
-    f"{AT_FLOOR} at the floor: equivalent to exact draws   {BELOW_FLOOR} below the floor: look for copies"
+    f"{AT_FLOOR} at the floor: like exact draws   {BELOW_FLOOR} below it: look for copies   {NO_CALLS} no calls"
 )
 MARKS: dict[Mark, str] = {"best": BEST, "equivalent": EQUIVALENT, "not resolved": UNRESOLVED, "worse": ""}
 

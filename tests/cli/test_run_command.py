@@ -137,7 +137,7 @@ def test_the_best_is_marked_and_the_floor_is_shown(sigbench: Command) -> None:
     assert any(name.startswith("teacher") for name in rows)
     assert "★" in rows["ddim"]
     assert not set("★≈?=!") & set(rows["heun"])
-    sentences = done.out.partition("look for copies")[2]
+    sentences = done.out.partition("∅ no calls")[2]
     assert "w1 at 2 calls: ddim is best, and the other is worse." in " ".join(sentences.split())
 
 
