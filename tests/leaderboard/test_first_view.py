@@ -106,7 +106,7 @@ def test_what_the_first_view_says_stands_on_it(visiting: Visiting, board_page: P
     text = page.inner_text("#panel")
     for words in (
         "★ best of its calls",
-        "! below the floor",
+        "! below it: look for copies",
         "chosen by looking at the numbers shown",
         "one number of calls",
     ):
