@@ -135,6 +135,15 @@ class HasRecipes(Protocol):
 
 
 @runtime_checkable
+class HasTrainingData(Protocol):
+    """A task with samples that networks may learn from: none that a metric judges by."""
+
+    def training_data(self) -> "tuple[Tensor, Tensor | None]":
+        """Returns states (n, *shape), float32, with their classes (n,), None without classes."""
+        ...
+
+
+@runtime_checkable
 class HasFloors(Protocol):
     """A task that comes with the floors of its metrics at its default sizes, as `sigbench floors` writes them."""
 

@@ -74,12 +74,16 @@ class ModulatedMLP(nn.Module):
         self.last = Dense(width, outputs, zero=True)
 
     def forward(self, features: Tensor, condition: Tensor) -> Tensor:
+        return self.activations(features, condition)[1]
+
+    def activations(self, features: Tensor, condition: Tensor) -> tuple[Tensor, Tensor]:
+        """Returns what enters the last layer, standardised, shape (n, width), and the output."""
         condition = functional.silu(condition.to(features.dtype))
         hidden = self.first(features)
         for block in self.blocks:
             hidden = block(hidden, condition)
-        output: Tensor = self.last(functional.layer_norm(hidden, hidden.shape[1:]))
-        return output
+        last = functional.layer_norm(hidden, hidden.shape[1:])
+        return last, self.last(last)
 
     def matrices(self) -> list[nn.Parameter]:
         """Returns the weights of hidden layers, which an optimiser for matrices should take."""

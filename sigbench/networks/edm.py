@@ -9,9 +9,10 @@ from typing import Any
 
 import torch
 from torch import Tensor, nn
+from torch.nn import functional
 
 from sigbench.networks.backbones import Dense, FourierFeatures
-from sigbench.networks.unet import UNet, UNetConfig
+from sigbench.networks.unet import UNet, UNetConfig, channel_norm
 
 KIND = "edm-denoiser"
 
@@ -64,6 +65,25 @@ class EDMDenoiser(nn.Module):
     def forward(self, y: Tensor, sigma: Tensor, labels: Tensor, compute: torch.dtype = torch.float32) -> Tensor:
         c_skip, c_out = (c[:, None, None, None] for c in self._skip_and_out(sigma))
         return c_skip * y + c_out * self.raw(y, sigma, labels, compute)
+
+    def features(self, y: Tensor, sigma: Tensor, labels: Tensor, compute: torch.dtype) -> list[Tensor]:
+        """Returns what the network makes of images, coarse to fine, each (n, f): see `NoiseLevelDenoiser`.
+
+        They are the coarse level, standardised, whole and as means and deviations over positions; what enters the head,
+        at half its resolution; and the expected clean images.
+        """
+        c_in = (sigma.square() + self.config.sigma_data**2).rsqrt()[:, None, None, None]
+        activations = self.unet.activations((y * c_in).to(compute), self.condition(sigma, labels))
+        middle, last, output = (part.to(y.dtype) for part in activations)
+        middle = channel_norm(middle)
+        positions = middle.flatten(2)
+        c_skip, c_out = (c[:, None, None, None] for c in self._skip_and_out(sigma))
+        return [
+            middle.flatten(1),
+            torch.cat([positions.mean(2), positions.std(2)], dim=1),
+            functional.avg_pool2d(last, 2).flatten(1),
+            (c_skip * y + c_out * output).flatten(1),
+        ]
 
     def loss(self, clean: Tensor, labels: Tensor, sigma: Tensor, noise: Tensor, compute: torch.dtype) -> Tensor:
         """Returns the weighted denoising error, the mean over pixels of (D − x₀)²/c_out² (eq. 8, λ = 1/c_out²)."""

@@ -111,6 +111,17 @@ class GaussianDenoiser(nn.Module):
         out = level * stds * total.rsqrt()
         return self.rotated_back(stds.square() / total * rotated + out * self._raw(rotated, sigma, compute))
 
+    def features(self, y: Tensor, sigma: Tensor, labels: Tensor, compute: torch.dtype) -> list[Tensor]:
+        """Returns what the network makes of vectors, each (n, f): see `NoiseLevelDenoiser`.
+
+        They are what enters the last layer, and the expected clean vectors in standard deviations of each direction.
+        """
+        level, stds, total = self._total(sigma)
+        rotated = self.rotated(y)
+        read = (rotated * total.rsqrt()).to(compute)
+        hidden, raw = (part.to(y.dtype) for part in self.network.activations(read, self.condition(sigma.log())))
+        return [hidden, stds / total * rotated + level * total.rsqrt() * raw]
+
     def loss(self, clean: Tensor, sigma: Tensor, noise: Tensor, compute: torch.dtype) -> Tensor:
         """Returns the mean over directions of (D − x₀)_k²/c_out,k²: 1 for Gaussian data, less where there is more."""
         level, stds, total = self._total(sigma)

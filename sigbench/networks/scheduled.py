@@ -37,6 +37,10 @@ class NoiseLevelDenoiser(Protocol):
         """Returns the estimate, shape of y; sigma and labels have shape (n,) or (1,)."""
         ...
 
+    def features(self, y: Tensor, sigma: Tensor, labels: Tensor, compute: torch.dtype) -> list[Tensor]:
+        """Returns numbers in which laws of noisy samples y can be compared, each (n, f), in the dtype of y."""
+        ...
+
 
 class ScheduledDenoiser:
     """A denoiser as the network of a diffusion with a schedule: (t, x) to the expected clean sample.

@@ -27,7 +27,8 @@ class TrainingPlan:
     """How long and how fast: iterations, peak learning rates, warm-up, gradient clipping and averaging.
 
     The learning rates of Adam and of Muon rise linearly over `warmup` iterations and fall by a cosine to a
-    thousandth of their peaks; the average forgets at `averaging`, faster at the beginning.
+    thousandth of their peaks; without a rate of Muon (0) Adam takes all weights. The average forgets at `averaging`,
+    faster at the beginning.
     """
 
     iterations: int
@@ -58,11 +59,13 @@ class NamesItsMatrices(Protocol):
 
 
 def make_optimizers(module: nn.Module, plan: TrainingPlan) -> list[torch.optim.Optimizer]:
-    """Returns Muon for the module's matrices where there are any, and Adam for all other parameters.
+    """Returns Muon for the module's matrices where there are any and the plan has a rate for it, Adam for the rest.
 
     The matrices are what the module's own `matrices()` names, else its square ones.
     """
-    if isinstance(module, NamesItsMatrices):
+    if not plan.muon_rate:
+        matrices = []
+    elif isinstance(module, NamesItsMatrices):
         matrices = list(module.matrices())
     else:
         matrices = [p for p in module.parameters() if p.ndim == 2 and p.shape[0] == p.shape[1]]

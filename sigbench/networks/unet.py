@@ -122,22 +122,26 @@ class UNet(nn.Module):
         self.head = Convolution(fine, 4 * config.channels_out, zero=True)
 
     def forward(self, x: Tensor, condition: Tensor) -> Tensor:
+        return self.activations(x, condition)[2]
+
+    def activations(self, x: Tensor, condition: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+        """Returns what leaves the coarse level (n, coarse, H/4, W/4), what enters the head, and the output."""
         condition = functional.silu(condition.to(x.dtype))
         x = functional.pixel_unshuffle(x, 2).contiguous(memory_format=torch.channels_last)
         x = self.stem(x)
         for block in self.down:
             x = block(x, condition)
-        skip, x = x, self.reduce(x)
+        skip, middle = x, self.reduce(x)
         for index, block in enumerate(self.middle):
-            x = block(x, condition)
+            middle = block(middle, condition)
             if index < len(self.attention):
-                x = self.attention[index](x)
-        expanded = functional.pixel_shuffle(self.expand(x), 2)
+                middle = self.attention[index](middle)
+        expanded = functional.pixel_shuffle(self.expand(middle), 2)
         x = self.merge(torch.cat([skip, expanded], dim=1).contiguous(memory_format=torch.channels_last))
         for block in self.up:
             x = block(x, condition)
-        output: Tensor = functional.pixel_shuffle(self.head(functional.silu(channel_norm(x))), 2)
-        return output
+        last = functional.silu(channel_norm(x))
+        return middle, last, functional.pixel_shuffle(self.head(last), 2)
 
     def matrices(self) -> list[nn.Parameter]:
         """Returns the weights of hidden layers as matrices (out, in): what an optimiser for matrices should take."""

@@ -14,6 +14,7 @@ from sigbench.metrics.metric import Metric
 from sigbench.metrics.moments import LostVariance, MeanError, ModeTV, VarianceError
 from sigbench.metrics.transport import W1, W2, ExactW2, SlicedW2
 from sigbench.sde.denoiser import Denoiser
+from sigbench.sde.noise import seed_of
 from sigbench.sde.problem import ReverseDiffusion
 from sigbench.sde.schedule import VPLinear
 from sigbench.task import Task
@@ -24,6 +25,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 ARTIFACTS = Path(__file__).parent / "artifacts"
+TRAINING_SAMPLES = 1_000_000
 
 
 class _MixtureTask(Task):
@@ -45,6 +47,10 @@ class _MixtureTask(Task):
 
     def students(self) -> Sequence[Path]:
         return (ARTIFACTS / self.name,)
+
+    def training_data(self) -> tuple[torch.Tensor, None]:
+        drawn = self.law().sample(TRAINING_SAMPLES, seed_of(purpose="students"))
+        return torch.from_numpy(drawn).float().view(-1, *self.shape), None
 
     def floors(self) -> Path:
         return ARTIFACTS / "floors.json"

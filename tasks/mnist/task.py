@@ -21,9 +21,10 @@ from sigbench.sde.denoiser import Denoiser
 from sigbench.sde.problem import Classes, ReverseDiffusion
 from sigbench.sde.schedule import VPLinear
 from sigbench.task import Task
+from sigbench_tasks.mnist import idx
 from sigbench_tasks.mnist.classifier import CLASSES
 from sigbench_tasks.mnist.classifier_training import ClassifierRecipe
-from sigbench_tasks.mnist.pixels import quantised
+from sigbench_tasks.mnist.pixels import quantised, standardised
 from sigbench_tasks.mnist.teacher_training import TeacherRecipe
 from sigbench_tasks.mnist.truth import MNISTTruth
 
@@ -103,6 +104,13 @@ class MNIST(Task):
 
     def recipes(self) -> Mapping[str, Recipe]:
         return {"classifier": ClassifierRecipe(), "teacher": TeacherRecipe()}
+
+    def training_data(self) -> "tuple[torch.Tensor, torch.Tensor]":
+        import torch
+
+        labels = idx.labels("train").astype(np.int64)
+        chosen = slice(None) if self._label is None else labels == self._label
+        return standardised(idx.images("train")[chosen].copy()), torch.from_numpy(labels[chosen])
 
     def to_data(self, samples: "torch.Tensor") -> "torch.Tensor":
         return quantised(samples)

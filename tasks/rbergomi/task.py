@@ -14,6 +14,7 @@ from sigbench.metrics.spectra import Spectrum, increment_spectrum
 from sigbench.networks.recipe import Recipe
 from sigbench.networks.scheduled import ScheduledDenoiser, load_denoiser
 from sigbench.sde.denoiser import Denoiser
+from sigbench.sde.noise import seed_of
 from sigbench.sde.problem import ReverseDiffusion
 from sigbench.sde.schedule import VPLinear
 from sigbench.task import Task
@@ -36,6 +37,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 ARTIFACTS = Path(__file__).parent / "artifacts"
+TRAINING_PATHS = 100_000
 
 
 class RBergomi(Task):
@@ -90,6 +92,10 @@ class RBergomi(Task):
 
     def recipes(self) -> Mapping[str, Recipe]:
         return {"teacher": TeacherRecipe(), "smile": SmileRecipe()}
+
+    def training_data(self) -> "tuple[torch.Tensor, None]":
+        paths = self.truth().paths(TRAINING_PATHS, seed_of(purpose="students"))
+        return self.truth().coordinates.to_states(paths).float(), None
 
     def to_data(self, samples: "torch.Tensor") -> "torch.Tensor":
         return self.truth().coordinates.to_paths(samples)

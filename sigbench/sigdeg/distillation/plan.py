@@ -8,7 +8,7 @@ import torch
 from sigbench.errors import BadInput, unknown_name
 from sigbench.networks.training import TrainingPlan
 
-Loss = Literal["local", "global", "both"]
+Loss = Literal["local", "global", "both", "law"]
 
 
 @dataclass(frozen=True, slots=True)

@@ -19,6 +19,8 @@ from sigbench.sde.grid import check_steps
 from sigbench.sde.problem import ReverseDiffusion
 from sigbench.sigdeg.distillation.coarse_steps import SourcePlan
 from sigbench.sigdeg.distillation.fresh_steps import FreshPlan
+from sigbench.sigdeg.distillation.law_loss import LawPlan
+from sigbench.sigdeg.distillation.law_recipe import LawRecipe
 from sigbench.sigdeg.distillation.plan import DistillPlan, Loss
 from sigbench.sigdeg.distillation.recipe import StudentRecipe
 from sigbench.sigdeg.distillation.stored_paths import MOST_MOMENTS
@@ -56,6 +58,8 @@ class StudentChoices:
     paths_seed: int | None = None
     guidance: float = 0.0
     teacher_paths: int | None = None
+    start: Path | None = None
+    device: str = "cpu"
 
 
 @dataclass(frozen=True)
@@ -67,22 +71,57 @@ class Kind:
     config: Callable[[Task, StudentChoices, dict[str, Any]], StudentConfig]
     source: Callable[[Task, StudentChoices], SourcePlan]
     stores_paths: bool
+    law: tuple[TrainingPlan, LawPlan]
 
 
 def student_recipe(task: Task, choices: StudentChoices, keep_paths: Path | None = None) -> StudentRecipe:
-    """Returns how a student of the task's teacher is trained by these choices.
+    """Returns how a student of the task's teacher is trained by these choices, whatever the loss but "law".
 
     The paths of a teacher that is a network stay in `keep_paths` for further students. Raises BadInput for a task
     without a teacher and for choices that no student of the task can have.
     """
-    task = _guided(task, choices.guidance)
-    if teacher_of(task) is None:
-        raise BadInput(f"the task {task.name!r} has no teacher to distil.")
-    kind = _kind_of(task)
+    if choices.start is not None or choices.device != "cpu":
+        raise BadInput(
+            "--start and --device are for the loss 'law': other students are trained from their teacher, here."
+        )
+    kind, task, config, plan = _chosen(task, choices)
     if keep_paths is not None and not kind.stores_paths:
         raise BadInput(
             f"the teacher of the task {task.name!r} is no network: its paths are not stored, so no --keep-paths."
         )
+    source = kind.source(task, choices)
+    source.check(task, plan)
+    return StudentRecipe(task, config, plan, source, keep_paths)
+
+
+def law_recipe(task: Task, choices: StudentChoices, keep_paths: Path | None = None) -> LawRecipe:
+    """Returns how a student is trained by the loss "law"; raises BadInput as `student_recipe` does."""
+    if keep_paths is not None or choices.teacher_paths is not None:
+        raise BadInput("the loss 'law' asks for no paths of a teacher: no --keep-paths and no --teacher-paths.")
+    if choices.guidance:
+        raise BadInput("the loss 'law' compares with data, whose law has no guidance.")
+    kind, task, config, plan = _chosen(task, choices)
+    training, law = kind.law
+    if choices.iterations is not None:
+        training = replace(training, iterations=choices.iterations)
+    return LawRecipe(task, config, replace(plan, training=training), law, choices.start, checked_device(choices.device))
+
+
+def checked_device(name: str) -> str:
+    """Returns "cpu" or "cuda"; raises BadInput for others, and for a device that is not there."""
+    if name not in ("cpu", "cuda"):
+        raise unknown_name("device", name, ("cpu", "cuda"))
+    if name == "cuda" and not torch.cuda.is_available():
+        raise BadInput("--device cuda: torch finds no CUDA device here.")
+    return name
+
+
+def _chosen(task: Task, choices: StudentChoices) -> tuple["Kind", Task, StudentConfig, DistillPlan]:
+    """The kind of student that the task's teacher has, the guided task, the student's network and its plan."""
+    task = _guided(task, choices.guidance)
+    if teacher_of(task) is None:
+        raise BadInput(f"the task {task.name!r} has no teacher to distil.")
+    kind = _kind_of(task)
     problem = task.problem(torch.device("cpu"), torch.float32)
     if not isinstance(problem, ReverseDiffusion):
         raise BadInput(f"a student needs a reverse diffusion, and the task {task.name!r} is none.")
@@ -103,9 +142,7 @@ def student_recipe(task: Task, choices: StudentChoices, keep_paths: Path | None 
         "base": cast(Base, choices.base),
         "memory": choices.memory,
     }
-    config, source = kind.config(task, choices, shared), kind.source(task, choices)
-    source.check(task, plan)
-    return StudentRecipe(task, config, plan, source, keep_paths)
+    return kind, task, kind.config(task, choices, shared), plan
 
 
 def recipe_for(task: Task, what: str, choices: StudentChoices, keep_paths: Path | None = None) -> Recipe:
@@ -114,7 +151,7 @@ def recipe_for(task: Task, what: str, choices: StudentChoices, keep_paths: Path 
     Of the choices only the iterations are for the task's own. Raises BadInput for a name that there is no recipe for.
     """
     if what == STUDENT:
-        return student_recipe(task, choices, keep_paths)
+        return (law_recipe if choices.loss == "law" else student_recipe)(task, choices, keep_paths)
     own = task.recipes() if isinstance(task, HasRecipes) else {}
     if what not in own:
         raise unknown_name(f"thing to train of the task {task.name}", what, trainable(task))
@@ -220,6 +257,7 @@ KINDS: dict[str | None, Kind] = {
         config=_vectors,
         source=_fresh,
         stores_paths=False,
+        law=(TrainingPlan(iterations=6_000, learning_rate=5e-4, muon_rate=0.0, averaging=0.998), LawPlan(batch=4_096)),
     ),
     edm.KIND: Kind(
         order=2,
@@ -237,6 +275,17 @@ KINDS: dict[str | None, Kind] = {
         config=_of_network(ImageGeneratorConfig),
         source=_stored(StoredPlan()),
         stores_paths=True,
+        law=(
+            TrainingPlan(
+                iterations=6_000,
+                learning_rate=2e-4,
+                muon_rate=0.0,
+                warmup=50,
+                averaging=0.998,
+                checkpoint_every_s=120.0,
+            ),
+            LawPlan(),
+        ),
     ),
     gaussian_edm.KIND: Kind(
         order=2,
@@ -247,5 +296,9 @@ KINDS: dict[str | None, Kind] = {
         config=_of_network(PathGeneratorConfig),
         source=_stored(StoredPlan(paths=32_768, at_once=1_024, groups=16)),
         stores_paths=True,
+        law=(
+            TrainingPlan(iterations=6_000, learning_rate=2e-4, muon_rate=0.0, averaging=0.998),
+            LawPlan(batch=2_000),
+        ),
     ),
 }
