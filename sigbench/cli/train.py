@@ -71,7 +71,8 @@ def train(
     from sigbench.errors import BadInput
     from sigbench.networks.recipe import train_artifact
     from sigbench.registry import make_task
-    from sigbench.sigdeg.distillation.students import StudentChoices, recipe_for
+    from sigbench.sigdeg.distillation.kinds import StudentChoices
+    from sigbench.sigdeg.distillation.students import recipe_for
 
     folder = out or Path(f"{task}-{what}")
     if (folder / "manifest.json").exists() and not overwrite:

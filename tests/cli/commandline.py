@@ -17,7 +17,8 @@ import torch
 from sigbench.cli.app import main
 from sigbench.networks.recipe import train_artifact
 from sigbench.registry import make_task
-from sigbench.sigdeg.distillation.students import StudentChoices, student_recipe
+from sigbench.sigdeg.distillation.kinds import StudentChoices
+from sigbench.sigdeg.distillation.students import student_recipe
 
 # A shell that starts tests in the background lets children ignore Ctrl-C; these ask for it again.
 PROGRAM = (

@@ -1,85 +1,37 @@
 """Which student a task can have: what a user may choose, and what each kind of teacher asks for."""
 
-from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
-from typing import Any, cast
+from typing import cast
 
-import numpy as np
 import torch
 
 from sigbench.abilities import HasClasses, HasRecipes, networks_of, teacher_of
 from sigbench.errors import BadInput, unknown_name
-from sigbench.metrics.metric import KnownModes, Truth
-from sigbench.networks import edm, gaussian_edm
 from sigbench.networks.artifacts import read_manifest
 from sigbench.networks.recipe import Recipe
-from sigbench.networks.training import TrainingPlan
 from sigbench.sde.grid import check_steps
 from sigbench.sde.problem import ReverseDiffusion
-from sigbench.sigdeg.distillation.coarse_steps import SourcePlan
-from sigbench.sigdeg.distillation.fresh_steps import FreshPlan
-from sigbench.sigdeg.distillation.law_loss import LawPlan
-from sigbench.sigdeg.distillation.law_recipe import LawRecipe
+from sigbench.sigdeg.distillation.kinds import KINDS, Kind, StudentChoices
+from sigbench.sigdeg.distillation.law.recipe import LawRecipe
 from sigbench.sigdeg.distillation.plan import DistillPlan, Loss
 from sigbench.sigdeg.distillation.recipe import StudentRecipe
-from sigbench.sigdeg.distillation.stored_paths import MOST_MOMENTS
-from sigbench.sigdeg.distillation.stored_steps import StoredPlan
-from sigbench.sigdeg.generators.images import ImageGeneratorConfig
-from sigbench.sigdeg.generators.paths import PathGeneratorConfig
 from sigbench.sigdeg.generators.student import Base, StudentConfig
-from sigbench.sigdeg.generators.vectors import VectorGeneratorConfig
 from sigbench.task import Task
 
 STUDENT = "student"
-WIDTH, DEPTH = 128, 3
 
 
-@dataclass(frozen=True, slots=True)
-class StudentChoices:
-    """What a user may choose of a student; None means the task's or the plan's default.
-
-    `seed` is of weights and minibatches, and of the teacher's paths where those have no `paths_seed` of their own.
-
-    The default order is 4 where the teacher is closed-form, and 2, the paper's, where it is a network: there every
-    moment of a fine step costs as many random numbers as pixels.
-    """
-
-    order: int | None = None
-    grid: str | None = None
-    steps: tuple[int, ...] = tuple(range(2, 21))
-    loss: str = "local"
-    iterations: int | None = None
-    width: int | None = None
-    depth: int | None = None
-    base: str = "exponential"
-    memory: int = 0
-    seed: int = 0
-    paths_seed: int | None = None
-    guidance: float = 0.0
-    teacher_paths: int | None = None
-    start: Path | None = None
-    device: str = "cpu"
-
-
-@dataclass(frozen=True)
-class Kind:
-    """What students of one kind of teacher are: the usual order and plan, and network and source of given choices."""
-
-    order: int
-    plan: DistillPlan
-    config: Callable[[Task, StudentChoices, dict[str, Any]], StudentConfig]
-    source: Callable[[Task, StudentChoices], SourcePlan]
-    stores_paths: bool
-    law: tuple[TrainingPlan, LawPlan]
-
-
-def student_recipe(task: Task, choices: StudentChoices, keep_paths: Path | None = None) -> StudentRecipe:
-    """Returns how a student of the task's teacher is trained by these choices, whatever the loss but "law".
+def student_recipe(task: Task, choices: StudentChoices, keep_paths: Path | None = None) -> StudentRecipe | LawRecipe:
+    """Returns how a student of the task's teacher is trained by these choices.
 
     The paths of a teacher that is a network stay in `keep_paths` for further students. Raises BadInput for a task
     without a teacher and for choices that no student of the task can have.
     """
+    return (_on_laws if choices.loss == "law" else _on_paths)(task, choices, keep_paths)
+
+
+def _on_paths(task: Task, choices: StudentChoices, keep_paths: Path | None) -> StudentRecipe:
     if choices.start is not None or choices.device != "cpu":
         raise BadInput(
             "--start and --device are for the loss 'law': other students are trained from their teacher, here."
@@ -94,8 +46,7 @@ def student_recipe(task: Task, choices: StudentChoices, keep_paths: Path | None 
     return StudentRecipe(task, config, plan, source, keep_paths)
 
 
-def law_recipe(task: Task, choices: StudentChoices, keep_paths: Path | None = None) -> LawRecipe:
-    """Returns how a student is trained by the loss "law"; raises BadInput as `student_recipe` does."""
+def _on_laws(task: Task, choices: StudentChoices, keep_paths: Path | None) -> LawRecipe:
     if keep_paths is not None or choices.teacher_paths is not None:
         raise BadInput("the loss 'law' asks for no paths of a teacher: no --keep-paths and no --teacher-paths.")
     if choices.guidance:
@@ -116,7 +67,7 @@ def checked_device(name: str) -> str:
     return name
 
 
-def _chosen(task: Task, choices: StudentChoices) -> tuple["Kind", Task, StudentConfig, DistillPlan]:
+def _chosen(task: Task, choices: StudentChoices) -> tuple[Kind, Task, StudentConfig, DistillPlan]:
     """The kind of student that the task's teacher has, the guided task, the student's network and its plan."""
     task = _guided(task, choices.guidance)
     if teacher_of(task) is None:
@@ -151,7 +102,7 @@ def recipe_for(task: Task, what: str, choices: StudentChoices, keep_paths: Path 
     Of the choices only the iterations are for the task's own. Raises BadInput for a name that there is no recipe for.
     """
     if what == STUDENT:
-        return (law_recipe if choices.loss == "law" else student_recipe)(task, choices, keep_paths)
+        return student_recipe(task, choices, keep_paths)
     own = task.recipes() if isinstance(task, HasRecipes) else {}
     if what not in own:
         raise unknown_name(f"thing to train of the task {task.name}", what, trainable(task))
@@ -182,123 +133,3 @@ def _kind_of(task: Task) -> Kind:
     if kind not in KINDS:
         raise BadInput(f"no student can be made of the teacher of the task {task.name!r}, a {kind}.")
     return KINDS[kind]
-
-
-def _vectors(task: Task, choices: StudentChoices, shared: dict[str, Any]) -> StudentConfig:
-    """A perceptron of its own around the exact linear step of the data's moments."""
-    for name, value, least in (("width", choices.width, 1), ("depth", choices.depth, 0)):
-        if value is not None and value < least:
-            raise BadInput(f"a student's {name} must be at least {least}, got {value}.")
-    mean, std, local = _data_moments(task.truth())
-    return VectorGeneratorConfig(
-        **shared,
-        shape=task.shape,
-        data_mean=mean,
-        data_std=std,
-        local_std=local,
-        width=WIDTH if choices.width is None else choices.width,
-        depth=DEPTH if choices.depth is None else choices.depth,
-    )
-
-
-def _data_moments(truth: Truth, n: int = 20_000) -> tuple[tuple[float, ...], float, float]:
-    """Mean, overall standard deviation and the standard deviation within a cluster of the training data.
-
-    The first two come from exact draws; the last from the modes where the truth knows them, else it is the
-    overall one.
-    """
-    data = truth.sample(n, seed=0)
-    overall = float(data.std(0).mean())
-    local = float(np.sqrt(truth.weights @ truth.stds**2)) if isinstance(truth, KnownModes) else overall
-    return tuple(data.mean(0).tolist()), overall, local
-
-
-def _of_network(config: type[StudentConfig]) -> Callable[[Task, StudentChoices, dict[str, Any]], StudentConfig]:
-    """The network of the teacher, widened."""
-
-    def made(task: Task, choices: StudentChoices, shared: dict[str, Any]) -> StudentConfig:
-        for name, value in (("width", choices.width), ("depth", choices.depth)):
-            if value is not None:
-                raise BadInput(f"a student of {task.name!r} has the network of its teacher: no {name} can be chosen.")
-        if shared["order"] > MOST_MOMENTS:
-            raise BadInput(
-                f"the stored paths of {task.name!r} give signatures up to order {MOST_MOMENTS}, got {shared['order']}."
-            )
-        return config.from_json({**shared, "denoiser": read_manifest(networks_of(task)["teacher"]).config})
-
-    return made
-
-
-def _fresh(task: Task, choices: StudentChoices) -> FreshPlan:
-    if choices.teacher_paths is not None:
-        raise BadInput(
-            f"the teacher of the task {task.name!r} is no network: its paths are not stored, and have no number to "
-            "choose."
-        )
-    return FreshPlan()
-
-
-def _stored(usual: StoredPlan) -> Callable[[Task, StudentChoices], StoredPlan]:
-    def made(task: Task, choices: StudentChoices) -> StoredPlan:
-        return replace(
-            usual,
-            paths=usual.paths if choices.teacher_paths is None else choices.teacher_paths,
-            paths_seed=choices.seed if choices.paths_seed is None else choices.paths_seed,
-        )
-
-    return made
-
-
-# By the kind of the teacher's network, None where it is in closed form.
-KINDS: dict[str | None, Kind] = {
-    None: Kind(
-        order=4,
-        plan=DistillPlan(TrainingPlan(iterations=15_000)),
-        config=_vectors,
-        source=_fresh,
-        stores_paths=False,
-        law=(TrainingPlan(iterations=6_000, learning_rate=5e-4, muon_rate=0.0, averaging=0.998), LawPlan(batch=4_096)),
-    ),
-    edm.KIND: Kind(
-        order=2,
-        plan=DistillPlan(
-            TrainingPlan(
-                iterations=9_000,
-                learning_rate=5e-4,
-                muon_rate=5e-3,
-                warmup=100,
-                averaging=0.998,
-                checkpoint_every_s=120.0,
-            ),
-            compute=torch.bfloat16,
-        ),
-        config=_of_network(ImageGeneratorConfig),
-        source=_stored(StoredPlan()),
-        stores_paths=True,
-        law=(
-            TrainingPlan(
-                iterations=6_000,
-                learning_rate=2e-4,
-                muon_rate=0.0,
-                warmup=50,
-                averaging=0.998,
-                checkpoint_every_s=120.0,
-            ),
-            LawPlan(),
-        ),
-    ),
-    gaussian_edm.KIND: Kind(
-        order=2,
-        plan=DistillPlan(
-            TrainingPlan(iterations=8_000, learning_rate=1e-3, muon_rate=1e-2, warmup=200, averaging=0.999),
-            compute=torch.bfloat16,
-        ),
-        config=_of_network(PathGeneratorConfig),
-        source=_stored(StoredPlan(paths=32_768, at_once=1_024, groups=16)),
-        stores_paths=True,
-        law=(
-            TrainingPlan(iterations=6_000, learning_rate=2e-4, muon_rate=0.0, averaging=0.998),
-            LawPlan(batch=2_000),
-        ),
-    ),
-}

@@ -35,8 +35,8 @@ from sigbench.measure.settings import MAX_SAMPLES, MAX_SEED, Settings, pick_dtyp
 from sigbench.registry import make_metric, task_class
 from sigbench.sde.grid import FAMILIES
 from sigbench.sde.signature import MAX_ORDER
+from sigbench.sigdeg.distillation.kinds import StudentChoices
 from sigbench.sigdeg.distillation.plan import Loss
-from sigbench.sigdeg.distillation.students import StudentChoices
 from sigbench.sigdeg.generators.student import MAX_MEMORY, Base
 from sigbench.studies.ablation.result import Variant
 from sigbench.sweep.toml_checks import (
@@ -112,7 +112,10 @@ class AblationFile:
             base=variant.base,
             seed=variant.training_seed,
             paths_seed=0,
-            **self.budget,
+            iterations=self.budget.get("iterations"),
+            teacher_paths=self.budget.get("teacher_paths"),
+            width=self.budget.get("width"),
+            depth=self.budget.get("depth"),
         )
 
     def settings(self, variant: Variant) -> Settings:

@@ -29,8 +29,10 @@ from sigbench.records.record import Record
 from sigbench.records.store import Store, make_folder
 from sigbench.registry import make_task
 from sigbench.sde.problem import ReverseDiffusion
+from sigbench.sigdeg.distillation.kinds import StudentChoices
+from sigbench.sigdeg.distillation.law.recipe import LawRecipe
 from sigbench.sigdeg.distillation.recipe import PATHS, StudentRecipe
-from sigbench.sigdeg.distillation.students import StudentChoices, student_recipe
+from sigbench.sigdeg.distillation.students import student_recipe
 from sigbench.sigdeg.generators.linear_step import left_out
 from sigbench.sigdeg.sampler import SigDEG
 from sigbench.studies.ablation.file import AblationFile, Variant
@@ -70,9 +72,10 @@ class PlannedStudent(PlannedCell):
         """Where the student lies, or its checkpoint."""
         return Path(self.work_folder) / "students" / self.student_key
 
-    def recipe(self) -> StudentRecipe:
+    def recipe(self) -> StudentRecipe | LawRecipe:
         """Returns how the student is trained; students of a network share the teacher's paths."""
-        return replace(student_recipe(make_task(self.task), self.choices), kept=Path(self.work_folder) / PATHS)
+        recipe = student_recipe(make_task(self.task), self.choices)
+        return replace(recipe, kept=Path(self.work_folder) / PATHS) if isinstance(recipe, StudentRecipe) else recipe
 
     def prepare(self) -> None:
         """Trains the student where it is missing, waiting where another process is at it.

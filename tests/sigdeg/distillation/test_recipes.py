@@ -15,9 +15,10 @@ from sigbench.registry import make_sampler, make_task
 from sigbench.sde.brownian import FreshBrownian
 from sigbench.sde.noise import NoiseStream
 from sigbench.sigdeg.distillation.fresh_steps import FreshPlan
+from sigbench.sigdeg.distillation.kinds import KINDS, StudentChoices
 from sigbench.sigdeg.distillation.recipe import StudentRecipe
 from sigbench.sigdeg.distillation.stored_steps import StoredPlan
-from sigbench.sigdeg.distillation.students import KINDS, StudentChoices, recipe_for, student_recipe
+from sigbench.sigdeg.distillation.students import recipe_for, student_recipe
 from sigbench.sigdeg.generators.images import ImageGeneratorConfig
 from sigbench.sigdeg.generators.paths import PathGeneratorConfig
 from sigbench.sigdeg.generators.vectors import VectorGeneratorConfig

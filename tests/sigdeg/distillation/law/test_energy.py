@@ -3,7 +3,7 @@
 import pytest
 import torch
 
-from sigbench.sigdeg.distillation.energy import energy_distance
+from sigbench.sigdeg.distillation.law.energy import energy_distance
 
 
 def normals(*shape: int, seed: int) -> torch.Tensor:

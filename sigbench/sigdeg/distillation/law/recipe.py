@@ -16,7 +16,7 @@ from sigbench.networks.scheduled import NoiseLevelDenoiser, load_denoiser
 from sigbench.networks.training import train
 from sigbench.progress import Listener
 from sigbench.sde.problem import ReverseDiffusion
-from sigbench.sigdeg.distillation.law_loss import LawLoss, LawPlan
+from sigbench.sigdeg.distillation.law.loss import LawLoss, LawPlan
 from sigbench.sigdeg.distillation.plan import DistillPlan
 from sigbench.sigdeg.distillation.recipe import teacher_weights
 from sigbench.sigdeg.generators.student import StudentConfig

@@ -19,7 +19,7 @@ from torch import Tensor
 from sigbench.networks.scheduled import NoiseLevelDenoiser
 from sigbench.sde.noise import seed_of
 from sigbench.sde.problem import ReverseDiffusion
-from sigbench.sigdeg.distillation.energy import energy_distance
+from sigbench.sigdeg.distillation.law.energy import energy_distance
 from sigbench.sigdeg.distillation.plan import DistillPlan
 from sigbench.sigdeg.generators.student import StudentNetwork
 

@@ -13,10 +13,11 @@ from sigbench.registry import make_task
 from sigbench.sde.denoiser import Denoiser
 from sigbench.sde.problem import ReverseDiffusion
 from sigbench.sde.schedule import VPLinear
-from sigbench.sigdeg.distillation.law_loss import LawLoss, LawPlan
-from sigbench.sigdeg.distillation.law_recipe import LawRecipe
+from sigbench.sigdeg.distillation.kinds import StudentChoices
+from sigbench.sigdeg.distillation.law.loss import LawLoss, LawPlan
+from sigbench.sigdeg.distillation.law.recipe import LawRecipe
 from sigbench.sigdeg.distillation.plan import DistillPlan
-from sigbench.sigdeg.distillation.students import StudentChoices, recipe_for
+from sigbench.sigdeg.distillation.students import recipe_for
 from sigbench.sigdeg.generators.vectors import VectorGenerator, VectorGeneratorConfig
 
 PLAN = DistillPlan(TrainingPlan(iterations=4), steps=(2, 5), loss="law")

@@ -1,0 +1,1 @@
+"""Students whose states should have the law of noised data."""
