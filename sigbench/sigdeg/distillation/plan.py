@@ -8,7 +8,8 @@ import torch
 from sigbench.errors import BadInput, unknown_name
 from sigbench.networks.training import TrainingPlan
 
-Loss = Literal["local", "global", "both", "law"]
+PathLoss = Literal["local", "global", "both"]  # of states on the teacher's own paths
+Loss = Literal[PathLoss, "law"]
 
 
 @dataclass(frozen=True, slots=True)

@@ -19,7 +19,7 @@ from sigbench.sde.signature import PartialSignature
 from sigbench.sigdeg.distillation.coarse_steps import Minibatch, Rollouts
 from sigbench.sigdeg.distillation.fresh_steps import FreshPlan, FreshSteps, single_steps
 from sigbench.sigdeg.distillation.loss import Distillation
-from sigbench.sigdeg.distillation.plan import DistillPlan, Loss
+from sigbench.sigdeg.distillation.plan import DistillPlan, PathLoss
 from sigbench.sigdeg.distillation.trajectories import Trajectories, draw_trajectories
 from sigbench.sigdeg.generators.student import Base
 from sigbench.sigdeg.generators.vectors import VectorGenerator, VectorGeneratorConfig
@@ -136,7 +136,7 @@ def test_scales_start_where_the_network_says_and_are_learned() -> None:
 def test_an_iteration_costs_the_same_whatever_the_loss() -> None:
     """In states that go through the network."""
     calls: dict[str, int] = {}
-    for loss in get_args(Loss):
+    for loss in get_args(PathLoss):
         network = VectorGenerator(CONFIG)
         passed: list[int] = []
         network.register_forward_hook(lambda module, given, out, passed=passed: passed.append(len(given[0])))
@@ -144,7 +144,7 @@ def test_an_iteration_costs_the_same_whatever_the_loss() -> None:
         steps = steps_of(network, plan, FreshPlan(batch=1_024, pool=256), teacher_steps=8)
         Distillation(network).loss(steps.minibatch(0), torch.float32)
         calls[loss] = sum(passed)
-    assert calls == dict.fromkeys(get_args(Loss), 1_024)
+    assert calls == dict.fromkeys(get_args(PathLoss), 1_024)
 
 
 def shaken(config: VectorGeneratorConfig) -> VectorGenerator:
