@@ -1,0 +1,188 @@
+"""Every scheduler on the allow-list against the sampler of this suite that is the same, or against exact solutions."""
+
+import inspect
+from typing import Any
+
+import pytest
+import torch
+from elsewhere import OneNormal
+from holding import gaussian, specs, spread_at, spread_of, taken
+from walking import mixture, slope, start, states
+
+from sigbench.errors import BadInput
+from sigbench.registry import adapter, make_sampler, options_of, sampler_class
+from sigbench.sde.schedule import VE, VPCosine, VPLinear
+from sigbench_baselines.adapters.diffusers_allowed import ALLOWED
+from sigbench_baselines.adapters.diffusers_refused import REFUSED, SET
+
+diffusers = pytest.importorskip("diffusers", reason="elsewhere: diffusers is not installed")
+pytestmark = pytest.mark.filterwarnings("ignore:__array:DeprecationWarning")  # diffusers under NumPy 2
+PATHS = 100
+GRIDS = [(VPLinear(), "quadratic", 10), (VPCosine(), "log-snr", 7), (VE(), "log-snr", 12)]
+CASES = [
+    pytest.param(target, options, spec, id=spec.removeprefix("diffusers:"))
+    for target, options, spec in specs("diffusers", ALLOWED)
+]
+EXACT = [case for case in CASES if ALLOWED[case.values[0]].equal is None]
+
+
+def tolerance(target: str, largest: float) -> float:
+    """Rounding: that of float64, or 4 units in the last place of float32 a step for those that cast to it."""
+    return 8e-5 * max(1.0, largest) if ALLOWED[target].single else 1e-10 * max(1.0, largest)
+
+
+@pytest.mark.parametrize(("target", "options", "spec"), CASES)
+def test_the_states_are_ours(target: str, options: dict[str, Any], spec: str) -> None:
+    entry, sampler = ALLOWED[target], taken(spec)
+    if sampler is None or entry.equal is None:  # the latter are the cases of the test below
+        return
+    ours = make_sampler(entry.equal(options))
+    for schedule, name, steps in GRIDS:
+        problem = mixture(schedule)
+        block = options[entry.blocks] if entry.blocks else 1
+        grid = problem.grid("log-snr" if block > 1 else name, block * steps)
+        coarse = grid.with_times(grid.times[::block])
+        x = start(problem, PATHS)
+        noise = OneNormal(grid, x)
+        if entry.quiet_end:
+            noise.moments[-1] = 0.0  # ours then adds none in its last step either
+        problem.counter.reset()
+        theirs = states(sampler, problem, x, grid, noise)
+        assert problem.counter.calls == sampler.calls(problem, grid)
+        wanted = states(ours, problem, x, coarse, noise)
+        torch.testing.assert_close(
+            theirs[block - 1 :: block], wanted, rtol=0, atol=tolerance(target, float(wanted.abs().max()))
+        )
+        assert (sampler.signature_order > 0) == (ours.signature_order > 0)
+        assert sampler.weak_order == ours.weak_order or (target.startswith("DDIM") and options["eta"] > 0)
+
+
+@pytest.mark.parametrize(("target", "options", "spec"), EXACT)
+def test_the_order_is_what_is_declared(target: str, options: dict[str, Any], spec: str) -> None:
+    """On Gaussian data the spread of the samples is known; the slope of its error is the order."""
+    problem, sampler = gaussian(VPLinear()), make_sampler(spec)
+    exact = spread_at(problem.schedule, problem.schedule.t_end)
+    errors = []
+    for steps in (10, 20, 40, 80):
+        grid = problem.grid("log-snr", steps)
+        problem.counter.reset()
+        errors.append(abs(spread_of(sampler, problem, grid) - exact))
+        # A walk of all the samples at once.
+        assert problem.counter.calls == sampler.calls(problem, grid)
+    assert sampler.weak_order is not None
+    assert slope(errors) == pytest.approx(sampler.weak_order, abs=0.25)
+    assert errors[-1] < 0.01 * exact
+
+
+@pytest.mark.parametrize("target", [name for name, entry in ALLOWED.items() if entry.equal is not None])
+def test_one_step_is_a_walk_too(target: str) -> None:
+    """The step of a multistep method is DDIM's, that of PNDM with them: it has no second one for its second call."""
+    entry, sampler = ALLOWED[target], make_sampler(f"diffusers:{target}")
+    if sampler.signature_order > 0:  # OneNormal's variance of a functional is by quadrature, and rough over so much
+        pytest.skip("a stochastic sampler")
+    problem = mixture(VPLinear())
+    grid, x = problem.grid("uniform", 1), start(problem, PATHS)
+    noise = OneNormal(grid, x)
+    theirs = states(sampler, problem, x, grid, noise)
+    assert problem.counter.calls == sampler.calls(problem, grid)
+    assert entry.equal is not None
+    ours = "ddim" if entry.drive != "twice" else "heun"
+    wanted = states(make_sampler(ours), problem, x, grid, noise)
+    torch.testing.assert_close(theirs, wanted, rtol=0, atol=tolerance(target, 1.0) * (1 if entry.single else 1e3))
+
+
+@pytest.mark.parametrize("steps", [15, 20])
+@pytest.mark.parametrize("order", [2, 3])
+def test_unipc_lowers_its_last_orders_on_grids_of_any_length(order: int, steps: int) -> None:
+    """diffusers does, this suite below 15 steps: up to there the two are the same."""
+    problem = mixture(VPLinear())
+    grid, x = problem.grid("log-snr", steps), start(problem, PATHS)
+    noise = OneNormal(grid, x)
+    theirs = states(make_sampler(f"diffusers:UniPCMultistepScheduler:solver_order={order}"), problem, x, grid, noise)
+    ours = states(make_sampler(f"unipc:order={order}"), problem, x, grid, noise)
+    same = steps - order + 1
+    torch.testing.assert_close(theirs[:same], ours[:same], rtol=0, atol=1e-10)
+    assert (theirs[same:] - ours[same:]).abs().amax(dim=(1, 2)).min() > 1e-9
+
+
+@pytest.mark.parametrize("target", ALLOWED)
+def test_float32_states_stay_float32(target: str) -> None:
+    problem = mixture(VPLinear(), torch.float32)
+    grid, x = problem.grid("quadratic", 6), start(problem, PATHS, dtype=torch.float32)
+    noise = OneNormal(grid, x)
+    sampler, before = make_sampler(f"diffusers:{target}"), x.clone()
+    found = list(sampler.walk(problem, x, grid, noise))
+    assert {state.dtype for state in found} == {torch.float32}
+    assert torch.equal(x, before)
+    exactly = states(sampler, mixture(VPLinear()), x.double(), grid, noise)
+    assert (torch.stack(found) - exactly).abs().median() < 1e-4
+
+
+def test_the_agreement_can_see_an_option() -> None:
+    """What an option changes is far above the tolerance."""
+    problem = mixture(VPLinear())
+    grid, x = problem.grid("quadratic", 10), start(problem, PATHS)
+    noise = OneNormal(grid, x)
+    ours = states(make_sampler("dpmpp-2m"), problem, x, grid, noise)
+    for options in ("solver_type=heun", "lower_order_final=false", "solver_order=1", "algorithm_type=sde-dpmsolver++"):
+        theirs = states(make_sampler(f"diffusers:DPMSolverMultistepScheduler:{options}"), problem, x, grid, noise)
+        assert (ours - theirs).abs().max() > 1e-3
+
+
+def test_what_the_adapter_sets_is_what_is_right() -> None:
+    """With the default clip_sample=True the spread of DDIM's samples is far from the law's."""
+    clipped = diffusers.DDIMScheduler(num_train_timesteps=10)
+    assert clipped.config.clip_sample
+    sampler = make_sampler("diffusers:DDIMScheduler")
+    scheduler = sampler._scheduler(10)  # type: ignore[attr-defined]
+    assert not scheduler.config.clip_sample
+    assert not scheduler.config.thresholding
+    for target in ALLOWED:
+        made = make_sampler(f"diffusers:{target}")._scheduler(10)  # type: ignore[attr-defined]
+        own = inspect.signature(type(made).__init__).parameters
+        assert {name: made.config[name] for name in SET if name in own} == {k: v for k, v in SET.items() if k in own}
+
+
+def public_schedulers() -> list[str]:
+    base = diffusers.schedulers.scheduling_utils.SchedulerMixin
+    found = {name: getattr(diffusers, name, None) for name in dir(diffusers) if name.endswith("Scheduler")}
+    return [name for name, thing in found.items() if inspect.isclass(thing) and issubclass(thing, base)]
+
+
+def test_every_scheduler_is_taken_or_refused_with_a_reason() -> None:
+    names = public_schedulers()
+    assert len(names) > 30
+    for name in names:
+        if name in ALLOWED:
+            assert sampler_class(f"diffusers:{name}").name == f"diffusers:{name}"
+        else:
+            with pytest.raises(BadInput, match=rf"diffusers:{name} is refused: \w.*\.$"):
+                sampler_class(f"diffusers:{name}")
+
+
+def test_the_lists_do_not_overlap_and_tell_reasons() -> None:
+    assert len(ALLOWED) >= 12
+    assert not ALLOWED.keys() & REFUSED.keys()
+    assert all(len(reason.split()) > 3 for reason in REFUSED.values())
+    told = adapter("diffusers")
+    assert told.allowed().keys() == ALLOWED.keys()
+    assert told.refused() == REFUSED
+
+
+def test_a_new_scheduler_is_refused_until_it_is_held_to_something(monkeypatch: pytest.MonkeyPatch) -> None:
+    fresh = type("BrandNewScheduler", (diffusers.EulerDiscreteScheduler,), {})
+    monkeypatch.setattr(diffusers, "BrandNewScheduler", fresh, raising=False)
+    monkeypatch.setattr(diffusers.schedulers, "BrandNewScheduler", fresh, raising=False)
+    with pytest.raises(BadInput, match="diffusers:BrandNewScheduler is refused: nothing in this suite holds it"):
+        sampler_class("diffusers:BrandNewScheduler")
+
+
+@pytest.mark.parametrize("target", ALLOWED)
+def test_a_class_declares_its_facts(target: str) -> None:
+    cls = sampler_class(f"diffusers:{target}")
+    assert list(options_of(cls)) == list(ALLOWED[target].options)
+    assert target in cls.citation
+    assert cls.when.endswith(".")
+    said = make_sampler(f"diffusers:{target}").final_step
+    assert ("float32" in said) == ALLOWED[target].single
+    assert ("adds no noise" in said) == ALLOWED[target].quiet_end
