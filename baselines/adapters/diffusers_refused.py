@@ -4,7 +4,7 @@ from collections.abc import Mapping
 
 _DISTILLED = "its step is that of a consistency model: another network's samples would be nonsense"
 _INVERSE = "it runs from data to noise"
-_EDM = "it wraps the network in EDM's own preconditioning and takes its log σ as times: on other levels it returns nonsense"
+_EDM = "it has EDM's own preconditioning in it, whose times are log(σ)/4: on a grid's levels it returns nonsense"
 _DISCRETE = "it samples tokens, not a diffusion of real numbers"
 _INNER = "it keeps levels between the steps from its own table: on the levels of a grid it returns nonsense"
 _VIDEO = "it is written around the zero-SNR table of one video model, and is held to nothing here"

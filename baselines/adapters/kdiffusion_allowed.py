@@ -37,6 +37,14 @@ def _heun_facts(values: Values) -> Facts:
     return Facts("sde", None, 1) if values["s_churn"] > 0 else Facts("ode", 2.0)
 
 
+_WHOLE, _HEUN = "lower_order_final=false", "solver_type=heun"
+
+
+def _multistep(values: Values) -> str:
+    name = f"dpmpp-2m-sde:eta={values['eta']}" if values["eta"] > 0 else "dpmpp-2m"
+    return f"{name}:{_WHOLE}:solver_type={values['solver_type']}"
+
+
 def _heun(values: Values) -> str:
     if values["s_churn"] == 0:
         return "heun"
@@ -66,13 +74,13 @@ ALLOWED: Mapping[str, Function] = {
         _OF_LU,
         "To compare with k-diffusion; dpmpp-2m is the same but for the last step of a short grid.",
         flow(2.0),
-        lambda values: "dpmpp-2m:lower_order_final=false",
+        lambda values: f"dpmpp-2m:{_WHOLE}",
     ),
     "sample_dpmpp_2m_sde": Function(
         _OF_LU,
         "To compare with k-diffusion; dpmpp-2m-sde is the same but for the last step of a short grid.",
         _at_eta(2.0, 1.0),
-        lambda values: f"dpmpp-2m-sde:eta={values['eta']}:lower_order_final=false:solver_type={values['solver_type']}",
+        _multistep,
         {"eta": _ETA, "solver_type": Option("midpoint", ("midpoint", "heun"))},
     ),
     "sample_dpmpp_2s_ancestral": Function(
@@ -87,7 +95,9 @@ ALLOWED: Mapping[str, Function] = {
         f"{_CITED}, after Lu et al. 2022, arXiv 2211.01095",
         "To compare with k-diffusion; dpmpp-3m-sde is the same but for the last steps of a short grid.",
         _at_eta(2.0, 1.0),
-        lambda values: f"dpmpp-3m-sde:eta={values['eta']}:lower_order_final=false",
+        lambda values: (
+            f"dpmpp-3m-sde:eta={values['eta']}:{_WHOLE}" if values["eta"] > 0 else f"dpmpp-3m:{_WHOLE}:{_HEUN}"
+        ),
         {"eta": _ETA},
     ),
     "sample_dpmpp_sde": Function(

@@ -57,7 +57,7 @@ def levels(problem: ReverseDiffusion, grid: Grid) -> tuple[Tensor, Tensor, Tenso
     return torch.from_numpy(t), *(torch.as_tensor(f(t)) for f in (problem.schedule.alpha, problem.schedule.sigma))
 
 
-def _need(*packages: str) -> None:
+def need(*packages: str) -> None:
     """Skips the test where one of them is not installed."""
     for package in packages:
         if importlib.util.find_spec(package) is None:
@@ -70,7 +70,7 @@ def k_diffusion() -> ModuleType:
 
     Of `k_diffusion.utils`, which imports torchvision, the samplers use one function.
     """
-    _need("k_diffusion", "torchdiffeq")
+    need("k_diffusion", "torchdiffeq")
     found = importlib.util.find_spec("k_diffusion")
     assert found is not None
     assert found.submodule_search_locations is not None
@@ -133,7 +133,7 @@ class _Denoiser:
 
 def by_azula(name: str, problem: ReverseDiffusion, x: Tensor, grid: Grid, **options: Any) -> Tensor:
     """Walks with azula's class `name`; it returns the end alone, so each state is the end of a walk up to there."""
-    _need("azula", "einops")
+    need("azula", "einops")
     from azula import sample
 
     t, _, _ = levels(problem, grid)

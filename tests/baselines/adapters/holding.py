@@ -32,6 +32,11 @@ def specs(adapter: str, allowed: Mapping[str, Any]) -> Iterator[tuple[str, dict[
             yield target, given, spec
 
 
+def defaults(entry: Any) -> dict[str, Any]:
+    """Returns the options' defaults of an entry of an allow-list."""
+    return {name: option.default for name, option in entry.options.items()}
+
+
 def _text(value: Any) -> str:
     return str(value).lower() if isinstance(value, bool) else str(value)
 
