@@ -30,8 +30,10 @@ class Adapter(ABC):
     def sampler_class(self, target: str) -> type[Sampler]:
         """Returns the sampler class of `target`, which may be FILE.py:NAME.
 
-        Its `refused_options`, where it has them, are reasons by the names of options that it does not take. Raises
-        BadInput for a target that the adapter does not take, with the reason.
+        Where it has them, its `refused_options` are reasons by the names of options that it does not take, `packages`
+        the distributions whose versions its numbers depend on, and `written_in` functions that it stands for: the
+        versions and the functions' files are in a record and in its key. Raises BadInput for a target that the adapter
+        does not take, with the reason.
         """
 
     @abstractmethod

@@ -210,7 +210,7 @@ ALLOWED: Mapping[str, Scheduler] = {
         {
             "predictor_order": _ORDER_2_OF_3,
             "corrector_order": _ORDER_2_OF_3,
-            "tau": Option(1.0, (0.6, 1.0), (0.0, 2.0), closed=False),
+            "tau": Option(1.0, (0.0, 0.6, 1.0), (0.0, 2.0)),
         },
     ),
     "UniPCMultistepScheduler": Scheduler(

@@ -28,7 +28,7 @@ class FunctionSampler(Sampler):
 
     needs = "denoiser"
     function: ClassVar[Callable[..., Any]]
-    wraps: ClassVar[tuple[Callable[..., Any], ...]]
+    written_in: ClassVar[tuple[Callable[..., Any], ...]]
     final_step = "as the function ends: its states between the steps are those that its callback is told"
 
     def __init__(self, **options: Any) -> None:
@@ -86,7 +86,7 @@ def class_of_file(spec: str, path: str, name: str) -> type[Sampler]:
             "family": "sde" if stochastic else "ode",
             "signature_order": 2 if stochastic else 0,
             "function": staticmethod(found),
-            "wraps": (found,),
+            "written_in": (found,),
         },
     )
 

@@ -13,7 +13,9 @@ from sigbench.errors import BadInput
 from sigbench.registry import adapter, make_sampler, options_of, sampler_class
 from sigbench.sde.schedule import VE, VPCosine, VPLinear
 from sigbench_baselines.adapters.diffusers_allowed import ALLOWED
+from sigbench_baselines.adapters.diffusers_driving import tell
 from sigbench_baselines.adapters.diffusers_refused import REFUSED, SET
+from sigbench_baselines.adapters.levels import levels_on
 
 diffusers = pytest.importorskip("diffusers", reason="elsewhere: diffusers is not installed")
 pytestmark = pytest.mark.filterwarnings("ignore:__array:DeprecationWarning")  # diffusers under NumPy 2
@@ -54,7 +56,7 @@ def test_the_states_are_ours(target: str, options: dict[str, Any], spec: str) ->
         torch.testing.assert_close(
             theirs[block - 1 :: block], wanted, rtol=0, atol=tolerance(target, float(wanted.abs().max()))
         )
-        assert (sampler.signature_order > 0) == (ours.signature_order > 0)
+        assert (sampler.signature_order > 0) == (ours.signature_order > 0) or options.get("tau") == 0.0  # draws, unused
         assert sampler.weak_order == ours.weak_order or (target.startswith("DDIM") and options["eta"] > 0)
 
 
@@ -128,17 +130,38 @@ def test_the_agreement_can_see_an_option() -> None:
 
 
 def test_what_the_adapter_sets_is_what_is_right() -> None:
-    """With the default clip_sample=True the spread of DDIM's samples is far from the law's."""
-    clipped = diffusers.DDIMScheduler(num_train_timesteps=10)
-    assert clipped.config.clip_sample
-    sampler = make_sampler("diffusers:DDIMScheduler")
-    scheduler = sampler._scheduler(10)  # type: ignore[attr-defined]
-    assert not scheduler.config.clip_sample
-    assert not scheduler.config.thresholding
     for target in ALLOWED:
         made = make_sampler(f"diffusers:{target}")._scheduler(10)  # type: ignore[attr-defined]
         own = inspect.signature(type(made).__init__).parameters
         assert {name: made.config[name] for name in SET if name in own} == {k: v for k, v in SET.items() if k in own}
+
+
+def test_a_cut_of_x0_gives_the_spread_that_the_refusal_tells(monkeypatch: pytest.MonkeyPatch) -> None:
+    """clip_sample=True is DDIM's default."""
+    problem = mixture(VPLinear())
+    grid, x = problem.grid("quadratic", 50), start(problem, 4000)
+    sampler = make_sampler("diffusers:DDIMScheduler")
+    right = float(states(sampler, problem, x, grid, OneNormal(grid, x))[-1].std())
+    monkeypatch.setitem(SET, "clip_sample", True)  # type: ignore[arg-type]
+    cut = float(states(sampler, problem, x, grid, OneNormal(grid, x))[-1].std())
+    assert right == pytest.approx(1.77, abs=0.06)
+    assert cut == pytest.approx(0.56, abs=0.02)
+    with pytest.raises(BadInput, match=r"takes no clip_sample: x0 is never cut here, .* of 0.56, not of 1.77"):
+        make_sampler("diffusers:DDIMScheduler:clip_sample=True")
+
+
+def test_kdpm2_is_not_a_number_on_other_levels() -> None:
+    """Why it is refused, on levels overwritten as those of HeunDiscreteScheduler are."""
+    problem = mixture(VPLinear())
+    grid, x = problem.grid("log-snr", 20), start(problem, PATHS)
+    levels = levels_on(problem, grid, "KDPM2")
+    scheduler, z = diffusers.KDPM2DiscreteScheduler(), x / levels.alpha[0]
+    calls = tell(scheduler, levels, ALLOWED["HeunDiscreteScheduler"])
+    for step in calls:
+        for level, time in step:
+            eps = problem.denoiser.eps(float(levels.t[level]), z * levels.alpha[level])
+            z = scheduler.step(eps, time, z).prev_sample
+    assert z.isnan().any()
 
 
 def public_schedulers() -> list[str]:
