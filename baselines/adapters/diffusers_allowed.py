@@ -34,6 +34,7 @@ class Scheduler:
     by_step: tuple[str, ...] = ()
     single: bool = False
     quiet_end: bool = False  # adds no noise in its last step
+    remembers: bool = False  # earlier predictions, with which it goes on behind known states
     blocks: str | None = None
 
     @property
@@ -102,6 +103,7 @@ ALLOWED: Mapping[str, Scheduler] = {
         lambda values: Facts("ode", float(min(values["solver_order"], 2))),
         lambda values: f"deis:order={values['solver_order']}:variable=log-rho:{_lower(values)}",
         {"solver_order": _ORDER_2_OF_3, "lower_order_final": _LOWER},
+        remembers=True,
     ),
     "DPMSolverMultistepScheduler": Scheduler(
         "levels",
@@ -117,6 +119,7 @@ ALLOWED: Mapping[str, Scheduler] = {
             "lower_order_final": _LOWER,
         },
         single=True,
+        remembers=True,
     ),
     "DPMSolverSinglestepScheduler": Scheduler(
         "levels",
@@ -179,6 +182,7 @@ ALLOWED: Mapping[str, Scheduler] = {
         "To compare with diffusers; ipndm is the same.",
         flow(2.0),
         lambda values: "ipndm",
+        remembers=True,
     ),
     "LMSDiscreteScheduler": Scheduler(
         "levels",
@@ -189,6 +193,7 @@ ALLOWED: Mapping[str, Scheduler] = {
         lambda values: f"ipndm-v:order={values['order']}",
         {"order": Option(4, (1, 2, 3, 4))},
         by_step=("order",),
+        remembers=True,
     ),
     "PNDMScheduler": Scheduler(
         "pseudo",
@@ -212,6 +217,7 @@ ALLOWED: Mapping[str, Scheduler] = {
             "corrector_order": _ORDER_2_OF_3,
             "tau": Option(1.0, (0.0, 0.6, 1.0), (0.0, 2.0)),
         },
+        remembers=True,
     ),
     "UniPCMultistepScheduler": Scheduler(
         "levels",
@@ -225,6 +231,7 @@ ALLOWED: Mapping[str, Scheduler] = {
             "solver_type": Option("bh2", ("bh1", "bh2")),
             "lower_order_final": _LOWER,
         },
+        remembers=True,
     ),
 }
 

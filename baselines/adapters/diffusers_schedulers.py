@@ -3,7 +3,7 @@
 import importlib
 import importlib.util
 import inspect
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from functools import cache
 from typing import Any, ClassVar
 
@@ -23,6 +23,7 @@ from sigbench_baselines.adapters.facts import checked, signature_of
 from sigbench_baselines.adapters.levels import levels_on
 from sigbench_baselines.adapters.noise import PathNormals
 from sigbench_baselines.half_log_snr import reverse_diffusion
+from sigbench_baselines.multistep import is_known
 
 _MOST_STOCK = 1000  # the stock table's length, which a grid may be longer than
 
@@ -75,14 +76,27 @@ class DiffusersSampler(Sampler):
         return self.entry.calls_a_step * grid.steps + more
 
     def walk(self, problem: SDEProblem, x: Tensor, grid: Grid, brownian: BrownianDriver) -> Iterator[Tensor]:
-        problem = reverse_diffusion(problem)
+        return self._walk(problem, [x], grid, brownian)
+
+    def resume(
+        self, problem: SDEProblem, states: Sequence[Tensor], grid: Grid, brownian: BrownianDriver
+    ) -> Iterator[Tensor]:
+        if not self.entry.remembers:
+            return super().resume(problem, states, grid, brownian)
+        return self._walk(problem, states, grid, brownian)
+
+    def _walk(
+        self, problem: SDEProblem, states: Sequence[Tensor], grid: Grid, brownian: BrownianDriver
+    ) -> Iterator[Tensor]:
+        """The walk behind known states: of those but the last only what the scheduler remembers is taken."""
+        problem, x = reverse_diffusion(problem), states[-1]
         levels = levels_on(problem, grid, self.name)
         scheduler = self._scheduler(grid.steps)
         calls = tell(scheduler, levels, self.entry)
         alpha, sigma = levels.alpha_in(self.entry.units), levels.sigma_in(self.entry.units)
         scale = alpha / levels.alpha
         by_step = {name: self.options[name] for name in self.entry.by_step}
-        y = x * scale[0]
+        y = states[0] * scale[0]
         for step, of_step in zip(grid, calls, strict=True):
             normals = PathNormals(brownian, step, self.signature_order)
             for level, time in of_step:
@@ -90,7 +104,11 @@ class DiffusersSampler(Sampler):
                 output = _asked_for(self.target, eps, y, alpha[level], sigma[level])
                 with normals:
                     y = scheduler.step(output, time, y, **by_step).prev_sample.to(x.dtype)
-            yield y / scale[step.index + 1]
+            if is_known(states, step):
+                y = states[step.index + 1] * scale[step.index + 1]
+                scheduler.last_sample = None  # a known state is not to be corrected
+            else:
+                yield y / scale[step.index + 1]
 
     def _scheduler(self, steps: int) -> Any:
         """A new scheduler with these options, and with what the adapter sets of the rest."""

@@ -131,7 +131,7 @@ def _update(old: "Baseline | None", file: Path, wanted: "Filter") -> "Judgement 
     plan, planned = plan_baseline(old, wanted)
     curves = _wanted(planned, file, wanted)
     specs = [name for curve in curves for name in (curve.task, curve.sampler)]
-    require_tracked([file for spec in specs if (file := file_of(spec)) is not None])
+    require_tracked([named for spec in specs if (named := file_of(spec)) is not None])
     make_folder(file.resolve().parent, "the baseline's folder")
     with Bar("starting", "points") as bar:
         new = measure_baseline(plan, curves, bar.show)

@@ -214,13 +214,14 @@ def test_a_refusal_needs_no_library(monkeypatch: pytest.MonkeyPatch) -> None:
         sampler_class("diffusers:DDIMInverseScheduler")
 
 
-@pytest.mark.parametrize("spec", ["diffusers:EulerAncestralDiscreteScheduler", "kdiffusion:sample_dpmpp_sde", DDIM])
+@pytest.mark.parametrize("spec", [f"{name}:{target}" for name in adapter_names() for target in adapter(name).allowed()])
 def test_run_measures_one_like_any_other(spec: str) -> None:
     """The contract's checks pass, calls are counted, and the version of the library is in the record and its key."""
     need("diffusers", "k_diffusion")
-    record = record_of(spec)
+    cell = cell_of(spec)
+    (record,) = measure([cell])
     assert (record["status"], record.get("error")) == ("ok", None)
-    assert record["nfe"] == 4 * sampler_class(spec).nfe_per_step
+    assert record["nfe"] == cell.sampler.calls(cell.problem, cell.grid)
     assert (record["sampler"], record["spec"]) == (spec, spec)
     package = {"diffusers": "diffusers", "kdiffusion": "k-diffusion"}[spec.partition(":")[0]]
     version = importlib.metadata.version(package)

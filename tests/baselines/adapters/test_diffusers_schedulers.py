@@ -91,6 +91,45 @@ def test_one_step_is_a_walk_too(target: str) -> None:
     torch.testing.assert_close(theirs, wanted, rtol=0, atol=tolerance(target, 1.0) * (1 if entry.single else 1e3))
 
 
+@pytest.mark.parametrize("known", [1, 2, 4])
+@pytest.mark.parametrize("target", [name for name, entry in ALLOWED.items() if entry.remembers])
+def test_it_goes_on_behind_known_states_as_ours_does(target: str, known: int) -> None:
+    """The known ones are not its own, so that only a memory of them gives the same states."""
+    entry, sampler = ALLOWED[target], make_sampler(f"diffusers:{target}")
+    assert entry.equal is not None
+    ours = make_sampler(entry.equal(defaults(entry)))
+    problem = mixture(VPLinear())
+    grid, x = problem.grid("quadratic", 8), start(problem, PATHS)
+    noise = OneNormal(grid, x)
+    given = [x, *states(make_sampler("ddim"), problem, x, grid, noise)][: known + 1]
+    theirs = torch.stack(list(sampler.resume(problem, given, grid, noise)))
+    wanted = torch.stack(list(ours.resume(problem, given, grid, noise)))
+    torch.testing.assert_close(theirs, wanted, rtol=0, atol=tolerance(target, float(wanted.abs().max())))
+
+
+@pytest.mark.parametrize("target", [name for name, entry in ALLOWED.items() if not entry.remembers])
+def test_without_a_memory_it_walks_the_rest(target: str) -> None:
+    sampler, problem = make_sampler(f"diffusers:{target}"), mixture(VPLinear())
+    grid, x = problem.grid("quadratic", 6), start(problem, PATHS)
+    rest = grid.with_times(grid.times[2:])
+    problem.counter.reset()
+    found = torch.stack(list(sampler.resume(problem, [x, x, x], grid, OneNormal(rest, x))))
+    assert problem.counter.calls == sampler.calls(problem, rest)
+    assert torch.equal(found, states(sampler, problem, x, rest, OneNormal(rest, x)))
+
+
+@pytest.mark.parametrize("target", ALLOWED)
+def test_samples_of_any_shape_are_stepped_number_by_number(target: str) -> None:
+    """Images of shape (2, 3) of independent pixels are the pixels' own walks."""
+    sampler, problem = make_sampler(f"diffusers:{target}"), gaussian(VPLinear())
+    grid, flat = problem.grid("quadratic", 6), start(problem, 24)
+    noise = OneNormal(grid, flat)
+    pixels = states(sampler, problem, flat, grid, noise)
+    noise.moments = noise.moments.reshape(grid.steps, -1, 4, 2, 3)
+    images = states(sampler, problem, flat.reshape(4, 2, 3), grid, noise)
+    torch.testing.assert_close(images.reshape(pixels.shape), pixels, rtol=0, atol=1e-12)
+
+
 @pytest.mark.parametrize("steps", [15, 20])
 @pytest.mark.parametrize("order", [2, 3])
 def test_unipc_lowers_its_last_orders_on_grids_of_any_length(order: int, steps: int) -> None:

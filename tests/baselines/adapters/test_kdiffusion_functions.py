@@ -82,6 +82,18 @@ def test_float32_states_stay_float32(target: str) -> None:
     assert (torch.stack(found) - exactly).abs().median() < 1e-3
 
 
+@pytest.mark.parametrize("target", ALLOWED)
+def test_samples_of_any_shape_are_stepped_number_by_number(target: str) -> None:
+    """Images of shape (2, 3) of independent pixels are the pixels' own walks."""
+    sampler, problem = make_sampler(f"kdiffusion:{target}"), gaussian(VPLinear())
+    grid, flat = problem.grid("quadratic", 6), start(problem, 24)
+    noise = OneNormal(grid, flat)
+    pixels = states(sampler, problem, flat, grid, noise)
+    noise.moments = noise.moments.reshape(grid.steps, -1, 4, 2, 3)
+    images = states(sampler, problem, flat.reshape(4, 2, 3), grid, noise)
+    torch.testing.assert_close(images.reshape(pixels.shape), pixels, rtol=0, atol=1e-12)
+
+
 def test_nothing_is_drawn_from_the_global_generator() -> None:
     """sample_euler draws in each step, whether it adds noise or not: here it is told zeros."""
     problem = mixture(VPLinear())
