@@ -37,5 +37,6 @@ def unknown_name(kind: str, name: str, valid: Iterable[str]) -> BadInput:
     names = sorted(valid)
     spelled = {n.lower(): n for n in names}
     near = difflib.get_close_matches(name.lower(), spelled, n=3, cutoff=0.5)
+    near = near or [n for n in spelled if name and n.startswith(name.lower())][:3]
     hint = f"did you mean {' or '.join(repr(spelled[n]) for n in near)}? " if near else ""
     return BadInput(f"unknown {kind} {name!r}: {hint}valid are {', '.join(names) or 'none'}.")

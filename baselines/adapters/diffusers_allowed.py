@@ -207,7 +207,7 @@ ALLOWED: Mapping[str, Scheduler] = {
         "levels",
         "vp",
         "Xue et al. 2023, SA-Solver, arXiv 2309.05019",
-        "To compare with diffusers; sa-solver is the same.",
+        "To compare with diffusers; sa-solver is the same, but for the last orders on 15 steps and more.",
         noisy(1.0),
         lambda values: (
             f"sa-solver:predictor={values['predictor_order']}:corrector={values['corrector_order']}:tau={values['tau']}"

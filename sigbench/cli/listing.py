@@ -10,7 +10,7 @@ from sigbench.cli.printing import TableConsole
 
 _ONLY_JSON = ("needs", "options", "aliases", "calls", "when", "refused")  # for which a table is too narrow
 _ADAPTERS_TOO = "`sigbench list adapters` lists what is taken of diffusers and k-diffusion."
-_REFUSED = "Everything else is refused; `sigbench list adapters --long` says why of what is known."
+_REFUSED = "All else is refused; `sigbench list adapters --long` says why."
 
 
 class What(StrEnum):

@@ -3,6 +3,7 @@
 import importlib.metadata
 import importlib.util
 import json
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +12,8 @@ import torch
 from elsewhere import OneNormal, need
 from walking import mixture, start, states
 
+from sigbench import registry
+from sigbench.adapter import Adapter, Target
 from sigbench.errors import BadInput, BrokenContract
 from sigbench.gate.plan import Filter
 from sigbench.measure.again import cell_of as cell_again
@@ -29,6 +32,7 @@ from sigbench.registry import (
     sampler_class,
     split_spec,
 )
+from sigbench.sampler import Sampler
 from sigbench.sde.schedule import VPLinear
 
 pytestmark = pytest.mark.filterwarnings("ignore:__array:DeprecationWarning")  # diffusers under NumPy 2
@@ -126,6 +130,7 @@ def test_adapters_are_entry_points() -> None:
             "diffusers:UniPCScheduler",
             "unknown scheduler of diffusers 'UniPCScheduler': did you mean .*'UniPCMultistepScheduler'",
         ),
+        ("diffusers:UniPC", "did you mean 'UniPCMultistepScheduler'"),
         ("diffusers:ddimscheduler", "did you mean 'DDIMScheduler'"),
         ("diffusers:KDPM2DiscreteScheduler", "is refused: it keeps levels between the steps .* nonsense"),
         ("diffusers:EDMEulerScheduler", "is refused: it has EDM's own preconditioning"),
@@ -309,6 +314,46 @@ def test_a_callback_that_is_not_told_each_step_breaks_the_contract(mine: Path) -
     grid, x = problem.grid("quadratic", 3), start(problem, 5)
     with pytest.raises(BrokenContract, match="once at the start of each"):
         states(make_sampler(f"kdiffusion:{mine}:sample_silent"), problem, x, grid, OneNormal(grid, x))
+
+
+class Strange(Adapter):
+    """A stranger's: the target is a sampler of ours, as it is."""
+
+    name, title = "strange", "a sampler of this suite"
+
+    def sampler_class(self, target: str) -> type[Sampler]:
+        return sampler_class(target)
+
+    def allowed(self) -> dict[str, Target]:
+        return {"ddim": Target(["eta"], "ddim")}
+
+    def refused(self) -> dict[str, str]:
+        return {}
+
+
+@pytest.fixture
+def strangers(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    found = importlib.metadata.entry_points
+    point = importlib.metadata.EntryPoint("strange", f"{__name__}:Strange", "sigbench.adapters")
+    monkeypatch.setattr(
+        importlib.metadata,
+        "entry_points",
+        lambda group: [*found(group=group), point] if group == point.group else found(group=group),
+    )
+    registry._entry_points.cache_clear()
+    yield
+    registry._entry_points.cache_clear()
+
+
+@pytest.mark.usefixtures("strangers")
+def test_a_stranger_may_bring_an_adapter() -> None:
+    assert adapter_names() == ["diffusers", "kdiffusion", "strange"]
+    sampler = make_sampler("strange:ddim:eta=0.5")
+    assert (sampler.name, sampler.signature_order) == ("ddim", 1)
+    with pytest.raises(BadInput, match="unknown sampler 'didm'"):
+        make_sampler("strange:didm")
+    with pytest.raises(BadInput, match="did you mean 'eta'"):
+        make_sampler("strange:ddim:etta=0.5")
 
 
 def test_names_of_files_behind_an_adapter() -> None:

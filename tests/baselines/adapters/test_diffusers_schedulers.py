@@ -132,16 +132,26 @@ def test_samples_of_any_shape_are_stepped_number_by_number(target: str) -> None:
 
 @pytest.mark.parametrize("steps", [15, 20])
 @pytest.mark.parametrize("order", [2, 3])
-def test_unipc_lowers_its_last_orders_on_grids_of_any_length(order: int, steps: int) -> None:
+@pytest.mark.parametrize(
+    ("spec", "ours"),
+    [
+        ("UniPCMultistepScheduler:solver_order={}", "unipc:order={}"),
+        (
+            "SASolverScheduler:predictor_order={0}:corrector_order={0}:tau=1",
+            "sa-solver:predictor={0}:corrector={0}:low=0.2:high=0.8",
+        ),
+    ],
+)
+def test_last_orders_are_lowered_on_grids_of_any_length(spec: str, ours: str, order: int, steps: int) -> None:
     """diffusers does, this suite below 15 steps: up to there the two are the same."""
     problem = mixture(VPLinear())
     grid, x = problem.grid("log-snr", steps), start(problem, PATHS)
     noise = OneNormal(grid, x)
-    theirs = states(make_sampler(f"diffusers:UniPCMultistepScheduler:solver_order={order}"), problem, x, grid, noise)
-    ours = states(make_sampler(f"unipc:order={order}"), problem, x, grid, noise)
+    theirs = states(make_sampler(f"diffusers:{spec.format(order)}"), problem, x, grid, noise)
+    wanted = states(make_sampler(ours.format(order)), problem, x, grid, noise)
     same = steps - order + 1
-    torch.testing.assert_close(theirs[:same], ours[:same], rtol=0, atol=1e-10)
-    assert (theirs[same:] - ours[same:]).abs().amax(dim=(1, 2)).min() > 1e-9
+    torch.testing.assert_close(theirs[:same], wanted[:same], rtol=0, atol=1e-10)
+    assert (theirs[same:] - wanted[same:]).abs().amax(dim=(1, 2)).min() > 1e-9
 
 
 @pytest.mark.parametrize("target", ALLOWED)
