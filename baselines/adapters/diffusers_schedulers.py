@@ -120,6 +120,8 @@ class DiffusersSampler(Sampler):
             # A table has a timestep for each step; of the rest the stock table is overwritten, and only long enough.
             by_table = self.entry.drive in ("table", "pseudo")
             set_here["num_train_timesteps"] = steps if by_table else max(steps, _MOST_STOCK)
+        if self.entry.blocks is not None:  # diffusers would do so with a warning
+            set_here["lower_order_final"] = steps % self.options[self.entry.blocks] > 0
         if "tau" in self.options:
             given["tau_func"] = _tau(self.options["tau"])
         return cls(**set_here, **given)
@@ -150,6 +152,8 @@ def _final_step(entry: Scheduler, options: Mapping[str, Any]) -> str:
         said = ["the last step adds no noise: samples are its mean at the grid's last time"]
     if options.get("lower_order_final"):
         said.append("the last steps are of lower orders as diffusers has it")
+    if entry.blocks is not None:
+        said.append("steps behind the last whole block are of order 1")
     if entry.single:
         said.append("diffusers computes the steps in float32")
     return "; ".join(said)

@@ -81,6 +81,7 @@ def test_doctor_finds_a_healthy_installation(sigbench: Command) -> None:
     assert done.code == 0
     assert report["sigbench"] == package.__version__
     assert all(report["packages"].values())
+    assert [p["name"] for p in report["plugins"] if p["kind"] == "adapter"] == ["diffusers", "kdiffusion"]
     assert report["devices"][0]["device"] == "cpu"
     assert {(a["task"], a["sampler"]) for a in report["artifacts"]} >= {
         ("gmm", "gmm"),

@@ -91,6 +91,20 @@ def test_one_step_is_a_walk_too(target: str) -> None:
     torch.testing.assert_close(theirs, wanted, rtol=0, atol=tolerance(target, 1.0) * (1 if entry.single else 1e3))
 
 
+def test_a_step_behind_the_last_block_is_of_order_1(caplog: pytest.LogCaptureFixture) -> None:
+    """Of an odd number of steps by twos; diffusers says nothing, for the adapter tells it so."""
+    sampler, problem = make_sampler("diffusers:DPMSolverSinglestepScheduler"), mixture(VPLinear())
+    grid, x = problem.grid("log-snr", 7), start(problem, PATHS)
+    noise = OneNormal(grid, x)
+    theirs = states(sampler, problem, x, grid, noise)
+    whole, last = grid.with_times(grid.times[:-1:2]), grid.with_times(grid.times[-2:])
+    pairs = states(make_sampler("dpmpp-2s"), problem, x, whole, noise)
+    torch.testing.assert_close(theirs[1:-1:2], pairs, rtol=0, atol=1e-10)
+    alone = states(make_sampler("dpmpp-1"), problem, pairs[-1], last, noise)
+    torch.testing.assert_close(theirs[-1:], alone, rtol=0, atol=1e-10)
+    assert caplog.records == []
+
+
 @pytest.mark.parametrize("known", [1, 2, 4])
 @pytest.mark.parametrize("target", [name for name, entry in ALLOWED.items() if entry.remembers])
 def test_it_goes_on_behind_known_states_as_ours_does(target: str, known: int) -> None:
