@@ -128,7 +128,7 @@ class DiffusersSampler(Sampler):
 
 
 def _tau(value: float) -> Any:
-    """SA-Solver's τ(t): `value` in the middle four fifths of the times, as by default, and 0 elsewhere."""
+    """SA-Solver's τ(t): `value` where 0.2 ≤ t ≤ 0.8, as by default, and 0 elsewhere."""
 
     def tau(time: Tensor) -> Tensor:
         return torch.tensor(value if 200.0 <= time <= 800.0 else 0.0, dtype=torch.float64)
