@@ -35,6 +35,8 @@ class BrokenContract(SigbenchError):
 def unknown_name(kind: str, name: str, valid: Iterable[str]) -> BadInput:
     """Returns the error for a name that is not registered, with the nearest valid names first."""
     names = sorted(valid)
-    near = difflib.get_close_matches(name.lower(), names, n=3, cutoff=0.5)
-    hint = f"did you mean {' or '.join(repr(n) for n in near)}? " if near else ""
+    spelled = {n.lower(): n for n in names}
+    near = difflib.get_close_matches(name.lower(), spelled, n=3, cutoff=0.5)
+    near = near or [n for n in spelled if name and n.startswith(name.lower())][:3]
+    hint = f"did you mean {' or '.join(repr(spelled[n]) for n in near)}? " if near else ""
     return BadInput(f"unknown {kind} {name!r}: {hint}valid are {', '.join(names) or 'none'}.")

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, Literal, get_args, get_origin
 
 import msgspec
 
+from sigbench.adapter import Adapter
 from sigbench.errors import BadInput, unknown_name
 from sigbench.sampler import Sampler
 from sigbench.task import Task
@@ -20,6 +21,7 @@ TASKS = "sigbench.tasks"
 SAMPLERS = "sigbench.samplers"
 METRICS = "sigbench.metrics"
 ALIASES = "sigbench.sampler_aliases"
+ADAPTERS = "sigbench.adapters"
 
 
 def _base(group: str) -> type[Any]:
@@ -28,7 +30,7 @@ def _base(group: str) -> type[Any]:
         from sigbench.metrics.metric import Metric
 
         return Metric
-    return Task if group == TASKS else Sampler
+    return {TASKS: Task, ADAPTERS: Adapter}.get(group, Sampler)
 
 
 @cache
@@ -59,6 +61,23 @@ def sampler_aliases() -> dict[str, str]:
     return {alias: named[point.value] for alias, point in _entry_points(ALIASES).items() if point.value in named}
 
 
+def adapter_names() -> list[str]:
+    """Returns the names of the registered adapters, each the first word of the specs of its samplers."""
+    return sorted(_entry_points(ADAPTERS))
+
+
+def adapter(name: str) -> Adapter:
+    """Returns the adapter called `name`; raises BadInput otherwise."""
+    made: Adapter = _make(_class(ADAPTERS, name), name, {})
+    return made
+
+
+def is_adapted(name: str) -> bool:
+    """Returns whether a sampler's name is ADAPTER:TARGET."""
+    head, colon, _ = name.partition(":")
+    return bool(colon) and head in _entry_points(ADAPTERS)
+
+
 def own_name(spec: str) -> str:
     """Returns a sampler's spec with its own name in the place of an alias."""
     name, colon, options = spec.partition(":")
@@ -77,7 +96,7 @@ def task_class(name: str) -> type[Task]:
 
 
 def sampler_class(name: str) -> type[Sampler]:
-    """Returns the sampler class called `name`, or the one at `FILE.py:CLASS`; raises BadInput otherwise."""
+    """Returns the sampler class called `name`, at `FILE.py:CLASS` or of `ADAPTER:TARGET`; raises BadInput otherwise."""
     found: type[Sampler] = _class(SAMPLERS, own_name(name))
     return found
 
@@ -95,7 +114,7 @@ def make_task(name: str) -> Task:
 
 
 def make_sampler(spec: str) -> Sampler:
-    """Returns the sampler of a spec `NAME[:option=value…]` or `FILE.py:CLASS[:option=value…]`.
+    """Returns the sampler of a spec `NAME[:option=value…]`, where NAME may be FILE.py:CLASS or ADAPTER:TARGET.
 
     Raises BadInput for an unknown name, an unknown option or a value of the wrong kind.
     """
@@ -114,6 +133,9 @@ def make_metric(spec: str) -> "Metric":
 
 def _class(group: str, name: str) -> Any:
     base = _base(group)
+    if group == SAMPLERS and is_adapted(name):
+        head, _, target = name.partition(":")
+        return _complete(adapter(head).sampler_class(target), name, base)
     if ".py:" in name:
         return _class_in_file(name, base)
     if name not in _entry_points(group):
@@ -128,6 +150,8 @@ def _made_of_spec(group: str, spec: str) -> Any:
     arguments: dict[str, Any] = {}
     for option, text in options.items():
         if option not in kinds:
+            if reason := getattr(cls, "refused_options", {}).get(option):
+                raise BadInput(f"{name} takes no {option}: {reason}.")
             raise unknown_name(f"option of {name}", option, kinds)
         arguments[option] = _parse(text, kinds[option], f"{name}:{option}")
     parameters = inspect.signature(cls).parameters
@@ -164,9 +188,14 @@ def options_of(cls: type[Any]) -> dict[str, Any]:
 def split_spec(spec: str) -> tuple[str, dict[str, str]]:
     """Returns (name, options) of a sampler spec; raises BadInput for what is no option=value, or given twice."""
     name, *parts = spec.split(":")
+    if name in _entry_points(ADAPTERS):
+        if not parts or not parts[0] or "=" in parts[0]:
+            raise BadInput(f"{spec!r} names no target: write {name}:TARGET, {adapter(name).title}.")
+        name, parts = f"{name}:{parts[0]}", parts[1:]
     if name.endswith(".py"):
         if not parts:
-            raise BadInput(f"{spec!r} names a file but no class: write {spec}:CLASS.")
+            wanted = "target" if is_adapted(name) else "class"
+            raise BadInput(f"{spec!r} names a file but no {wanted}: write {spec}:{wanted.upper()}.")
         name, parts = f"{name}:{parts[0]}", parts[1:]
     options = {}
     for part in parts:

@@ -68,7 +68,7 @@ def test_the_readme_holds_what_is_tested() -> None:
     """Its first block is what .ci/run pastes into a fresh environment."""
     assert BLOCKS[0].startswith("pip install -c constraints.txt . && sigbench run ")
     assert len(RUNNABLE) >= 4
-    assert {name for _, name in PROGRAMS} == {"mine.py", "mytask.py", "mymetric.py"}
+    assert {name for _, name in PROGRAMS} == {"mine.py", "mytask.py", "mymetric.py", "ancestral.py", "theirs.py"}
     assert sum(block.startswith("pip install") for block in BLOCKS) >= 2
 
 

@@ -124,13 +124,14 @@ def _update(old: "Baseline | None", file: Path, wanted: "Filter") -> "Judgement 
     from sigbench.gate.plan import plan_baseline
     from sigbench.gate.run import judge_against, measure_baseline
     from sigbench.gate.tree import require_clean, require_tracked
+    from sigbench.records.names import file_of
     from sigbench.records.store import make_folder
 
     require_clean(Path.cwd(), file)
     plan, planned = plan_baseline(old, wanted)
     curves = _wanted(planned, file, wanted)
     specs = [name for curve in curves for name in (curve.task, curve.sampler)]
-    require_tracked([Path(spec.partition(".py:")[0] + ".py") for spec in specs if ".py:" in spec])
+    require_tracked([named for spec in specs if (named := file_of(spec)) is not None])
     make_folder(file.resolve().parent, "the baseline's folder")
     with Bar("starting", "points") as bar:
         new = measure_baseline(plan, curves, bar.show)

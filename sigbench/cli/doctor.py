@@ -1,6 +1,7 @@
 """`sigbench doctor`: whether this installation is fit to measure."""
 
 import json
+from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -31,13 +32,18 @@ def _report() -> dict[str, Any]:
     from sigbench.errors import SigbenchError
     from sigbench.networks.artifacts import load_artifact
     from sigbench.records.provenance import device_name, provenance
-    from sigbench.registry import make_task, sampler_class, sampler_names, task_names
+    from sigbench.registry import adapter, adapter_names, make_task, sampler_class, sampler_names, task_names
 
     devices = [torch.device("cpu")] + [torch.device("cuda", i) for i in range(torch.cuda.device_count())]
     facts = provenance(devices[0], torch.float32, {})
     packages = facts["packages"]
     plugins, artifacts = [], []
-    for kind, names, load in (("task", task_names(), make_task), ("sampler", sampler_names(), sampler_class)):
+    kinds: dict[str, tuple[list[str], Callable[[str], object]]] = {
+        "task": (task_names(), make_task),
+        "sampler": (sampler_names(), sampler_class),
+        "adapter": (adapter_names(), adapter),
+    }
+    for kind, (names, load) in kinds.items():
         for name in names:
             try:
                 load(name)
@@ -89,7 +95,7 @@ def _print(report: dict[str, Any]) -> None:
         table.add_row("device", f"{device['device']}: {device['name']}")
     for name, version in report["packages"].items():
         table.add_row(name, version or "[red]not installed[/red]")
-    for kind in ("task", "sampler"):
+    for kind in ("task", "sampler", "adapter"):
         names = [p["name"] for p in report["plugins"] if p["kind"] == kind]
         table.add_row(f"{kind}s", ", ".join(names))
     for plugin in report["plugins"]:

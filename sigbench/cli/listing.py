@@ -8,7 +8,9 @@ import typer
 
 from sigbench.cli.printing import TableConsole
 
-_ONLY_JSON = ("needs", "options", "aliases", "calls", "when")  # for which a table is too narrow
+_ONLY_JSON = ("needs", "options", "aliases", "calls", "when", "refused")  # for which a table is too narrow
+_ADAPTERS_TOO = "`sigbench list adapters` lists what is taken of diffusers and k-diffusion."
+_REFUSED = "All else is refused; `sigbench list adapters --long` says why."
 
 
 class What(StrEnum):
@@ -16,18 +18,22 @@ class What(StrEnum):
 
     tasks = "tasks"
     samplers = "samplers"
+    adapters = "adapters"
     metrics = "metrics"
 
 
 def list_(
-    what: Annotated[What | None, typer.Argument(help="tasks, samplers or metrics; all where left out.")] = None,
+    what: Annotated[
+        What | None, typer.Argument(help="tasks, samplers, adapters or metrics; all where left out.")
+    ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON Lines.")] = False,
     long: Annotated[bool, typer.Option("--long", help="Say of each sampler when to pick it, and more.")] = False,
 ) -> None:
-    """List tasks, samplers and metrics with their declared facts.
+    """List tasks, samplers, adapters and metrics with their declared facts.
 
-    With --long a paragraph a sampler: when to pick it, its source, order, calls, options and other names. With --json
-    all that, and what samplers need of a task ("denoiser", or "drift" alone).
+    With --long a paragraph a sampler: when to pick it, its source, order, calls, options and other names; and what of
+    other libraries adapters refuse, with the reasons. With --json all that, and what samplers need of a task
+    ("denoiser", or "drift" alone).
     """
     rows = {kind: _ROWS[kind]() for kind in ([what] if what is not None else list(What))}
     if as_json:
@@ -41,8 +47,18 @@ def list_(
         if long and kind is What.samplers:
             for entry in entries:
                 _print_paragraph(console, entry)
+            console.print(_ADAPTERS_TOO, highlight=False, soft_wrap=True)
+            console.print()
             continue
-        console.print(_table(kind.value, entries))
+        if kind is What.adapters:
+            console.print(_table(kind.value, [entry for entry in entries if entry["refused"] is None]))
+            console.print()
+            for entry in entries if long else []:
+                if entry["refused"] is not None:
+                    console.print(f"{entry['name']} is refused: {entry['refused']}.", highlight=False, soft_wrap=True)
+            console.print(_REFUSED, highlight=False, soft_wrap=True)
+        else:
+            console.print(_table(kind.value, entries))
         console.print()
 
 
@@ -114,6 +130,20 @@ def _samplers() -> list[dict[str, Any]]:
     ]
 
 
+def _adapters() -> list[dict[str, Any]]:
+    from sigbench.registry import adapter, adapter_names
+
+    rows: list[dict[str, Any]] = []
+    for name, made in ((name, adapter(name)) for name in adapter_names()):
+        for target, taken in made.allowed().items():
+            row = {"name": f"{name}:{target}", "held_to": taken.held_to, "takes": ", ".join(taken.options) or None}
+            rows.append({**row, "options": list(taken.options), "refused": None})
+        for target, reason in made.refused().items():
+            row = {"name": f"{name}:{target}", "held_to": None, "takes": None}
+            rows.append({**row, "options": [], "refused": reason})
+    return rows
+
+
 def _calls(sampler: type[Any]) -> str:
     """The calls of a walk in words: of a sampler with its own count what that says of itself."""
     from sigbench.sampler import Sampler
@@ -149,4 +179,4 @@ def _method(metric: Any) -> str:
     return str(getattr(metric, "method", "") or metric.how)
 
 
-_ROWS = {What.tasks: _tasks, What.samplers: _samplers, What.metrics: _metrics}
+_ROWS = {What.tasks: _tasks, What.samplers: _samplers, What.adapters: _adapters, What.metrics: _metrics}

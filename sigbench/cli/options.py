@@ -30,7 +30,8 @@ Samplers = Annotated[
     typer.Option(
         "--sampler",
         help="Samplers, separated by commas: NAME, NAME:option=value, NAME@STEPS for a step count of its own, "
-        "FILE.py:CLASS for yours, or 'teacher' for the task's slow sampler.",
+        "FILE.py:CLASS for yours, diffusers:SCHEDULER or kdiffusion:FUNCTION for other libraries' (see `sigbench list "
+        "adapters`), or 'teacher' for the task's slow sampler.",
     ),
 ]
 Steps = Annotated[str, typer.Option(help="Step counts, separated by commas (default: the task's).")]

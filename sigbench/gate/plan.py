@@ -13,7 +13,7 @@ from sigbench.measure.again import check_same, planned_again, settings_of
 from sigbench.measure.cell import Cell, plan_cells
 from sigbench.measure.settings import Settings
 from sigbench.records.record import Record
-from sigbench.registry import make_task, sampler_class, sampler_names, split_spec, task_class, task_names
+from sigbench.registry import is_adapted, make_task, sampler_class, sampler_names, split_spec, task_class, task_names
 
 ALPHA = 0.05
 # Timings of one commit on two days differ by a third on a shared machine, calibration notwithstanding.
@@ -86,7 +86,7 @@ class Filter:
             known = {curve.sampler for curve in curves}
             if spec not in known:
                 name, _ = split_spec(spec)
-                if ".py:" not in name and name not in sampler_names():
+                if ".py:" not in name and not is_adapted(name) and name not in sampler_names():
                     raise unknown_name("sampler", spec, {*known, *sampler_names()})
                 sampler_class(name)
 

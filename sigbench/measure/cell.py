@@ -64,6 +64,10 @@ class Cell:
         """Returns the hashes of all networks that have a part in the cell, the task's own and the sampler's."""
         return {**network_hashes(self.task), **self.sampler.artifact_hashes()}
 
+    def packages(self) -> tuple[str, ...]:
+        """Returns the packages that its plug-ins depend on beside those that every record names."""
+        return tuple(sorted({name for code in self._code["plug_ins"] for name in code.get("packages", ())}))
+
     @property
     def stop(self) -> StopRecord:
         """When its repeats end."""

@@ -4,7 +4,7 @@ import inspect
 import traceback
 from collections.abc import Callable
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from sigbench.errors import BudgetExceeded, Diverged, SigbenchError
 from sigbench.records.record import Status
@@ -32,14 +32,16 @@ def failure_of(problem: BaseException, *plug_ins: object) -> tuple[Status, str]:
     if isinstance(problem, SigbenchError):
         return "failed", str(problem)
     frames = traceback.extract_tb(problem.__traceback__)
-    own = {file for plug_in in plug_ins if (file := _file_of(type(plug_in))) is not None}
+    parts = [part for plug_in in plug_ins for part in (type(plug_in), *getattr(plug_in, "written_in", ()))]
+    own = {file for part in parts if (file := _file_of(part)) is not None}
     frame = next((frame for frame in reversed(frames) if Path(frame.filename).resolve() in own), frames[-1])
     where = f"{Path(frame.filename).name}, line {frame.lineno}, in {frame.name}"
     return "failed", f"{type(problem).__name__}: {problem} ({where})"
 
 
-def _file_of(cls: type) -> Path | None:
+def _file_of(part: Any) -> Path | None:
+    """The file of a class or a function."""
     try:
-        return Path(inspect.getfile(cls)).resolve()
+        return Path(inspect.getfile(part)).resolve()
     except (OSError, TypeError):
         return None

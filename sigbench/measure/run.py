@@ -94,7 +94,7 @@ def _measure_cell(
         "status": status,
         "metrics": metrics,
         "timing": timing,
-        "provenance": provenance(cell.device, cell.network_dtype, cell.artifact_hashes()),
+        "provenance": provenance(cell.device, cell.network_dtype, cell.artifact_hashes(), cell.packages()),
         "digest": "",
     }
     if error is not None:

@@ -32,6 +32,9 @@ def _plug_ins(before: Determinants, now: Determinants) -> list[str]:
         if other["name"] != code["name"]:
             found.append(f"the class of {whose} was {other['name']}")
         found += [f"{how[0]} of {whose} {how[1]}" for how in _parts(other["files"], code["files"])]
+        found += [
+            f"the package {how} for {whose}" for how in _moved(other.get("packages", {}), code.get("packages", {}))
+        ]
     return found
 
 

@@ -39,7 +39,9 @@ def display_names(records: Sequence[Mapping[str, Any]]) -> list[str]:
     for name, record in zip(names, records, strict=True):
         specs.setdefault(name, set()).add(record["spec"])
     return [
-        f"{name} ({Path(record['spec'].partition(':')[0]).name})" if len(specs[name]) > 1 else name
+        f"{name} ({(file_of(record['spec']) or Path(record['spec'].partition(':')[0])).name})"
+        if len(specs[name]) > 1
+        else name
         for name, record in zip(names, records, strict=True)
     ]
 
@@ -52,4 +54,11 @@ def spec_of(record: Mapping[str, Any]) -> str:
 def bare_spec(spec: str) -> str:
     """Returns a spec without the folder of its file: what it asks for wherever the file lies."""
     file, dot, rest = spec.partition(".py:")
-    return f"{Path(file).name}{dot}{rest}" if dot else spec
+    adapter, colon, path = file.rpartition(":")  # kdiffusion:FILE.py:FUNCTION
+    return f"{adapter}{colon}{Path(path).name}{dot}{rest}" if dot else spec
+
+
+def file_of(spec: str) -> Path | None:
+    """Returns the file that a spec names, FILE.py:CLASS or ADAPTER:FILE.py:NAME; None where it names none."""
+    file, dot, _ = spec.partition(".py:")
+    return Path(f"{file.rpartition(':')[2]}.py") if dot else None

@@ -4,6 +4,7 @@ import importlib.metadata
 import os
 import platform
 import subprocess
+from collections.abc import Iterable
 from datetime import UTC, datetime
 from functools import lru_cache
 from pathlib import Path
@@ -16,10 +17,13 @@ import sigbench
 PACKAGES = ("torch", "numpy", "scipy", "pot", "torchsde", "torch-fidelity", "rich", "typer", "safetensors", "pysiglib")
 
 
-def package_versions() -> dict[str, str | None]:
-    """Returns the version of each package that results may depend on, None where it is not installed."""
+def package_versions(also: Iterable[str] = ()) -> dict[str, str | None]:
+    """Returns the version of each package that results may depend on, None where it is not installed.
+
+    `also` are packages that only some results depend on.
+    """
     versions: dict[str, str | None] = {}
-    for name in PACKAGES:
+    for name in (*PACKAGES, *also):
         try:
             versions[name] = importlib.metadata.version(name)
         except importlib.metadata.PackageNotFoundError:
@@ -65,13 +69,18 @@ def _processor() -> str:
     return names[0] if names else platform.processor()
 
 
-def provenance(device: torch.device, dtype: torch.dtype, artifacts: dict[str, str]) -> dict[str, Any]:
-    """Returns everything about code and machine that a reader of a number may ask for."""
+def provenance(
+    device: torch.device, dtype: torch.dtype, artifacts: dict[str, str], packages: Iterable[str] = ()
+) -> dict[str, Any]:
+    """Returns everything about code and machine that a reader of a number may ask for.
+
+    `packages` are those that it depends on beside PACKAGES.
+    """
     return {
         "sigbench": sigbench.__version__,
         "git": git_commit(),
         "torch": str(torch.__version__),  # a plain string, which every encoder knows
-        "packages": package_versions(),
+        "packages": package_versions(packages),
         "python": platform.python_version(),
         "platform": platform.platform(),
         "machine": platform.machine(),

@@ -109,6 +109,7 @@ class PlugInCode(TypedDict):
     plug_in: str  # "task", "sampler", or a metric's name
     name: str  # its class
     files: dict[str, str]
+    packages: NotRequired[dict[str, str]]  # the versions of packages that it depends on beside those of every record
 
 
 class CodeRecord(TypedDict):

@@ -76,7 +76,7 @@ def curves_of(names: Iterable[tuple[str, str]], *, dashed: bool = True) -> list[
 
 def _place(sampler: str, installed: Sequence[str] | None = None) -> int:
     """The place of a sampler among the installed ones, a hash of its name for others."""
-    name = sampler.partition(":")[0]
+    name = ":".join(part for part in sampler.split(":") if "=" not in part)  # an adapter's target is of its name
     known = sorted(set(_installed() if installed is None else installed))
     if name in known:
         return known.index(name)

@@ -41,7 +41,9 @@ def test_list_long_says_when_to_pick_a_sampler(sigbench: Command) -> None:
     done = sigbench("list", "samplers", "--long")
     assert done.code == 0
     paragraphs = {text.split()[0]: text for text in done.out.split("\n\n") if text.strip()}
-    assert list(paragraphs) == sampler_names()
+    *names, last = paragraphs
+    assert names == sampler_names()
+    assert paragraphs[last].strip() == "`sigbench list adapters` lists what is taken of diffusers and k-diffusion."
     plms = paragraphs["plms"]
     for words in ("Stable Diffusion", "source: Liu et al. 2022", "order: 2", "calls: the steps and one"):
         assert words in plms
@@ -52,11 +54,24 @@ def test_list_long_says_when_to_pick_a_sampler(sigbench: Command) -> None:
 
 def test_list_json_holds_all_kinds(sigbench: Command) -> None:
     records = sigbench("list", "--json").records()
-    assert list(dict.fromkeys(r["kind"] for r in records)) == ["task", "sampler", "metric"]
+    assert list(dict.fromkeys(r["kind"] for r in records)) == ["task", "sampler", "adapter", "metric"]
     assert [r["name"] for r in records if r["kind"] == "task"] == task_names()
     assert all({"better", "method", "tasks"} <= r.keys() for r in records if r["kind"] == "metric")
     assert [r["name"] for r in sigbench("list", "tasks", "--json").records()] == task_names()
     assert {r["kind"] for r in sigbench("list", "metrics", "--json").records()} == {"metric"}
+
+
+def test_list_adapters_says_what_is_taken_and_why_the_rest_is_not(sigbench: Command) -> None:
+    plain, long = sigbench("list", "adapters").out, sigbench("list", "adapters", "--long").out
+    (row,) = [line for line in plain.splitlines() if line.startswith("diffusers:HeunDiscreteScheduler")]
+    assert [cell.strip() for cell in row.split("│")[:2]] == ["diffusers:HeunDiscreteScheduler", "heun"]
+    assert "KDPM2" not in plain
+    assert "diffusers:KDPM2DiscreteScheduler is refused: it keeps levels between the steps" in long
+    records = sigbench("list", "adapters", "--json").records()
+    told = {record["name"]: record for record in records}
+    assert told["kdiffusion:sample_heun"]["options"] == ["s_churn", "s_tmin", "s_tmax", "s_noise"]
+    assert told["kdiffusion:sample_heun"]["refused"] is None
+    assert told["diffusers:LCMScheduler"]["refused"].endswith("it adds no noise in its last step")
 
 
 def test_doctor_finds_a_healthy_installation(sigbench: Command) -> None:
@@ -66,6 +81,7 @@ def test_doctor_finds_a_healthy_installation(sigbench: Command) -> None:
     assert done.code == 0
     assert report["sigbench"] == package.__version__
     assert all(report["packages"].values())
+    assert [p["name"] for p in report["plugins"] if p["kind"] == "adapter"] == ["diffusers", "kdiffusion"]
     assert report["devices"][0]["device"] == "cpu"
     assert {(a["task"], a["sampler"]) for a in report["artifacts"]} >= {
         ("gmm", "gmm"),

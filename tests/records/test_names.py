@@ -44,6 +44,7 @@ def test_samplers_of_one_name_from_two_files_are_told_apart() -> None:
         ("ddim:eta=0.5", "ddim:eta=0.5"),
         ("mine.py:Mine", "mine.py:Mine"),
         ("./mine.py:Mine:x=1", "mine.py:Mine:x=1"),
+        ("kdiffusion:/some/where/mine.py:f:x=1", "kdiffusion:mine.py:f:x=1"),
         ("/some/where/mine.py:Mine:of=a/b.py:c", "mine.py:Mine:of=a/b.py:c"),
     ],
 )

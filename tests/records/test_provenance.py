@@ -67,6 +67,7 @@ def test_package_versions(monkeypatch: pytest.MonkeyPatch) -> None:
     assert versions["numpy"] == importlib.metadata.version("numpy")
     monkeypatch.setattr("sigbench.records.provenance.PACKAGES", ("numpy", "no-such-package-here"))
     assert package_versions()["no-such-package-here"] is None
+    assert package_versions(["torchsde"]).keys() == {"numpy", "no-such-package-here", "torchsde"}
 
 
 def test_commit_of_a_clean_checkout(checkout: Path) -> None:

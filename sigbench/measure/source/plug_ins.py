@@ -7,6 +7,7 @@ are left out.
 """
 
 import hashlib
+import importlib.metadata
 import inspect
 import sys
 from collections.abc import Iterator
@@ -47,12 +48,19 @@ class _Package:
 
 
 def code_of(plug_in: str, cls: type[Any]) -> PlugInCode:
-    """Returns what a plug-in, a task, a sampler or a metric, is written in: hashes by the names of the files."""
+    """Returns what a plug-in, a task, a sampler or a metric, is written in: hashes by the names of the files.
+
+    A class that stands for other code names functions of it in `written_in`, and packages in `packages`, whose versions
+    are told.
+    """
     files: dict[str, str] = {}
-    for base in cls.__mro__:
-        if (found := _place_of(base)) is not None:
+    for part in (*cls.__mro__, *getattr(cls, "written_in", ())):
+        if (found := _place_of(part)) is not None:
             _collect(*found, files)
-    return {"plug_in": plug_in, "name": cls.__qualname__, "files": dict(sorted(files.items()))}
+    code: PlugInCode = {"plug_in": plug_in, "name": cls.__qualname__, "files": dict(sorted(files.items()))}
+    if packages := getattr(cls, "packages", ()):
+        code["packages"] = {package: importlib.metadata.version(package) for package in packages}
+    return code
 
 
 @cache
@@ -70,13 +78,13 @@ def part_hash(place: Path) -> str:
     return hashlib.blake2b(listed.encode(), digest_size=10).hexdigest()
 
 
-def _place_of(cls: type[Any]) -> tuple[Path, _Package] | None:
-    """The file of a class and its package, None where it is not hashed."""
-    top, *below = cls.__module__.split(".")
+def _place_of(part: Any) -> tuple[Path, _Package] | None:
+    """The file of a class or a function and its package, None where it is not hashed."""
+    top, *below = part.__module__.split(".")
     if _is_elsewhere(top):
         return None
     try:
-        file = Path(inspect.getfile(cls)).resolve()
+        file = Path(inspect.getfile(part)).resolve()
     except (OSError, TypeError):
         return None  # written in C, or at a prompt
     if top == sigbench.__name__:

@@ -172,7 +172,7 @@ def _gap(plan: GapPlan, walk: TeacherWalk, tally: _Tally) -> Gap:
         seed=settings.seed,
         teacher=TeacherWalked(teacher.sampler_spec, walk.fine.steps, walk.fine.name),
         conditions=conditions_of(cell.task),
-        provenance=provenance(cell.device, cell.network_dtype, cell.artifact_hashes()),
+        provenance=provenance(cell.device, cell.network_dtype, cell.artifact_hashes(), cell.packages()),
     )
     if tally.failure is not None:
         status, error = failure_of(tally.failure, cell.sampler, cell.task)

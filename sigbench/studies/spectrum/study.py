@@ -93,7 +93,7 @@ def _finding(
         repeats=cell.settings.repeats,
         seed=cell.settings.seed,
         conditions=conditions_of(cell.task),
-        provenance=provenance(cell.device, cell.network_dtype, cell.artifact_hashes()),
+        provenance=provenance(cell.device, cell.network_dtype, cell.artifact_hashes(), cell.packages()),
     )
     if failure is not None:
         status, error = failure_of(failure, cell.sampler, cell.task)
