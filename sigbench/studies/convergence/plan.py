@@ -27,6 +27,7 @@ from sigbench.studies.convergence.passes import (
     plan_students,
     served_steps,
 )
+from sigbench.studies.convergence.twins import twins_of
 from sigbench.task import Task
 
 MIN_PATHS = 2 * BLOCKS
@@ -58,8 +59,8 @@ class ConvergenceStudy:
 def plan_study(settings: ConvergenceSettings) -> ConvergenceStudy:
     """Returns the study, checked as far as it can be before any path is walked.
 
-    Samplers that are named must be measurable, or BadInput says why not; where none is named, every
-    registered one is taken and those that cannot be measured are listed with the reason.
+    Samplers that are named must be measurable, or BadInput says why not; where none is named, every registered scheme
+    is taken once, and samplers that cannot be measured or repeat another one are listed with the reason.
     """
     task = make_task(settings.task)
     device, dtype = pick_device(settings.device), pick_dtype(settings.dtype)
@@ -95,6 +96,8 @@ def plan_study(settings: ConvergenceSettings) -> ConvergenceStudy:
             left_out.append(LeftOut(spec, reason))
         else:
             chosen[sampler.family].append(spec)
+    if not settings.samplers:
+        _leave_out_twins(settings, task, chosen, left_out)
     makers: dict[Group, Callable[..., Plan]] = {"sde": plan_sde, "ode": plan_ode, "student": plan_students}
     plans = []
     for group, specs in chosen.items():
@@ -103,6 +106,20 @@ def plan_study(settings: ConvergenceSettings) -> ConvergenceStudy:
     if not plans:
         raise BadInput(f"no sampler can be measured on {task.name!r}.")
     return ConvergenceStudy(settings, task, device, dtype, tuple(plans), tuple(left_out))
+
+
+def _leave_out_twins(
+    settings: ConvergenceSettings, task: Task, chosen: dict[Group, list[str]], left_out: list[LeftOut]
+) -> None:
+    """Takes one of each scheme that is registered under several names; students are none."""
+    problem = task.problem(torch.device("cpu"), torch.float64)
+    grid = problem.grid(grid_name(settings), settings.coarsest)
+    for group in ("sde", "ode"):
+        twins = twins_of(chosen[group], task, problem, grid)
+        chosen[group] = [spec for spec in chosen[group] if spec not in twins]
+        left_out += [
+            LeftOut(spec, f"walks the states of {other} here: name it to measure it") for spec, other in twins.items()
+        ]
 
 
 def _check(settings: ConvergenceSettings) -> None:
