@@ -1,5 +1,6 @@
 """What commands share in reading options."""
 
+import math
 from pathlib import Path
 
 from sigbench.errors import BadInput
@@ -68,7 +69,8 @@ def parse_share(text: str | None, option: str) -> float | None:
     """Returns a share, "5%" or "0.05", as a number, None for None; raises BadInput for anything else."""
     if text is None:
         return None
-    found = number(text.removesuffix("%"))
+    bare = text.removesuffix("%").strip()
+    found = math.nan if bare.lower() == "nan" else number(bare)
     if found is None:
         raise BadInput(f"{option} takes a share, such as 5% or 0.05; {text!r} is none.")
     return found / 100 if text.endswith("%") else found

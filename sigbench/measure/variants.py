@@ -17,7 +17,7 @@ CELL_KEYS = ("grid", "final")  # of a sampler's spec, and no options of its clas
 
 @dataclass(frozen=True, slots=True)
 class Variant:
-    """A cell as it is asked for: `spec` has the options of the sampler's class alone, `grid` is None without its own."""
+    """A cell as it is asked for: `spec` has the options of its class alone, and `grid` is None where it names none."""
 
     role: Role
     spec: str

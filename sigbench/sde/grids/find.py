@@ -68,7 +68,8 @@ def is_file(text: str) -> bool:
 def check_grid(text: str) -> None:
     """Raises BadInput where a text asks for no grid, whatever the schedule and the number of steps."""
     if is_list(text):
-        parse_times(text)
+        if len(parse_times(text)) < 2:
+            raise BadInput(f"the grid {text!r} lists one time: it takes two or more, such as 1,0.5,0.1,0.001.")
     elif is_file(text):
         read_grid(text)
     else:
