@@ -70,7 +70,7 @@ def arguments_of(made: Callable[..., Any], spec: Spec, kinds: Mapping[str, Any])
     arguments: dict[str, Any] = {}
     for option, text in spec.options.items():
         if option not in kinds:
-            raise _unknown_option(spec, option, kinds)
+            raise unknown_name(f"option of {spec.name}", option, kinds)
         arguments[option] = _value(text, kinds[option], f"{spec.name}:{option}")
     parameters = inspect.signature(made).parameters
     missing = [
@@ -80,16 +80,6 @@ def arguments_of(made: Callable[..., Any], spec: Spec, kinds: Mapping[str, Any])
         wanted = ":".join([str(spec), *(f"{option}=…" for option in missing)])
         raise BadInput(f"{spec.name} needs {', '.join(missing)}: write {wanted}.")
     return arguments
-
-
-def _unknown_option(spec: Spec, option: str, kinds: Mapping[str, Any]) -> BadInput:
-    problem = unknown_name(f"option of {spec.name}", option, kinds)
-    before = list(spec.options)[: list(spec.options).index(option)]
-    if not before:
-        return problem
-    of, value = before[-1], spec.options[before[-1]]
-    inner = f"{of}='{value}:{option}={spec.options[option]}'"
-    return BadInput(f"{problem} Where it belongs to {of}={value}, write {inner}, all in a second pair of quotes.")
 
 
 def _value(text: str, kind: Any, where: str) -> Any:

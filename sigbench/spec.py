@@ -108,7 +108,7 @@ def _pieces(text: str) -> list[str]:
     taken = 1
     if parts[0].endswith(".py"):
         if len(parts) == 1:
-            raise BadInput(f"{text!r} names a file but nothing in it: write {text}:NAME.")
+            raise BadInput(f"{text!r} names a file but no class or function in it: write {text}:NAME.")
         taken = 2
     while taken < len(parts) and parts[taken] and "=" not in parts[taken]:
         taken += 1

@@ -92,7 +92,7 @@ def test_a_value_is_quoted_only_where_it_must_be() -> None:
         ("x:grid='karras:rho=5", "the quote ' in .* is not closed"),
         ('x:grid="karras', 'the quote " in .* is not closed'),
         ("x:grid='karras'y", "the quoted 'karras' goes on with 'y'"),
-        ("mine.py", "names a file but nothing in it: write mine.py:NAME"),
+        ("mine.py", "names a file but no class or function in it: write mine.py:NAME"),
         ("x:folder=/a@b/c", "a value with an @ of its own stands in quotes"),
     ],
 )

@@ -35,7 +35,7 @@ def sampler_specs(text: str, file: Path | None = None) -> list[str]:
     if file is not None:
         specs += _specs_in(file)
     if not specs:
-        raise BadInput("name at least one sampler, by --sampler or in a --sampler-file.")
+        raise BadInput("Missing option '--sampler': name at least one sampler there, or in a --sampler-file.")
     return specs
 
 

@@ -6,10 +6,11 @@ from dataclasses import dataclass, replace
 from sigbench.abilities import teacher_of
 from sigbench.errors import BadInput
 from sigbench.measure.settings import Final, Settings, check_final
+from sigbench.plug_ins import options_of
 from sigbench.records.names import Role
-from sigbench.registry import own_name
-from sigbench.sde.grids.find import check_grid, listed_steps
-from sigbench.spec import Spec, parse_spec
+from sigbench.registry import own_name, sampler_class
+from sigbench.sde.grids.find import check_grid, family_named, family_options, is_file, is_list, listed_steps
+from sigbench.spec import Spec, parse_plug_in, parse_spec
 from sigbench.task import Task
 
 CELL_KEYS = ("grid", "final")  # of a sampler's spec, and no options of its class
@@ -35,6 +36,7 @@ def expand(text: str, steps: Sequence[int], task: Task, settings: Settings) -> l
     bare, own = asked.without(*CELL_KEYS), asked.options.get("grid")
     if own is not None:
         check_grid(own)
+        _check_quotes(asked, own)
     spec, final = str(replace(bare, steps=None)), check_final(asked.options.get("final", settings.final))
     if bare == Spec("teacher"):
         if (teacher := teacher_of(task)) is None:
@@ -46,3 +48,16 @@ def expand(text: str, steps: Sequence[int], task: Task, settings: Settings) -> l
     elif (listed := listed_steps(own or (None if steps else settings.grid))) is not None:
         counts = [listed]
     return [Variant("sampler", spec, final, count, own) for count in counts]
+
+
+def _check_quotes(asked: Spec, grid: str) -> None:
+    """Raises BadInput where options of the grid were given to the sampler: a shell takes one pair of quotes away."""
+    if is_list(grid) or is_file(grid) or asked.name == "teacher":
+        return
+    of_grid, of_sampler = family_options(family_named(parse_plug_in(grid).name)), options_of(sampler_class(asked.name))
+    if stray := [f"{key}={value}" for key, value in asked.options.items() if key in of_grid and key not in of_sampler]:
+        whole = f"{asked.name}:grid='{':'.join([grid, *stray])}'"
+        raise BadInput(
+            f'{stray[0]} is an option of the grid {grid}, and not of {asked.name}: write "{whole}", the outer quotes '
+            "for the shell, which takes them away."
+        )

@@ -232,5 +232,5 @@ def test_a_function_of_a_file_is_a_grid(tmp_path: Path) -> None:
     ):
         with pytest.raises(BadInput, match=words):
             diffusion_grid(f"{file}:{function}", 3, VPLinear())
-    with pytest.raises(BadInput, match="names a file but nothing in it"):
+    with pytest.raises(BadInput, match="names a file but no class or function in it"):
         diffusion_grid(str(file), 3, VPLinear())
