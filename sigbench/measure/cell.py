@@ -51,7 +51,7 @@ class Cell:
     samples: int
     batch: int
     metrics: tuple[Metric, ...]
-    final: Final = "none"
+    final: Final
 
     def __str__(self) -> str:
         return f"{self.display_name} · {self.grid.steps} steps"

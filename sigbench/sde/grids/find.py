@@ -86,6 +86,11 @@ def family_grid(text: str) -> str:
     return _canonical(*_read(text))
 
 
+def one_name(text: str) -> str:
+    """Returns the name under which a grid is known, however it was asked for; a list and a file are their own."""
+    return text if is_list(text) or is_file(text) else family_grid(text)
+
+
 def listed_steps(text: str | None) -> int | None:
     """Returns the number of steps of a grid that has one of its own, a list or a computed one; None for others."""
     if text is not None and is_list(text):
@@ -187,7 +192,7 @@ def _family(found: Any, name: str) -> Family:
         first = []
     if len(first) < 2 or any(each.kind not in (each.POSITIONAL_ONLY, each.POSITIONAL_OR_KEYWORD) for each in first):
         raise BadInput(f"the grid {name} is no function of (steps, schedule), with its options by name behind them.")
-    return found  # type: ignore[no-any-return]
+    return found
 
 
 def _functions(module: Any) -> list[str]:

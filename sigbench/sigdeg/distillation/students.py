@@ -16,6 +16,7 @@ from sigbench.networks.artifacts import read_manifest
 from sigbench.networks.recipe import Recipe
 from sigbench.networks.training import TrainingPlan
 from sigbench.sde.grid import check_steps
+from sigbench.sde.grids.find import one_name
 from sigbench.sde.problem import ReverseDiffusion
 from sigbench.sigdeg.distillation.coarse_steps import SourcePlan
 from sigbench.sigdeg.distillation.fresh_steps import FreshPlan
@@ -92,7 +93,7 @@ def student_recipe(task: Task, choices: StudentChoices, keep_paths: Path | None 
     plan = replace(
         kind.plan,
         steps=choices.steps,
-        grid=choices.grid or task.default_grid,
+        grid=one_name(choices.grid or task.default_grid),
         loss=cast(Loss, choices.loss),
         seed=choices.seed,
         training=training if choices.iterations is None else replace(training, iterations=choices.iterations),

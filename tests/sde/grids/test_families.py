@@ -11,7 +11,7 @@ from scipy.stats import beta as law
 
 from sigbench.errors import BadInput
 from sigbench.sde.grid import MAX_STEPS, uniform_grid
-from sigbench.sde.grids.find import diffusion_grid, family_grid, grid_names, listed_steps, parse_times
+from sigbench.sde.grids.find import diffusion_grid, family_grid, grid_names, listed_steps, one_name, parse_times
 from sigbench.sde.schedule import SCHEDULES, Schedule, VPLinear, schedule_named
 
 PROPERTY = settings(deadline=None, derandomize=True, database=None, max_examples=30)
@@ -161,7 +161,8 @@ def test_one_grid_has_one_name() -> None:
         ("beta:beta=0.60:alpha=1", "beta:alpha=1"),
         ("ays:model=sdxl", "ays:model=sdxl"),
     ):
-        assert diffusion_grid(asked, 5, VPLinear()).name == family_grid(asked) == name
+        assert diffusion_grid(asked, 5, VPLinear()).name == family_grid(asked) == one_name(asked) == name
+    assert one_name("1,0.5,0.001") == "1,0.5,0.001"
     assert diffusion_grid("exponential", 7, VPLinear()).times == diffusion_grid("log-snr", 7, VPLinear()).times
     assert diffusion_grid("power:rho=2", 7, VPLinear()).times == diffusion_grid("quadratic", 7, VPLinear()).times
     assert diffusion_grid("power:rho=1", 7, VPLinear()).times == pytest.approx(
