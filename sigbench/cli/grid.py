@@ -21,12 +21,13 @@ def grid(
     steps: Annotated[str, typer.Option(help="The number of steps.")],
     out: Annotated[Path, typer.Option(help="The file that is written, .json.")],
     by: Annotated[
-        str,
+        str | None,
         typer.Option(
             help="trajectories: by where the sampler ends beside its own walk in many steps, beginning with paths of "
-            "least cost; or a metric of the task, such as w1."
+            "least cost; or a metric of the task, such as w1 (default: trajectories; the task's first metric for a "
+            "stochastic sampler)."
         ),
-    ] = "trajectories",
+    ] = None,
     points: Annotated[int, typer.Option(help="Steps of the trajectories between which costs are known.")] = 60,
     candidates: Annotated[int, typer.Option(help="Grids that are tried at most.")] = 200,
     samples: Annotated[int | None, typer.Option(help="Samples of a candidate (default: the task's).")] = None,
@@ -48,7 +49,7 @@ def grid(
 
     \b
     sigbench grid --task gmm --sampler dpmpp-2m --steps 5 --out five.json
-    sigbench grid --task gmm --sampler euler-maruyama --steps 5 --by w1 --samples 20000 --out five.json
+    sigbench grid --task gmm --sampler unipc --steps 5 --by w1 --samples 20000 --out five.json
     sigbench run --task gmm --sampler dpmpp-2m,dpmpp-2m:grid=five.json --steps 5
     """
     from sigbench.measure.settings import Settings

@@ -7,6 +7,8 @@ from math import prod
 from sigbench.errors import BadInput, unknown_name
 from sigbench.measure.cell import Cell, plan_cells, plan_metrics
 from sigbench.measure.settings import MAX_SAMPLES, Settings
+from sigbench.measure.variants import CELL_KEYS
+from sigbench.registry import make_sampler
 from sigbench.sde.grid import Grid
 from sigbench.sde.grids.families import Times
 from sigbench.sde.grids.find import family_named, family_options, grid_names, grid_of_times
@@ -50,13 +52,15 @@ class SearchPlan:
 
 
 def plan_search(
-    settings: Settings, sampler: str, steps: Sequence[int], *, by: str, points: int, candidates: int
+    settings: Settings, sampler: str, steps: Sequence[int], *, by: str | None, points: int, candidates: int
 ) -> SearchPlan:
     """Returns the plan, everything checked that can be before any sampling.
 
     The cell's seed is a hash of the task and of `settings.seed`: no record is measured on its noise, so that what is
-    found there can be measured afresh anywhere else. Raises BadInput for a sampler with a grid of its own, a problem
-    without a schedule, one step, an unknown metric, and whatever `plan_cells` refuses.
+    found there can be measured afresh anywhere else. Without `by` a deterministic sampler's grid is found along
+    trajectories, and a stochastic one's by the task's first metric, for its law tells more than its paths. Raises
+    BadInput for a sampler with a grid of its own, a problem without a schedule, one step, an unknown metric, and
+    whatever `plan_cells` refuses.
     """
     if len(steps) != 1:
         raise BadInput(f"a file holds the grid of one number of steps, and --steps names {len(steps)}.")
@@ -69,11 +73,14 @@ def plan_search(
     asked = parse_spec(sampler)
     if asked.steps is not None or "grid" in asked.options or asked.name == "teacher":
         raise BadInput(f"{sampler}: a grid is looked for one number of steps of a sampler, which names no grid itself.")
-    hidden = seed_of(task=settings.task, seed=settings.seed, purpose="grid")
-    hidden_settings = replace(settings, seed=hidden, grid=None, only=() if by == TRAJECTORIES else (by,))
     names = [metric.name for metric in plan_metrics(settings)[1]]
+    if by is None:
+        own = make_sampler(str(asked.without(*CELL_KEYS)))
+        by = TRAJECTORIES if own.signature_order == 0 else names[0]
     if by not in (TRAJECTORIES, *names):
         raise unknown_name("way to choose", by, (TRAJECTORIES, *names))
+    hidden = seed_of(task=settings.task, seed=settings.seed, purpose="grid")
+    hidden_settings = replace(settings, seed=hidden, grid=None, only=() if by == TRAJECTORIES else (by,))
     (cell,) = plan_cells(hidden_settings, [sampler], steps)
     if cell.sampler.own_grid is not None:
         raise BadInput(f"{sampler} walks the grid {cell.sampler.own_grid!r} that it was made for, and no other.")

@@ -96,6 +96,13 @@ def test_what_is_found_beats_the_known_grids_on_other_noise(sampler: str, by: st
     assert elsewhere.score(plan.grid(np.array(found.times))) < elsewhere.score(plan.known["quadratic"])
 
 
+@pytest.mark.parametrize(
+    ("sampler", "by"), [("ddim", "trajectories"), ("euler-maruyama", "w1"), ("ddim:eta=1", "w1"), ("ddpm", "w1")]
+)
+def test_paths_judge_the_deterministic_and_the_law_the_others(sampler: str, by: str) -> None:
+    assert plan_search(SMALL, sampler, [3], by=None, points=12, candidates=40).by == by
+
+
 def test_no_record_is_measured_on_its_noise() -> None:
     plan = planned()
     (cell,) = plan_cells(SMALL, ["ddim"], [3])
