@@ -29,8 +29,9 @@ class Sampler(ABC):
     which drift of a problem it integrates, `problem.drift` or `problem.stratonovich_drift`. `signature_order`
     is the number of moments that it reads of each step (0: it draws no noise), `nfe_per_step` the network calls
     of a step; both may depend on the problem, once `prepare` has seen it, and `calls` says what they come to on a
-    grid. `final_step` is a sentence about the end of a walk, which records keep. Options of a sampler are the keyword
-    arguments of its constructor.
+    grid. `final_step` is a sentence about the end of a walk, which records keep. `own_grid` is the one grid that it can
+    walk, once `prepare` has seen the task (None: any): it walks that beside others on theirs. Options of a sampler are
+    the keyword arguments of its constructor.
     """
 
     name: ClassVar[str]
@@ -47,6 +48,7 @@ class Sampler(ABC):
     signature_order: int = 1
     nfe_per_step: int = 1
     final_step: str = "none: samples are taken at the last time of the grid"
+    own_grid: str | None = None
 
     @abstractmethod
     def walk(self, problem: "SDEProblem", x: "Tensor", grid: "Grid", brownian: "BrownianDriver") -> "Iterator[Tensor]":

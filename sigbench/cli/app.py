@@ -19,6 +19,7 @@ from sigbench.cli import (
     doctor,
     floors,
     gap,
+    grid,
     leaderboard,
     listing,
     run,
@@ -46,6 +47,7 @@ app.command("check")(check.check)
 app.add_typer(leaderboard.app, name="leaderboard")
 app.command("convergence")(convergence.convergence)
 app.command("gap")(gap.gap)
+app.command("grid")(grid.grid)
 app.command("floors")(floors.floors)
 app.command("spectrum")(spectrum.spectrum)
 app.command("ablate")(ablate.ablate)

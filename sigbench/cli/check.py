@@ -72,7 +72,7 @@ def check(
     reports = {
         name: _opened(file, name) for name, file in (("summary", summary), ("report", junit)) if file is not None
     }
-    wanted = Filter(tuple(split_names(task)), tuple(split_names(sampler)))
+    wanted = Filter(tuple(split_names(task, "--task")), tuple(split_names(sampler, "--sampler")))
     try:
         known = read_baseline(baseline) if baseline.exists() or not update else None
     except Outdated:

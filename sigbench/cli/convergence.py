@@ -68,7 +68,7 @@ def convergence(
         check_picture(plot)
     settings = ConvergenceSettings(
         task=task,
-        samplers=tuple(split_names(sampler)),
+        samplers=tuple(split_names(sampler, "--sampler")),
         paths=0 if paths is None else paths or -1,
         levels=levels,
         coarsest=coarsest,

@@ -59,7 +59,7 @@ def floors(
         label=label,
         guidance=guidance,
         metrics=tuple(add_metric or ()),
-        only=tuple(split_names(only)),
+        only=tuple(split_names(only, "--only")),
     )
     own, metrics = plan_metrics(settings)
     n = samples or own.default_samples

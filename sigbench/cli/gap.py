@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from sigbench.cli.options import Batch, Debug, Device, Dtype, Grid, Guidance, Label, Plot, Samplers, Steps
-from sigbench.cli.parsing import split_ints, split_names
+from sigbench.cli.parsing import sampler_specs, split_ints
 from sigbench.cli.printing import TableConsole, say, show_traceback
 from sigbench.cli.progress import Bar
 
@@ -64,7 +64,7 @@ def gap(
         label=label,
         guidance=guidance,
     )
-    plan = plan_gap(settings, split_names(sampler), split_ints(steps, "--steps"))
+    plan = plan_gap(settings, sampler_specs(sampler), split_ints(steps, "--steps"))
     gaps: list[Gap] = []
     try:
         with Bar("the teacher walks") as bar:

@@ -20,16 +20,17 @@ class What(StrEnum):
     samplers = "samplers"
     adapters = "adapters"
     metrics = "metrics"
+    grids = "grids"
 
 
 def list_(
     what: Annotated[
-        What | None, typer.Argument(help="tasks, samplers, adapters or metrics; all where left out.")
+        What | None, typer.Argument(help="tasks, samplers, adapters, metrics or grids; all where left out.")
     ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON Lines.")] = False,
     long: Annotated[bool, typer.Option("--long", help="Say of each sampler when to pick it, and more.")] = False,
 ) -> None:
-    """List tasks, samplers, adapters and metrics with their declared facts.
+    """List tasks, samplers, adapters, metrics and grids with their declared facts.
 
     With --long a paragraph a sampler: when to pick it, its source, order, calls, options and other names; and what of
     other libraries adapters refuse, with the reasons. With --json all that, and what samplers need of a task
@@ -109,7 +110,8 @@ def _tasks() -> list[dict[str, Any]]:
 
 
 def _samplers() -> list[dict[str, Any]]:
-    from sigbench.registry import options_of, sampler_aliases, sampler_class, sampler_names
+    from sigbench.plug_ins import options_of
+    from sigbench.registry import sampler_aliases, sampler_class, sampler_names
 
     aliases = sampler_aliases()
     found = ((name, sampler_class(name)) for name in sampler_names())
@@ -179,4 +181,26 @@ def _method(metric: Any) -> str:
     return str(getattr(metric, "method", "") or metric.how)
 
 
-_ROWS = {What.tasks: _tasks, What.samplers: _samplers, What.adapters: _adapters, What.metrics: _metrics}
+def _grids() -> list[dict[str, Any]]:
+    from sigbench.sde.grids.find import family_named, family_options, grid_aliases, grid_names
+
+    aliases = grid_aliases()
+    found = ((name, family_named(name)) for name in grid_names())
+    return [
+        {
+            "name": name,
+            "takes": ", ".join(family_options(family)) or None,
+            "aliases": [alias for alias, own in aliases.items() if own == name],
+            "spacing": (family.__doc__ or "").strip().partition("\n")[0],
+        }
+        for name, family in found
+    ]
+
+
+_ROWS = {
+    What.tasks: _tasks,
+    What.samplers: _samplers,
+    What.adapters: _adapters,
+    What.metrics: _metrics,
+    What.grids: _grids,
+}

@@ -29,9 +29,10 @@ Samplers = Annotated[
     str,
     typer.Option(
         "--sampler",
-        help="Samplers, separated by commas: NAME, NAME:option=value, NAME@STEPS for a step count of its own, "
-        "FILE.py:CLASS for yours, diffusers:SCHEDULER or kdiffusion:FUNCTION for other libraries' (see `sigbench list "
-        "adapters`), or 'teacher' for the task's slow sampler.",
+        help="Samplers, separated by commas: NAME, NAME:option=value, NAME@STEPS and NAME:grid=GRID for a step count "
+        "and a grid of its own, FILE.py:CLASS for yours, diffusers:SCHEDULER or kdiffusion:FUNCTION for other "
+        "libraries' (see `sigbench list adapters`), or 'teacher' for the task's slow sampler. Values with : or , stand "
+        "in quotes.",
     ),
 ]
 Steps = Annotated[str, typer.Option(help="Step counts, separated by commas (default: the task's).")]
@@ -45,12 +46,20 @@ Precision = Annotated[
     ),
 ]
 Seed = Annotated[int, typer.Option(help="Seed of all noise; samplers share their noise under one seed.")]
+SamplerFile = Annotated[
+    Path | None, typer.Option("--sampler-file", help="A file with more samplers, one a line; # begins a remark.")
+]
 Grid = Annotated[
     str | None,
     typer.Option(
-        help="Time grid of all samplers: uniform, quadratic, cosine, karras, log-snr, or a list of diffusion times "
-        "such as 1,0.5,0.1,0.001 (default: the task's)."
+        help="Time grid of all samplers that name none: NAME or NAME:option=value (see `sigbench list grids`), "
+        "FILE.py:FUNCTION for yours, FILE.json from `sigbench grid`, or diffusion times such as 1,0.5,0.1,0.001 "
+        "(default: the task's). A student walks its own."
     ),
+]
+Final = Annotated[
+    str,
+    typer.Option(help="What is returned at the last time: none, the state; denoise, its denoised sample, a call more."),
 ]
 Label = Annotated[int | None, typer.Option(help="The class of every sample (default: drawn by their shares).")]
 Guidance = Annotated[

@@ -15,6 +15,7 @@ from sigbench.cli.options import (
     Debug,
     Device,
     Dtype,
+    Final,
     Grid,
     Guidance,
     Label,
@@ -22,15 +23,16 @@ from sigbench.cli.options import (
     Plot,
     Precision,
     Repeats,
+    SamplerFile,
     Samplers,
     Seed,
     Steps,
 )
-from sigbench.cli.parsing import parse_share, split_ints, split_names
+from sigbench.cli.parsing import parse_share, sampler_specs, split_ints
 from sigbench.cli.printing import TableConsole, say, show_traceback
 from sigbench.cli.progress import Bar
 from sigbench.progress import Progress
-from sigbench.records.names import display_name
+from sigbench.records.names import Namer, display_name, namer
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -43,7 +45,8 @@ _STRIP_COLUMNS = 12
 
 def run(
     task: Annotated[str, typer.Option(help="The task; see `sigbench list tasks`.")],
-    sampler: Samplers,
+    sampler: Samplers = "",
+    sampler_file: SamplerFile = None,
     steps: Steps = "",
     samples: Annotated[int | None, typer.Option(help="Samples in a repeat (default: the task's).")] = None,
     repeats: Repeats = 10,
@@ -51,6 +54,7 @@ def run(
     seed: Seed = 0,
     nfe: Annotated[int | None, typer.Option(help="Budget: refuse more network calls a sample than this.")] = None,
     grid: Grid = None,
+    final: Final = "none",
     label: Label = None,
     guidance: Guidance = 0.0,
     paths: Paths = "shared",
@@ -86,6 +90,7 @@ def run(
     sigbench run --task mnist --sampler ddim --steps 10 --label 3 --guidance 1
     sigbench run --task gmm --sampler ddim,heun --steps 10 --precision 5%
     sigbench run --task gmm --sampler ./mine.py:MySampler,teacher --steps 10 --json
+    sigbench run --task gmm --sampler "sigdeg,ddim,dpmpp-2m@10:grid='karras:rho=5'" --steps 5 --grid log-snr
     """
     from sigbench.measure.cell import plan_cells
     from sigbench.measure.run import measure
@@ -99,6 +104,7 @@ def run(
         seed=seed,
         nfe=nfe,
         grid=grid,
+        final=final,  # type: ignore[arg-type]  # planning refuses others
         batch=batch,
         device=device,
         dtype=dtype,
@@ -113,11 +119,12 @@ def run(
         from sigbench.report.charts import check_picture
 
         check_picture(plot)
-    cells = plan_cells(settings, split_names(sampler), split_ints(steps, "--steps"))
+    cells = plan_cells(settings, sampler_specs(sampler, sampler_file), split_ints(steps, "--steps"))
     records_at = Store(store)
     if save_samples is not None:
         make_folder(save_samples, "the folder for samples")
 
+    called = namer([cell.facts for cell in cells])
     records: list[Record] = []
     found = {cell.key: records_at.read(cell.key) for cell in cells} if resume else {}
     kept = {key: record for key, record in found.items() if record is not None and record["status"] != "failed"}
@@ -130,7 +137,7 @@ def run(
             fresh = measure(
                 todo,
                 progress=shown.repeat,
-                on_samples=None if save_samples is None else partial(_save, save_samples),
+                on_samples=None if save_samples is None else partial(_save, save_samples, called),
                 on_failure=lambda cell, problem: show_traceback(problem),
             )
             for cell in cells:
@@ -149,7 +156,7 @@ def run(
         say(f"{len(records)} record{'s' if len(records) > 1 else ''} written to {store}.")
     if save_samples is not None:
         good_keys = {record["key"] for record in records if record["status"] == "ok"}
-        _save_strip(save_samples, [cell for cell in cells if cell.key in good_keys])
+        _save_strip(save_samples, called, [cell for cell in cells if cell.key in good_keys])
     if plot is not None:
         from sigbench.report.charts import quality_chart, save_chart
 
@@ -174,6 +181,7 @@ def _print_tables(records: "list[Record]") -> None:
     from sigbench.report.run_sentences import (
         break_even_lines,
         budget_sentences,
+        grid_words,
         no_call_sentences,
         teacher_sentences,
     )
@@ -185,7 +193,7 @@ def _print_tables(records: "list[Record]") -> None:
     repeats = _span([record["repeats"] for record in records])
     console.print(
         f"[bold]{first['task']}[/bold] · {conditions}{first['samples']} samples × {repeats} repeats · "
-        f"grid {first['grid']} · seed {first['seed']} · {first['provenance']['device_name']} · "
+        f"{grid_words(records)} · seed {first['seed']} · {first['provenance']['device_name']} · "
         f"{first['provenance']['dtype']}",
         highlight=False,
     )
@@ -204,33 +212,34 @@ def _span(numbers: "list[int]") -> str:
     return str(low) if low == high else f"{low} to {high}"
 
 
-def _save(folder: Path, cell: "Cell", samples: "Tensor", labels: "Tensor | None") -> None:
+def _save(folder: Path, called: Namer, cell: "Cell", samples: "Tensor", labels: "Tensor | None") -> None:
     import numpy as np
 
     from sigbench.abilities import HasPictures
     from sigbench.records.store import replacing
     from sigbench.report.charts import save_picture
 
-    label = re.sub(r"[^A-Za-z0-9.=_-]+", "_", cell.sampler_spec).strip("_.")
+    told_apart = called(cell.facts).removeprefix(cell.display_name) if cell.role == "sampler" else ""
+    label = re.sub(r"[^A-Za-z0-9.=_-]+", "_", f"{cell.sampler_spec}{told_apart}").strip("_.")
     stem = folder / f"{cell.task.name}-{label}-{cell.grid.steps}"
     array = samples.numpy()
     with replacing(stem.with_name(stem.name + ".npy")) as temporary:
         np.save(temporary, array)
     if isinstance(cell.task, HasPictures):
-        title = f"{cell.display_name}, {cell.grid.steps} steps"
+        title = f"{called(cell.facts)}, {cell.grid.steps} steps"
         picture = cell.task.picture(array.astype(np.float64), title, None if labels is None else labels.numpy())
         save_picture(picture, stem.with_name(stem.name + ".png"))
 
 
-def _save_strip(folder: Path, cells: "list[Cell]") -> None:
+def _save_strip(folder: Path, called: Namer, cells: "list[Cell]") -> None:
     """Saves the same noise under all samplers side by side, where the task has such a picture."""
     from sigbench.abilities import HasStrips
-    from sigbench.measure.strip import draw_strip
+    from sigbench.measure.draw import draw_strip
     from sigbench.report.charts import save_picture
 
     if not cells or not isinstance(task := cells[0].task, HasStrips):
         return
-    names = [f"{cell.display_name}, {cell.grid.steps}" for cell in cells]
+    names = [f"{called(cell.facts)}, {cell.grid.steps}" for cell in cells]
     rows = [(name, x.double().numpy()) for name, x in zip(names, draw_strip(cells, _STRIP_COLUMNS), strict=True)]
     picture = task.strip(rows, "one initial state and one Brownian path a column; sampler, steps")
     save_picture(picture, folder / f"{task.name}-strip.png")

@@ -19,7 +19,7 @@ from sigbench.cli.options import (
     Seed,
     Steps,
 )
-from sigbench.cli.parsing import split_ints, split_names
+from sigbench.cli.parsing import sampler_specs, split_ints
 from sigbench.cli.printing import TableConsole, say, show_traceback
 from sigbench.cli.progress import Bar
 
@@ -80,7 +80,7 @@ def spectrum(
         label=label,
         guidance=guidance,
     )
-    planned = plan_cells(settings, split_names(sampler), split_ints(steps, "--steps"))
+    planned = plan_cells(settings, sampler_specs(sampler), split_ints(steps, "--steps"))
     cells = [replace(cell, samples=size) for cell in planned]  # as many as the spectrum takes, not the metrics
     found: list[SpectrumGap] = []
     try:

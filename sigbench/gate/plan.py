@@ -85,7 +85,9 @@ class Filter:
         for spec in self.samplers:
             known = {curve.sampler for curve in curves}
             if spec not in known:
-                name, _ = split_spec(spec)
+                name, options = split_spec(spec)
+                if "grid" in options:
+                    raise BadInput(f"{spec} names a grid, and a baseline holds every sampler on its task's.")
                 if ".py:" not in name and not is_adapted(name) and name not in sampler_names():
                     raise unknown_name("sampler", spec, {*known, *sampler_names()})
                 sampler_class(name)

@@ -7,6 +7,8 @@ from sigbench.errors import BadInput
 from sigbench.measure.cell import Cell, plan_cells
 from sigbench.measure.settings import Settings
 from sigbench.records.record import Record
+from sigbench.sde.grids.computed import is_computed_name
+from sigbench.spec import parse_spec
 
 
 def settings_of(record: Record, *, device: str | None = None, metrics: tuple[str, ...] = ()) -> Settings:
@@ -35,8 +37,13 @@ def settings_of(record: Record, *, device: str | None = None, metrics: tuple[str
 
 def planned_again(record: Record, settings: Settings) -> Cell:
     """Returns the cell of a record's sampler and number of steps; raises BadInput where it cannot be planned here."""
-    (cell,) = plan_cells(settings, [f"{record['spec']}@{record['steps']}"], ())  # a teacher's own sampler, too
-    return replace(cell, role=record["role"])
+    spec = str(replace(parse_spec(record["spec"]), steps=record["steps"]))  # a teacher's own sampler, too
+    if not is_computed_name(record["grid"]):
+        (cell,) = plan_cells(settings, [spec], ())
+        return replace(cell, role=record["role"])
+    (cell,) = plan_cells(replace(settings, grid=None), [spec], ())
+    grid = replace(cell.grid, name=record["grid"], times=tuple(record["times"]))  # its file may be gone
+    return replace(cell, role=record["role"], grid=grid)
 
 
 def cell_of(record: Record, *, device: str | None = None, metrics: tuple[str, ...] = ()) -> Cell:

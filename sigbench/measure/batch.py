@@ -79,7 +79,7 @@ def walk_batch(cell: Cell, repeat: int, first: int, count: int) -> Walked:
     expected = (x.shape, x.dtype, x.device.type)
     path = TimedPath(path_of(cell, repeat, first, count))
     with torch.no_grad():
-        for state in cell.sampler.walk(batch.problem, x, cell.grid, path):
+        for state in cell.walk(batch.problem, x, path):
             x, taken = state, taken + 1
             if taken > steps:
                 break  # it may never end

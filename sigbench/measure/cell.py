@@ -1,26 +1,31 @@
 """Cells: what is to be measured, checked before any work begins."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from math import prod
 
 import numpy as np
 import torch
+from torch import Tensor
 
 from sigbench import __version__
-from sigbench.abilities import HasClasses, ObservesSamples, conditions_of, metrics_of, network_hashes, teacher_of
+from sigbench.abilities import HasClasses, ObservesSamples, conditions_of, metrics_of, network_hashes
 from sigbench.errors import BadInput, unknown_name
-from sigbench.measure.settings import Settings, check_settings, pick_device, pick_dtype
+from sigbench.measure.settings import Final, Settings, check_settings, pick_device, pick_dtype
 from sigbench.measure.source.plug_ins import code_of, package_code
+from sigbench.measure.variants import Variant, expand
 from sigbench.metrics.metric import Metric
 from sigbench.records.key import Determinants, determinants, key_of
-from sigbench.records.names import Role, display_name
+from sigbench.records.names import DENOISED, Role, display_name
 from sigbench.records.record import CellRecord, CodeRecord, Paths, RequestRecord, StopRecord
-from sigbench.registry import make_metric, make_sampler, make_task, own_name
+from sigbench.registry import make_metric, make_sampler, make_task
 from sigbench.sampler import Sampler
+from sigbench.sde.brownian import BrownianDriver
 from sigbench.sde.clock import layout_of
-from sigbench.sde.grid import FAMILIES, Grid, check_steps
+from sigbench.sde.grid import Grid, check_steps
+from sigbench.sde.grids.computed import read_grid
+from sigbench.sde.grids.find import is_file
 from sigbench.sde.problem import ReverseDiffusion, SDEProblem, state_dtype
 from sigbench.task import Task
 
@@ -46,6 +51,7 @@ class Cell:
     samples: int
     batch: int
     metrics: tuple[Metric, ...]
+    final: Final
 
     def __str__(self) -> str:
         return f"{self.display_name} · {self.grid.steps} steps"
@@ -53,12 +59,40 @@ class Cell:
     @property
     def display_name(self) -> str:
         """How tables and charts call the sampler."""
-        return display_name({"sampler": self.sampler.name, "spec": self.sampler_spec, "role": self.role})
+        return display_name(self.facts)
+
+    @property
+    def facts(self) -> dict[str, str]:
+        """What `sigbench.records.names` calls it by."""
+        return {"sampler": self.sampler.name, "spec": self.sampler_spec, "role": self.role, "grid": self.grid.name}
 
     @property
     def state_dtype(self) -> torch.dtype:
         """The dtype of the integrated state."""
         return state_dtype(self.network_dtype)
+
+    @property
+    def calls(self) -> int:
+        """The network calls that a walk makes, as far as the sampler declares them."""
+        return self.sampler.calls(self.problem, self.grid) + (self.final == "denoise")
+
+    @property
+    def final_step(self) -> str:
+        """A sentence about the end of a walk."""
+        if self.final == "none":
+            return self.sampler.final_step
+        before = "" if self.sampler.final_step == Sampler.final_step else f"{self.sampler.final_step}; "
+        return f"{before}denoise: samples are the posterior mean at the last time, by one more call"
+
+    def walk(self, problem: SDEProblem, x: Tensor, path: BrownianDriver) -> Iterator[Tensor]:
+        """Yields what the sampler does, of a batch's problem from `x`; with `denoise` the last state denoised."""
+        if self.final == "none":
+            yield from self.sampler.walk(problem, x, self.grid, path)
+            return
+        assert isinstance(problem, ReverseDiffusion)  # planning refuses others
+        for taken, state in enumerate(self.sampler.walk(problem, x, self.grid, path), start=1):
+            usable = taken == self.grid.steps and isinstance(state, Tensor) and state.shape == x.shape
+            yield problem.denoiser.x0(problem.schedule.t_end, state) if usable else state
 
     def artifact_hashes(self) -> dict[str, str]:
         """Returns the hashes of all networks that have a part in the cell, the task's own and the sampler's."""
@@ -97,7 +131,7 @@ class Cell:
             "noise": {"paths": self.settings.paths, "axes": list(_NOISE_AXES[self.settings.paths])},
             "grid": self.grid.name,
             "times": list(self.grid.times),
-            "final_step": self.sampler.final_step,
+            "final_step": self.final_step,
             "asked": self._request(),
             "code": self._code,
         }
@@ -135,17 +169,22 @@ class Cell:
 def plan_cells(settings: Settings, samplers: Sequence[str], steps: Sequence[int]) -> list[Cell]:
     """Returns the cells of samplers × steps, each checked as far as it can be without sampling.
 
-    A sampler spec may carry its own step count, `NAME@STEPS`, and "teacher" stands for the task's own slow
-    sampler. Raises BadInput for anything that cannot be measured as asked.
+    A sampler spec may carry its own step count, grid and end, `NAME@STEPS:grid=G:final=denoise`; "teacher" stands for
+    the task's own slow sampler. A sampler that can walk one grid alone walks it, whatever that of the others is; where
+    there are no others, another grid is refused. Raises BadInput for anything that cannot be measured as asked.
     """
     task, metrics = plan_metrics(settings)
     if not samplers:
         raise BadInput("name at least one sampler.")
+    variants = dict.fromkeys(variant for spec in samplers for variant in expand(spec, steps, task, settings))
     cells: dict[tuple[Role, str, int, str], Cell] = {}
-    for spec in samplers:
-        for variant in _expand(spec, steps, task, settings):
-            if variant not in cells:
-                cells[variant] = _plan_cell(settings, task, metrics, *variant)
+    for variant in variants:
+        cell = _plan_cell(settings, task, metrics, variant)
+        cells.setdefault((cell.role, cell.sampler_spec, cell.grid.steps, cell.grid.name), cell)
+    if settings.grid is not None and all(cell.sampler.own_grid for cell in cells.values()):
+        first = next(iter(cells.values()))
+        if all(variant.grid is None for variant in variants):
+            first.sampler.check(first.problem.grid(settings.grid, first.grid.steps))
     return list(cells.values())
 
 
@@ -158,25 +197,6 @@ def plan_metrics(settings: Settings) -> tuple[Task, tuple[Metric, ...]]:
         task = task.conditioned(settings.label, settings.guidance)
     check_settings(settings)
     return task, _metrics(settings, task)
-
-
-def _expand(spec: str, steps: Sequence[int], task: Task, settings: Settings) -> list[tuple[Role, str, int, str]]:
-    """The (role, spec, steps, grid) of the cells that a sampler spec stands for."""
-    name, at, own = spec.rpartition("@")
-    name, spec = own_name(name), own_name(spec)  # one record, whatever name was asked for
-    grid = settings.grid or task.default_grid
-    if at:
-        try:
-            return [("sampler", name, int(own), grid)]
-        except ValueError:
-            raise BadInput(f"{own!r} in {spec!r} is not a number of steps.") from None
-    if spec == "teacher":
-        if (teacher := teacher_of(task)) is None:
-            raise BadInput(f"the task {task.name!r} has no teacher.")
-        return [("teacher", teacher.scheme, teacher.steps, settings.grid or teacher.grid)]
-    if settings.grid is not None and settings.grid not in FAMILIES and "," in settings.grid and not steps:
-        return [("sampler", spec, settings.grid.count(","), grid)]
-    return [("sampler", spec, count, grid) for count in steps or task.default_steps]
 
 
 def _metrics(settings: Settings, task: Task) -> tuple[Metric, ...]:
@@ -210,20 +230,26 @@ def added_metrics(settings: Settings, task: Task) -> list[Metric]:
     return added
 
 
-def _plan_cell(
-    settings: Settings, task: Task, metrics: tuple[Metric, ...], role: Role, spec: str, steps: int, grid_name: str
-) -> Cell:
-    check_steps(steps)
+def _plan_cell(settings: Settings, task: Task, metrics: tuple[Metric, ...], variant: Variant) -> Cell:
+    spec, final = variant.spec, variant.final
+    check_steps(variant.steps)
     device, dtype = pick_device(settings.device), pick_dtype(settings.dtype)
     sampler = make_sampler(spec)
     problem = task.problem(device, dtype)
     if sampler.needs == "denoiser" and not isinstance(problem, ReverseDiffusion):
         raise BadInput(f"{spec} needs a denoiser, and the task {task.name!r} has none.")
+    if final == "denoise" and not isinstance(problem, ReverseDiffusion):
+        raise BadInput(
+            f"the task {task.name!r} has no denoiser, and so no denoised sample to end with: leave out final."
+        )
     if sampler.additive_only and problem.noise_type != "additive":
         raise BadInput(f"{spec} is for additive noise, and that of the task {task.name!r} is {problem.noise_type}.")
-    grid = problem.grid(grid_name, steps)
     try:
         sampler.prepare(task, problem, dtype)
+        grid_name = variant.grid or sampler.own_grid or settings.grid or task.default_grid
+        if is_file(grid_name):
+            read_grid(grid_name).check_task(task.name, task.version)
+        grid = problem.grid(grid_name, variant.steps)
         sampler.check(grid)
     except SystemExit as error:
         raise BadInput(f"{spec} left the program by SystemExit({error.code!r}) when its cell was planned.") from error
@@ -240,11 +266,11 @@ def _plan_cell(
     if settings.paths == "shared" and task.path_order > 0:
         layout_of(problem.clock, grid.times, task.path_order)  # refuses times that the path cannot tell apart
     problem.counter.budget = settings.nfe
-    return Cell(
+    cell = Cell(
         settings=settings,
         task=task,
-        sampler_spec=spec,
-        role=role,
+        sampler_spec=spec + (DENOISED if final == "denoise" else ""),
+        role=variant.role,
         sampler=sampler,
         problem=problem,
         grid=grid,
@@ -253,4 +279,11 @@ def _plan_cell(
         samples=settings.samples or task.default_samples,
         batch=settings.batch or task.batch_size,
         metrics=metrics,
+        final=final,
     )
+    if final == "denoise" and settings.nfe is not None and cell.calls - 1 <= settings.nfe < cell.calls:
+        raise BadInput(
+            f"{cell.sampler_spec} makes {cell.calls} calls in {grid.steps} steps, the last of them for the denoised "
+            f"sample, and the budget is {settings.nfe}: take fewer steps, or a budget of {cell.calls}."
+        )
+    return cell

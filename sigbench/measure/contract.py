@@ -84,7 +84,7 @@ def check_by_watching(cell: Cell, samples: Tensor) -> None:
     held = [(start.x, start.x.clone())]
     cell.problem.counter.reset()
     with torch.no_grad(), WatchedGenerators(cell):
-        for state in islice(cell.sampler.walk(start.problem, start.x, cell.grid, path), cell.grid.steps):
+        for state in islice(cell.walk(start.problem, start.x, path), cell.grid.steps):
             if not isinstance(state, Tensor) or (state.shape, state.dtype) != (start.x.shape, start.x.dtype):
                 found = f"shape {tuple(state.shape)} in {state.dtype}" if isinstance(state, Tensor) else repr(state)
                 raise BrokenContract(

@@ -1,5 +1,6 @@
-"""The samples of one repeat, drawn batch by batch, with what it took to draw them."""
+"""The samples of one repeat, drawn batch by batch, with what it took; and a few of each cell, for a picture."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from statistics import median
 from time import perf_counter, process_time
@@ -7,6 +8,7 @@ from time import perf_counter, process_time
 import torch
 from torch import Tensor
 
+from sigbench.abilities import to_data
 from sigbench.errors import BrokenContract, Diverged
 from sigbench.measure.batch import walk_batch
 from sigbench.measure.cell import Cell
@@ -83,3 +85,11 @@ def call_seconds(cell: Cell, nfe: int) -> float:
 
     with torch.no_grad():
         return seconds_of(replay, cell.device) / (calls * evaluations)
+
+
+def draw_strip(cells: Sequence[Cell], count: int) -> list[Tensor]:
+    """Returns the first `count` samples of each cell's first repeat, shape (count, *shape), in the order of the cells.
+
+    The cells must be of one task and one seed. All start at the same states and walk the same path.
+    """
+    return [to_data(cell.task, walk_batch(cell, 0, 0, count).samples).cpu() for cell in cells]

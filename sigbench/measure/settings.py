@@ -1,13 +1,15 @@
 """What all cells of a comparison share, and what is out of range."""
 
 from dataclasses import dataclass
-from typing import get_args
+from typing import Literal, get_args
 
 import torch
 
 from sigbench.errors import BadInput, unknown_name
 from sigbench.records.record import Paths
+from sigbench.sde.grids.find import check_grid
 
+Final = Literal["none", "denoise"]  # what is returned at the last time: the state, or its denoised sample
 DTYPES = {"float32": torch.float32, "float64": torch.float64, "bfloat16": torch.bfloat16}
 MAX_SAMPLES = 10_000_000
 MAX_SEED = 2**63 - 1  # what a record can hold
@@ -19,10 +21,10 @@ class Settings:
 
     With `precision` there are `repeats` at first and then as many more as the first metric takes to be known to that
     share (see `sigbench.measure.stopping`); `floor_draws` is how many exact draws a floor takes that nobody knows yet;
-    `time_calls` says whether bare network calls are timed beside the samplers, for the efficiency.
-    `metrics` are the specs of metrics that judge beside the task's own, and `only` the names of the task's own that do
-    (none: all of them); `paths` says whether all cells share their noise, one initial state and one Brownian path a
-    sample, or each has fresh noise of its own.
+    `time_calls` says whether bare network calls are timed beside the samplers, for the efficiency. `grid` and `final`
+    are those of the samplers that name none of their own. `metrics` are the specs of metrics that judge beside the
+    task's own, and `only` the names of the task's own that do (none: all of them); `paths` says whether all cells share
+    their noise, one initial state and one Brownian path a sample, or each has fresh noise of its own.
     """
 
     task: str
@@ -31,6 +33,7 @@ class Settings:
     seed: int = 0
     nfe: int | None = None
     grid: str | None = None
+    final: Final = "none"
     batch: int | None = None
     device: str = "auto"
     dtype: str = "float32"
@@ -63,6 +66,16 @@ def check_settings(settings: Settings) -> None:
         raise BadInput(f"--precision needs a first stage of at least 5 --repeats, got {settings.repeats}.")
     if settings.paths not in get_args(Paths):
         raise unknown_name("kind of paths", settings.paths, get_args(Paths))
+    check_final(settings.final)
+    if settings.grid is not None:
+        check_grid(settings.grid)
+
+
+def check_final(text: str) -> Final:
+    """Returns what is asked for at the last time; raises BadInput for anything else."""
+    if text not in get_args(Final):
+        raise unknown_name("final step", text, get_args(Final))
+    return text  # type: ignore[return-value]  # it is one of them
 
 
 def pick_device(name: str) -> torch.device:

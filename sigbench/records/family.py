@@ -22,7 +22,7 @@ from scipy.special import stdtr
 
 from sigbench.errors import BadInput
 from sigbench.records.comparison import LEVEL, Comparison, compare, floor_words, mean_score, repeats_to_decide
-from sigbench.records.names import display_name
+from sigbench.records.names import Namer, display_name
 from sigbench.records.record import MetricRecord, Record
 
 Mark = Literal["best", "equivalent", "not resolved", "worse"]
@@ -99,31 +99,35 @@ _FACTS: dict[str, Callable[[Record], object]] = {
 }
 
 
-def budget_sentence(records: Sequence[Record], name: str) -> str:
-    """Returns who is best by a metric among records of one budget, and who cannot be told from it, in a sentence."""
+def budget_sentence(records: Sequence[Record], name: str, called: Namer = display_name) -> str:
+    """Returns who is best by a metric among records of one budget, and who cannot be told from it, in a sentence.
+
+    `called` gives their names.
+    """
     calls = records[0]["nfe"]
     what = f"{name} at {calls} call{'' if calls == 1 else 's'}"
     if len(records) == 1:
-        return f"{what}: {display_name(records[0])} alone{_in_parentheses(floor_words(records[0]['metrics'][name]))}."
+        return f"{what}: {called(records[0])} alone{_in_parentheses(floor_words(records[0]['metrics'][name]))}."
     try:
         ranked = rank_records(records, name)
     except BadInput as error:
         return f"{what}: not compared, since {error}"
     common = min(record["repeats"] for record in records)
     best = next(record for record, own in zip(records, ranked, strict=True) if own.mark == "best")
-    parts = [f"{what}: {display_name(best)} is best{_in_parentheses(floor_words(best['metrics'][name]))}"]
+    parts = [f"{what}: {called(best)} is best{_in_parentheses(floor_words(best['metrics'][name]))}"]
     for mark, words in (("equivalent", "equivalent to it"), ("not resolved", "not told from it")):
-        names = [_named(record, own, common) for record, own in zip(records, ranked, strict=True) if own.mark == mark]
+        marked = [(record, own) for record, own in zip(records, ranked, strict=True) if own.mark == mark]
+        names = [_named(record, own, common, called) for record, own in marked]
         parts += [f"{words}: {', '.join(names)}"] if names else []
     if len(parts) == 1:
         return f"{parts[0]}, and {'the other is' if len(records) == 2 else 'all others are'} worse."
     return f"{'; '.join(parts)}."
 
 
-def _named(record: Record, own: Ranked, repeats: int) -> str:
+def _named(record: Record, own: Ranked, repeats: int, called: Namer) -> str:
     assert own.beside_best is not None
     needed = repeats_to_decide(own.beside_best, repeats) if own.mark == "not resolved" else None
-    return display_name(record) + (f" (about {needed:,} repeats would decide)" if needed else "")
+    return called(record) + (f" (about {needed:,} repeats would decide)" if needed else "")
 
 
 def _in_parentheses(words: str) -> str:

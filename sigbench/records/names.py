@@ -1,10 +1,14 @@
 """What a sampler is called: by its class's name and its options, and as a task's teacher where it served as one."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Literal
 
+from sigbench.spec import quoted, split_outside_quotes
+
 Role = Literal["sampler", "teacher"]
+Namer = Callable[[Mapping[str, Any]], str]
+DENOISED = ":final=denoise"  # how the spec of a sampler ends that returns the denoised sample at the last time
 _TEACHER = "teacher ("
 
 
@@ -13,7 +17,7 @@ def name_of(sampler: str, spec: str, role: Role = "sampler") -> str:
 
     `sampler` is the name that its class declares, `spec` how it was asked for.
     """
-    name = ":".join([sampler, *(part for part in spec.split(":")[1:] if "=" in part)])
+    name = ":".join([sampler, *(part for part in split_outside_quotes(spec, ":")[1:] if "=" in part)])
     return f"teacher ({name})" if role == "teacher" else name
 
 
@@ -32,23 +36,39 @@ def identity(record: Mapping[str, Any]) -> tuple[str, str, Role]:
     return record["sampler"], record["spec"], record["role"]
 
 
-def display_names(records: Sequence[Mapping[str, Any]]) -> list[str]:
-    """Returns the display names of records side by side: where several files hold one name, with the file's."""
-    names = [display_name(record) for record in records]
+def display_names(records: Sequence[Mapping[str, Any]], *, grids: bool = False) -> list[str]:
+    """Returns the display names of records side by side: where several files hold one name, with the file's.
+
+    With `grids` a sampler on several grids is called by each: dpmpp-2m:grid=log-snr.
+    """
+    called = namer(records, grids=grids)
+    return [called(record) for record in records]
+
+
+def namer(records: Sequence[Mapping[str, Any]], *, grids: bool = True) -> Namer:
+    """Returns what calls records by names that tell the samplers of `records` apart, as `display_names` does."""
     specs: dict[str, set[str]] = {}
-    for name, record in zip(names, records, strict=True):
-        specs.setdefault(name, set()).add(record["spec"])
-    return [
-        f"{name} ({(file_of(record['spec']) or Path(record['spec'].partition(':')[0])).name})"
-        if len(specs[name]) > 1
-        else name
-        for name, record in zip(names, records, strict=True)
-    ]
+    walked: dict[tuple[str, str, Role], set[str]] = {}
+    for record in records:
+        specs.setdefault(display_name(record), set()).add(record["spec"])
+        if grids:
+            walked.setdefault(identity(record), set()).add(record["grid"])
+
+    def called(record: Mapping[str, Any]) -> str:
+        name, spec = display_name(record), record["spec"]
+        several = len(specs.get(name, ())) > 1
+        if len(walked.get(identity(record), ())) > 1:
+            name += f":grid={quoted(record['grid'])}"
+        return f"{name} ({(file_of(spec) or Path(spec.partition(':')[0])).name})" if several else name
+
+    return called
 
 
 def spec_of(record: Mapping[str, Any]) -> str:
     """Returns the spec that asks for the sampler of a record again: "teacher" for a task's teacher."""
-    return "teacher" if record["role"] == "teacher" else str(record["spec"])
+    if record["role"] != "teacher":
+        return str(record["spec"])
+    return f"teacher{DENOISED}" if str(record["spec"]).endswith(DENOISED) else "teacher"
 
 
 def bare_spec(spec: str) -> str:

@@ -28,7 +28,7 @@ def quality_chart(records: Sequence[Record], metric: str) -> alt.TopLevelMixin:
             "high": m["high"] if m["high"] is not None else m["value"],
             "floor": m["floor"],
         }
-        for r, name in zip(records, display_names(records), strict=True)
+        for r, name in zip(records, display_names(records, grids=True), strict=True)
         if r["status"] == "ok" and (m := r["metrics"].get(metric)) is not None
     ]
     if not rows:

@@ -5,10 +5,11 @@ from collections.abc import Sequence
 from sigbench.errors import BadInput
 from sigbench.records.comparison import compare
 from sigbench.records.family import budget_sentence
-from sigbench.records.names import display_name
+from sigbench.records.names import Namer, namer
 from sigbench.records.record import Record
 from sigbench.report.marks import NO_CALLS
 from sigbench.report.numbers import digits, duration, interval
+from sigbench.spec import quoted
 
 
 def budget_sentences(records: Sequence[Record]) -> list[str]:
@@ -19,13 +20,14 @@ def budget_sentences(records: Sequence[Record]) -> list[str]:
     name = next(iter(good[0]["metrics"]))
     budgets = sorted({record["nfe"] for record in good if record["nfe"] is not None})
     groups = [[record for record in good if record["nfe"] == calls] for calls in budgets]
-    return [budget_sentence(group, name) for group in groups if len(group) > 1]
+    return [budget_sentence(group, name, namer(records)) for group in groups if len(group) > 1]
 
 
 def no_call_sentences(records: Sequence[Record]) -> list[str]:
     """Returns a sentence for each sampler that called no network."""
+    called = namer(records)
     return [
-        f"{display_name(record)} at {record['steps']} steps called no network ({NO_CALLS}): shown, not ranked."
+        f"{called(record)} at {record['steps']} steps called no network ({NO_CALLS}): shown, not ranked."
         for record in records
         if record["nfe"] == 0
     ]
@@ -38,11 +40,11 @@ def teacher_sentences(records: Sequence[Record]) -> list[str]:
         return []
     name = next(iter(teacher["metrics"]))
     students = [r for r in records if r["family"] == "student" and name in r["metrics"]]
-    return [_beside_teacher(student, teacher, name) for student in students]
+    return [_beside_teacher(student, teacher, name, namer(records)) for student in students]
 
 
-def _beside_teacher(student: Record, teacher: Record, name: str) -> str:
-    who = f"{name} of {display_name(student)} at {student['steps']} steps beside its teacher's at {teacher['steps']}"
+def _beside_teacher(student: Record, teacher: Record, name: str, called: Namer) -> str:
+    who = f"{name} of {called(student)} at {student['steps']} steps beside its teacher's at {teacher['steps']}"
     shared = student["noise"]["paths"] == teacher["noise"]["paths"] == "shared"
     try:
         found = compare(student["metrics"][name], teacher["metrics"][name], shared=shared)
@@ -71,7 +73,7 @@ def break_even_lines(records: Sequence[Record]) -> list[str]:
     free = [r for r in records if r["timing"] is not None and r["timing"]["training_s"] is None]
     if not free:
         return []
-    slow = max(free, key=lambda r: r["steps"])
+    slow, called = max(free, key=lambda r: r["steps"]), namer(records)
     lines = []
     for record in records:
         count = break_even(record, slow)
@@ -79,8 +81,19 @@ def break_even_lines(records: Sequence[Record]) -> list[str]:
             timing = record["timing"]
             assert timing is not None and timing["training_s"] is not None
             lines.append(
-                f"{display_name(record)} at {record['steps']} steps has paid for its training "
+                f"{called(record)} at {record['steps']} steps has paid for its training "
                 f"({duration(timing['training_s'])}) after {digits(count, 2)} samples, "
-                f"against {display_name(slow)} at {slow['steps']} steps."
+                f"against {called(slow)} at {slow['steps']} steps."
             )
     return lines
+
+
+def grid_words(records: Sequence[Record]) -> str:
+    """Returns on which grid the samplers walked, those by name that walked another than the first training-free one."""
+    first = next((record for record in records if record["family"] != "student"), records[0])["grid"]
+    called, others = namer(records), dict[str, None]()
+    for record in records:
+        name = called(record)
+        if record["grid"] != first and not name.endswith(f":grid={quoted(record['grid'])}"):
+            others[f"{name} on {record['grid']}"] = None
+    return "; ".join([f"grid {first}", *others])

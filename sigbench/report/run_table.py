@@ -27,7 +27,7 @@ def run_tables(records: Sequence[Record], width: int) -> list[Table]:
     ordered = sorted(records, key=lambda r: (_calls(r), r["steps"]))
     names = list(dict.fromkeys(name for r in ordered for name in r["metrics"]))
     columns = {name: _column(ordered, name) for name in names}
-    samplers = display_names(ordered)
+    samplers = display_names(ordered, grids=True)
     left = width - max([len(FLOOR_ROW), *(min(len(sampler), _NAME) for sampler in samplers)]) - 6 - len("callssteps")
     tables: list[list[str]] = [[]]
     room = left

@@ -16,7 +16,8 @@ from math import ceil, log2, prod
 import numpy as np
 
 from sigbench.errors import BadInput
-from sigbench.sde.grid import diffusion_grid
+from sigbench.sde.grids.families import quadratic
+from sigbench.sde.grids.find import grid_of_times
 from sigbench.sde.legendre import Rows, shares
 from sigbench.sde.schedule import Schedule
 from sigbench.sde.signature import MAX_ORDER
@@ -116,7 +117,7 @@ class Clock:
 @lru_cache
 def diffusion_clock(schedule: Schedule) -> Clock:
     """Returns the clock of a diffusion: 300 cells of equal √t, nested as 5, 10, 20, 100 and 300 of them."""
-    return Clock((5, 2, 2, 5, 3), diffusion_grid("quadratic", 300, schedule).times)
+    return Clock((5, 2, 2, 5, 3), grid_of_times("quadratic", quadratic(300, schedule), schedule).times)
 
 
 def even_clock(horizon: float) -> Clock:

@@ -13,7 +13,8 @@ from torch import Tensor
 from sigbench.errors import BadInput
 from sigbench.sde.clock import Clock, diffusion_clock, even_clock
 from sigbench.sde.denoiser import CallCounter, Denoiser, Network
-from sigbench.sde.grid import Grid, Step, diffusion_grid, uniform_grid
+from sigbench.sde.grid import Grid, Step, uniform_grid
+from sigbench.sde.grids.find import diffusion_grid
 from sigbench.sde.schedule import Schedule
 from sigbench.sde.signature import PartialSignature
 

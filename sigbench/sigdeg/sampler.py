@@ -68,16 +68,15 @@ class SigDEG(Sampler):
             )
         trained = _loaded(folder, stamp_of(folder), problem.schedule, problem.device, dtype)
         self._manifest, self._network, self.signature_order = manifest, trained.network, trained.network.order
-        self._trained, self._seconds = (trained.grid, trained.steps), trained.seconds
+        self._steps, self._seconds, self.own_grid = trained.steps, trained.seconds, trained.grid
         self._call = problem.counted(_step_of(self._network, dtype))
 
     def check(self, grid: Grid) -> None:
         """Raises BadInput for a grid or a number of steps that the student was not trained for."""
-        trained, steps = self._trained
-        if grid.name != trained:
-            raise BadInput(f"this Sig-DEG student was trained on the grid {trained!r}, not on {grid.name!r}.")
-        if grid.steps not in steps:
-            served = counts_in_words(steps)
+        if grid.name != self.own_grid:
+            raise BadInput(f"this Sig-DEG student was trained on the grid {self.own_grid!r}, not on {grid.name!r}.")
+        if grid.steps not in self._steps:
+            served = counts_in_words(self._steps)
             raise BadInput(f"this Sig-DEG student was trained for {served} steps, not for {grid.steps}.")
 
     def walk(self, problem: SDEProblem, x: Tensor, grid: Grid, brownian: BrownianDriver) -> Iterator[Tensor]:

@@ -6,7 +6,7 @@
     grids = ["quadratic", "uniform"]     # left out: the task's own
     seeds = [0]                          # left out: 0
     guidance = [0.0, 1.0]                # or one number; left out: 0
-    samples = 2000                       # and repeats, batch, nfe, device, dtype, label: as in `sigbench run`
+    samples = 2000                       # and repeats, batch, nfe, device, dtype, label, final: as in `sigbench run`
     add_metrics = ["fid:weights=FILE"]   # as `sigbench run --add-metric`; left out: none
 
     [task.mnist]                         # any of the above but tasks, for one task
@@ -23,14 +23,17 @@ What is said of a sampler goes before what is said of a task, and that before wh
 import itertools
 import math
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 from sigbench.errors import BadInput, unknown_name
-from sigbench.measure.settings import MAX_SAMPLES, MAX_SEED, Settings, pick_device, pick_dtype
+from sigbench.measure.settings import MAX_SAMPLES, MAX_SEED, Settings, check_final, pick_device, pick_dtype
+from sigbench.measure.variants import CELL_KEYS
 from sigbench.registry import make_metric, make_sampler, split_spec, task_class
-from sigbench.sde.grid import FAMILIES, check_steps, parse_times
+from sigbench.sde.grid import check_steps
+from sigbench.sde.grids.find import check_grid
+from sigbench.spec import Spec, parse_spec
 from sigbench.sweep.toml_checks import (
     Check,
     Mistake,
@@ -49,7 +52,7 @@ from sigbench.sweep.toml_checks import (
 )
 from sigbench.sweep.toml_lines import KeyPath
 
-SETTINGS = ("samples", "repeats", "batch", "nfe", "device", "dtype", "label")
+SETTINGS = ("samples", "repeats", "batch", "nfe", "device", "dtype", "label", "final")
 ADDED = "add_metrics"
 AXES = ("steps", "grids", "seeds", "guidance")
 TOP_KEYS = ("tasks", "samplers", *AXES, *SETTINGS, ADDED, "task", "sampler")
@@ -164,20 +167,13 @@ def _option_mistakes(path: KeyPath, sampler: str, options: Any) -> Iterator[Mist
             if isinstance(value, bool) or not isinstance(value, str | int | float):
                 yield where, f"is a number or a text, not {kind_of(value)}."
             else:
-                message = _sampler_mistake(f"{sampler}:{option}={value}")
+                message = _sampler_mistake(str(parse_spec(sampler).given({option: str(value)})))
                 if message is not None and "unknown sampler" not in message:
                     yield where, message
 
 
 def _steps(value: Any) -> str | None:
     return whole(None, None)(value) or message_of(check_steps, value)
-
-
-def _grid(name: str) -> None:
-    if name not in FAMILIES:
-        parse_times(name)
-        if "," not in name:
-            raise unknown_name("grid", name, FAMILIES)
 
 
 def _guidance(value: Any) -> str | None:
@@ -192,14 +188,19 @@ def _one_or_more(check: Check) -> Callable[[KeyPath, Any], Iterator[Mistake]]:
 
 
 def _sampler_mistake(spec: str) -> str | None:
-    name, at, own = spec.rpartition("@")
-    if at:
-        if not own.isdecimal():
-            return f"{own!r} in {spec!r} is not a number of steps."
-        spec = name
-        if (message := _steps(int(own))) is not None:
-            return message
-    return None if spec == "teacher" else message_of(make_sampler, spec)
+    try:
+        asked = parse_spec(spec)
+        if asked.steps is not None:
+            check_steps(asked.steps)
+        if "grid" in asked.options:
+            check_grid(asked.options["grid"])
+        check_final(asked.options.get("final", "none"))
+        own = replace(asked.without(*CELL_KEYS), steps=None)
+        if own != Spec("teacher"):
+            make_sampler(str(own))
+    except BadInput as error:
+        return str(error)
+    return None
 
 
 def _sampler(spec: str) -> None:
@@ -217,7 +218,7 @@ CHECKS: dict[str, Callable[[KeyPath, Any], Iterator[Mistake]]] = {
     "tasks": list_of(text(task_class)),
     "samplers": list_of(text(_sampler)),
     "steps": list_of(_steps),
-    "grids": list_of(text(_grid)),
+    "grids": list_of(text(check_grid)),
     "seeds": list_of(whole(-MAX_SEED, MAX_SEED)),
     "samples": single(whole(2, MAX_SAMPLES)),
     "repeats": single(whole(1, 1000)),
@@ -226,6 +227,7 @@ CHECKS: dict[str, Callable[[KeyPath, Any], Iterator[Mistake]]] = {
     "device": single(text(pick_device)),
     "dtype": single(text(pick_dtype)),
     "label": single(whole(0, None)),
+    "final": single(text(check_final)),
     "guidance": _one_or_more(_guidance),
     ADDED: list_of(text(make_metric)),
 }
@@ -234,18 +236,17 @@ CHECKS: dict[str, Callable[[KeyPath, Any], Iterator[Mistake]]] = {
 def _name(spec: str) -> str:
     """The sampler's name in a spec, without its options and its step count."""
     try:
-        return split_spec(spec.rpartition("@")[0] if "@" in spec else spec)[0]
+        return split_spec(spec)[0]
     except BadInput:
         return spec
 
 
 def _variants(spec: str, options: Table) -> Iterator[str]:
     """The spec once for each combination of options; one that has options of its own stays as it is."""
-    bare, at, own = spec.rpartition("@")
-    bare = bare or own
-    if not options or bare != _name(spec):
+    asked = parse_spec(spec)
+    if not options or asked.without(*CELL_KEYS).options:
         yield spec
         return
-    choices = [[f":{name}={value}" for value in (as_list(values) or [values])] for name, values in options.items()]
+    choices = [[(name, str(value)) for value in (as_list(values) or [values])] for name, values in options.items()]
     for chosen in itertools.product(*choices):
-        yield "".join([bare, *chosen, f"@{own}" if at else ""])
+        yield str(asked.given(dict(chosen)))

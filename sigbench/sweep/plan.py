@@ -9,6 +9,8 @@ from sigbench.measure.cell import Cell, plan_cells
 from sigbench.measure.settings import Settings
 from sigbench.records.key import Determinants
 from sigbench.registry import task_class
+from sigbench.sde.grids.find import listed_steps
+from sigbench.spec import parse_spec
 from sigbench.sweep.file import SweepFile
 
 
@@ -97,14 +99,22 @@ def _wanted(file: SweepFile, task: str) -> Iterator[tuple[Settings, str, tuple[i
         for sampler, own in file.samplers(task):
             for grid in file.axis("grids", task, own) or (None,):
                 settings = file.settings(task, seed=seed, grid=grid, guidance=float(guidance))
-                own_count = sampler == "teacher" or "@" in sampler or (grid is not None and "," in grid)
+                own_count = _has_own_count(sampler, grid)
                 counts = (None,) if own_count else file.axis("steps", task, own) or default_steps
                 for count in counts:
                     yield settings, sampler, () if count is None else (count,)
 
 
+def _has_own_count(sampler: str, grid: str | None) -> bool:
+    """Whether a sampler or its grid says by itself how many steps there are."""
+    asked = parse_spec(sampler)
+    return (
+        asked.name == "teacher" or asked.steps is not None or listed_steps(asked.options.get("grid", grid)) is not None
+    )
+
+
 def _planned(cell: Cell, settings: Settings, sampler: str, steps: tuple[int, ...]) -> PlannedCell:
-    work = float(cell.sampler.calls(cell.problem, cell.grid) * cell.samples * settings.repeats)
+    work = float(cell.calls * cell.samples * settings.repeats)
     return PlannedCell(
         settings,
         sampler,

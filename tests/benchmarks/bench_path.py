@@ -15,7 +15,8 @@ from rich.table import Table
 
 from sigbench.sde.brownian import BrownianDriver, FreshBrownian
 from sigbench.sde.clock import Layout, diffusion_clock
-from sigbench.sde.grid import Grid, diffusion_grid
+from sigbench.sde.grid import Grid
+from sigbench.sde.grids.find import diffusion_grid
 from sigbench.sde.noise import NoiseStream
 from sigbench.sde.path import BrownianPath
 from sigbench.sde.schedule import VPLinear

@@ -54,7 +54,7 @@ def test_list_long_says_when_to_pick_a_sampler(sigbench: Command) -> None:
 
 def test_list_json_holds_all_kinds(sigbench: Command) -> None:
     records = sigbench("list", "--json").records()
-    assert list(dict.fromkeys(r["kind"] for r in records)) == ["task", "sampler", "adapter", "metric"]
+    assert list(dict.fromkeys(r["kind"] for r in records)) == ["task", "sampler", "adapter", "metric", "grid"]
     assert [r["name"] for r in records if r["kind"] == "task"] == task_names()
     assert all({"better", "method", "tasks"} <= r.keys() for r in records if r["kind"] == "metric")
     assert [r["name"] for r in sigbench("list", "tasks", "--json").records()] == task_names()

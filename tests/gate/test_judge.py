@@ -5,6 +5,7 @@ from typing import Any
 import pytest
 from made_records import made, metric_of
 
+from sigbench.errors import BadInput
 from sigbench.gate.baseline import KIND, SCHEMA, Baseline
 from sigbench.gate.curves import Curve, curves_of
 from sigbench.gate.judge import judge, loosened_by
@@ -215,6 +216,12 @@ def test_with_less_asked_than_before_nothing_passes() -> None:
     )
     worse = judged({("ddim", 5): {"values": scaled(1.5)}})
     assert loosened_by(worse, ["the curve left."]).run["exit_code"] == 1
+
+
+def test_a_baseline_holds_every_sampler_on_its_tasks_grid() -> None:
+    Filter(samplers=("ddim:final=denoise",)).check(None)
+    with pytest.raises(BadInput, match="names a grid, and a baseline holds every sampler on its task's"):
+        Filter(samplers=("ddim:grid=uniform",)).check(None)
 
 
 def test_new_curves_join_a_baseline() -> None:

@@ -2,7 +2,7 @@
 
 import pytest
 
-from sigbench.records.names import bare_spec, display_name, display_names, spec_of
+from sigbench.records.names import bare_spec, display_name, display_names, name_of, namer, spec_of
 
 
 @pytest.mark.parametrize(
@@ -15,6 +15,11 @@ from sigbench.records.names import bare_spec, display_name, display_names, spec_
             {"sampler": "euler-maruyama", "spec": "euler-maruyama", "role": "teacher"},
             "teacher (euler-maruyama)",
             "teacher",
+        ),
+        (
+            {"sampler": "ddim", "spec": "ddim:final=denoise", "role": "teacher"},
+            "teacher (ddim:final=denoise)",
+            "teacher:final=denoise",
         ),
     ],
 )
@@ -36,6 +41,31 @@ def test_samplers_of_one_name_from_two_files_are_told_apart() -> None:
         "mine (first.py)",
     ]
     assert display_names([first, other]) == ["mine", "ddim"]
+
+
+def test_grids_of_one_sampler_are_told_apart_where_they_stand_side_by_side() -> None:
+    quadratic, karras, other, denoised = (
+        {"sampler": name, "spec": spec, "role": "sampler", "grid": grid}
+        for name, spec, grid in (
+            ("ddim", "ddim", "quadratic"),
+            ("ddim", "ddim", "karras:rho=5"),
+            ("heun", "heun", "uniform"),
+            ("ddim", "ddim:final=denoise", "uniform"),
+        )
+    )
+    assert display_names([quadratic, karras, other, denoised], grids=True) == [
+        "ddim:grid=quadratic",
+        "ddim:grid='karras:rho=5'",
+        "heun",
+        "ddim:final=denoise",
+    ]
+    assert display_names([quadratic, other], grids=True) == ["ddim", "heun"]
+    assert display_names([quadratic, karras]) == ["ddim", "ddim"]
+    assert namer([quadratic, karras])(karras) == "ddim:grid='karras:rho=5'"
+
+
+def test_options_in_quotes_are_one_part_of_a_name() -> None:
+    assert name_of("mine", "m.py:Mine:a='x:y=1':b=2") == "mine:a='x:y=1':b=2"
 
 
 @pytest.mark.parametrize(

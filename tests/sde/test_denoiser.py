@@ -11,7 +11,7 @@ from torch import Tensor
 
 from sigbench.errors import BadInput, BrokenContract, BudgetExceeded
 from sigbench.sde.denoiser import CallCounter, Denoiser, Prediction, conversion
-from sigbench.sde.grid import diffusion_grid
+from sigbench.sde.grids.find import diffusion_grid
 from sigbench.sde.schedule import SCHEDULES, VPLinear, schedule_named
 
 PROPERTY = settings(deadline=None, derandomize=True, database=None)

@@ -16,7 +16,8 @@ from torch import Tensor
 
 from sigbench.errors import BadInput
 from sigbench.sde.clock import Clock, diffusion_clock, even_clock
-from sigbench.sde.grid import Grid, Step, diffusion_grid, uniform_grid
+from sigbench.sde.grid import Grid, Step, uniform_grid
+from sigbench.sde.grids.find import diffusion_grid
 from sigbench.sde.noise import NoiseStream
 from sigbench.sde.path import BrownianPath, PathOnGrid
 from sigbench.sde.schedule import VPLinear

@@ -34,6 +34,12 @@ def refusal(folder: Path, text: str) -> str:
         ('tasks = ["gmm"]\nsamplers = ["ddim@0"]\n', "line 2, samplers[0]", "between 1 and 100000, got 0"),
         ('tasks = ["gmm"]\nsamplers = ["ddim@x"]\n', "line 2, samplers[0]", "'x' in 'ddim@x' is not a number of steps"),
         ('tasks = ["gmm"]\nsamplers = ["ddim:eta=2"]\n', "line 2, samplers[0]", "eta lies between 0 and 1, got 2"),
+        (GOOD.replace("ddim", "ddim:eta=0:eta=1"), "line 2, samplers[0]", "gives eta twice"),
+        (GOOD.replace("ddim", "ddim:grid=karas"), "line 2, samplers[0]", "unknown grid 'karas': did you mean 'karras'"),
+        (GOOD.replace("ddim", "ddim:final=x"), "line 2, samplers[0]", "unknown final step 'x'"),
+        (GOOD.replace("ddim", "ddim:grid='karras"), "line 2, samplers[0]", "the quote ' in"),
+        (GOOD + 'final = "denoised"\n', "line 3, final", "unknown final step 'denoised': did you mean 'denoise'"),
+        (GOOD + 'grids = ["karras:roh=5"]\n', "line 3, grids[0]", "unknown option of karras 'roh': did you mean 'rho'"),
         (GOOD + "step = [5]\n", "line 3, step", "unknown key 'step': did you mean 'steps'"),
         (GOOD + "steps = []\n", "line 3, steps", "is an empty list"),
         (GOOD + "steps = 5\n", "line 3, steps", "is a list, [ … ], not a whole number (5)"),
@@ -41,8 +47,8 @@ def refusal(folder: Path, text: str) -> str:
         (GOOD + "steps = [true]\n", "line 3, steps[0]", "is a whole number, not true or false (True)"),
         (GOOD + "steps = [200000]\n", "line 3, steps[0]", "steps must lie between 1 and 100000, got 200000"),
         (GOOD + 'grids = ["quadratik"]\n', "line 3, grids[0]", "unknown grid 'quadratik': did you mean 'quadratic'"),
-        (GOOD + 'grids = ["1,x"]\n', "line 3, grids[0]", "unknown grid '1,x': valid are cosine"),
-        (GOOD + 'grids = ["5"]\n', "line 3, grids[0]", "unknown grid '5': valid are cosine"),
+        (GOOD + 'grids = ["1,x"]\n', "line 3, grids[0]", "'x' in the grid '1,x' is no time"),
+        (GOOD + 'grids = ["5"]\n', "line 3, grids[0]", "the grid '5' lists one time"),
         (GOOD + 'seeds = ["a"]\n', "line 3, seeds[0]", "is a whole number, not a text ('a')"),
         (GOOD + "samples = 1\n", "line 3, samples", "must be between 2 and 10000000, got 1"),
         (GOOD + "repeats = 0\n", "line 3, repeats", "must be between 1 and 1000, got 0"),
@@ -174,7 +180,7 @@ def test_all_combinations_of_options(tmp_path: Path) -> None:
     name = f"{plugin}:Mine"
     text = f'tasks = ["gmm"]\nsamplers = ["{name}@3"]\n[sampler."{name}".options]\na = [1, 2]\nb = ["x", "y"]\n'
     specs = [spec.removeprefix(name) for spec, _ in read(tmp_path, text).samplers("gmm")]
-    assert specs == [":a=1:b=x@3", ":a=1:b=y@3", ":a=2:b=x@3", ":a=2:b=y@3"]
+    assert specs == ["@3:a=1:b=x", "@3:a=1:b=y", "@3:a=2:b=x", "@3:a=2:b=y"]
     assert "a takes int, got 'z'" in refusal(tmp_path, text.replace("[1, 2]", '["z"]'))
 
 

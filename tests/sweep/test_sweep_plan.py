@@ -47,6 +47,29 @@ def test_keys_are_those_of_run(tmp_path: Path) -> None:
     assert cell.key == same.key == pickle.loads(pickle.dumps(cell)).cell().key
 
 
+def test_specs_name_their_own_grids_steps_and_ends(tmp_path: Path) -> None:
+    found = plan(
+        tmp_path,
+        'tasks = ["gmm"]\nsteps = [3, 4]\ngrids = ["uniform", "exponential"]\nsamples = 64\nfinal = "denoise"\n'
+        """samplers = ["ddim", "heun@2:grid='karras:rho=5':final=none", "ddpm:grid='1,0.5,0.001'", "sigdeg@3"]\n"""
+        "[sampler.ddim]\noptions = { eta = [0.0, 0.5] }\n",
+    )
+    assert [(c.name, c.grid, c.steps) for c in found.cells] == [
+        *(
+            (f"ddim:eta={eta}:final=denoise", grid, steps)
+            for eta in ("0.0", "0.5")
+            for grid in ("uniform", "log-snr")
+            for steps in (3, 4)
+        ),
+        ("heun", "karras:rho=5", 2),
+        ("ddpm:final=denoise", "1,0.5,0.001", 2),
+    ]
+    assert [skipped.sampler for skipped in found.skipped] == ["sigdeg@3"] * 2
+    assert "was trained on the grid 'quadratic'" in found.skipped[0].reason
+    for cell in found.cells[::3]:
+        assert cell.cell().key == cell.key
+
+
 def test_what_is_left_out_is_the_tasks_own(tmp_path: Path) -> None:
     task = make_task("gmm")
     cells = plan(tmp_path, 'tasks = ["gmm"]\nsamplers = ["ddim", "teacher", "heun@7"]').cells

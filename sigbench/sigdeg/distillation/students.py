@@ -11,6 +11,7 @@ from sigbench.errors import BadInput, unknown_name
 from sigbench.networks.artifacts import read_manifest
 from sigbench.networks.recipe import Recipe
 from sigbench.sde.grid import check_steps
+from sigbench.sde.grids.find import one_name
 from sigbench.sde.problem import ReverseDiffusion
 from sigbench.sigdeg.distillation.kinds import KINDS, Kind, StudentChoices
 from sigbench.sigdeg.distillation.law.recipe import LawRecipe
@@ -82,7 +83,7 @@ def _chosen(task: Task, choices: StudentChoices) -> tuple[Kind, Task, StudentCon
     plan = replace(
         kind.plan,
         steps=choices.steps,
-        grid=choices.grid or task.default_grid,
+        grid=one_name(choices.grid or task.default_grid),
         loss=cast(Loss, choices.loss),
         seed=choices.seed,
         training=training if choices.iterations is None else replace(training, iterations=choices.iterations),

@@ -33,7 +33,7 @@ from typing import Any, get_args
 from sigbench.errors import unknown_name
 from sigbench.measure.settings import MAX_SAMPLES, MAX_SEED, Settings, pick_dtype
 from sigbench.registry import make_metric, task_class
-from sigbench.sde.grid import FAMILIES
+from sigbench.sde.grids.find import family_grid
 from sigbench.sde.signature import MAX_ORDER
 from sigbench.sigdeg.distillation.kinds import StudentChoices
 from sigbench.sigdeg.distillation.plan import Loss
@@ -67,7 +67,7 @@ def _one_of(what: str, names: tuple[str, ...]) -> Check:
 AXES: dict[str, Check] = {
     "order": whole(1, MAX_ORDER),
     "steps": whole(1, None),
-    "grid": _one_of("grid", tuple(FAMILIES)),
+    "grid": text(family_grid),
     "loss": _one_of("loss", get_args(Loss)),
     "memory": whole(0, MAX_MEMORY),
     "base": _one_of("base step", get_args(Base)),

@@ -18,6 +18,7 @@ from sigbench.measure.settings import pick_dtype
 from sigbench.registry import make_sampler, sampler_class, sampler_names, split_spec
 from sigbench.sampler import Sampler
 from sigbench.sde.grid import Grid
+from sigbench.sde.grids.find import is_file, is_list
 from sigbench.sde.problem import NoiseType, SDEProblem
 from sigbench.studies.convergence.references import ExactFlow, ExactPath, FlowRK4, LineLaw
 from sigbench.task import Task
@@ -167,9 +168,9 @@ def _level_tracks(
 
 
 def grid_name(settings: ConvergenceSettings) -> str:
-    """Returns the family of grids that the levels walk; raises BadInput for a list of times."""
+    """Returns the family of grids that the levels walk; raises BadInput for a list of times, or a computed grid."""
     name = settings.grid
-    if "," in name:
+    if is_list(name) or is_file(name):
         raise BadInput("orders need a family of grids, such as uniform or quadratic, not a list of times.")
     return name
 

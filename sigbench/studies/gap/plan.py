@@ -77,6 +77,10 @@ def plan_gap(settings: Settings, samplers: Sequence[str], steps: Sequence[int]) 
         raise BadInput(f"--samples must be at most {MAX_SAMPLES}, got {samples}.")
     common = replace(settings, samples=None)  # the number that the task's metrics need is none of the gap's
     cells = plan_cells(common, samplers, steps)
+    if any(cell.final != "none" for cell in cells):
+        raise BadInput(
+            "the gap runs over a grid's times, and the denoised sample is the state at none: leave out final."
+        )
     if any(cell.role == "teacher" and cell.grid.steps > MAX_STEPS for cell in cells):
         raise BadInput(
             "the teacher is what the gap is measured to: its own is zero on the path, and in law the floor that stands "

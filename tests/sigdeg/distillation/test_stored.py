@@ -9,7 +9,8 @@ from torch import Tensor
 from sigbench.errors import BadInput
 from sigbench.networks.gaussian_edm import GaussianDenoiserConfig
 from sigbench.networks.training import TrainingPlan
-from sigbench.sde.grid import Grid, diffusion_grid
+from sigbench.sde.grid import Grid
+from sigbench.sde.grids.find import diffusion_grid
 from sigbench.sde.schedule import VPLinear
 from sigbench.sigdeg.distillation.coarse_steps import Minibatch, Rollouts, SingleSteps
 from sigbench.sigdeg.distillation.loss import Distillation

@@ -11,7 +11,7 @@ from sigbench.errors import BadInput
 from sigbench.progress import Progress
 from sigbench.registry import make_sampler
 from sigbench.sde.denoiser import Denoiser
-from sigbench.sde.grid import diffusion_grid
+from sigbench.sde.grids.find import diffusion_grid
 from sigbench.sde.problem import ReverseDiffusion
 from sigbench.sde.schedule import VPLinear
 from sigbench.sde.signature import signature_of_normals

@@ -8,7 +8,8 @@ import torch
 from sigbench.errors import BadInput
 from sigbench.networks.edm import EDMConfig, EDMDenoiser
 from sigbench.networks.unet import UNetConfig
-from sigbench.sde.grid import Step, diffusion_grid
+from sigbench.sde.grid import Step
+from sigbench.sde.grids.find import diffusion_grid
 from sigbench.sde.schedule import VPLinear
 from sigbench.sigdeg.generators.images import ImageGenerator, ImageGeneratorConfig
 

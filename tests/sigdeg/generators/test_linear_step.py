@@ -8,7 +8,8 @@ import torch
 
 from sigbench.sde.brownian import FreshBrownian, RecordingBrownian
 from sigbench.sde.denoiser import Denoiser
-from sigbench.sde.grid import Grid, diffusion_grid
+from sigbench.sde.grid import Grid
+from sigbench.sde.grids.find import diffusion_grid
 from sigbench.sde.noise import NoiseStream
 from sigbench.sde.problem import ReverseDiffusion
 from sigbench.sde.schedule import SCHEDULES, VPLinear, schedule_named

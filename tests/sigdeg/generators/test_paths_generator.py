@@ -6,7 +6,8 @@ import pytest
 import torch
 
 from sigbench.networks.gaussian_edm import GaussianDenoiser, GaussianDenoiserConfig
-from sigbench.sde.grid import Step, diffusion_grid
+from sigbench.sde.grid import Step
+from sigbench.sde.grids.find import diffusion_grid
 from sigbench.sde.schedule import VPLinear
 from sigbench.sigdeg.generators.linear_step import linear_step
 from sigbench.sigdeg.generators.paths import PathGenerator, PathGeneratorConfig

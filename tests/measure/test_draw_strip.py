@@ -4,9 +4,8 @@ import pytest
 import torch
 
 from sigbench.measure.cell import plan_cells
-from sigbench.measure.draw import draw_samples
+from sigbench.measure.draw import draw_samples, draw_strip
 from sigbench.measure.settings import Settings
-from sigbench.measure.strip import draw_strip
 
 SETTINGS = Settings("gmm", samples=64, repeats=1, device="cpu", dtype="float64")
 

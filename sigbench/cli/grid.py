@@ -1,0 +1,106 @@
+"""`sigbench grid`: find the times that serve a sampler best, in a file that `--grid` takes."""
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from sigbench.cli.options import Batch, Debug, Device, Dtype, Guidance, Label, Seed
+from sigbench.cli.parsing import split_ints
+from sigbench.cli.printing import TableConsole, say
+from sigbench.cli.progress import Bar
+from sigbench.errors import BadInput
+
+if TYPE_CHECKING:
+    from sigbench.sde.grids.computed import ComputedGrid
+
+
+def grid(
+    task: Annotated[str, typer.Option(help="The task; see `sigbench list tasks`.")],
+    sampler: Annotated[str, typer.Option(help="The sampler, NAME or NAME:option=value.")],
+    steps: Annotated[str, typer.Option(help="The number of steps.")],
+    out: Annotated[Path, typer.Option(help="The file that is written, .json.")],
+    by: Annotated[
+        str | None,
+        typer.Option(
+            help="trajectories: by where the sampler ends beside its own walk in many steps, beginning with paths of "
+            "least cost; or a metric of the task, such as w1 (default: trajectories; the task's first metric for a "
+            "stochastic sampler)."
+        ),
+    ] = None,
+    points: Annotated[int, typer.Option(help="Steps of the trajectories between which costs are known.")] = 60,
+    candidates: Annotated[int, typer.Option(help="Grids that are tried at most.")] = 200,
+    samples: Annotated[int | None, typer.Option(help="Samples of a candidate (default: the task's).")] = None,
+    repeats: Annotated[int, typer.Option(help="Repeats that compare candidates; as many others judge.")] = 2,
+    seed: Seed = 0,
+    label: Label = None,
+    guidance: Guidance = 0.0,
+    batch: Batch = None,
+    device: Device = "auto",
+    dtype: Dtype = "float32",
+    as_json: Annotated[bool, typer.Option("--json", help="Print what the file holds in a line, and no table.")] = False,
+    debug: Debug = False,
+) -> None:
+    """Compute a grid for a sampler and a number of steps, on noise that no record uses.
+
+    The file holds the times, how they were found, the number of candidates, what the chosen one and the known grids
+    came to on noise of their own, and a hash over all. Measure afresh what it gains, against the sampler on other
+    grids: the search has looked at its numbers, and a run has not.
+
+    \b
+    sigbench grid --task gmm --sampler dpmpp-2m --steps 5 --out five.json
+    sigbench grid --task gmm --sampler unipc --steps 5 --by w1 --samples 20000 --out five.json
+    sigbench run --task gmm --sampler dpmpp-2m,dpmpp-2m:grid=five.json --steps 5
+    """
+    from sigbench.measure.settings import Settings
+    from sigbench.records.store import replacing
+    from sigbench.sde.grids.computed import ENDING, to_text
+    from sigbench.studies.grids.plan import plan_search
+    from sigbench.studies.grids.study import search_grid
+
+    if out.suffix != ENDING:
+        raise BadInput(f"a grid is saved as {ENDING}, not as {out.name!r}.")
+    if not out.parent.is_dir():
+        raise BadInput(f"there is no folder {out.parent} for the grid.")
+    settings = Settings(
+        task,
+        samples=samples,
+        repeats=repeats,
+        seed=seed,
+        label=label,
+        guidance=guidance,
+        batch=batch,
+        device=device,
+        dtype=dtype,
+        time_calls=False,
+    )
+    plan = plan_search(settings, sampler, split_ints(steps, "--steps"), by=by, points=points, candidates=candidates)
+    with Bar("searching") as bar:
+        found = search_grid(plan, bar.show)
+    with replacing(out) as temporary:
+        temporary.write_text(to_text(found), encoding="utf-8")
+    if as_json:
+        import msgspec
+
+        print(msgspec.json.encode(found).decode())
+    else:
+        _print(found)
+    say(f"the grid {found.name} is in {out}: measure it by --grid {out}.")
+
+
+def _print(found: "ComputedGrid") -> None:
+    from rich.table import Table
+
+    from sigbench.report.numbers import digits
+
+    console = TableConsole(highlight=False)
+    console.print(f"[bold]{found.task} · {found.sampler} · {found.steps} steps[/bold]")
+    console.print(f"{found.candidates} candidates: {found.how}")
+    console.print(f"times: {', '.join(digits(time) for time in found.times)}")
+    table = Table(pad_edge=False, show_edge=False, header_style="bold")
+    table.add_column("grid")
+    table.add_column("on other noise", justify="right")
+    for name, value in sorted(found.scores.items(), key=lambda item: item[1]):
+        table.add_row(name, digits(value))
+    console.print(table)
+    console.print(f"{found.criterion}; smaller is better.", style="dim")
