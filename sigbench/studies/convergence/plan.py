@@ -1,16 +1,19 @@
 """What a study of convergence measures: which samplers have an order on a task, and which are left out."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
 import torch
+from torch import Tensor
 
 from sigbench.abilities import teacher_of
 from sigbench.errors import BadInput, SigbenchError
 from sigbench.measure.settings import pick_device, pick_dtype
 from sigbench.registry import make_sampler, make_task, sampler_names
 from sigbench.sampler import Sampler
-from sigbench.sde.grid import MAX_STEPS
+from sigbench.sde.brownian import FreshBrownian
+from sigbench.sde.grid import MAX_STEPS, Grid
+from sigbench.sde.noise import NoiseStream, seed_of
 from sigbench.sde.problem import ReverseDiffusion, SDEProblem
 from sigbench.studies.convergence.nested import primes_of
 from sigbench.studies.convergence.passes import (
@@ -27,13 +30,14 @@ from sigbench.studies.convergence.passes import (
     plan_students,
     served_steps,
 )
-from sigbench.studies.convergence.twins import twins_of
 from sigbench.task import Task
 
 MIN_PATHS = 2 * BLOCKS
 PATHS, THINNED_PATHS = 32_768, 8_192  # by default, where the exact path is known and where a reference is walked
 LARGEST_PRIME = 64  # the coarsest steps are cut out of the whole time prime by prime
 MAX_PATHS = 10_000_000
+_TWINS_PATHS = 16
+_LIKE_ROUNDING = 1e-9  # of float64, relative to the states: two schemes differ by far more after a few coarse steps
 
 
 @dataclass(frozen=True, slots=True)
@@ -166,3 +170,38 @@ def _obstacle(
     for steps in level_steps(settings):
         sampler.check(problem.grid(grid_name(settings), steps))
     return ""
+
+
+def twins_of(specs: Sequence[str], task: Task, problem: SDEProblem, grid: Grid) -> dict[str, str]:
+    """Returns, for each sampler that walks the states of another one, the one that stands for both.
+
+    That is the one of fewest network calls, then the first by name. A sampler that fails on `grid` is no twin. States
+    are float64; in float32 rounding would not be told from a difference.
+    """
+    walked: list[tuple[int, str, Tensor]] = []
+    for spec in specs:
+        sampler = make_sampler(spec)
+        sampler.prepare(task, problem, torch.float64)
+        start, noise = (
+            NoiseStream(seed_of(study="twins", purpose=purpose), problem.shape, dtype=torch.float64)
+            for purpose in ("initial", "path")
+        )
+        x = problem.initial(start.normal(0, _TWINS_PATHS, 0))
+        driver = FreshBrownian(noise, 0, _TWINS_PATHS, max(4, sampler.signature_order))
+        try:
+            with torch.no_grad():
+                *_, last = sampler.walk(problem, x, grid, driver)
+        except Exception:  # the study itself says how it fails
+            continue
+        walked.append((sampler.calls(problem, grid), spec, last.flatten()))
+    twins: dict[str, str] = {}
+    standing: list[tuple[str, Tensor]] = []
+    for _, spec, last in sorted(walked, key=lambda each: each[:2]):
+        same = [
+            name for name, other in standing if torch.allclose(last, other, rtol=_LIKE_ROUNDING, atol=_LIKE_ROUNDING)
+        ]
+        if same:
+            twins[spec] = same[0]
+        else:
+            standing.append((spec, last))
+    return twins

@@ -12,7 +12,7 @@ import torch
 from elsewhere import OneNormal, need
 from walking import mixture, start, states
 
-from sigbench import registry
+from sigbench import plug_ins
 from sigbench.adapter import Adapter, Target
 from sigbench.errors import BadInput, BrokenContract
 from sigbench.gate.plan import Filter
@@ -340,9 +340,9 @@ def strangers(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
         "entry_points",
         lambda group: [*found(group=group), point] if group == point.group else found(group=group),
     )
-    registry._entry_points.cache_clear()
+    plug_ins.entry_points.cache_clear()
     yield
-    registry._entry_points.cache_clear()
+    plug_ins.entry_points.cache_clear()
 
 
 @pytest.mark.usefixtures("strangers")

@@ -5,7 +5,7 @@ import torch
 
 from sigbench.registry import make_task
 from sigbench.sde.problem import SDEProblem
-from sigbench.studies.convergence.twins import twins_of
+from sigbench.studies.convergence.plan import twins_of
 from sigbench.task import Task
 
 SDE = ("sra1", "euler-maruyama", "milstein", "torchsde-euler", "torchsde-srk", "shark", "dpmpp-2m-sde")
