@@ -28,7 +28,7 @@ Maker = Callable[[Task, SDEProblem, Grid, torch.dtype], Sampler]
 
 BLOCKS = 200  # independent blocks of paths, the units of the bootstrap
 FINER = 3  # levels between the finest level and a reference that is not exact
-MOST_CALLS = 3  # for each of the finest level's steps: a sampler that takes more is not walked at that level
+MOST_CALLS = 2  # for each of the finest level's steps: a sampler that takes more is not walked at that level
 REFERENCE_ORDER = 1.5  # the least strong order of a reference scheme
 FLOW_PATHS = 2048  # deterministic samplers differ by their starts alone
 
