@@ -30,6 +30,11 @@ class _Model:
 
     def __call__(self, z: Tensor, sigma: Tensor, **_: Any) -> Tensor:
         ratio = float(sigma.flatten()[0])
+        if not (ratio > 0.0 and bool((sigma == ratio).all())):
+            raise BrokenContract(
+                "the model was asked with σ that are not above 0, or differ from sample to sample: all samples of a "
+                "walk are at one level."
+            )
         place = min(range(len(self._ratios)), key=lambda i: abs(self._ratios[i] - ratio))
         t, alpha = self._times[place], self._alphas[place]
         if abs(self._ratios[place] - ratio) > self._rounding * ratio:  # a level between those of the grid
@@ -73,6 +78,9 @@ def walk_by(
             f"{sampler.name} told its callback of the steps {sorted(states)} of a grid of {grid.steps}: it is to call "
             "callback({'i': i, 'x': x, …}) once at the start of each."
         )
+    if not isinstance(end, Tensor) or end.shape != x.shape:
+        found = f"a tensor of shape {tuple(end.shape)}" if isinstance(end, Tensor) else repr(end)
+        raise BrokenContract(f"{sampler.name} returned {found}, not the states of shape {tuple(x.shape)}.")
     return [*(states[i] for i in range(1, grid.steps)), end * alphas[-1]]
 
 

@@ -9,10 +9,11 @@ from sigbench.cli.options import Batch, Debug, Device, Dtype, Guidance, Label, S
 from sigbench.cli.parsing import split_ints
 from sigbench.cli.printing import TableConsole, say
 from sigbench.cli.progress import Bar
-from sigbench.errors import BadInput
+from sigbench.errors import BadInput, SigbenchError
 
 if TYPE_CHECKING:
     from sigbench.sde.grids.computed import ComputedGrid
+    from sigbench.studies.grids.plan import SearchPlan
 
 
 def grid(
@@ -56,7 +57,6 @@ def grid(
     from sigbench.records.store import replacing
     from sigbench.sde.grids.computed import ENDING, to_text
     from sigbench.studies.grids.plan import plan_search
-    from sigbench.studies.grids.study import search_grid
 
     if out.suffix != ENDING:
         raise BadInput(f"a grid is saved as {ENDING}, not as {out.name!r}.")
@@ -74,10 +74,12 @@ def grid(
         dtype=dtype,
         time_calls=False,
     )
+    if out.is_dir():
+        raise BadInput(f"{out} is a folder, and the grid is a file.")
     plan = plan_search(settings, sampler, split_ints(steps, "--steps"), by=by, points=points, candidates=candidates)
-    with Bar("searching") as bar:
-        found = search_grid(plan, bar.show)
-    with replacing(out) as temporary:
+    with replacing(out) as temporary:  # opened first: a search is long
+        with Bar("searching") as bar:
+            found = _search(plan, bar)
         temporary.write_text(to_text(found), encoding="utf-8")
     if as_json:
         import msgspec
@@ -86,6 +88,20 @@ def grid(
     else:
         _print(found)
     say(f"the grid {found.name} is in {out}: measure it by --grid {out}.")
+
+
+def _search(plan: "SearchPlan", bar: Bar) -> "ComputedGrid":
+    """The search; a sampler that fails there is bad input, told as `sigbench run` tells it."""
+    from sigbench.measure.failure import failure_of
+    from sigbench.studies.grids.study import search_grid
+
+    try:
+        return search_grid(plan, bar.show)
+    except SigbenchError:
+        raise
+    except Exception as problem:
+        status, error = failure_of(problem, plan.cell.sampler, plan.cell.task)
+        raise BadInput(f"{plan.cell.sampler_spec} {status}: {error}") from problem
 
 
 def _print(found: "ComputedGrid") -> None:

@@ -41,7 +41,7 @@ def sampler_specs(text: str, file: Path | None = None) -> list[str]:
 
 def _specs_in(file: Path) -> list[str]:
     try:
-        lines = file.read_text(encoding="utf-8").splitlines()
+        lines = file.read_text(encoding="utf-8-sig").splitlines()
     except OSError as error:
         raise BadInput(f"the list of samplers {file} cannot be read: {error.strerror or error}.") from error
     except UnicodeDecodeError as error:

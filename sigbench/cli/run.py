@@ -1,6 +1,7 @@
 """`sigbench run`: measure samplers on a task."""
 
 import re
+from collections import Counter
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
@@ -41,6 +42,7 @@ if TYPE_CHECKING:
     from sigbench.records.record import Record
 
 _STRIP_COLUMNS = 12
+_LONGEST = 120  # characters of a file's name before its ending
 
 
 def run(
@@ -131,13 +133,14 @@ def run(
     todo = [cell for cell in cells if cell.key not in kept]
     if resume:
         say_why_again((cell.determinants() for cell in todo if found[cell.key] is None), records_at)
+    on_samples = None if save_samples is None else partial(_save, _stems(save_samples, called, cells), called)
     try:
         with Bar("starting", "cells") as bar:
             shown = _Progress(todo, bar)
             fresh = measure(
                 todo,
                 progress=shown.repeat,
-                on_samples=None if save_samples is None else partial(_save, save_samples, called),
+                on_samples=on_samples,
                 on_failure=lambda cell, problem: show_traceback(problem),
             )
             for cell in cells:
@@ -212,16 +215,32 @@ def _span(numbers: "list[int]") -> str:
     return str(low) if low == high else f"{low} to {high}"
 
 
-def _save(folder: Path, called: Namer, cell: "Cell", samples: "Tensor", labels: "Tensor | None") -> None:
+def _stems(folder: Path, called: Namer, cells: "list[Cell]") -> dict[str, Path]:
+    """Where each cell's samples go, by its key: TASK-SAMPLER-STEPS, with a piece of the key where that is too little.
+
+    It is where the name is long, and where another cell of this run has the same.
+    """
+    names = {}
+    for cell in cells:
+        told_apart = called(cell.facts).removeprefix(cell.display_name)
+        label = re.sub(r"[^A-Za-z0-9.=_-]+", "_", f"{cell.sampler_spec}{told_apart}").strip("_.")
+        names[cell.key] = f"{cell.task.name}-{label}-{cell.grid.steps}"
+    several = Counter(names.values())
+    short = {key: name[:_LONGEST] for key, name in names.items()}
+    return {
+        key: folder / (f"{short[key]}-{key[:8]}" if several[name] > 1 or name != short[key] else name)
+        for key, name in names.items()
+    }
+
+
+def _save(stems: "dict[str, Path]", called: Namer, cell: "Cell", samples: "Tensor", labels: "Tensor | None") -> None:
     import numpy as np
 
     from sigbench.abilities import HasPictures
     from sigbench.records.store import replacing
     from sigbench.report.charts import save_picture
 
-    told_apart = called(cell.facts).removeprefix(cell.display_name) if cell.role == "sampler" else ""
-    label = re.sub(r"[^A-Za-z0-9.=_-]+", "_", f"{cell.sampler_spec}{told_apart}").strip("_.")
-    stem = folder / f"{cell.task.name}-{label}-{cell.grid.steps}"
+    stem = stems[cell.key]
     array = samples.numpy()
     with replacing(stem.with_name(stem.name + ".npy")) as temporary:
         np.save(temporary, array)

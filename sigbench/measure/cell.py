@@ -1,5 +1,6 @@
 """Cells: what is to be measured, checked before any work begins."""
 
+import json
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
@@ -17,7 +18,7 @@ from sigbench.measure.source.plug_ins import code_of, package_code
 from sigbench.measure.variants import Variant, expand
 from sigbench.metrics.metric import Metric
 from sigbench.records.key import Determinants, determinants, key_of
-from sigbench.records.names import DENOISED, Role, display_name
+from sigbench.records.names import DENOISED, Role, bare_spec, display_name
 from sigbench.records.record import CellRecord, CodeRecord, Paths, RequestRecord, StopRecord
 from sigbench.registry import make_metric, make_sampler, make_task
 from sigbench.sampler import Sampler
@@ -31,7 +32,7 @@ from sigbench.task import Task
 
 _NOISE_AXES: dict[Paths, tuple[str, ...]] = {
     "shared": ("task", "seed", "repeat"),
-    "fresh": ("task", "seed", "repeat", "role", "sampler", "grid", "steps"),
+    "fresh": ("task", "seed", "repeat", "role", "sampler", "times"),
 }
 
 
@@ -110,7 +111,8 @@ class Cell:
     def noise_axes(self, repeat: int) -> dict[str, str | int]:
         """Returns what the noise of a repeat depends on beside the sample; cells with equal values share it."""
         values: dict[str, str | int] = {"task": self.task.name, "seed": self.settings.seed, "repeat": repeat}
-        values |= {"role": self.role, "sampler": self.sampler_spec, "grid": self.grid.name, "steps": self.grid.steps}
+        # As the key has them: what is one cell there has one noise, whatever its grid and its file were called.
+        values |= {"role": self.role, "sampler": bare_spec(self.sampler_spec), "times": json.dumps(self.grid.times)}
         return {axis: values[axis] for axis in _NOISE_AXES[self.settings.paths]}
 
     def known(self) -> CellRecord:
@@ -177,10 +179,10 @@ def plan_cells(settings: Settings, samplers: Sequence[str], steps: Sequence[int]
     if not samplers:
         raise BadInput("name at least one sampler.")
     variants = dict.fromkeys(variant for spec in samplers for variant in expand(spec, steps, task, settings))
-    cells: dict[tuple[Role, str, int, str], Cell] = {}
+    cells: dict[str, Cell] = {}
     for variant in variants:
         cell = _plan_cell(settings, task, metrics, variant)
-        cells.setdefault((cell.role, cell.sampler_spec, cell.grid.steps, cell.grid.name), cell)
+        cells.setdefault(cell.key, cell)  # one record, however its grid was asked for
     if settings.grid is not None and all(cell.sampler.own_grid for cell in cells.values()):
         first = next(iter(cells.values()))
         if all(variant.grid is None for variant in variants):

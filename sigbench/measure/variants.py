@@ -38,6 +38,8 @@ def expand(text: str, steps: Sequence[int], task: Task, settings: Settings) -> l
         check_grid(own)
         _check_quotes(asked, own)
     spec, final = str(replace(bare, steps=None)), check_final(asked.options.get("final", settings.final))
+    if bare.name == "teacher" and bare != Spec("teacher"):
+        raise BadInput(f"{text}: the teacher has its own steps and options; write teacher, teacher:grid=G.")
     if bare == Spec("teacher"):
         if (teacher := teacher_of(task)) is None:
             raise BadInput(f"the task {task.name!r} has no teacher.")

@@ -33,17 +33,19 @@ def replacing(file: Path) -> Iterator[Path]:
 
     Raises BadInput where it cannot be written.
     """
-    handle, name = tempfile.mkstemp(dir=file.parent, prefix=_WRITING, suffix=file.suffix)
-    os.close(handle)
-    temporary = Path(name)
+    temporary: Path | None = None
     try:
+        handle, name = tempfile.mkstemp(dir=file.parent, prefix=_WRITING, suffix=file.suffix)
+        os.close(handle)
+        temporary = Path(name)
         yield temporary
         temporary.chmod(0o644)
         os.replace(temporary, file)
     except OSError as error:
         raise BadInput(f"{file} cannot be written: {error.strerror or error}.") from error
     finally:
-        temporary.unlink(missing_ok=True)
+        if temporary is not None:
+            temporary.unlink(missing_ok=True)
 
 
 class Store:

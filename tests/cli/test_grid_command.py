@@ -24,6 +24,16 @@ def file(sigbench: Command, tmp_path: Path) -> Path:
     return tmp_path / "three.json"
 
 
+def test_a_sampler_that_fails_is_told_as_run_tells_it(sigbench: Command, tmp_path: Path) -> None:
+    (tmp_path / "f.py").write_text("def f(model, x, sigmas, callback=None):\n    raise ValueError('oh')\n")
+    command = ("grid", "--task", "gmm", "--samples", "100", "--candidates", "5", "--steps", "3", "--out", "found.json")
+    done = sigbench(*command, "--sampler", "kdiffusion:./f.py:f")
+    assert done.code == 2
+    assert "ValueError: oh (f.py, line 2, in f)" in done.err
+    assert "Traceback" not in done.err
+    assert [file.name for file in tmp_path.iterdir() if "json" in file.name] == []
+
+
 def test_what_is_written_is_walked(sigbench: Command, file: Path) -> None:
     found = json.loads(file.read_text())
     done = sigbench(*RUN, "--sampler", "dpmpp-2m:grid=three.json,dpmpp-2m,ddim@5", "--steps", "3", "--json")

@@ -32,6 +32,49 @@ def test_one_record_however_the_grid_was_asked_for(sigbench: Command) -> None:
     assert len(keys) == 1
 
 
+def test_one_grid_under_two_names_is_one_cell(sigbench: Command) -> None:
+    samplers = "ddim:grid=power,ddim,ddim:grid='power:rho=2.0',ddim@3"
+    (record,) = sigbench(*SCORE, "--sampler", samplers, "--steps", "3", "--json").records()
+    assert record["steps"] == 3
+
+
+def test_fresh_noise_is_that_of_the_times_and_not_of_their_name(sigbench: Command) -> None:
+    """What has one key has one noise: what was measured is the same, and --resume may take it."""
+    command = (*SCORE, "--sampler", "ddim", "--steps", "3", "--paths", "fresh", "--json")
+    power, quadratic, other = (sigbench(*command, "--grid", g).records()[0] for g in ("power", "quadratic", "karras"))
+    assert power["key"] == quadratic["key"] != other["key"]
+    assert power["metrics"] == quadratic["metrics"]
+
+
+@pytest.mark.parametrize(
+    "samplers",
+    [
+        "teacher,teacher:grid=uniform",
+        "teacher,euler-maruyama@300",
+        "ddim:grid='./g.py:g:k=a/b',ddim:grid='./g.py:g:k=a_b'",
+        "ddim@40,ddim:grid='" + ",".join(f"{1 - 0.999 * k / 40:.6f}" for k in range(41)) + "'",
+    ],
+)
+def test_no_samples_overwrite_others(sigbench: Command, tmp_path: Path, samplers: str) -> None:
+    (tmp_path / "g.py").write_text(
+        "import numpy as np\n\n\n"
+        "def g(steps, schedule, *, k: str = ''):\n"
+        "    u = np.linspace(0.0, 1.0, steps + 1) ** (1 if '/' in k else 2)\n"
+        "    return schedule.t_start + u * (schedule.t_end - schedule.t_start)\n"
+    )
+    done = sigbench(*SCORE, "--sampler", samplers, "--steps", "3", "--save-samples", "kept", "--json")
+    assert done.code == 0, done.err
+    assert len(done.records()) == 2
+    assert len(list((tmp_path / "kept").glob("gmm-*.npy"))) == 2
+
+
+@pytest.mark.parametrize("spec", ["teacher@5", "teacher:eta=1"])
+def test_a_teacher_has_its_own_steps_and_options(sigbench: Command, spec: str) -> None:
+    done = sigbench(*SCORE, "--sampler", spec)
+    assert done.code == 2
+    assert "the teacher has its own steps and options" in done.err
+
+
 def test_two_grids_of_one_sampler_are_told_apart(sigbench: Command, tmp_path: Path) -> None:
     samplers = "dpmpp-2m,dpmpp-2m:grid='karras:rho=5',ddim:grid=uniform"
     done = sigbench(*SCORE, "--sampler", samplers, "--steps", "3", "--save-samples", "kept", "--plot", "chart.svg")

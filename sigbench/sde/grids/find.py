@@ -114,13 +114,16 @@ def diffusion_grid(text: str, steps: int, schedule: Schedule) -> Grid:
         return grid_of_times(found.name, as_array(found.times), schedule)
     spec, family, options = _read(text)
     try:
-        times = as_array(family(steps, schedule, **options))
+        with np.errstate(all="ignore"):  # what is not finite is said below
+            times = as_array(family(steps, schedule, **options))
     except BadInput:
         raise
     except Exception as error:
         raise BadInput(f"the grid {text} cannot be made: {type(error).__name__}: {error}.") from error
     if times.shape != (steps + 1,):
         raise BadInput(f"the grid {text} gave times of shape {times.shape}, not the {steps + 1} of {steps} steps.")
+    if not np.isfinite(times).all():
+        raise BadInput(f"the grid {text} gave times that are not finite: its options leave the range of numbers.")
     return grid_of_times(_canonical(spec, family, options), times, schedule)
 
 

@@ -66,6 +66,27 @@ def sample_global(model, x, sigmas, callback=None):
     return x
 
 
+def sample_uneven(model, x, sigmas, callback=None):
+    import torch
+
+    for i in range(len(sigmas) - 1):
+        callback({"i": i, "x": x})
+        x = model(x, sigmas[i] * torch.linspace(1.0, 2.0, len(x)))
+    return x
+
+
+def sample_below(model, x, sigmas, callback=None):
+    for i in range(len(sigmas) - 1):
+        callback({"i": i, "x": x})
+        x = model(x, -sigmas[i] * x.new_ones(len(x)))
+    return x
+
+
+def sample_nothing(model, x, sigmas, callback=None):
+    for i in range(len(sigmas) - 1):
+        callback({"i": i, "x": x})
+
+
 def sample_silent(model, x, sigmas, callback=None):
     return x
 
@@ -177,7 +198,7 @@ def test_bad_specs(spec: str, message: str) -> None:
     ("name", "message"),
     [
         ("sample_mien", "unknown function in .*mine.py 'sample_mien': did you mean 'sample_mine'"),
-        ("number", "unknown function in .* valid are sample_broken, sample_global, sample_mine, sample_noisy"),
+        ("number", "unknown function in .* valid are .*sample_broken, sample_global, sample_mine, sample_noisy"),
         ("no_callback", r"no_callback\(model, x, sigmas\) in .* is not of the form f\(model, x, sigmas, …, callback"),
         ("sample_mine:halve=true", "did you mean 'half'"),
         ("sample_mine:half=much", "half takes bool, got 'much'"),
@@ -297,6 +318,9 @@ def test_the_file_is_in_the_key_and_its_folder_is_not(mine: Path, tmp_path: Path
     [
         ("sample_noisy", "ok", None),
         ("sample_global", "failed", "draws from the global generator of torch|made other samples of the same noise"),
+        ("sample_uneven", "failed", "differ from sample to sample"),
+        ("sample_below", "failed", "not above 0"),
+        ("sample_nothing", "failed", "returned None, not the states"),
         ("sample_silent", "failed", r"told its callback of the steps \[\] of a grid of 4"),
         ("sample_broken", "failed", r"IndexError: .* \(mine.py, line \d+, in sample_broken\)"),
     ],
