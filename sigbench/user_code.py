@@ -32,7 +32,8 @@ class _Beside:
     def find_spec(self, name: str, path: Sequence[str] | None = None, target: object = None) -> ModuleSpec | None:
         """Returns where a module lies, as importlib asks its finders; `path` is its package's, None without one."""
         if path is None:
-            if PathFinder.find_spec(name) is not None:
+            installed = PathFinder.find_spec(name)
+            if installed is not None and installed.loader is not None:  # a mere folder of that name is no module
                 return None
             folders = list(reversed(self._folders))
         else:

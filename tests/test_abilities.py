@@ -19,6 +19,7 @@ from sigbench.abilities import (
     HasStrips,
     HasStudents,
     HasTeacher,
+    HasTrainingData,
     ObservesSamples,
     Teacher,
     conditions_of,
@@ -43,7 +44,7 @@ ABILITIES = {
     for thing in vars(abilities).values()
     if getattr(thing, "__module__", "") == abilities.__name__ and getattr(thing, "_is_protocol", False)
 }
-MIXTURES = {HasTeacher, HasPictures, HasStudents, HasFloors}
+MIXTURES = {HasTeacher, HasPictures, HasStudents, HasFloors, HasTrainingData}
 PICTURED = {*MIXTURES, HasDataUnits, HasSpectrum, HasNetworks, HasRecipes, ObservesSamples}
 EXPECTED: dict[str, set[type]] = {
     "gmm": {*MIXTURES, HasDataUnits},

@@ -14,6 +14,7 @@ from sigbench.errors import BadInput
 from sigbench.measure.source.plug_ins import code_of
 from sigbench.registry import make_metric, make_sampler, sampler_class
 from sigbench.spec import quoted
+from sigbench.user_code import load_file
 from sigbench_baselines.euler import EulerMaruyama
 
 PROPERTY = settings(deadline=None, derandomize=True, database=None)
@@ -171,6 +172,16 @@ def test_a_users_file_is_read_anew_and_nothing_is_left_beside_it(
     assert [value for value, _ in seen] == [1, 2]
     assert seen[0][1] != seen[1][1]
     assert [path.name for path in tmp_path.iterdir()] == ["mine.py"]
+
+
+def test_a_mere_folder_of_that_name_hides_nothing_beside_a_users_file(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "elsewhere" / "facts_of_mine").mkdir(parents=True)
+    monkeypatch.syspath_prepend(str(tmp_path / "elsewhere"))
+    (tmp_path / "facts_of_mine.py").write_text("NAME = 'found'\n")
+    (tmp_path / "mine.py").write_text("from facts_of_mine import NAME\n")
+    assert load_file(str(tmp_path / "mine.py")).NAME == "found"
 
 
 def test_what_lies_beside_a_users_file_can_be_imported_and_is_read_anew(
