@@ -4,6 +4,7 @@ Slopes of ½, 1, 1.5 and 2 are lines on log axes, behind the errors over step si
 """
 
 from collections.abc import Mapping, Sequence
+from itertools import pairwise
 from typing import Any
 
 import altair as alt
@@ -20,7 +21,7 @@ def order_charts(found: Sequence[Orders]) -> tuple[dict[str, alt.LayerChart], li
     """Returns the panels of a study by their titles, how their curves are drawn, and which are folded, in a sentence.
 
     Samplers with the same errors share a curve. Where more remain than a panel holds, those that declare a strong order
-    above 1 have panels of their own, and so have those that declare none.
+    above 1 have panels of their own, and so have those that declare none; what is still too much is cut in parts.
     """
     folded = twins(*_errors(found))
     left = [one for one in found if one.display_name not in folded]
@@ -42,7 +43,15 @@ def _groups(found: Sequence[Orders]) -> dict[str, list[Orders]]:
     groups: dict[str, list[Orders]] = {}
     for one in found:
         groups.setdefault(_group(one.strong.expected), []).append(one)
-    return {name: groups[name] for name in sorted(groups, key=_GROUPS.index)}
+    return {title: part for name in sorted(groups, key=_GROUPS.index) for title, part in _parts(name, groups[name])}
+
+
+def _parts(name: str, group: Sequence[Orders]) -> list[tuple[str, list[Orders]]]:
+    """A group in as few equal parts as panels hold, by their titles."""
+    count = -(-len(group) // MOST_CURVES)
+    ends = [round(k * len(group) / count) for k in range(count + 1)]
+    parts = [list(group[start:end]) for start, end in pairwise(ends)]
+    return [(name if count == 1 else f"{name} ({k} of {count})", part) for k, part in enumerate(parts, start=1)]
 
 
 _GROUPS = (": declared order at most 1", ": declared order above 1", ": no declared order")
