@@ -19,7 +19,7 @@ from sigbench.sde.problem import SDEProblem
 from sigbench_baselines.adapters.diffusers_allowed import ALLOWED, Scheduler, refused_together
 from sigbench_baselines.adapters.diffusers_driving import tell
 from sigbench_baselines.adapters.diffusers_refused import REFUSED, REFUSED_OPTIONS, SET
-from sigbench_baselines.adapters.facts import checked, signature_of
+from sigbench_baselines.adapters.facts import AdaptedSampler, adapted_class, default_values
 from sigbench_baselines.adapters.levels import levels_on
 from sigbench_baselines.adapters.noise import PathNormals
 from sigbench_baselines.half_log_snr import reverse_diffusion
@@ -47,28 +47,26 @@ class DiffusersAdapter(Adapter):
 def _held_to(entry: Scheduler) -> str:
     if entry.equal is None:
         return "an exact solution"
-    return entry.equal({name: option.default for name, option in entry.options.items()}).partition(":")[0]
+    return entry.equal(default_values(entry)).partition(":")[0]
 
 
-class DiffusersSampler(Sampler):
+class DiffusersSampler(AdaptedSampler):
     """A scheduler of diffusers on the grid's own levels, with the path's noise.
 
     The walk is diffusers' `step`, told σ/α of the grid in float64; the network is asked for ε at our times, and a state
     is the scheduler's times a number. Noise is ΔW/√h.
     """
 
-    needs = "denoiser"
     packages: ClassVar[tuple[str, ...]] = ("diffusers",)
     refused_options: ClassVar[Mapping[str, str]] = REFUSED_OPTIONS
-    target: ClassVar[str]
     entry: ClassVar[Scheduler]
 
     def __init__(self, **options: Any) -> None:
-        self.options = checked(self.name, self.entry.options, options)
-        if reason := refused_together(self.target, self.options):
-            raise BadInput(f"{self.name} is not taken with these options: {reason}.")
-        vars(self).update(self.entry.facts(self.options).of_sampler())  # some depend on the options
+        super().__init__(**options)
         self.final_step = _final_step(self.entry, self.options)
+
+    def refused_together(self) -> str | None:
+        return refused_together(self.target, self.options)
 
     def calls(self, problem: SDEProblem, grid: Grid) -> int:
         """Returns one call a step; Heun's rule takes two, and PNDM one more where there are two steps."""
@@ -169,22 +167,9 @@ def _class_of(target: str) -> type[Sampler]:
         raise _unknown(target)
     _scheduler_of_diffusers(target)
     entry = ALLOWED[target]
-    return type(
-        target,
-        (DiffusersSampler,),
-        {
-            "__doc__": f"diffusers' {target} on the grid's own levels ({entry.source}).",
-            "__module__": __name__,
-            "__signature__": signature_of(entry.options),
-            "name": spec,
-            "target": target,
-            "entry": entry,
-            "citation": f"{entry.source}; github.com/huggingface/diffusers, {target}",
-            "when": entry.when,
-            "nfe_per_step": entry.calls_a_step,
-            **entry.facts({name: option.default for name, option in entry.options.items()}).of_sampler(),
-        },
-    )
+    doc = f"diffusers' {target} on the grid's own levels ({entry.source})."
+    citation = f"{entry.source}; github.com/huggingface/diffusers, {target}"
+    return adapted_class(DiffusersSampler, spec, entry, doc, citation)
 
 
 def _diffusers() -> Any:

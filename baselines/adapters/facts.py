@@ -1,12 +1,13 @@
 """What allow-lists are written in: options with their values, what a target is held to, and its facts as a sampler."""
 
 import inspect
+from abc import abstractmethod
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Any, ClassVar, Literal, Protocol
 
 from sigbench.errors import BadInput
-from sigbench.sampler import Family
+from sigbench.sampler import Family, Sampler
 
 Values = Mapping[str, Any]
 
@@ -97,4 +98,80 @@ def signature_of(options: Mapping[str, Option]) -> inspect.Signature:
     keyword = inspect.Parameter.KEYWORD_ONLY
     return inspect.Signature(
         [inspect.Parameter(name, keyword, default=o.default, annotation=o.kind) for name, o in options.items()]
+    )
+
+
+class Entry(Protocol):
+    """An entry of an allow-list."""
+
+    @property
+    def source(self) -> str:
+        """Where the sampler is from."""
+        ...
+
+    @property
+    def when(self) -> str:
+        """When to pick it."""
+        ...
+
+    @property
+    def options(self) -> Mapping[str, Option]:
+        """The options that are passed on."""
+        ...
+
+    @property
+    def facts(self) -> Callable[[Values], Facts]:
+        """What the target is, with its options."""
+        ...
+
+    @property
+    def calls_a_step(self) -> int:
+        """The network calls of a step."""
+        ...
+
+
+class AdaptedSampler(Sampler):
+    """A target of another library with the options of its entry, some of whose facts depend on them.
+
+    Raises BadInput for options that tests do not cover, alone or together.
+    """
+
+    needs = "denoiser"
+    target: ClassVar[str]
+    entry: ClassVar[Any]  # an Entry, of the adapter's own kind
+
+    def __init__(self, **options: Any) -> None:
+        self.options = checked(self.name, self.entry.options, options)
+        if reason := self.refused_together():
+            raise BadInput(f"{self.name} is not taken with these options: {reason}.")
+        vars(self).update(self.entry.facts(self.options).of_sampler())
+
+    @abstractmethod
+    def refused_together(self) -> str | None:
+        """Returns why its options are not taken together, None where they are."""
+
+
+def default_values(entry: Entry) -> dict[str, Any]:
+    """Returns the options' defaults."""
+    return {name: option.default for name, option in entry.options.items()}
+
+
+def adapted_class(base: type[AdaptedSampler], spec: str, entry: Entry, doc: str, citation: str) -> type[AdaptedSampler]:
+    """Returns the sampler class of a spec's target, `base` with the facts of its entry."""
+    target = spec.partition(":")[2]
+    return type(
+        target,
+        (base,),
+        {
+            "__doc__": doc,
+            "__module__": base.__module__,
+            "__signature__": signature_of(entry.options),
+            "name": spec,
+            "target": target,
+            "entry": entry,
+            "citation": citation,
+            "when": entry.when,
+            "nfe_per_step": entry.calls_a_step,
+            **entry.facts(default_values(entry)).of_sampler(),
+        },
     )

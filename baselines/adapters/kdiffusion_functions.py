@@ -13,7 +13,7 @@ from sigbench.sampler import Sampler
 from sigbench.sde.brownian import BrownianDriver
 from sigbench.sde.grid import Grid
 from sigbench.sde.problem import SDEProblem
-from sigbench_baselines.adapters.facts import checked, signature_of
+from sigbench_baselines.adapters.facts import AdaptedSampler, adapted_class, default_values
 from sigbench_baselines.adapters.kdiffusion_allowed import (
     ALLOWED,
     REFUSED,
@@ -47,30 +47,28 @@ class KDiffusionAdapter(Adapter):
 
 
 def _held_to(entry: Function) -> str:
-    equal = entry.equal({name: option.default for name, option in entry.options.items()})
+    equal = entry.equal(default_values(entry))
     return equal.partition(":")[0] if equal is not None else "an exact solution"
 
 
-class KDiffusionSampler(Sampler):
+class KDiffusionSampler(AdaptedSampler):
     """A function of k-diffusion on the grid's own levels, with the path's noise.
 
     It runs from the first level to the last before a state is known to the walk, so that all of them are held.
     """
 
-    needs = "denoiser"
     packages: ClassVar[tuple[str, ...]] = ("k-diffusion",)
     refused_options: ClassVar[Mapping[str, str]] = REFUSED_OPTIONS
-    target: ClassVar[str]
     entry: ClassVar[Function]
 
     def __init__(self, **options: Any) -> None:
-        self.options = checked(self.name, self.entry.options, options)
-        if reason := refused_together(self.target, self.options):
-            raise BadInput(f"{self.name} is not taken with these options: {reason}.")
-        vars(self).update(self.entry.facts(self.options).of_sampler())  # some depend on the options
+        super().__init__(**options)
         self.final_step = "the last step is to the grid's last time"
         if self.options.get("s_churn", 0.0) > 0:
             self.final_step += "; states between the steps hold the noise that the next one adds"
+
+    def refused_together(self) -> str | None:
+        return refused_together(self.target, self.options)
 
     def calls(self, problem: SDEProblem, grid: Grid) -> int:
         """Returns the function's calls of a step, times the steps."""
@@ -110,19 +108,5 @@ def _class_of(target: str) -> type[Sampler]:
     if found is None:
         raise BadInput(f"the installed k-diffusion has no {target}: a newer one may have it.")
     entry = ALLOWED[target]
-    return type(
-        target,
-        (KDiffusionSampler,),
-        {
-            "__doc__": f"k-diffusion's {target} on the grid's own levels ({entry.source}).",
-            "__module__": __name__,
-            "__signature__": signature_of(entry.options),
-            "name": spec,
-            "target": target,
-            "entry": entry,
-            "citation": entry.source,
-            "when": entry.when,
-            "nfe_per_step": entry.calls_a_step,
-            **entry.facts({name: option.default for name, option in entry.options.items()}).of_sampler(),
-        },
-    )
+    doc = f"k-diffusion's {target} on the grid's own levels ({entry.source})."
+    return adapted_class(KDiffusionSampler, spec, entry, doc, entry.source)

@@ -65,7 +65,8 @@ class Kind:
     config: Callable[[Task, StudentChoices, dict[str, Any]], StudentConfig]
     source: Callable[[Task, StudentChoices], SourcePlan]
     stores_paths: bool
-    law: tuple[TrainingPlan, LawPlan]
+    law_training: TrainingPlan
+    law: LawPlan
 
 
 def _vectors(task: Task, choices: StudentChoices, shared: dict[str, Any]) -> StudentConfig:
@@ -141,7 +142,8 @@ KINDS: dict[str | None, Kind] = {
         config=_vectors,
         source=_fresh,
         stores_paths=False,
-        law=(TrainingPlan(iterations=6_000, learning_rate=5e-4, muon_rate=0.0, averaging=0.998), LawPlan(batch=4_096)),
+        law_training=TrainingPlan(iterations=6_000, learning_rate=5e-4, muon_rate=0.0, averaging=0.998),
+        law=LawPlan(batch=4_096),
     ),
     edm.KIND: Kind(
         order=2,
@@ -159,17 +161,15 @@ KINDS: dict[str | None, Kind] = {
         config=_of_network(ImageGeneratorConfig),
         source=_stored(StoredPlan()),
         stores_paths=True,
-        law=(
-            TrainingPlan(
-                iterations=6_000,
-                learning_rate=2e-4,
-                muon_rate=0.0,
-                warmup=50,
-                averaging=0.998,
-                checkpoint_every_s=120.0,
-            ),
-            LawPlan(),
+        law_training=TrainingPlan(
+            iterations=6_000,
+            learning_rate=2e-4,
+            muon_rate=0.0,
+            warmup=50,
+            averaging=0.998,
+            checkpoint_every_s=120.0,
         ),
+        law=LawPlan(),
     ),
     gaussian_edm.KIND: Kind(
         order=2,
@@ -180,9 +180,7 @@ KINDS: dict[str | None, Kind] = {
         config=_of_network(PathGeneratorConfig),
         source=_stored(StoredPlan(paths=32_768, at_once=1_024, groups=16)),
         stores_paths=True,
-        law=(
-            TrainingPlan(iterations=6_000, learning_rate=2e-4, muon_rate=0.0, averaging=0.998),
-            LawPlan(batch=2_000),
-        ),
+        law_training=TrainingPlan(iterations=6_000, learning_rate=2e-4, muon_rate=0.0, averaging=0.998),
+        law=LawPlan(batch=2_000),
     ),
 }

@@ -1,4 +1,4 @@
-"""Which student a task can have: what a user may choose, and what each kind of teacher asks for."""
+"""Which student a task can have, by what a user chooses: the recipe that trains it."""
 
 from dataclasses import replace
 from pathlib import Path
@@ -8,6 +8,7 @@ import torch
 
 from sigbench.abilities import HasClasses, HasRecipes, networks_of, teacher_of
 from sigbench.errors import BadInput, unknown_name
+from sigbench.measure.settings import pick_device
 from sigbench.networks.artifacts import read_manifest
 from sigbench.networks.recipe import Recipe
 from sigbench.sde.grid import check_steps
@@ -53,19 +54,7 @@ def _on_laws(task: Task, choices: StudentChoices, keep_paths: Path | None) -> La
     if choices.guidance:
         raise BadInput("the loss 'law' compares with data, whose law has no guidance.")
     kind, task, config, plan = _chosen(task, choices)
-    training, law = kind.law
-    if choices.iterations is not None:
-        training = replace(training, iterations=choices.iterations)
-    return LawRecipe(task, config, replace(plan, training=training), law, choices.start, checked_device(choices.device))
-
-
-def checked_device(name: str) -> str:
-    """Returns "cpu" or "cuda"; raises BadInput for others, and for a device that is not there."""
-    if name not in ("cpu", "cuda"):
-        raise unknown_name("device", name, ("cpu", "cuda"))
-    if name == "cuda" and not torch.cuda.is_available():
-        raise BadInput("--device cuda: torch finds no CUDA device here.")
-    return name
+    return LawRecipe(task, config, plan, kind.law, choices.start, str(pick_device(choices.device)))
 
 
 def _chosen(task: Task, choices: StudentChoices) -> tuple[Kind, Task, StudentConfig, DistillPlan]:
@@ -79,7 +68,7 @@ def _chosen(task: Task, choices: StudentChoices) -> tuple[Kind, Task, StudentCon
         raise BadInput(f"a student needs a reverse diffusion, and the task {task.name!r} is none.")
     for steps in choices.steps:
         check_steps(steps)
-    training = kind.plan.training
+    training = kind.law_training if choices.loss == "law" else kind.plan.training
     plan = replace(
         kind.plan,
         steps=choices.steps,

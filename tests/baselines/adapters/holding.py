@@ -1,7 +1,7 @@
 """What holds the targets of adapters to something: their cases, the sampler that is the same, and an exact solution."""
 
 import itertools
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 import torch
@@ -15,7 +15,7 @@ from sigbench.sde.denoiser import Denoiser
 from sigbench.sde.grid import Grid, Step
 from sigbench.sde.legendre import Kernel
 from sigbench.sde.problem import ReverseDiffusion
-from sigbench.sde.schedule import Schedule
+from sigbench.sde.schedule import Schedule, VPLinear
 from sigbench.sde.signature import PartialSignature, signature_of_normals
 from sigbench_baselines.adapters.facts import Option
 
@@ -30,11 +30,6 @@ def specs(adapter: str, allowed: Mapping[str, Any]) -> Iterator[tuple[str, dict[
             given = dict(zip(options, values, strict=True))
             spec = ":".join([adapter, target, *(f"{name}={_text(value)}" for name, value in given.items())])
             yield target, given, spec
-
-
-def defaults(entry: Any) -> dict[str, Any]:
-    """Returns the options' defaults of an entry of an allow-list."""
-    return {name: option.default for name, option in entry.options.items()}
 
 
 def _text(value: Any) -> str:
@@ -86,6 +81,22 @@ class OneDrawEach:
     def functional(self, step: Step, kernel: Kernel) -> Tensor:
         """Raises NotImplementedError: other people's samplers know no kernels."""
         raise NotImplementedError
+
+
+def spread_errors(sampler: Sampler, counts: Sequence[int]) -> list[float]:
+    """Returns how far the spread of a sampler's samples of Gaussian data is off, as a share of it, by steps.
+
+    The calls of each walk, one of all the samples at once, are held to those that the sampler declares.
+    """
+    problem = gaussian(VPLinear())
+    exact = spread_at(problem.schedule, problem.schedule.t_end)
+    errors = []
+    for steps in counts:
+        grid = problem.grid("log-snr", steps)
+        problem.counter.reset()
+        errors.append(abs(spread_of(sampler, problem, grid) - exact) / exact)
+        assert problem.counter.calls == sampler.calls(problem, grid)
+    return errors
 
 
 def spread_of(sampler: Sampler, problem: ReverseDiffusion, grid: Grid) -> float:
