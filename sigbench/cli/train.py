@@ -26,12 +26,16 @@ def train(
     grid: Annotated[str | None, typer.Option(help="Time grid of the student (default: the task's).")] = None,
     steps: Annotated[str, typer.Option(help="Step counts to serve: FIRST-LAST or a list.")] = "2-20",
     loss: Annotated[
-        str, typer.Option(help="local, global or both: states on the teacher's paths. law: the law of noised data.")
+        str,
+        typer.Option(
+            help="local, global or both: states on the teacher's paths. law: the law of noised data; score: also the "
+            "gap to the teacher's score."
+        ),
     ] = "local",
     start: Annotated[
-        Path | None, typer.Option(help="A trained student's folder to go on from, for the loss law alone.")
+        Path | None, typer.Option(help="A trained student's folder to go on from, for the losses law and score.")
     ] = None,
-    device: Annotated[str, typer.Option(help="cpu or cuda; the latter for the loss law alone.")] = "cpu",
+    device: Annotated[str, typer.Option(help="cpu or cuda; the latter for the losses law and score.")] = "cpu",
     iterations: Annotated[int | None, typer.Option(help="Training iterations (default: the plan's).")] = None,
     guidance: Annotated[
         float, typer.Option(help="Guidance of the teacher, which the student then gives by one call a step.")
@@ -66,7 +70,7 @@ def train(
     sigbench train --task gmm
     sigbench train --task gmm --order 2 --grid uniform --out order2
     sigbench train --task mnist --what classifier
-    sigbench train --task mnist --loss law --steps 1-20 --start mnist-student --device cuda --out mnist-law
+    sigbench train --task mnist --loss score --steps 1-20 --start mnist-student --device cuda --out mnist-score
     """
     from sigbench.errors import BadInput
     from sigbench.networks.recipe import train_artifact

@@ -58,6 +58,18 @@ class NamesItsMatrices(Protocol):
         ...
 
 
+class Stateful(Protocol):
+    """What learns beside a module, and has to go on with it after an interruption."""
+
+    def state_dict(self) -> dict[str, Any]:
+        """Returns what was learned."""
+        ...
+
+    def load_state_dict(self, state: dict[str, Any], /) -> object:
+        """Takes what `state_dict` gave."""
+        ...
+
+
 def make_optimizers(module: nn.Module, plan: TrainingPlan) -> list[torch.optim.Optimizer]:
     """Returns Muon for the module's matrices where there are any and the plan has a rate for it, Adam for the rest.
 
@@ -94,11 +106,13 @@ def train(
     identity: dict[str, Any],
     checkpoint: Path | None = None,
     report: Listener = ignore,
+    beside: Stateful | None = None,
 ) -> tuple[dict[str, Tensor], float]:
     """Minimises `loss_at(iteration)` over the module's parameters; returns (averaged weights, seconds).
 
     With a `checkpoint` file the loop saves its state there every `checkpoint_every_s` seconds and on
-    Ctrl-C, and goes on from it when it exists; seconds include those of earlier sessions. Raises BadInput
+    Ctrl-C, and goes on from it when it exists; seconds include those of earlier sessions. `beside` is what
+    `loss_at` has learned besides, and the checkpoint holds it too. Raises BadInput
     where the checkpoint belongs to another plan or `identity`, or cannot be read.
     """
     optimizers = make_optimizers(module, plan)
@@ -110,6 +124,8 @@ def train(
         module.load_state_dict(state["module"])
         for optimizer, saved_state in zip(optimizers, state["optimizers"], strict=True):
             optimizer.load_state_dict(saved_state)
+        if beside is not None:
+            beside.load_state_dict(state["beside"])
         average, first, spent = state["average"], state["iteration"], state["seconds"]
 
     started = saved = time.monotonic()
@@ -123,6 +139,7 @@ def train(
                 "module": module.state_dict(),
                 "optimizers": [optimizer.state_dict() for optimizer in optimizers],
                 "average": average,
+                "beside": {} if beside is None else beside.state_dict(),
                 "seconds": spent + time.monotonic() - started,
             }
             checkpoint.parent.mkdir(parents=True, exist_ok=True)

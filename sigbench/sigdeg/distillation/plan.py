@@ -9,7 +9,8 @@ from sigbench.errors import BadInput, unknown_name
 from sigbench.networks.training import TrainingPlan
 
 PathLoss = Literal["local", "global", "both"]  # of states on the teacher's own paths
-Loss = Literal[PathLoss, "law"]
+LossOfLaw = Literal["law", "score"]  # of the laws of states, wherever they are
+Loss = Literal[PathLoss, LossOfLaw]
 
 
 @dataclass(frozen=True, slots=True)

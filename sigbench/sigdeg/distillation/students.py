@@ -2,7 +2,7 @@
 
 from dataclasses import replace
 from pathlib import Path
-from typing import cast
+from typing import cast, get_args
 
 import torch
 
@@ -16,7 +16,7 @@ from sigbench.sde.grids.find import one_name
 from sigbench.sde.problem import ReverseDiffusion
 from sigbench.sigdeg.distillation.kinds import KINDS, Kind, StudentChoices
 from sigbench.sigdeg.distillation.law.recipe import LawRecipe
-from sigbench.sigdeg.distillation.plan import DistillPlan, Loss
+from sigbench.sigdeg.distillation.plan import DistillPlan, Loss, LossOfLaw
 from sigbench.sigdeg.distillation.recipe import StudentRecipe
 from sigbench.sigdeg.generators.student import Base, StudentConfig
 from sigbench.task import Task
@@ -30,13 +30,14 @@ def student_recipe(task: Task, choices: StudentChoices, keep_paths: Path | None 
     The paths of a teacher that is a network stay in `keep_paths` for further students. Raises BadInput for a task
     without a teacher and for choices that no student of the task can have.
     """
-    return (_on_laws if choices.loss == "law" else _on_paths)(task, choices, keep_paths)
+    return (_on_laws if choices.loss in get_args(LossOfLaw) else _on_paths)(task, choices, keep_paths)
 
 
 def _on_paths(task: Task, choices: StudentChoices, keep_paths: Path | None) -> StudentRecipe:
     if choices.start is not None or choices.device != "cpu":
         raise BadInput(
-            "--start and --device are for the loss 'law': other students are trained from their teacher, here."
+            "--start and --device are for the losses 'law' and 'score': other students are trained from their teacher, "
+            "here."
         )
     kind, task, config, plan = _chosen(task, choices)
     if keep_paths is not None and not kind.stores_paths:
@@ -50,9 +51,11 @@ def _on_paths(task: Task, choices: StudentChoices, keep_paths: Path | None) -> S
 
 def _on_laws(task: Task, choices: StudentChoices, keep_paths: Path | None) -> LawRecipe:
     if keep_paths is not None or choices.teacher_paths is not None:
-        raise BadInput("the loss 'law' asks for no paths of a teacher: no --keep-paths and no --teacher-paths.")
+        raise BadInput(
+            f"the loss {choices.loss!r} asks for no paths of a teacher: no --keep-paths and no --teacher-paths."
+        )
     if choices.guidance:
-        raise BadInput("the loss 'law' compares with data, whose law has no guidance.")
+        raise BadInput(f"the loss {choices.loss!r} compares with data, whose law has no guidance.")
     kind, task, config, plan = _chosen(task, choices)
     return LawRecipe(task, config, plan, kind.law, choices.start, str(pick_device(choices.device)))
 
@@ -68,7 +71,7 @@ def _chosen(task: Task, choices: StudentChoices) -> tuple[Kind, Task, StudentCon
         raise BadInput(f"a student needs a reverse diffusion, and the task {task.name!r} is none.")
     for steps in choices.steps:
         check_steps(steps)
-    training = kind.law_training if choices.loss == "law" else kind.plan.training
+    training = kind.law_training if choices.loss in get_args(LossOfLaw) else kind.plan.training
     plan = replace(
         kind.plan,
         steps=choices.steps,

@@ -7,10 +7,14 @@ the student itself has reached, for the marginal law after it, by the energy dis
 
 Laws of images are compared in what the teacher's network makes of them (its hidden features, which no metric reads),
 at a random noise level above the state's own, and within classes; without a network in the states alone.
+
+The loss "score" follows the gap between the scores of the two laws beside it (`score_gap.py`), for an energy distance
+hardly feels a small share of bad samples.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import torch
@@ -20,6 +24,7 @@ from sigbench.networks.scheduled import NoiseLevelDenoiser
 from sigbench.sde.noise import seed_of
 from sigbench.sde.problem import ReverseDiffusion
 from sigbench.sigdeg.distillation.law.energy import energy_distance
+from sigbench.sigdeg.distillation.law.score_gap import ScoreGap
 from sigbench.sigdeg.distillation.plan import DistillPlan
 from sigbench.sigdeg.generators.student import StudentNetwork
 
@@ -36,7 +41,8 @@ class LawPlan:
 class LawLoss:
     """The loss of an iteration, which depends on it, on the plan's seed and on the device's generator alone.
 
-    `states` (n, *shape) and `labels` (n,) are the data; `teacher` is its network, None where there is none.
+    `states` (n, *shape) and `labels` (n,) are the data; `teacher` is its network, None where there is none. With a
+    `gap` it is the loss "score": what that has learned in earlier iterations then counts too, and is in `state_dict`.
     """
 
     def __init__(
@@ -48,8 +54,10 @@ class LawLoss:
         labels: Tensor | None,
         plan: DistillPlan,
         law: LawPlan,
+        gap: ScoreGap | None = None,
     ) -> None:
         self.network, self.problem, self.teacher, self.plan, self.law = network, problem, teacher, plan, law
+        self.gap = gap
         device = problem.device
         self._states = states.to(device)
         if labels is None:
@@ -84,7 +92,33 @@ class LawLoss:
             level = np.exp(rng.uniform(np.log(self.law.least_noise), np.log(self.law.most_noise)))
             features = self._features(reached, wanted, sigma / alpha, max(level, sigma / alpha), generator)
             distances += [self._distance(ours, theirs) for ours, theirs in features]
-        return torch.stack(distances).mean()
+        distance = torch.stack(distances).mean()
+        if self.gap is None:
+            return distance
+        return self.gap.plan.distance * distance + self._gap(iteration, reached, sigma / alpha, rng, generator)
+
+    def _gap(
+        self, iteration: int, reached: Tensor, noise: float, rng: np.random.Generator, generator: torch.Generator
+    ) -> Tensor:
+        """What the student's own denoiser, which learns from the states that it reached, says of them."""
+        assert self.gap is not None
+        labels = self._labels_or_none()
+        for _ in range(self.gap.plan.lessons):
+            if (level := self.gap.level(noise, rng)) is not None:
+                self.gap.learn(reached.detach(), noise, level, labels, generator)
+        level = self.gap.level(noise, rng)
+        if level is None or iteration < self.gap.plan.wait:
+            return reached.new_zeros(())
+        return self.gap.loss(reached, noise, level, labels, generator)
+
+    def state_dict(self) -> dict[str, Any]:
+        """Returns what was learned beside the student."""
+        return {} if self.gap is None else self.gap.state_dict()
+
+    def load_state_dict(self, state: Mapping[str, Any]) -> None:
+        """Takes what `state_dict` gave."""
+        if self.gap is not None:
+            self.gap.load_state_dict(state)
 
     def _reached(self, steps: int, index: int, generator: torch.Generator) -> Tensor:
         """The student's states after step `index`; only that step has a gradient."""
@@ -112,12 +146,16 @@ class LawLoss:
         assert self.teacher is not None
         further = (level**2 - noise**2) ** 0.5
         sigma = torch.full((1,), level, device=self.problem.device)
-        labels = torch.zeros_like(sigma, dtype=torch.int64) if self._labels is None else self._labels
+        labels = self._labels_or_none()
         seen = [
             self.teacher.features(y + further * self._normals(y.shape, generator), sigma, labels, self.plan.compute)
             for y in (ours, theirs)
         ]
         return list(zip(*seen, strict=True))
+
+    def _labels_or_none(self) -> Tensor:
+        """The labels that the teacher's network takes: one zero where the data have none."""
+        return torch.zeros(1, dtype=torch.int64, device=self.problem.device) if self._labels is None else self._labels
 
     def _distance(self, ours: Tensor, theirs: Tensor) -> Tensor:
         """The energy distance within classes, (n, f) each, their mean by the classes' shares."""

@@ -1,7 +1,7 @@
-"""How a student is trained by the loss "law": from its teacher's weights, or on from a trained student."""
+"""How a student is trained by the losses "law" and "score": from its teacher's weights, or on from a student's."""
 
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any, cast
 
@@ -12,11 +12,12 @@ from sigbench.abilities import HasTrainingData, network_hashes, networks_of
 from sigbench.errors import BadInput
 from sigbench.networks.artifacts import Manifest, load_artifact, read_manifest
 from sigbench.networks.recipe import Trained
-from sigbench.networks.scheduled import NoiseLevelDenoiser, load_denoiser
+from sigbench.networks.scheduled import NoiseLevelDenoiser, build_denoiser, load_denoiser
 from sigbench.networks.training import train
 from sigbench.progress import Listener
 from sigbench.sde.problem import ReverseDiffusion
 from sigbench.sigdeg.distillation.law.loss import LawLoss, LawPlan
+from sigbench.sigdeg.distillation.law.score_gap import ScoreGap, ScorePlan
 from sigbench.sigdeg.distillation.plan import DistillPlan
 from sigbench.sigdeg.distillation.recipe import teacher_weights
 from sigbench.sigdeg.generators.student import StudentConfig
@@ -28,7 +29,10 @@ RECIPE = 1  # raised whenever the same choices would train another student
 
 @dataclass(frozen=True)
 class LawRecipe:
-    """A student whose states should have the law of noised data; `start` is a trained student to go on from."""
+    """A student whose states should have the law of noised data; `start` is a trained student to go on from.
+
+    `score` is for the loss "score" alone.
+    """
 
     task: Task
     config: StudentConfig
@@ -36,12 +40,19 @@ class LawRecipe:
     law: LawPlan
     start: Path | None = None
     device: str = "cpu"
+    score: ScorePlan = field(default_factory=ScorePlan)
 
     def __post_init__(self) -> None:
-        """Raises BadInput for a task without training data, and for a start that is no student of this network."""
+        """Raises BadInput where a task has no data or no network to learn from, and for a start of another network."""
+        loss = self.plan.loss
         if not isinstance(self.task, HasTrainingData):
             raise BadInput(
-                f"the loss 'law' compares with data, and the task {self.task.name!r} has none to learn from."
+                f"the loss {loss!r} compares with data, and the task {self.task.name!r} has none to learn from."
+            )
+        if loss == "score" and "teacher" not in networks_of(self.task):
+            raise BadInput(
+                f"the loss 'score' follows a teacher's network, and that of the task {self.task.name!r} is in closed "
+                "form: take the loss law."
             )
         if self.start is None:
             return
@@ -69,7 +80,9 @@ class LawRecipe:
         network, before = self._network(problem)
         assert isinstance(self.task, HasTrainingData)
         states, labels = self.task.training_data()
-        loss = LawLoss(network, problem, self._teacher(problem), states, labels, plan, self.law)  # type: ignore[arg-type]
+        teacher = self._teacher(problem)
+        gap = ScoreGap(teacher, self._own(problem), self.score, plan.compute) if teacher and self._by_score else None
+        loss = LawLoss(network, problem, teacher, states, labels, plan, self.law, gap)  # type: ignore[arg-type]
         facts = self._facts()
         weights, seconds = train(
             network,
@@ -77,6 +90,7 @@ class LawRecipe:
             plan.training,
             checkpoint=checkpoint,
             report=report,
+            beside=loss,
             identity={"task": self.task.name, "task_version": self.task.version, **self.config.as_json(), **facts},
         )
         cost = {
@@ -120,10 +134,22 @@ class LawRecipe:
         folder = networks_of(self.task).get("teacher")
         return None if folder is None else load_denoiser(folder, problem.schedule, problem.device, self.plan.compute)
 
+    @property
+    def _by_score(self) -> bool:
+        return self.plan.loss == "score"
+
+    def _own(self, problem: ReverseDiffusion) -> nn.Module:
+        """The denoiser of the student's states, at first the teacher's, its weights in float32."""
+        weights, manifest = load_artifact(networks_of(self.task)["teacher"])
+        own: nn.Module = build_denoiser(manifest.kind, manifest.config)
+        own.load_state_dict(weights)
+        return own.to(problem.device)
+
     def _facts(self) -> dict[str, Any]:
         start: Mapping[str, Any] = {} if self.start is None else {"start": read_manifest(self.start).sha256}
         network = network_hashes(self.task).get("teacher")
-        return {"law_recipe": RECIPE, "network": network, **self.plan.facts(), **asdict(self.law), **start}
+        score = {"score": asdict(self.score)} if self._by_score else {}
+        return {"law_recipe": RECIPE, "network": network, **self.plan.facts(), **asdict(self.law), **score, **start}
 
 
 def _plain(value: Any) -> Any:

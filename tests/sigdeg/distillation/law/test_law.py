@@ -56,22 +56,32 @@ def test_an_iteration_depends_on_itself_and_the_seed_alone() -> None:
     assert forth == back[::-1]
 
 
-@pytest.mark.parametrize("task", ["gmm", "mnist", pytest.param("rbergomi", marks=pytest.mark.slow)])
-def test_every_task_with_data_trains_a_student(task: str, tmp_path: Path) -> None:
+@pytest.mark.parametrize(
+    ("task", "loss"),
+    [
+        ("gmm", "law"),
+        pytest.param("mnist", "law", marks=pytest.mark.slow),
+        ("mnist", "score"),
+        pytest.param("rbergomi", "law", marks=pytest.mark.slow),
+        pytest.param("rbergomi", "score", marks=pytest.mark.slow),
+    ],
+)
+def test_every_task_with_data_trains_a_student(task: str, loss: str, tmp_path: Path) -> None:
     of = make_task(task)
-    recipe = recipe_for(of, "student", StudentChoices(loss="law", iterations=2, steps=(1, 2)))
+    recipe = recipe_for(of, "student", StudentChoices(loss=loss, iterations=2, steps=(1, 2)))
     assert isinstance(recipe, LawRecipe)
     small = LawRecipe(of, recipe.config, recipe.plan, LawPlan(batch=20))
     manifest = train_artifact(of, small, tmp_path / "student", command="a test")
     assert manifest.data["steps"] == [1, 2]
-    assert manifest.data["loss"] == "law"
+    assert manifest.data["loss"] == loss
+    assert ("score" in manifest.data) == (loss == "score")
     assert manifest.cost["training_s"] == manifest.cost["law_s"] > 0
     further = LawRecipe(of, recipe.config, recipe.plan, LawPlan(batch=20), start=tmp_path / "student")
     later = train_artifact(of, further, tmp_path / "further", command="a test")
     assert later.data["start"] == manifest.sha256
     assert later.cost["training_s"] > manifest.cost["training_s"]
     with pytest.raises(BadInput, match="is another network"):
-        recipe_for(of, "student", StudentChoices(loss="law", order=1, start=tmp_path / "student"))
+        recipe_for(of, "student", StudentChoices(loss=loss, order=1, start=tmp_path / "student"))
 
 
 def test_labels_of_the_data_are_those_of_the_student() -> None:
@@ -103,7 +113,10 @@ def test_labels_of_the_data_are_those_of_the_student() -> None:
         ("ou", {}, "no teacher to distil"),
         ("gmm", {"start": Path("nowhere")}, "no artifact in nowhere"),
         ("gmm", {"start": Path("tasks/mnist/artifacts/classifier")}, "is a "),
-        ("gmm", {"loss": "local", "start": Path("x")}, "are for the loss 'law'"),
+        ("gmm", {"loss": "local", "start": Path("x")}, "are for the losses 'law' and 'score'"),
+        ("gmm", {"loss": "score"}, "closed form: take the loss law"),
+        ("ou", {"loss": "score"}, "no teacher to distil"),
+        ("mnist", {"loss": "scores"}, "unknown loss 'scores'"),
     ],
 )
 def test_what_no_student_can_have_is_refused(task: str, choices: dict[str, object], sentence: str) -> None:
