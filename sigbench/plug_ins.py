@@ -63,7 +63,7 @@ def options_of(made: Callable[..., Any]) -> dict[str, Any]:
 
 
 def arguments_of(made: Callable[..., Any], spec: Spec, kinds: Mapping[str, Any]) -> dict[str, Any]:
-    """Returns the values of a spec's options, by the types of those that there are.
+    """Returns the values of a spec's options, by the types of those that there are: what is made takes, or more.
 
     Raises BadInput for an unknown option, a value of the wrong kind, and one that is missing.
     """
@@ -74,7 +74,9 @@ def arguments_of(made: Callable[..., Any], spec: Spec, kinds: Mapping[str, Any])
         arguments[option] = _value(text, kinds[option], f"{spec.name}:{option}")
     parameters = inspect.signature(made).parameters
     missing = [
-        option for option in kinds if option not in arguments and parameters[option].default is inspect.Parameter.empty
+        option
+        for option in kinds
+        if option in parameters and option not in arguments and parameters[option].default is inspect.Parameter.empty
     ]
     if missing:
         wanted = ":".join([str(spec), *(f"{option}=…" for option in missing)])

@@ -12,7 +12,7 @@ from sigbench.sde.brownian import BrownianDriver, FreshBrownian, NoNoise
 from sigbench.sde.grid import Grid
 from sigbench.sde.noise import NoiseStream, seed_of
 from sigbench.sde.path import BrownianPath
-from sigbench.sde.problem import SDEProblem
+from sigbench.sde.problem import ReverseDiffusion, SDEProblem
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,7 +36,10 @@ def start_batch(cell: Cell, repeat: int, first: int, count: int) -> Batch:
         device=cell.device,
     )
     problem = cell.problem.labelled(cell.problem.labels_from(choice.normal(first, count, 0)[:, 0]))
-    return Batch(problem, problem.initial(start.normal(first, count, 0)))
+    normals, s = start.normal(first, count, 0), cell.grid.times[0]
+    if s == 0.0 or not isinstance(problem, ReverseDiffusion):
+        return Batch(problem, problem.initial(normals))
+    return Batch(problem, problem.initial(normals, s))
 
 
 def path_of(cell: Cell, repeat: int, first: int, count: int, grid: Grid | None = None) -> BrownianDriver:

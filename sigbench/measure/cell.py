@@ -93,7 +93,7 @@ class Cell:
         assert isinstance(problem, ReverseDiffusion)  # planning refuses others
         for taken, state in enumerate(self.sampler.walk(problem, x, self.grid, path), start=1):
             usable = taken == self.grid.steps and isinstance(state, Tensor) and state.shape == x.shape
-            yield problem.denoiser.x0(problem.schedule.t_end, state) if usable else state
+            yield problem.denoiser.x0(problem.time(self.grid.times[-1]), state) if usable else state
 
     def artifact_hashes(self) -> dict[str, str]:
         """Returns the hashes of all networks that have a part in the cell, the task's own and the sampler's."""

@@ -174,8 +174,9 @@ class ReverseDiffusion(SDEProblem):
         rate, squared, _ = self._coefficients(s)
         return self.denoiser.score(self.time(s), x).mul(0.5 * squared).add_(x, alpha=-rate)
 
-    def initial(self, normals: Tensor) -> Tensor:
-        return normals * self.schedule.prior_std
+    def initial(self, normals: Tensor, s: float = 0.0) -> Tensor:
+        """Returns where a walk begins at s, from standard normal numbers (n, *shape): as noisy as the schedule is."""
+        return normals * (self.schedule.prior_std if s == 0.0 else float(self.schedule.sigma(self.time(s))))
 
     def labels_from(self, normals: Tensor) -> Tensor | None:
         return None if self.classes is None else self.classes.labels(normals)

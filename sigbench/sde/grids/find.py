@@ -4,7 +4,7 @@ Families are plug-ins: whatever installed packages register under the entry poin
 """
 
 import inspect
-from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -13,6 +13,7 @@ from sigbench.errors import BadInput, unknown_name
 from sigbench.plug_ins import aliases, arguments_of, entry_points, load, options_of
 from sigbench.sde.grid import Grid, check_steps
 from sigbench.sde.grids.computed import ENDING, is_computed_name, read_grid
+from sigbench.sde.grids.ends import ENDS, cut
 from sigbench.sde.grids.families import Family, Times
 from sigbench.sde.schedule import Schedule, as_array
 from sigbench.spec import Spec, number, parse_plug_in
@@ -83,7 +84,7 @@ def family_grid(text: str) -> str:
     """
     if is_list(text) or is_file(text):
         raise BadInput(f"{text!r} is one grid, and here stands a family, which has all numbers of steps.")
-    return _canonical(*_read(text))
+    return _canonical(_read(text))
 
 
 def one_name(text: str) -> str:
@@ -101,7 +102,8 @@ def listed_steps(text: str | None) -> int | None:
 def diffusion_grid(text: str, steps: int, schedule: Schedule) -> Grid:
     """Returns the grid that a text asks for, for a reverse diffusion.
 
-    It runs over diffusion times t, which decrease from the schedule's t_start to its t_end. Raises BadInput for an
+    It runs over diffusion times t, which decrease from the schedule's t_start to its t_end, or between those that the
+    text names. Raises BadInput for an
     unknown family or option, for steps outside 1…MAX_STEPS, for a list that does not decrease strictly, has other ends
     or another number of steps than `steps`, and for a computed grid that is of another schedule or was changed.
     """
@@ -112,10 +114,11 @@ def diffusion_grid(text: str, steps: int, schedule: Schedule) -> Grid:
         found = read_grid(text)
         found.check_schedule(schedule, steps)
         return grid_of_times(found.name, as_array(found.times), schedule)
-    spec, family, options = _read(text)
+    asked = _read(text)
+    inner = cut(schedule, asked.ends)
     try:
         with np.errstate(all="ignore"):  # what is not finite is said below
-            times = as_array(family(steps, schedule, **options))
+            times = as_array(asked.family(steps, inner, **asked.options))
     except BadInput:
         raise
     except Exception as error:
@@ -124,20 +127,23 @@ def diffusion_grid(text: str, steps: int, schedule: Schedule) -> Grid:
         raise BadInput(f"the grid {text} gave times of shape {times.shape}, not the {steps + 1} of {steps} steps.")
     if not np.isfinite(times).all():
         raise BadInput(f"the grid {text} gave times that are not finite: its options leave the range of numbers.")
-    return grid_of_times(_canonical(spec, family, options), times, schedule)
+    return grid_of_times(_canonical(asked), times, schedule, inner)
 
 
-def grid_of_times(name: str, t: Times, schedule: Schedule) -> Grid:
-    """Returns the grid of diffusion times; raises BadInput for other ends, and where they do not decrease."""
+def grid_of_times(name: str, t: Times, schedule: Schedule, within: Schedule | None = None) -> Grid:
+    """Returns the grid of diffusion times, from and to the ends of `within`, the schedule's own by default.
+
+    Raises BadInput for other ends, and where the times do not decrease.
+    """
+    within = within or schedule
     if len(t) < 2 or not (np.diff(t) < 0).all():
         raise BadInput(f"the grid {name!r} is not strictly decreasing in the diffusion time t.")
-    if not np.allclose([t[0], t[-1]], [schedule.t_start, schedule.t_end], rtol=0, atol=_ENDS):
+    if not np.allclose([t[0], t[-1]], [within.t_start, within.t_end], rtol=0, atol=_ENDS):
         raise BadInput(
-            f"the grid must run from t={schedule.t_start:g} to t={schedule.t_end:g}, but runs from {t[0]:g} to "
-            f"{t[-1]:g}."
+            f"the grid must run from t={within.t_start:g} to t={within.t_end:g}, but runs from {t[0]:g} to {t[-1]:g}."
         )
     s = schedule.reverse_time(t)
-    s[0], s[-1] = 0.0, schedule.horizon
+    s[0], s[-1] = schedule.t_start - within.t_start, schedule.t_start - within.t_end
     return Grid(name, tuple(s.tolist()), schedule.t_start)
 
 
@@ -167,20 +173,34 @@ def _listed(text: str, steps: int) -> Times:
     return t
 
 
-def _read(text: str) -> tuple[Spec, Family, dict[str, Any]]:
+@dataclass(frozen=True, slots=True)
+class _Asked:
+    """A family as it is asked for: its own options, and the ends that were named beside them."""
+
+    spec: Spec
+    family: Family
+    options: dict[str, Any]
+    ends: dict[str, float]
+
+
+def _read(text: str) -> _Asked:
     spec = parse_plug_in(text)
     if ":" in spec.name and ".py:" not in spec.name:
         raise BadInput(f"{spec.name.partition(':')[2]!r} in the grid {text!r} is not option=value.")
     family = family_named(spec.name)
-    return spec, family, arguments_of(family, spec, family_options(family))
+    own = family_options(family)
+    found = arguments_of(family, spec, dict.fromkeys(ENDS, float) | own)
+    ends = {name: found.pop(name) for name in ENDS if name in found and name not in own}
+    return _Asked(spec, family, found, ends)
 
 
-def _canonical(spec: Spec, family: Family, options: Mapping[str, Any]) -> str:
+def _canonical(asked: _Asked) -> str:
     """One name for one grid: an alias's own, and options only where they differ from their defaults."""
-    defaults = inspect.signature(family).parameters
-    given = {name: options[name] for name in family_options(family) if name in options}
+    defaults = inspect.signature(asked.family).parameters
+    given = {name: asked.options[name] for name in family_options(asked.family) if name in asked.options}
     told = {name: _plain(value) for name, value in given.items() if value != defaults[name].default}
-    return str(Spec(grid_aliases().get(spec.name, spec.name), told))
+    ends = {name: _plain(value) for name, value in sorted(asked.ends.items(), reverse=True)}
+    return str(Spec(grid_aliases().get(asked.spec.name, asked.spec.name), told | ends))
 
 
 def _plain(value: Any) -> str:

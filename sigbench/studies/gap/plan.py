@@ -91,6 +91,9 @@ def plan_gap(settings: Settings, samplers: Sequence[str], steps: Sequence[int]) 
     (teacher,) = plan_cells(replace(common, grid=None), ["teacher"], [])
     if not isinstance(teacher.problem, ReverseDiffusion):
         raise BadInput(f"the gap runs over diffusion times, and the task {task.name!r} has none.")
+    ends = {(cell.grid.times[0], cell.grid.times[-1]) for cell in cells}
+    if ends != {(0.0, teacher.problem.horizon)}:
+        raise BadInput("the gap runs from the schedule's first time to its last: leave t_start and t_end out.")
     return GapPlan(settings, teacher, tuple(_walks(teacher.grid, cells)), group)
 
 

@@ -210,6 +210,8 @@ def test_in_the_plane() -> None:
         (asked("gmm", ("ddim",), samples=159), "--samples must be at least 160 at 10 repeats, got 159"),
         (asked("gmm", ("ddim",), repeats=1), "--repeats must be at least 2"),
         (asked("gmm", ("sigdeg",), grid="uniform"), "was trained on the grid 'quadratic', not on 'uniform'"),
+        (asked("gmm", ("ddim",), grid="uniform:t_end=0.1"), "from the schedule's first time to its last"),
+        (asked("gmm", ("ddim:grid='karras:t_start=0.9'", "sigdeg")), "leave t_start and t_end out"),
         (asked("gmm", ("nothing",)), "unknown sampler 'nothing'"),
         (asked("gmn", ("ddim",)), "unknown task 'gmn'"),
         (asked("gmm", ()), "name at least one sampler"),
