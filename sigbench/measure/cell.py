@@ -117,7 +117,7 @@ class Cell:
 
     def known(self) -> CellRecord:
         """Returns what the cell's record says of it before anything is measured."""
-        return {
+        found: CellRecord = {
             "task": self.task.name,
             "task_spec": self.settings.task,
             "task_version": self.task.version,
@@ -137,6 +137,9 @@ class Cell:
             "asked": self._request(),
             "code": self._code,
         }
+        if self.settings.tuning is not None:
+            found["tuning"] = self.settings.tuning
+        return found
 
     @cached_property
     def _code(self) -> CodeRecord:

@@ -6,7 +6,7 @@ from typing import Literal, get_args
 import torch
 
 from sigbench.errors import BadInput, unknown_name
-from sigbench.records.record import Paths
+from sigbench.records.record import Paths, TuningRecord
 from sigbench.sde.grids.find import check_grid
 
 Final = Literal["none", "denoise"]  # what is returned at the last time: the state, or its denoised sample
@@ -24,7 +24,8 @@ class Settings:
     `time_calls` says whether bare network calls are timed beside the samplers, for the efficiency. `grid` and `final`
     are those of the samplers that name none of their own. `metrics` are the specs of metrics that judge beside the
     task's own, and `only` the names of the task's own that do (none: all of them); `paths` says whether all cells share
-    their noise, one initial state and one Brownian path a sample, or each has fresh noise of its own.
+    their noise, one initial state and one Brownian path a sample, or each has fresh noise of its own. `tuning` says how
+    the sampler's grid and options were chosen, for the record alone.
     """
 
     task: str
@@ -45,6 +46,7 @@ class Settings:
     precision: float | None = None
     floor_draws: int = 20
     time_calls: bool = True
+    tuning: TuningRecord | None = None
 
 
 def check_settings(settings: Settings) -> None:

@@ -119,6 +119,14 @@ class CodeRecord(TypedDict):
     package: dict[str, str]  # hashes of parts of sigbench
 
 
+class TuningRecord(TypedDict):
+    """How a sampler's grid and options were chosen by a sweep, on noise of its own."""
+
+    candidates: int  # how many were tried
+    calls: int  # the budget that they were tried at
+    hash: str  # of the tuning, which names all of them with what they came to
+
+
 class CellRecord(TypedDict):
     """What was to be measured: a task, a sampler, a number of steps and a seed."""
 
@@ -140,6 +148,7 @@ class CellRecord(TypedDict):
     final_step: str  # what happens at the end of the grid
     asked: RequestRecord
     code: CodeRecord
+    tuning: NotRequired[TuningRecord]
 
 
 class Record(CellRecord):

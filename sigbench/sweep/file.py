@@ -3,6 +3,7 @@
     tasks = ["gmm", "mnist"]             # names, or FILE.py:CLASS
     samplers = ["ddim", "teacher"]       # what `sigbench run --sampler` takes: NAME:option=value, NAME@STEPS, …
     steps = [5, 10]                      # left out: the task's own
+    calls = [5, 10]                      # or in their place: as many steps as so many network calls allow
     grids = ["quadratic", "uniform"]     # left out: the task's own
     seeds = [0]                          # left out: 0
     guidance = [0.0, 1.0]                # or one number; left out: 0
@@ -17,7 +18,8 @@
     steps = [2, 5]
     options = { eta = [0.0, 0.5] }       # every combination is measured
 
-What is said of a sampler goes before what is said of a task, and that before what is said of all.
+What is said of a sampler goes before what is said of a task, and that before what is said of all. A table [tune] has
+each training-free sampler measured on its best grid and options: see `tune_file.py`.
 """
 
 import itertools
@@ -31,7 +33,7 @@ from sigbench.errors import BadInput, unknown_name
 from sigbench.measure.settings import MAX_SAMPLES, MAX_SEED, Settings, check_final, pick_device, pick_dtype
 from sigbench.measure.variants import CELL_KEYS
 from sigbench.registry import make_metric, make_sampler, split_spec, task_class
-from sigbench.sde.grid import check_steps
+from sigbench.sde.grid import MAX_STEPS, check_steps
 from sigbench.sde.grids.find import check_grid
 from sigbench.spec import Spec, parse_spec
 from sigbench.sweep.toml_checks import (
@@ -51,13 +53,14 @@ from sigbench.sweep.toml_checks import (
     whole,
 )
 from sigbench.sweep.toml_lines import KeyPath
+from sigbench.sweep.tune_file import TuneFile, tune_file, tune_mistakes
 
 SETTINGS = ("samples", "repeats", "batch", "nfe", "device", "dtype", "label", "final")
 ADDED = "add_metrics"
-AXES = ("steps", "grids", "seeds", "guidance")
-TOP_KEYS = ("tasks", "samplers", *AXES, *SETTINGS, ADDED, "task", "sampler")
+AXES = ("steps", "calls", "grids", "seeds", "guidance")
+TOP_KEYS = ("tasks", "samplers", *AXES, *SETTINGS, ADDED, "task", "sampler", "tune")
 TASK_KEYS = ("samplers", *AXES, *SETTINGS, ADDED)
-SAMPLER_KEYS = ("tasks", "steps", "grids", "options")
+SAMPLER_KEYS = ("tasks", "steps", "calls", "grids", "options")
 
 
 @dataclass(frozen=True)
@@ -68,6 +71,7 @@ class SweepFile:
     common: Table
     of_task: Mapping[str, Table]
     of_sampler: Mapping[str, Table]
+    tune: TuneFile | None = None
 
     def samplers(self, task: str) -> Iterator[tuple[str, Table]]:
         """Yields (spec, what is said of the sampler) for a task, a spec for each combination of options."""
@@ -85,6 +89,14 @@ class SweepFile:
                 return as_list(table[name]) or [table[name]]
         return None
 
+    def counts(self, task: str, own: Table) -> tuple[str, Sequence[int]] | None:
+        """Returns "steps" or "calls" with their numbers, whichever is said nearest to a sampler; None for neither."""
+        for table in (own, self.of_task.get(task, {}), self.common):
+            for name in ("steps", "calls"):
+                if name in table:
+                    return name, table[name]
+        return None
+
     def settings(self, task: str, **of_cell: Any) -> Settings:
         """Returns the settings of a task's cells; `of_cell` are those that differ from cell to cell."""
         table = {**self.common, **self.of_task.get(task, {})}
@@ -97,9 +109,10 @@ def read_sweep(file: Path) -> SweepFile:
     table = read_checked(file, "sweep", _mistakes)
     return SweepFile(
         tasks=tuple(dict.fromkeys(table["tasks"])),
-        common={key: value for key, value in table.items() if key not in ("task", "sampler")},
+        common={key: value for key, value in table.items() if key not in ("task", "sampler", "tune")},
         of_task=table.get("task", {}),
         of_sampler=table.get("sampler", {}),
+        tune=tune_file(table),
     )
 
 
@@ -128,9 +141,19 @@ def _mistakes(table: Table) -> Iterator[Mistake]:
     if missing and not all("samplers" in as_dict(as_dict(table.get("task")).get(name)) for name in listed or [""]):
         yield (), 'name at least one sampler: samplers = ["ddim"].'
     yield from _sampler_mistakes(table, listed, specs)
+    yield from _steps_and_calls(table)
+    if "tune" in table:
+        yield from tune_mistakes(table["tune"], listed, sorted({_name(spec) for spec in specs}), _option_mistakes)
     for kind in ("task", "sampler"):
         if not isinstance(table.get(kind, {}), dict):
             yield (kind,), f"is a table of tables, [{kind}.NAME], not {kind_of(table[kind])}."
+
+
+def _steps_and_calls(table: Table) -> Iterator[Mistake]:
+    named = [((kind, name), below) for kind in ("task", "sampler") for name, below in tables(table, kind)]
+    for path, below in [((), table), *named]:
+        if {"steps", "calls"} <= as_dict(below).keys():
+            yield (*path, "calls"), "stands in the place of steps: name one of them."
 
 
 def _sampler_mistakes(table: Table, listed: Sequence[str], specs: Sequence[str]) -> Iterator[Mistake]:
@@ -143,7 +166,7 @@ def _sampler_mistakes(table: Table, listed: Sequence[str], specs: Sequence[str])
         if name not in names:
             yield path, str(unknown_name("sampler in samplers", name, names))
         yield from unknown_keys(below, SAMPLER_KEYS, path)
-        for key in ("steps", "grids"):
+        for key in ("steps", "calls", "grids"):
             if key in below:
                 yield from CHECKS[key]((*path, key), below[key])
         if "tasks" in below:
@@ -218,6 +241,7 @@ CHECKS: dict[str, Callable[[KeyPath, Any], Iterator[Mistake]]] = {
     "tasks": list_of(text(task_class)),
     "samplers": list_of(text(_sampler)),
     "steps": list_of(_steps),
+    "calls": list_of(whole(1, MAX_STEPS)),
     "grids": list_of(text(check_grid)),
     "seeds": list_of(whole(-MAX_SEED, MAX_SEED)),
     "samples": single(whole(2, MAX_SAMPLES)),

@@ -1,16 +1,19 @@
 """Planning a sweep: its cells, each with the key of its record, and what cannot be measured, with the reason."""
 
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from itertools import product
+from typing import Protocol
 
 from sigbench.errors import BadInput
 from sigbench.measure.cell import Cell, plan_cells
 from sigbench.measure.settings import Settings
 from sigbench.records.key import Determinants
+from sigbench.records.record import TuningRecord
 from sigbench.registry import task_class
 from sigbench.sde.grids.find import listed_steps
 from sigbench.spec import parse_spec
+from sigbench.sweep.budget import steps_within
 from sigbench.sweep.file import SweepFile
 
 
@@ -74,35 +77,71 @@ class SweepPlan:
     skipped: list[SkippedCell] = field(default_factory=list)
 
 
-def plan_sweep(file: SweepFile) -> SweepPlan:
-    """Returns the plan of a sweep; raises BadInput where no cell of it can be measured."""
+@dataclass(frozen=True, slots=True)
+class Chosen:
+    """What tuning chose for a sampler: the spec that is measured, and what its record says of it."""
+
+    spec: str
+    note: TuningRecord
+
+
+class Chooser(Protocol):
+    """Says what tuning chose for a task's sampler at a budget of calls, None where it chose nothing."""
+
+    def __call__(self, task: str, sampler: str, calls: int, /) -> Chosen | None: ...
+
+
+def plan_sweep(file: SweepFile, chooser: Chooser = lambda task, sampler, calls: None) -> SweepPlan:
+    """Returns the plan of a sweep; raises BadInput where no cell of it can be measured.
+
+    Samplers that [tune] is for are measured as the `chooser` says, at each budget.
+    """
     plan, seen = SweepPlan(), set()
     for task in file.tasks:
-        for settings, sampler, steps in _wanted(file, task):
+        for settings, sampler, count in _wanted(file, task, chooser):
+            steps = count.steps
             try:
+                if count.calls is not None:
+                    steps = (steps_within(settings, sampler, count.calls),)
                 (cell,) = plan_cells(settings, [sampler], steps)
             except BadInput as error:
                 plan.skipped.append(SkippedCell(task, sampler, settings.grid, steps, str(error)))
                 continue
             if cell.key not in seen:
                 seen.add(cell.key)
-                plan.cells.append(_planned(cell, settings, sampler, steps))
+                plan.cells.append(planned(cell, settings, sampler, steps))
     if not plan.cells:
         reason = f": {plan.skipped[0].reason}" if plan.skipped else "."
         raise BadInput(f"no cell of the sweep can be measured{reason}")
     return plan
 
 
-def _wanted(file: SweepFile, task: str) -> Iterator[tuple[Settings, str, tuple[int, ...]]]:
-    default_steps = task_class(task).default_steps
+@dataclass(frozen=True, slots=True)
+class _Count:
+    """How many steps are asked for: none where the spec or the grid says it, one, or what so many calls allow."""
+
+    steps: tuple[int, ...] = ()
+    calls: int | None = None
+
+
+def _wanted(file: SweepFile, task: str, chooser: Chooser) -> Iterator[tuple[Settings, str, _Count]]:
     for seed, guidance in product(file.axis("seeds", task, {}) or (0,), file.axis("guidance", task, {}) or (0.0,)):
         for sampler, own in file.samplers(task):
+            name, values = file.counts(task, own) or ("steps", task_class(task).default_steps)
+            if file.tune is not None and file.tune.candidates(task, sampler):
+                settings = file.settings(task, seed=seed, grid=None, guidance=float(guidance))
+                for value in values:
+                    if (chosen := chooser(task, sampler, value)) is not None:
+                        count = _Count(calls=value) if name == "calls" else _Count((value,))
+                        yield replace(settings, tuning=chosen.note), chosen.spec, count
+                continue
             for grid in file.axis("grids", task, own) or (None,):
                 settings = file.settings(task, seed=seed, grid=grid, guidance=float(guidance))
-                own_count = _has_own_count(sampler, grid)
-                counts = (None,) if own_count else file.axis("steps", task, own) or default_steps
-                for count in counts:
-                    yield settings, sampler, () if count is None else (count,)
+                if _has_own_count(sampler, grid):
+                    yield settings, sampler, _Count()
+                    continue
+                for value in values:
+                    yield settings, sampler, _Count(calls=value) if name == "calls" else _Count((value,))
 
 
 def _has_own_count(sampler: str, grid: str | None) -> bool:
@@ -113,7 +152,8 @@ def _has_own_count(sampler: str, grid: str | None) -> bool:
     )
 
 
-def _planned(cell: Cell, settings: Settings, sampler: str, steps: tuple[int, ...]) -> PlannedCell:
+def planned(cell: Cell, settings: Settings, sampler: str, steps: tuple[int, ...]) -> PlannedCell:
+    """Returns a cell as it is handed to a worker."""
     work = float(cell.calls * cell.samples * settings.repeats)
     return PlannedCell(
         settings,

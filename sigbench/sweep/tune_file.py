@@ -1,0 +1,135 @@
+"""The table [tune] of a sweep file: among which grids and options each training-free sampler is shown on its best.
+
+[tune]
+calls = [5, 10, 20]                  # the budgets of network calls that are tuned for
+grids = ["quadratic", "log-snr"]     # the candidates' grids
+repeats = 4                          # left out, like samples: as elsewhere in the file
+
+[tune.task.mnist]                    # grids, samples and repeats for one task
+samples = 4000
+
+[tune.sampler.dpmpp-2m]              # grids for one sampler, and options: each combination is a candidate
+options = { lower_order_final = ["true", "false"] }
+"""
+
+import itertools
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from sigbench.errors import unknown_name
+from sigbench.measure.settings import MAX_SAMPLES
+from sigbench.registry import sampler_class
+from sigbench.sde.grid import MAX_STEPS
+from sigbench.sde.grids.find import family_grid
+from sigbench.spec import parse_spec
+from sigbench.sweep.toml_checks import (
+    Mistake,
+    Table,
+    as_list,
+    kind_of,
+    list_of,
+    single,
+    tables,
+    text,
+    unknown_keys,
+    whole,
+)
+from sigbench.sweep.toml_lines import KeyPath
+
+MOST_CANDIDATES = 12
+TUNE_KEYS = ("calls", "grids", "samples", "repeats", "task", "sampler")
+_CHECKS: dict[str, Callable[[KeyPath, Any], Iterator[Mistake]]] = {
+    "calls": list_of(whole(1, MAX_STEPS)),
+    "grids": list_of(text(family_grid)),
+    "samples": single(whole(2, MAX_SAMPLES)),
+    "repeats": single(whole(2, 1000)),
+}
+_OF_TASK, _OF_SAMPLER = ("grids", "samples", "repeats"), ("grids", "options")
+
+
+@dataclass(frozen=True)
+class TuneFile:
+    """What [tune] says, every value checked."""
+
+    common: Table
+    of_task: Mapping[str, Table]
+    of_sampler: Mapping[str, Table]
+
+    @property
+    def calls(self) -> Sequence[int]:
+        """The budgets that are tuned for."""
+        return tuple(sorted(set(self.common["calls"])))
+
+    def size(self, name: str, task: str) -> int | None:
+        """Returns "samples" or "repeats" of a task's candidates, None where nothing is said here."""
+        found: int | None = {**self.common, **self.of_task.get(task, {})}.get(name)
+        return found
+
+    def candidates(self, task: str, spec: str) -> list[str]:
+        """Returns the specs among which a sampler's is chosen.
+
+        There are none where it is not tuned: a student, the teacher, and what names grid or steps itself.
+        """
+        asked = parse_spec(spec)
+        if asked.name == "teacher" or asked.steps is not None or "grid" in asked.options:
+            return []
+        if sampler_class(asked.name).family == "student":
+            return []
+        own = self.of_sampler.get(asked.name, {})
+        grids = own.get("grids", self.of_task.get(task, {}).get("grids", self.common["grids"]))
+        options = {name: values for name, values in own.get("options", {}).items() if name not in asked.options}
+        return [str(asked.given({**dict(chosen), "grid": grid})) for grid in grids for chosen in _combinations(options)]
+
+
+def tune_file(table: Table) -> TuneFile | None:
+    """Returns what a sweep's table says under [tune], None where there is no such table."""
+    if (found := table.get("tune")) is None:
+        return None
+    common = {name: value for name, value in found.items() if name not in ("task", "sampler")}
+    return TuneFile(common, found.get("task", {}), found.get("sampler", {}))
+
+
+def tune_mistakes(
+    table: Any, tasks: Sequence[str], names: Sequence[str], option_mistakes: Callable[..., Iterator[Mistake]]
+) -> Iterator[Mistake]:
+    """Yields what is wrong with [tune], given the sweep's tasks and samplers and the check of a sampler's options."""
+    if not isinstance(table, dict):
+        yield ("tune",), f"is a table, [tune], not {kind_of(table)}."
+        return
+    yield from unknown_keys(table, TUNE_KEYS, ("tune",))
+    for key, example in (("calls", "[5, 10, 20]"), ("grids", '["quadratic", "uniform"]')):
+        if key not in table:
+            yield ("tune",), f"names no {key}: {key} = {example}."
+    for key in table.keys() & _CHECKS.keys():
+        yield from _CHECKS[key](("tune", key), table[key])
+    for kind, known, keys in (("task", tasks, _OF_TASK), ("sampler", names, _OF_SAMPLER)):
+        for name, below in tables(table, kind):
+            path: KeyPath = ("tune", kind, name)
+            if not isinstance(below, dict):
+                yield path, f"is a table, [tune.{kind}.{name}], not {kind_of(below)}."
+                continue
+            if name not in known:
+                yield path, str(unknown_name(f"{kind} of the sweep", name, known))
+            yield from unknown_keys(below, keys, path)
+            for key in below.keys() & _CHECKS.keys() & set(keys):
+                yield from _CHECKS[key]((*path, key), below[key])
+            if "options" in below and kind == "sampler":
+                yield from option_mistakes((*path, "options"), name, below["options"])
+                yield from _too_many(table, path, below)
+
+
+def _too_many(table: Table, path: KeyPath, below: Table) -> Iterator[Mistake]:
+    grids = as_list(below.get("grids", table.get("grids")))
+    options = below["options"] if isinstance(below["options"], dict) else {}
+    count = len(grids) * len(_combinations(options))
+    if count > MOST_CANDIDATES:
+        yield (
+            path,
+            f"has {count} candidates, {len(grids)} grids times options, and at most {MOST_CANDIDATES} are tried.",
+        )
+
+
+def _combinations(options: Table) -> list[tuple[tuple[str, str], ...]]:
+    choices = [[(name, str(value)) for value in (as_list(values) or [values])] for name, values in options.items()]
+    return list(itertools.product(*choices))
