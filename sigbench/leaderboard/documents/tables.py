@@ -1,18 +1,25 @@
 """Records as Markdown tables, written as the tables of the command line write them."""
 
+import io
 import re
 from collections.abc import Iterable, Sequence
 from itertools import groupby
 from math import inf
 
+from rich.console import Console
+
+from sigbench.leaderboard.board import Entry, boards
 from sigbench.leaderboard.documents.evidence import is_older
 from sigbench.leaderboard.markdown import escaped
+from sigbench.leaderboard.overview import blocks
+from sigbench.leaderboard.table import board_table
 from sigbench.records.names import namer
 from sigbench.records.record import MetricRecord, Record
 from sigbench.report.numbers import digits, duration, duration_interval, interval, ratio
 from sigbench.report.run_table import FLOOR_ROW, marks
 
 NONE = "–"
+_TERMINAL = 80  # columns
 _COMPUTED = re.compile(r"(trajectories|[a-z0-9]+)-[0-9a-f]{12}")  # how `sigbench grid` names what it computed
 
 
@@ -85,6 +92,17 @@ def guidance_table(records: Iterable[Record], metric: str) -> str:
         row[f"{escaped(called(record))}, {record['steps']} steps"] = _text(record, metric, "")
     table = [[f"{weight:g}", *(row.get(name, NONE) for name in columns)] for weight, row in sorted(rows.items())]
     return markdown_table([f"W, `{metric}`", *columns], table)
+
+
+def board_text(records: Iterable[Record], metric: str, calls: int) -> str:
+    """Returns what `sigbench leaderboard show` prints of records with so many calls, as a block of plain text."""
+    entries = [Entry(record) for record in records]
+    (board,) = boards(entries)[entries[0].record["task"]]
+    shown = [block for block in blocks(board, metric) if block.calls == calls]
+    console = Console(width=_TERMINAL, file=io.StringIO(), color_system=None)
+    console.print(board_table(metric, shown, _TERMINAL))
+    lines = console.file.getvalue().splitlines()  # type: ignore[attr-defined]
+    return "\n".join(("```text", *(line.rstrip() for line in lines), "```"))
 
 
 def cost_table(records: Iterable[Record]) -> str:
