@@ -16,8 +16,11 @@ from sigbench.cli.app import app
 from sigbench.measure.batch import walk_batch
 from sigbench.measure.cell import plan_cells
 from sigbench.measure.settings import Settings
+from sigbench.registry import make_sampler, make_task
+from sigbench.sde.brownian import NoNoise
 
 ROOT = Path(__file__).parent.parent
+CPU = torch.device("cpu")
 README = (ROOT / "README.md").read_text()
 PAGES = {file: file.read_text() for file in (*sorted(ROOT.glob("*.md")), *sorted((ROOT / "docs").rglob("*.md")))}
 PAGES = {ROOT / "README.md": README, **PAGES}  # its blocks come first
@@ -179,3 +182,15 @@ def test_the_sampler_is_what_it_says(workshop: Path) -> None:
     specs = [f"{workshop / 'mine.py'}:MySampler", "dpmpp-2m:lower_order_final=false"]
     theirs, ours = (walk_batch(cell, 0, 0, 50).samples for cell in plan_cells(settings, specs, [7]))
     torch.testing.assert_close(theirs, ours, rtol=1e-9, atol=1e-9)
+
+
+def test_the_guide_s_sampler_with_a_history_goes_on_where_known_states_end(workshop: Path) -> None:
+    """Behind states of its own walk it makes the walk's next ones, with the history that they are, and not anew."""
+    sampler, problem = make_sampler(f"{workshop / 'resumed.py'}:Resumed"), make_task("gmm").problem(CPU, torch.float64)
+    grid = problem.grid("log-snr", 6)
+    x = problem.initial(torch.linspace(-2.0, 2.0, 40, dtype=torch.float64)[:, None])
+    walk = [x, *sampler.walk(problem, x, grid, NoNoise())]
+    again = list(sampler.resume(problem, walk[:4], grid, NoNoise()))
+    anew = list(sampler.walk(problem, walk[3], grid.with_times(grid.times[3:]), NoNoise()))
+    torch.testing.assert_close(torch.stack(again), torch.stack(walk[4:]))
+    assert (anew[0] - again[0]).abs().max() > 1e-3
