@@ -1,4 +1,4 @@
-"""The checks beside the tests, each run once: `nox -s lint` in an environment with `.[test]`; CI does it by .ci/run."""
+"""The checks beside the tests, each run once: `nox -s lint site`, in an environment with `.[test,docs]`, as CI does."""
 
 import sys
 import tempfile
@@ -18,6 +18,21 @@ FOLDERS: dict[str, str] = tomllib.loads((ROOT / "pyproject.toml").read_text())["
 def documents(session: nox.Session) -> None:
     """Every command of the README and of the pages under docs/ as it stands: half an hour."""
     session.run(sys.executable, "-m", "pytest", "--slow", "--long", "tests/test_readme.py")
+
+
+@nox.session
+def results(session: nox.Session) -> None:
+    """Writes the pages' tables and numbers anew from the records; a test says where they do not match."""
+    session.run(sys.executable, "-m", "sigbench.leaderboard.documents")
+
+
+@nox.session
+def site(session: nox.Session) -> None:
+    """The documents as a site, without a warning: `nox -s site -- DIR` keeps it there. Needs `.[docs]`."""
+    with tempfile.TemporaryDirectory() as folder:
+        place = session.posargs[0] if session.posargs else folder
+        quiet = {"NO_MKDOCS_2_WARNING": "1"}  # which is of MkDocs' future, and of no page
+        session.run(sys.executable, "-m", "mkdocs", "build", "--strict", "--quiet", "--site-dir", place, env=quiet)
 
 
 @nox.session

@@ -16,10 +16,14 @@ from sigbench.cli.app import app
 from sigbench.measure.batch import walk_batch
 from sigbench.measure.cell import plan_cells
 from sigbench.measure.settings import Settings
+from sigbench.registry import make_sampler, make_task
+from sigbench.sde.brownian import NoNoise
 
 ROOT = Path(__file__).parent.parent
+CPU = torch.device("cpu")
 README = (ROOT / "README.md").read_text()
-PAGES = {file: file.read_text() for file in (ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md")))}
+PAGES = {file: file.read_text() for file in (*sorted(ROOT.glob("*.md")), *sorted((ROOT / "docs").rglob("*.md")))}
+PAGES = {ROOT / "README.md": README, **PAGES}  # its blocks come first
 BLOCKS = [block for page in PAGES.values() for block in re.findall(r"^```bash\n(.*?)^```$", page, flags=re.M | re.S)]
 PROGRAMS = [
     program
@@ -35,7 +39,8 @@ def without_install(block: str) -> str:
     return "\n".join(line for line in commands if line and not line.startswith(("pytest", "-e")))
 
 
-RUNNABLE = [commands for block in BLOCKS[1:] if (commands := without_install(block))]  # .ci/run pastes the first
+FIRST = without_install(BLOCKS[0])  # .ci/run pastes it
+RUNNABLE = [c for c in dict.fromkeys(map(without_install, BLOCKS)) if c and c != FIRST]
 # The command of the table of 10⁵ samples, which is measured once: for the table, and for what is said of the student.
 (HEADLINE,) = [s for s in RUNNABLE if "--samples 100000" in s and "train" not in s]
 QUICK = "leaderboard show|mymetric"  # the commands of the others have tests of their own, with fewer samples
@@ -72,7 +77,8 @@ def test_the_readme_holds_what_is_tested() -> None:
     """Its first block is what .ci/run pastes into a fresh environment."""
     assert BLOCKS[0].startswith("pip install -c constraints.txt . && sigbench run ")
     assert len(RUNNABLE) >= 4
-    assert {name for _, name in PROGRAMS} == {"mine.py", "mytask.py", "mymetric.py", "ancestral.py", "theirs.py"}
+    names = {name for _, name in PROGRAMS}
+    assert names == {"mine.py", "resumed.py", "mytask.py", "mymetric.py", "ancestral.py", "theirs.py"}
     assert sum(block.startswith("pip install") for block in BLOCKS) >= 2
 
 
@@ -96,19 +102,19 @@ def test_commands_run_as_written(script: str, workshop: Path) -> None:
     assert "Traceback" not in done.stderr
 
 
-def rows_of_the_table() -> dict[tuple[str, str, int], tuple[float, float]]:
-    """Returns the intervals of the table above the headline command, by (role, sampler, steps)."""
-    (page,) = [page for page in PAGES.values() if HEADLINE in page]
-    table = page[: page.index(HEADLINE)].rsplit("\n\n", 2)[-2].splitlines()
-    found = {}
-    for row in table[2:]:
-        name, _, *cells = (cell.strip() for cell in row.strip("|").split("|"))
-        for steps, cell in zip((5, 10, 20), cells, strict=True):
-            if match := re.match(r"\S+ \[(\S+), (\S+)\]", cell):
-                teacher = re.fullmatch(r"teacher: (\S+), (\d+) steps", name)
-                at = ("teacher", teacher[1], int(teacher[2])) if teacher else ("sampler", name, steps)
-                found[at] = float(match[1]), float(match[2])
-    return found
+def committed_intervals() -> dict[tuple[str, str, int], tuple[float, float]]:
+    """Returns the intervals of W1 in the records that the headline command's page is written from."""
+    records = map(json.loads, (ROOT / "leaderboard" / "records" / "gmm.jsonl").read_text().splitlines())
+    return {
+        (r["role"], r["spec"], r["steps"]): (r["metrics"]["w1"]["low"], r["metrics"]["w1"]["high"]) for r in records
+    }
+
+
+@pytest.mark.parametrize(
+    "name", sorted({n for page in PAGES.values() for n in re.findall(r"`sigbench ([a-z]\S*?)[` ]", page)})
+)
+def test_commands_that_are_only_named_exist(name: str) -> None:
+    assert name in typer.main.get_command(app).commands  # type: ignore[attr-defined]
 
 
 @pytest.mark.parametrize("command", [line for s in RUNNABLE for line in commands_of(s)])
@@ -127,7 +133,7 @@ def test_commands_are_accepted(command: str, workshop: Path, monkeypatch: pytest
 
 @pytest.mark.long
 def test_the_headline_command_gives_its_table(workshop: Path) -> None:
-    """10⁵ samples, 5 repeats: every interval of the table overlaps, and the student holds what is said of it.
+    """10⁵ samples: every interval overlaps that of its committed record, and the student holds what is said of it.
 
     Its interval and the teacher's overlap for one seed in twenty at worst.
     """
@@ -137,7 +143,7 @@ def test_the_headline_command_gives_its_table(workshop: Path) -> None:
     records = map(json.loads, (file.read_text() for file in (workshop / ".sigbench" / "records").glob("*.json")))
     w1 = {(r["role"], r["spec"], r["steps"]): r["metrics"]["w1"] for r in records if r["samples"] == 100_000}
 
-    table = rows_of_the_table()
+    table = committed_intervals()
     assert len(table) == 7 * 3 + 1
     assert table.keys() <= w1.keys()
     for cell, (low, high) in table.items():
@@ -153,8 +159,16 @@ def test_the_headline_command_gives_its_table(workshop: Path) -> None:
 def test_the_readme_is_short_and_its_links_lead_somewhere() -> None:
     assert len(README.splitlines()) <= 150
     for file, page in PAGES.items():
-        for target in re.findall(r"\]\((?!https?:)([^)#]+)", page):
-            assert (file.parent / target).exists(), f"{file.name}: {target}"
+        for target, place in re.findall(r"\]\((?!https?:)([^)#]*)(?:#([^)]+))?\)", page):
+            other = (file.parent / target).resolve() if target else file
+            assert other.exists(), f"{file.name}: {target}"
+            assert not place or place in places_of(other.read_text()), f"{file.name}: {target}#{place}"
+
+
+def places_of(page: str) -> set[str]:
+    """Returns what links to the headings of a page end with, as code hosts and the site write it."""
+    headings = re.findall(r"^#+ (.+)$", page, flags=re.M)
+    return {re.sub(r"[^\w\- ]", "", heading.lower()).replace(" ", "-") for heading in headings}
 
 
 def test_the_sampler_is_as_short_as_promised() -> None:
@@ -168,3 +182,15 @@ def test_the_sampler_is_what_it_says(workshop: Path) -> None:
     specs = [f"{workshop / 'mine.py'}:MySampler", "dpmpp-2m:lower_order_final=false"]
     theirs, ours = (walk_batch(cell, 0, 0, 50).samples for cell in plan_cells(settings, specs, [7]))
     torch.testing.assert_close(theirs, ours, rtol=1e-9, atol=1e-9)
+
+
+def test_the_guide_s_sampler_with_a_history_goes_on_where_known_states_end(workshop: Path) -> None:
+    """Behind states of its own walk it makes the walk's next ones, with the history that they are, and not anew."""
+    sampler, problem = make_sampler(f"{workshop / 'resumed.py'}:Resumed"), make_task("gmm").problem(CPU, torch.float64)
+    grid = problem.grid("log-snr", 6)
+    x = problem.initial(torch.linspace(-2.0, 2.0, 40, dtype=torch.float64)[:, None])
+    walk = [x, *sampler.walk(problem, x, grid, NoNoise())]
+    again = list(sampler.resume(problem, walk[:4], grid, NoNoise()))
+    anew = list(sampler.walk(problem, walk[3], grid.with_times(grid.times[3:]), NoNoise()))
+    torch.testing.assert_close(torch.stack(again), torch.stack(walk[4:]))
+    assert (anew[0] - again[0]).abs().max() > 1e-3

@@ -1,0 +1,1 @@
+"""Pages of results, whose tables and sentences are written from committed records by cog."""
