@@ -1,0 +1,86 @@
+"""What the leaderboard's commands read: a board's records, those named, and those handed in."""
+
+import gc
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from sigbench.cli.again import OUTDATED
+from sigbench.cli.committed import FOLDER, here_or_copy
+from sigbench.cli.printing import say
+from sigbench.errors import BadInput
+
+if TYPE_CHECKING:
+    from sigbench.leaderboard.board import Entry
+    from sigbench.leaderboard.submissions import Submissions
+    from sigbench.records.reading import Reading
+
+_NAMED = 10
+
+
+def board_of(folder: Path, *, quiet: bool = False) -> Path:
+    """Returns the folder whose records are a board's: the usual one is the installed copy where it is not here."""
+    return here_or_copy(folder / "records", quiet=quiet).parent if folder == FOLDER else folder
+
+
+def submissions_in(folder: Path) -> "Submissions":
+    """Returns what was handed in to a board."""
+    from sigbench.leaderboard.submissions import Submissions
+
+    return Submissions(folder / "submitted")
+
+
+def gather(paths: list[Path] | None, folder: Path, task: str | None = None) -> "tuple[list[Entry], set[str]]":
+    """The entries of all records (of a task), those submitted last, and all tasks met.
+
+    What was left out is named on stderr.
+    """
+    from sigbench.leaderboard.board import Entry
+    from sigbench.records.reading import read_records
+
+    board = folder if paths else board_of(folder)
+    if not paths and not board.is_dir():
+        raise BadInput(f"there is no folder {folder} here: name records with --store PATH, or another --board.")
+    own = read_records(
+        paths or [file for part in ("records", "studies/guidance") for file in sorted((board / part).glob("*.jsonl"))],
+        task,
+    )
+    gc.freeze()  # tens of thousands of records are not worth walking again at every collection
+    submitted, reading = submissions_in(folder).read()
+    if not paths:
+        own.others.clear()  # results of other kinds lie in the board's folder by intent
+    old = own.count("outdated") + reading.count("outdated")
+    tasks = own.tasks | reading.tasks
+    if old and not tasks:
+        raise BadInput(f"no records in {', '.join(map(str, paths or [folder]))} can be read: {_outdated(old)}.")
+    _say_skipped(own)
+    _say_skipped(reading)
+    if old:
+        say(f"{_outdated(old)}.")
+    entries = [Entry(record) for record in own.records]
+    entries += [entry for entry in submitted if task in (None, entry.record["task"])]
+    if not tasks:
+        raise BadInput(f"there are no records in {', '.join(map(str, paths or [folder]))}.")
+    return entries, tasks
+
+
+def _outdated(count: int) -> str:
+    """What is said of records of older schemas, which can be many."""
+    return (
+        f"{count} {'record is' if count == 1 else 'records are'} {OUTDATED}; measure the cells again, as "
+        "`sigbench sweep FILE.toml --json` and `sigbench run --json` do"
+    )
+
+
+def _say_skipped(reading: "Reading") -> None:
+    named = [problem for problem in reading.problems if problem.kind != "outdated"]
+    for problem in named[:_NAMED]:
+        say(f"skipped {problem}.")
+    if named:
+        kinds = [(reading.count(kind), kind) for kind in ("damaged", "foreign", "duplicate")]
+        counts = ", ".join(f"{count} {kind}" for count, kind in kinds if count)
+        rest = "" if len(named) <= _NAMED else f" (the first {_NAMED} are named above)"
+        say(f"{len(named)} records were skipped: {counts}{rest}.")
+    if reading.others:
+        names = ", ".join(str(path) for path in reading.others[:_NAMED])
+        more = f" and {len(reading.others) - _NAMED} more" if len(reading.others) > _NAMED else ""
+        say(f"no records in {names}{more}.")
