@@ -35,9 +35,9 @@ def list_(
 ) -> None:
     """List tasks, samplers, adapters, metrics and grids: their names on one screen, of one kind what they declare.
 
-    With --long how each metric is measured, and a paragraph a sampler: when to pick it, its source, order, calls, options and other names; and what of
-    other libraries adapters refuse, with the reasons. With --json all that, and what samplers need of a task
-    ("denoiser", or "drift" alone).
+    With --long how each metric is measured; a paragraph a sampler: when to pick it, its source, order, calls, options
+    and other names; and what of other libraries adapters refuse, with the reasons. With --json all that, and what
+    samplers need of a task ("denoiser", or "drift" alone).
     """
     if what and what not in _ROWS:
         raise unknown_name("kind of names", what, _ROWS)

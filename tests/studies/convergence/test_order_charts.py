@@ -9,9 +9,9 @@ from typing import Any
 import msgspec
 import pytest
 
-from sigbench.leaderboard.folding import MOST_CURVES
 from sigbench.leaderboard.orders import SLOPES, order_charts, slope_rows
 from sigbench.leaderboard.sections import find_sections
+from sigbench.report.folding import MOST_CURVES
 from sigbench.studies.convergence.result import Orders
 from sigbench.studies.reading import read_study
 
