@@ -7,7 +7,8 @@ measured, 70 an internal error.
 import os
 import sys
 import traceback
-from typing import Annotated
+from functools import cache
+from typing import Annotated, Any
 
 import typer
 
@@ -77,15 +78,20 @@ def _options(
     pass
 
 
+@cache
+def _command() -> Any:
+    return typer.main.get_command(app)
+
+
 def main() -> None:
     """Runs the command line and leaves with the exit code that its outcome has."""
     code = 0
     prepare_streams()
     try:
         if "_SIGBENCH_COMPLETE" in os.environ:
-            typer.main.get_command(app).main(prog_name="sigbench")  # answers the shell, and leaves
+            _command().main(prog_name="sigbench")  # answers the shell, and leaves
         # Not app(): that turns Ctrl-C and a closed pipe into exit codes of its own.
-        with typer.main.get_command(app).make_context("sigbench", sys.argv[1:]) as context:
+        with _command().make_context("sigbench", sys.argv[1:]) as context:
             context.command.invoke(context)
         sys.stdout.flush()
     except typer.Exit as end:

@@ -91,6 +91,14 @@ def check(
     sigbench check --against origin/main --github --junit check.xml
     sigbench check --update --baseline mine.json --task gmm --sampler ./mine.py:MySampler
     """
+    tasks, samplers = split_names(task, "--task"), split_names(sampler, "--sampler")
+    file = baseline if update else here_or_copy(baseline, quiet=True)
+    held = file.read_bytes() if file.is_file() else b""  # what a baseline holds need not be installed to be named
+    for name in tasks:
+        if json.dumps(name).encode() not in held:
+            names.check_names(name)
+    names.check_samplers(name for name in samplers if json.dumps(name).encode() not in held)
+
     from sigbench.errors import BadInput, Outdated
     from sigbench.gate import outputs
     from sigbench.gate.baseline import read_baseline
@@ -104,7 +112,7 @@ def check(
     reports = {
         name: _opened(file, name) for name, file in (("summary", summary), ("report", junit)) if file is not None
     }
-    wanted = Filter(tuple(split_names(task, "--task")), tuple(split_names(sampler, "--sampler")))
+    wanted = Filter(tuple(tasks), tuple(samplers))
     try:
         found = baseline if update else here_or_copy(baseline)
         known = read_baseline(found) if found.exists() or not update else None

@@ -1,13 +1,17 @@
 """What the leaderboard's commands read: a board's records, those named, and those handed in."""
 
 import gc
+import json
+import re
+from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from sigbench.cli.again import OUTDATED
 from sigbench.cli.committed import FOLDER, here_or_copy
 from sigbench.cli.printing import say
-from sigbench.errors import BadInput
+from sigbench.errors import BadInput, unknown_name
+from sigbench.registry import declared_metrics
 
 if TYPE_CHECKING:
     from sigbench.leaderboard.board import Entry
@@ -15,6 +19,7 @@ if TYPE_CHECKING:
     from sigbench.records.reading import Reading
 
 _NAMED = 10
+GRID_CHOICES = ("main", "best", "all")
 
 
 def board_of(folder: Path, *, quiet: bool = False) -> Path:
@@ -29,6 +34,37 @@ def submissions_in(folder: Path) -> "Submissions":
     return Submissions(folder / "submitted")
 
 
+def check_mentioned(paths: list[Path] | None, folder: Path, task: str, metric: str, grid: str) -> None:
+    """Raises BadInput for a name that no record mentions, from the records' bytes: what reads them takes a second.
+
+    A name that is mentioned passes, whatever it is there: reading the records tells.
+    """
+    data = [file.read_bytes() for path in paths or _files_of(board_of(folder, quiet=True)) for file in _files_in(path)]
+    tasks, grids = (
+        {name.decode(errors="replace") for text in data for name in re.findall(pattern, text)}
+        for pattern in (rb'"task"\s*:\s*"([^"\\]+)"', rb'"grid"\s*:\s*"([^"\\]+)"')
+    )
+    choices = (
+        ("task among the records", task, tasks),
+        (f"metric of {task}", metric, set(declared_metrics(task))),
+        ("grid among the records", grid, {*GRID_CHOICES, *grids}),
+    )
+    for kind, name, known in choices:
+        if name and known and name not in known and not any(json.dumps(name).encode() in text for text in data):
+            raise unknown_name(kind, name, known)
+
+
+def _files_of(board: Path) -> list[Path]:
+    return [file for part in ("records", "studies/guidance") for file in sorted((board / part).glob("*.jsonl"))]
+
+
+def _files_in(path: Path) -> Iterator[Path]:
+    if path.is_file():
+        yield path
+    elif path.is_dir():
+        yield from path.rglob("*.json*")
+
+
 def gather(paths: list[Path] | None, folder: Path, task: str | None = None) -> "tuple[list[Entry], set[str]]":
     """The entries of all records (of a task), those submitted last, and all tasks met.
 
@@ -41,7 +77,7 @@ def gather(paths: list[Path] | None, folder: Path, task: str | None = None) -> "
     if not paths and not board.is_dir():
         raise BadInput(f"there is no folder {folder} here: name records with --store PATH, or another --board.")
     own = read_records(
-        paths or [file for part in ("records", "studies/guidance") for file in sorted((board / part).glob("*.jsonl"))],
+        paths or _files_of(board),
         task,
     )
     gc.freeze()  # tens of thousands of records are not worth walking again at every collection

@@ -8,7 +8,7 @@ import typer
 
 from sigbench.cli import names
 from sigbench.cli.committed import FOLDER
-from sigbench.cli.gathering import board_of, gather, submissions_in
+from sigbench.cli.gathering import GRID_CHOICES, board_of, check_mentioned, gather, submissions_in
 from sigbench.cli.help import Command, Group
 from sigbench.cli.options import JUDGED, MACHINE, MEASURED, RESULTS, AddedMetrics, Task, json_lines
 from sigbench.cli.parsing import split_ints
@@ -114,6 +114,8 @@ def show(
     sigbench leaderboard show --task gmm --nfe 10
     sigbench leaderboard show --task mnist --metric is --grid quadratic
     """
+    check_mentioned(records, folder, task, metric, grid)
+
     from sigbench.leaderboard.board import boards
     from sigbench.leaderboard.overview import SELECTION, blocks, narrowed
     from sigbench.leaderboard.table import board_table, heading_of, line_of
@@ -133,8 +135,8 @@ def show(
     if metric and metric not in board.metrics:
         raise unknown_name(f"metric of {task}", metric, board.metrics)
     grids = {entry.record["grid"] for entry in board.entries}
-    if grid not in {"main", "best", "all"} | grids:
-        raise unknown_name("grid among the records", grid, {"main", "best", "all"} | grids)
+    if grid not in {*GRID_CHOICES, *grids}:
+        raise unknown_name("grid among the records", grid, {*GRID_CHOICES, *grids})
     everything = blocks(board, name, board.main_grid if grid == "main" else grid)
     shown, more = narrowed(everything, steps=wanted, most_calls=nfe, most_rows=rows)
     if not shown:

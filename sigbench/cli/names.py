@@ -39,15 +39,20 @@ def check_names(
     Files, times and targets of adapters pass here, and are looked at when they are loaded.
     """
     check_name(TASKS, task)
-    for text in samplers:
-        spec = parse_spec(text)
-        if spec.name != TEACHER:
-            check_name(SAMPLERS, spec.name)
-        _check_grid(spec.options.get("grid"))
+    check_samplers(samplers)
     _check_grid(grid)
     for text in added:
         check_name(METRICS, parse_plug_in(text).name)
     check_metrics(task, metrics, declared_metrics(task), added)
+
+
+def check_samplers(specs: Iterable[str]) -> None:
+    """Raises BadInput for the first name of a sampler, or of a grid in its spec, that nothing has."""
+    for text in specs:
+        spec = parse_spec(text)
+        if spec.name != TEACHER:
+            check_name(SAMPLERS, spec.name)
+        _check_grid(spec.options.get("grid"))
 
 
 def check_metrics(task: str, names: Iterable[str], known: Sequence[str], added: Sequence[str] = ()) -> None:

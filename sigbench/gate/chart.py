@@ -33,7 +33,7 @@ def gate_chart(points: Sequence[PointVerdict]) -> alt.TopLevelMixin:
         "what:N",
         sort=order,
         title=None,
-        axis=alt.Axis(labelLimit=300, grid=False, labelExpr=f"split(datum.label, '{_BREAK}')"),
+        axis=alt.Axis(labelLimit=300, grid=False, labelOffset=-7, labelExpr=f"split(datum.label, '{_BREAK}')"),
     )
     words = [word for word in VERDICTS if any(row["verdict"] == word for row in rows)]
     color = alt.Color(
