@@ -7,6 +7,7 @@ measured, 70 an internal error.
 import os
 import sys
 import traceback
+from collections.abc import Callable
 from functools import cache
 from typing import Annotated, Any
 
@@ -45,7 +46,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
-for _panel, _commands in {
+_COMMANDS: dict[str, dict[str, Callable[..., None]]] = {
     MEASURE: {"run": run.run, "sweep": sweep.sweep, "check": check.check},
     STUDY: {
         "convergence": convergence.convergence,
@@ -57,9 +58,10 @@ for _panel, _commands in {
         "train": train.train,
     },
     LOOK: {"list": listing.list_, "doctor": doctor.doctor},
-}.items():
-    for _name, _command in _commands.items():
-        app.command(_name, cls=Command, rich_help_panel=_panel)(_command)
+}
+for _panel, _members in _COMMANDS.items():
+    for _name, _function in _members.items():
+        app.command(_name, cls=Command, rich_help_panel=_panel)(_function)
 app.add_typer(leaderboard.app, name="leaderboard", rich_help_panel=MEASURE)
 
 

@@ -29,9 +29,11 @@ class _Helpful:
         console = TableConsole(highlight=False)
         console.width = min(console.width, _WIDEST)
         with console.capture() as captured:
-            for part in _parts(self, ctx, console.width):
+            for part in _parts(self, ctx, console):
                 console.print(part)
-        formatter.write(captured.get())
+        ctx.color = console.is_terminal  # FORCE_COLOR included; what prints the text would take its escapes away
+        # Encoded here: what prints the text would take a stream of another encoding for one of ASCII.
+        formatter.write(shown(captured.get(), console.encoding))
 
     def make_context(self, info_name: str | None, args: list[str], parent: Any = None, **extra: Any) -> Any:
         """Reads the arguments; an error names the value that was given."""
@@ -52,17 +54,18 @@ class Group(_Helpful, TyperGroup):
     """A command that holds others."""
 
 
-def _parts(command: Any, ctx: Any, width: int) -> Iterator[Any]:
+def _parts(command: Any, ctx: Any, console: TableConsole) -> Iterator[Any]:
+    width = console.width
     yield Text.assemble(("Usage: ", "bold"), command.get_usage(ctx).removeprefix("Usage: "))
     for paragraph in inspect.cleandoc(command.help or "").split("\n\n"):
         yield ""
         if paragraph.startswith(_AS_IT_IS):
             yield Together(*(_example(line, width) for line in paragraph.removeprefix(_AS_IT_IS).splitlines()))
         else:
-            yield Text(" ".join(paragraph.split()))
+            yield Text(shown(" ".join(paragraph.split()), console.encoding))
     for title, rows in _panels(command, ctx).items():
         yield ""
-        yield Panel(_rows(rows, width), title=title, title_align="left", border_style="dim")
+        yield Panel(_rows(rows, console), title=title, title_align="left", border_style="dim")
     if command.epilog:
         yield ""
         yield Together(*(_example(line, width) for line in command.epilog.splitlines()))
@@ -109,11 +112,10 @@ def _help(param: Any) -> Text:
     return text
 
 
-def _rows(rows: Sequence[tuple[str, Text]], width: int) -> Any:
+def _rows(rows: Sequence[tuple[str, Text]], console: TableConsole) -> Any:
     """Labels beside their texts, or above them where the terminal is narrow."""
-    encoding = TableConsole().encoding
-    texts = [(label, Text(shown(text.plain, encoding), spans=text.spans)) for label, text in rows]
-    if width < _NARROW:
+    texts = [(label, Text(shown(text.plain, console.encoding), spans=text.spans)) for label, text in rows]
+    if console.width < _NARROW:
         return Together(*(part for label, text in texts for part in (Text(label, style="bold cyan"), _indented(text))))
     grid = Table.grid(padding=(0, 2, 0, 0))
     grid.add_column(no_wrap=True, style="bold cyan")

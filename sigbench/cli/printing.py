@@ -43,7 +43,7 @@ class TableConsole(Console):
     def on_broken_pipe(self) -> None:
         raise BrokenPipeError
 
-    def render_str(self, text: str, **options: Any) -> Text:  # type: ignore[override]  # all of them are handed on
+    def render_str(self, text: str, **options: Any) -> Text:
         """Returns the text with what the console's encoding has; measured so, columns stay upright."""
         return super().render_str(shown(text, self.encoding), **options)
 

@@ -1,6 +1,7 @@
 """Tables that fit: where the columns are wider than the terminal, a row is a block of lines, and nothing is cut."""
 
 from collections.abc import Iterator, Sequence
+from typing import Literal
 
 from rich.box import HEAVY_HEAD, Box
 from rich.cells import cell_len
@@ -39,7 +40,7 @@ class FittingTable(Table):
 
     def column(self, header: str, *, right: bool = False, fold: bool = False, most: int | None = None) -> None:
         """Adds a column; a cell of one that may `fold` takes several lines, of at most `most` characters."""
-        side = "right" if right else "left"
+        side: Literal["left", "right"] = "right" if right else "left"
         self.add_column(escape(header), justify=side, no_wrap=not fold, overflow="fold", max_width=most)
 
     def row(self, *cells: Cell, style: str = "", ends: bool = False) -> None:

@@ -143,11 +143,13 @@ def _value(record: Record, mark: str, name: str) -> Cell:
 
 
 def _time_column(records: Sequence[Record]) -> _Column:
-    cells = []
+    cells: list[Cell] = []
     for record in records:
         spread = None if record["timing"] is None else record["timing"]["sample_s"]
-        known = spread is not None
-        cells.append(duration_interval(spread["value"], spread["low"], spread["high"]) if known else record["status"])
+        if spread is None:
+            cells.append(record["status"])
+        else:
+            cells.append(duration_interval(spread["value"], spread["low"], spread["high"]))
     return _Column("time a sample", "", cells)
 
 

@@ -85,5 +85,5 @@ def legend_above(names: Sequence[str]) -> alt.Legend:
     """Returns a legend of these names above the chart, in as many columns as fit; encodings that share it are one."""
     longest = max(map(len, names), default=0)
     columns = max(1, min(len(names), (WIDTH + 40) // (7 * longest + 30)))
-    look = {"symbolStrokeWidth": 2, "symbolSize": 80, "symbolDash": [1, 0], "symbolOpacity": 1}
+    look: dict[str, Any] = {"symbolStrokeWidth": 2, "symbolSize": 80, "symbolDash": [1, 0], "symbolOpacity": 1}
     return alt.Legend(orient="top", title=None, columns=columns, labelLimit=400, **look)
