@@ -145,6 +145,7 @@ def check(
         from sigbench.report.charts import save_chart
 
         save_chart(gate_chart(judgement.points), plot)
+        say(f"the chart is in {plot}.")
     raise typer.Exit(0 if update else judgement.run["exit_code"])
 
 

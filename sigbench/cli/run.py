@@ -197,9 +197,13 @@ def run(
     if plot is not None:
         from sigbench.report.charts import quality_chart, save_chart
 
-        drawn = next((name for name in asked or measured if any(name in r["metrics"] for r in records)), None)
-        if drawn is not None:
+        ranked = [record for record in records if record["nfe"]]
+        drawn = next((name for name in asked or measured if any(name in r["metrics"] for r in ranked)), None)
+        if drawn is None:
+            say("there is nothing to draw: no record has a metric and network calls.")
+        else:
             save_chart(quality_chart(records, drawn), plot)
+            say(f"the chart is in {plot}.")
     good = sum(record["status"] == "ok" for record in records)
     raise typer.Exit(0 if good == len(records) else 1 if good else 4)
 
