@@ -68,7 +68,11 @@ def themed(spec: dict[str, Any]) -> dict[str, Any]:
     """Returns a specification of Vega-Lite in this look; what it says of its own stays."""
     own: dict[str, Any] = dict(spec.get("config", {}))
     own.pop("view", None)  # altair's size, which every picture says itself
-    return {**spec, "background": GROUND, "config": {**CONFIG, **own}}
+    merged = {
+        key: {**CONFIG[key], **value} if isinstance(value, dict) and key in CONFIG else value
+        for key, value in own.items()
+    }
+    return {**spec, "background": GROUND, "config": {**CONFIG, **merged}}
 
 
 def for_both_modes(svg: str) -> str:

@@ -127,5 +127,5 @@ def test_headings_are_cut_into_lines_and_an_own_look_stays() -> None:
     lines = heading("t", "word " * 40, "").to_dict()["subtitle"]
     assert len(lines) > 2 and max(map(len, lines)) <= 66
     spec = themed({"config": {"axis": {"labelFontSize": 20}, "view": {"continuousWidth": 300}}})
-    assert spec["config"]["axis"] == {"labelFontSize": 20}
+    assert (spec["config"]["axis"]["labelFontSize"], spec["config"]["axis"]["labelColor"]) == (20, INK)
     assert spec["config"]["view"] == {"stroke": None}
