@@ -104,7 +104,9 @@ def main() -> None:
         code = error.exit_code
     except UsageError as error:
         message = error.format_message()
-        if message:
+        if type(error).__name__ == "NoArgsIsHelpError":  # by its name, as typer itself knows it
+            print(message)
+        elif message:
             say(message)
         code = 2
     except (KeyboardInterrupt, typer.Abort):

@@ -5,7 +5,7 @@ from collections.abc import Iterable, Sequence
 
 import typer
 
-from sigbench.errors import unknown_name
+from sigbench.errors import BadInput, unknown_name
 from sigbench.plug_ins import aliases, entry_points
 from sigbench.registry import (
     METRICS,
@@ -41,9 +41,12 @@ def check_names(
     check_name(TASKS, task)
     check_samplers(samplers)
     _check_grid(grid)
+    known = declared_metrics(task)
     for text in added:
+        if text in known:
+            raise BadInput(f"{text!r} is one of the metrics of the task {task!r} already.")
         check_name(METRICS, parse_plug_in(text).name)
-    check_metrics(task, metrics, declared_metrics(task), added)
+    check_metrics(task, metrics, known, added)
 
 
 def check_samplers(specs: Iterable[str]) -> None:

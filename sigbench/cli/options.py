@@ -131,6 +131,7 @@ Noise = Annotated[
     str,
     typer.Option(
         "--noise",
+        "--paths",
         metavar="KIND",
         rich_help_panel=WALK,
         help="shared: every sampler, grid and step count walks one Brownian path a sample, from one initial state; "

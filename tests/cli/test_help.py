@@ -144,3 +144,5 @@ def test_one_word_for_one_thing() -> None:
     ):
         owners = [param for _, param in OPTIONS if old in param.opts]
         assert owners and all(param.opts[0] == new for param in owners)
+    (noise,) = [param for path, param in OPTIONS if path == ("run",) and "--paths" in param.opts]
+    assert noise.opts[0] == "--noise"  # a number of paths is what `convergence` takes under this word
