@@ -23,8 +23,8 @@ GRID_CHOICES = ("main", "best", "all")
 
 
 def board_of(folder: Path, *, quiet: bool = False) -> Path:
-    """Returns the folder whose records are a board's: the usual one is the installed copy where it is not here."""
-    return here_or_copy(folder / "records", quiet=quiet).parent if folder == FOLDER else folder
+    """Returns the folder whose records are a board's: the installed copy where the usual folder is not here."""
+    return here_or_copy(folder, quiet=quiet) if folder == FOLDER else folder
 
 
 def submissions_in(folder: Path) -> "Submissions":
@@ -39,7 +39,8 @@ def check_mentioned(paths: list[Path] | None, folder: Path, task: str, metric: s
 
     A name that is mentioned passes, whatever it is there: reading the records tells.
     """
-    data = [file.read_bytes() for path in paths or _files_of(board_of(folder, quiet=True)) for file in _files_in(path)]
+    files = (file for path in paths or _files_of(board_of(folder, quiet=True)) for file in _files_in(path))
+    data = [text for file in files if (text := _bytes_of(file))]
     tasks, grids = (
         {name.decode(errors="replace") for text in data for name in re.findall(pattern, text)}
         for pattern in (rb'"task"\s*:\s*"([^"\\]+)"', rb'"grid"\s*:\s*"([^"\\]+)"')
@@ -56,6 +57,13 @@ def check_mentioned(paths: list[Path] | None, folder: Path, task: str, metric: s
 
 def _files_of(board: Path) -> list[Path]:
     return [file for part in ("records", "studies/guidance") for file in sorted((board / part).glob("*.jsonl"))]
+
+
+def _bytes_of(file: Path) -> bytes:
+    try:
+        return file.read_bytes()
+    except OSError:
+        return b""  # a folder, or what must not be read: said where records are read
 
 
 def _files_in(path: Path) -> Iterator[Path]:

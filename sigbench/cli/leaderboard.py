@@ -190,7 +190,7 @@ def build(
 
     board = board_of(folder, quiet=True)
     if board != folder and out is None:
-        raise BadInput(f"there is no {folder / 'records'} here: for a page of the installed copy name --out FILE.html.")
+        raise BadInput(f"there is no {folder} here: for a page of the installed copy name --out FILE.html.")
     page = out or folder / "index.html"
     if page.suffix != ".html":
         raise BadInput(f"the page is written as .html, not as {page.name!r}.")

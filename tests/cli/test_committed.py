@@ -14,7 +14,7 @@ COPY = "taken is the copy that came with sigbench"
 def test_the_board_is_shown_from_anywhere(sigbench: Command, tmp_path: Path) -> None:
     done = sigbench("leaderboard", "show", "--task", "gmm", "--rows", "3")
     assert done.code == 0
-    assert f"there is no leaderboard/records here: {COPY}" in done.err
+    assert f"there is no leaderboard here: {COPY}" in done.err
     assert done.err.count(COPY) == 1
     assert done.out.startswith("gmm · ")
     assert not list(tmp_path.iterdir())  # nothing is written beside the user's files
