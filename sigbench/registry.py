@@ -1,5 +1,6 @@
 """How plug-ins are found and made: entry points of any installed package, or a class in a file."""
 
+import importlib
 import inspect
 from collections.abc import Mapping
 from dataclasses import replace
@@ -23,6 +24,7 @@ SAMPLERS = "sigbench.samplers"
 METRICS = "sigbench.metrics"
 ALIASES = "sigbench.sampler_aliases"
 ADAPTERS = "sigbench.adapters"
+_KINDS = {TASKS: "task", SAMPLERS: "sampler", METRICS: "metric", ADAPTERS: "adapter"}
 
 
 def _base(group: str) -> type[Any]:
@@ -77,6 +79,38 @@ def metric_names() -> list[str]:
     return sorted(entry_points(METRICS))
 
 
+def check_name(group: str, name: str) -> None:
+    """Raises BadInput where no plug-in of a group has this name, with the nearest; nothing of a plug-in is loaded.
+
+    What names a file's class, FILE.py:CLASS, or an adapter's target passes: only loading it tells.
+    """
+    known = entry_points(group)
+    if ".py:" in name or (group == SAMPLERS and is_adapted(name)):
+        return
+    bare, colon, rest = name.partition(":")
+    if colon and bare in known:
+        raise BadInput(f"{rest!r} in {name!r} is not option=value.")
+    if name not in known and not (group == SAMPLERS and name in sampler_aliases()):
+        raise unknown_name(_KINDS[group], name, known)
+
+
+def declared_metrics(task: str) -> tuple[str, ...]:
+    """Returns the names of a registered task's metrics as they are declared beside it, () where they are not.
+
+    A package of tasks may hold a module `metric_names` whose `METRICS` are the names of metrics by those of its tasks:
+    a wrong one is answered, and a right one completed, before the task and torch are loaded. Without it the task is
+    asked.
+    """
+    if task not in entry_points(TASKS):
+        return ()
+    package = entry_points(TASKS)[task].module.rpartition(".")[0]
+    try:
+        declared: Mapping[str, tuple[str, ...]] = importlib.import_module(f"{package}.metric_names").METRICS
+    except Exception:
+        return ()  # there is none, or loading the task says what is wrong
+    return declared.get(task, ())
+
+
 def task_class(name: str) -> type[Task]:
     """Returns the task class called `name`, or the one at `FILE.py:CLASS`; raises BadInput otherwise."""
     found: type[Task] = _class(TASKS, name)
@@ -128,11 +162,7 @@ def _class(group: str, name: str) -> Any:
         return _adapted_class(name, base)
     if ".py:" in name:
         return _class_in_file(name, base)
-    bare, colon, rest = name.partition(":")
-    if colon and bare in entry_points(group):
-        raise BadInput(f"{rest!r} in {name!r} is not option=value.")
-    if name not in entry_points(group):
-        raise unknown_name(base.__name__.lower(), name, entry_points(group))
+    check_name(group, name)
     return _load(entry_points(group)[name])
 
 

@@ -8,7 +8,9 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from sigbench.cli.printing import TableConsole, say
+from sigbench.cli.committed import here_or_copy
+from sigbench.cli.options import RESULTS, DryRun, Plot, RetryFailed, Threads, Workers, json_lines
+from sigbench.cli.printing import TableConsole, print_json, say
 from sigbench.cli.progress import Bar
 from sigbench.cli.sweep import SweepProgress, say_unsound, share, stopping
 from sigbench.errors import BadInput
@@ -21,23 +23,23 @@ if TYPE_CHECKING:
 
 def ablate(
     file: Annotated[
-        Path, typer.Argument(help="The ablation, a TOML file such as leaderboard/studies/ablation/gmm.toml.")
+        Path,
+        typer.Argument(metavar="FILE", help="The ablation, a TOML file such as leaderboard/studies/ablation/gmm.toml."),
     ],
     work: Annotated[
-        Path | None, typer.Option(help="Folder of students, paths and records (default: the file's name).")
+        Path | None,
+        typer.Option(
+            metavar="DIR",
+            rich_help_panel=RESULTS,
+            help="Folder of students, paths and records (default: the file's name).",
+        ),
     ] = None,
-    workers: Annotated[
-        int | None, typer.Option(help="Worker processes, a student each at a time (default: one a core).")
-    ] = None,
-    threads: Annotated[
-        int | None, typer.Option(help="Torch threads of each worker (default: the cores, divided among the workers).")
-    ] = None,
-    retry_failed: Annotated[bool, typer.Option("--retry-failed", help="Measure students again that diverged.")] = False,
-    dry_run: Annotated[bool, typer.Option("--dry-run", help="Only say what would be trained.")] = False,
-    plot: Annotated[Path | None, typer.Option(help="File (.png, .svg) for the chart.")] = None,
-    as_json: Annotated[
-        bool, typer.Option("--json", help="Print one JSON object a student, of all that are there, and no table.")
-    ] = False,
+    workers: Workers = None,
+    threads: Threads = None,
+    retry_failed: RetryFailed = False,
+    dry_run: DryRun = False,
+    plot: Plot = None,
+    as_json: Annotated[bool, json_lines("a student, of all that are there")] = False,
 ) -> None:
     """Train students that differ in one thing or another under one budget, and judge them on the same noise.
 
@@ -62,7 +64,7 @@ def ablate(
 
     if plot is not None:
         check_picture(plot)
-    wanted = read_ablation(file)
+    wanted = read_ablation(here_or_copy(file))
     ablation = plan_ablation(wanted, Path(file.stem) if work is None else work)
     if dry_run:
         for cell in ablation.cells:
@@ -87,7 +89,7 @@ def ablate(
     results = ablation.results()
     if as_json:
         for result in results:
-            print(to_line(result))
+            print_json(to_line(result))
     elif results:
         _print(ablation, results)
     good = [result for result in results if result.record["status"] == "ok"]
@@ -107,8 +109,7 @@ def ablate(
 
 
 def _print(ablation: "Ablation", results: "Sequence[AblationResult]") -> None:
-    from rich.table import Table
-
+    from sigbench.report.fitting import FittingTable
     from sigbench.report.numbers import digits
     from sigbench.studies.ablation.verdict import headline_of, sentences
 
@@ -119,21 +120,21 @@ def _print(ablation: "Ablation", results: "Sequence[AblationResult]") -> None:
         f"{ablation.file.budget['iterations']} iterations"
     )
     console.print()
-    table = Table(pad_edge=False, show_edge=False, header_style="bold", box=None, padding=(0, 2, 0, 0))
-    table.add_column("student", max_width=44, overflow="fold")
+    table = FittingTable(ruled=False)
+    table.column("student", fold=True, most=44)
     measured = next((list(r.record["metrics"]) for r in results if r.record["metrics"]), [])
     names = [name, *measured[len(measured) - len(ablation.file.added_metrics) :]]
     modes = any(result.left_out is not None for result in results)
     for title in (*names, *(["left out"] if modes else []), "training"):
-        table.add_column(title, justify="right", no_wrap=True)
+        table.column(title, right=True)
     for result in results:
         lost = [] if not modes else ["–" if result.left_out is None else f"{digits(100 * result.left_out, 2)} %"]
-        table.add_row(
+        table.row(
             str(result.variant),
             *(_value(result, each) for each in names),
             *lost,
             "–" if result.training_s is None else long_duration(result.training_s),
-            style="bold" if result.usual else None,
+            style="bold" if result.usual else "",
         )
     console.print(table)
     console.print()

@@ -7,6 +7,8 @@ measured, 70 an internal error.
 import os
 import sys
 import traceback
+from collections.abc import Callable
+from functools import cache
 from typing import Annotated, Any
 
 import typer
@@ -27,33 +29,40 @@ from sigbench.cli import (
     sweep,
     train,
 )
-from sigbench.cli.printing import say, show_traceback
+from sigbench.cli.help import Command, Group, UsageError
+from sigbench.cli.printing import prepare_streams, say, show_traceback
 from sigbench.errors import SigbenchError
 
 INTERNAL = 70  # EX_SOFTWARE of sysexits.h: no verdict on anything that was measured
 
+MEASURE, STUDY, LOOK = "Measure and compare", "Look closer", "Look around"
+
 app = typer.Typer(
     name="sigbench",
+    cls=Group,
     help="Measure fast samplers of diffusion models: same budget, same noise, intervals, floors.",
-    epilog="Start with: sigbench run --task gmm --sampler sigdeg,euler-maruyama,ddim --steps 5,10,20",
+    epilog="Start with:\nsigbench run --task gmm --sampler sigdeg,euler-maruyama,ddim --steps 5,10,20",
     no_args_is_help=True,
     pretty_exceptions_enable=False,
-    add_completion=False,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
-app.command("run")(run.run)
-app.command("sweep")(sweep.sweep)
-app.command("check")(check.check)
-app.add_typer(leaderboard.app, name="leaderboard")
-app.command("convergence")(convergence.convergence)
-app.command("gap")(gap.gap)
-app.command("grid")(grid.grid)
-app.command("floors")(floors.floors)
-app.command("spectrum")(spectrum.spectrum)
-app.command("ablate")(ablate.ablate)
-app.command("train")(train.train)
-app.command("list")(listing.list_)
-app.command("doctor")(doctor.doctor)
+_COMMANDS: dict[str, dict[str, Callable[..., None]]] = {
+    MEASURE: {"run": run.run, "sweep": sweep.sweep, "check": check.check},
+    STUDY: {
+        "convergence": convergence.convergence,
+        "gap": gap.gap,
+        "grid": grid.grid,
+        "floors": floors.floors,
+        "spectrum": spectrum.spectrum,
+        "ablate": ablate.ablate,
+        "train": train.train,
+    },
+    LOOK: {"list": listing.list_, "doctor": doctor.doctor},
+}
+for _panel, _members in _COMMANDS.items():
+    for _name, _function in _members.items():
+        app.command(_name, cls=Command, rich_help_panel=_panel)(_function)
+app.add_typer(leaderboard.app, name="leaderboard", rich_help_panel=MEASURE)
 
 
 def _print_version(wanted: bool) -> None:
@@ -71,16 +80,20 @@ def _options(
     pass
 
 
-# typer carries a copy of click, or depends on it, by its version; what it exports leads to the right classes.
-_UsageError: Any = typer.BadParameter.__base__
+@cache
+def _command() -> Any:
+    return typer.main.get_command(app)
 
 
 def main() -> None:
     """Runs the command line and leaves with the exit code that its outcome has."""
     code = 0
+    prepare_streams()
     try:
+        if "_SIGBENCH_COMPLETE" in os.environ:
+            _command().main(prog_name="sigbench")  # answers the shell, and leaves
         # Not app(): that turns Ctrl-C and a closed pipe into exit codes of its own.
-        with typer.main.get_command(app).make_context("sigbench", sys.argv[1:]) as context:
+        with _command().make_context("sigbench", sys.argv[1:]) as context:
             context.command.invoke(context)
         sys.stdout.flush()
     except typer.Exit as end:
@@ -89,9 +102,11 @@ def main() -> None:
         show_traceback(error)
         say(str(error))
         code = error.exit_code
-    except _UsageError as error:
+    except UsageError as error:
         message = error.format_message()
-        if message:
+        if type(error).__name__ == "NoArgsIsHelpError":  # by its name, as typer itself knows it
+            print(message)
+        elif message:
             say(message)
         code = 2
     except (KeyboardInterrupt, typer.Abort):

@@ -8,9 +8,11 @@ from typing import TYPE_CHECKING, Annotated, BinaryIO
 
 import typer
 
-from sigbench.cli.options import Debug
+from sigbench.cli import names
+from sigbench.cli.committed import FOLDER, here_or_copy
+from sigbench.cli.options import MEASURED, RESULTS, Debug, Plot, json_lines
 from sigbench.cli.parsing import split_names
-from sigbench.cli.printing import TableConsole, say
+from sigbench.cli.printing import TableConsole, print_json, say
 from sigbench.cli.progress import Bar
 
 if TYPE_CHECKING:
@@ -19,32 +21,62 @@ if TYPE_CHECKING:
     from sigbench.gate.judge import Judgement
     from sigbench.gate.plan import Filter
 
-DEFAULT_BASELINE = Path("leaderboard/baseline.json")
+DEFAULT_BASELINE = FOLDER / "baseline.json"
 
 
 def check(
-    baseline: Annotated[Path, typer.Option(help="File with the baseline's curves.")] = DEFAULT_BASELINE,
-    task: Annotated[str, typer.Option(help="Only these tasks, separated by commas.")] = "",
-    sampler: Annotated[str, typer.Option(help="Only these samplers, separated by commas.")] = "",
+    baseline: Annotated[
+        Path, typer.Option(metavar="FILE", rich_help_panel=MEASURED, help="File with the baseline's curves.")
+    ] = DEFAULT_BASELINE,
+    task: Annotated[
+        str,
+        typer.Option(
+            metavar="NAMES",
+            autocompletion=names.complete_tasks,
+            rich_help_panel=MEASURED,
+            help="Only these tasks, separated by commas.",
+        ),
+    ] = "",
+    sampler: Annotated[
+        str,
+        typer.Option(
+            metavar="NAMES",
+            autocompletion=names.complete_samplers,
+            rich_help_panel=MEASURED,
+            help="Only these samplers, separated by commas.",
+        ),
+    ] = "",
     update: Annotated[
         bool,
-        typer.Option("--update", help="Measure the baseline anew and write it; only from a clean Git tree."),
+        typer.Option(
+            "--update",
+            rich_help_panel=MEASURED,
+            help="Measure the baseline anew and write it; only from a clean Git tree.",
+        ),
     ] = False,
     against: Annotated[
         str | None,
         typer.Option(
-            metavar="REF", help="Commit, branch or tag whose baseline this one must not ask less than, such as main."
+            metavar="REF",
+            rich_help_panel=MEASURED,
+            help="Commit, branch or tag whose baseline this one must not ask less than, such as main.",
         ),
     ] = None,
-    summary: Annotated[Path | None, typer.Option(help="File for a Markdown summary, for a pull request.")] = None,
-    junit: Annotated[Path | None, typer.Option(help="File for a report as JUnit's XML.")] = None,
+    summary: Annotated[
+        Path | None,
+        typer.Option(metavar="FILE", rich_help_panel=RESULTS, help="File for a Markdown summary, for a pull request."),
+    ] = None,
+    junit: Annotated[
+        Path | None, typer.Option(metavar="FILE", rich_help_panel=RESULTS, help="File for a report as JUnit's XML.")
+    ] = None,
     github: Annotated[
-        bool, typer.Option("--github", help="Print annotations for a workflow of GitHub, on stderr.")
+        bool,
+        typer.Option(
+            "--github", rich_help_panel=RESULTS, help="Print annotations for a workflow of GitHub, on stderr."
+        ),
     ] = False,
-    plot: Annotated[Path | None, typer.Option(help="File (.png, .svg) for the chart of what moved.")] = None,
-    as_json: Annotated[
-        bool, typer.Option("--json", help="Print one JSON object a point, a curve and the run, and no table.")
-    ] = False,
+    plot: Plot = None,
+    as_json: Annotated[bool, json_lines("a point, a curve and the run")] = False,
     debug: Debug = False,
 ) -> None:
     """Measure the baseline's curves again on the same noise, and say what became worse, better or stayed the same.
@@ -59,6 +91,14 @@ def check(
     sigbench check --against origin/main --github --junit check.xml
     sigbench check --update --baseline mine.json --task gmm --sampler ./mine.py:MySampler
     """
+    tasks, samplers = split_names(task, "--task"), split_names(sampler, "--sampler")
+    file = baseline if update else here_or_copy(baseline, quiet=True)
+    held = file.read_bytes() if file.is_file() else b""  # what a baseline holds need not be installed to be named
+    for name in tasks:
+        if json.dumps(name).encode() not in held:
+            names.check_names(name)
+    names.check_samplers(name for name in samplers if json.dumps(name).encode() not in held)
+
     from sigbench.errors import BadInput, Outdated
     from sigbench.gate import outputs
     from sigbench.gate.baseline import read_baseline
@@ -72,9 +112,10 @@ def check(
     reports = {
         name: _opened(file, name) for name, file in (("summary", summary), ("report", junit)) if file is not None
     }
-    wanted = Filter(tuple(split_names(task, "--task")), tuple(split_names(sampler, "--sampler")))
+    wanted = Filter(tuple(tasks), tuple(samplers))
     try:
-        known = read_baseline(baseline) if baseline.exists() or not update else None
+        found = baseline if update else here_or_copy(baseline)
+        known = read_baseline(found) if found.exists() or not update else None
     except Outdated:
         if not update:
             raise
@@ -104,6 +145,7 @@ def check(
         from sigbench.report.charts import save_chart
 
         save_chart(gate_chart(judgement.points), plot)
+        say(f"the chart is in {plot}.")
     raise typer.Exit(0 if update else judgement.run["exit_code"])
 
 
@@ -160,8 +202,7 @@ def _wanted(curves: "Sequence[Curve]", file: Path, wanted: "Filter") -> "list[Cu
 def _report(judgement: "Judgement", *, as_json: bool) -> None:
     if as_json:
         for line in (*judgement.points, *judgement.curves, judgement.run):
-            print(json.dumps(line, allow_nan=False))
-        sys.stdout.flush()
+            print_json(json.dumps(line, allow_nan=False))
         return
     from sigbench.gate.table import LEGEND, SENTENCES, curve_table, moved_tables, reasons
     from sigbench.gate.verdict import BUSY, ELSEWHERE

@@ -1,16 +1,18 @@
 """`sigbench convergence`: measure the order of samplers."""
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from sigbench.cli.options import Debug, Device
+from sigbench.cli.names import check_names, complete_grid, complete_samplers
+from sigbench.cli.options import JUDGED, MACHINE, MEASURED, RESULTS, WALK, Debug, Device, Seed, Task, json_lines
 from sigbench.cli.parsing import split_names
-from sigbench.cli.printing import say
+from sigbench.cli.printing import print_json, say
 from sigbench.cli.progress import Bar
 
 if TYPE_CHECKING:
+    from sigbench.report.fitting import Cell, FittingTable
     from sigbench.studies.convergence.passes import ConvergenceSettings
     from sigbench.studies.convergence.plan import ConvergenceStudy
     from sigbench.studies.convergence.result import Level, Order, Orders
@@ -21,30 +23,63 @@ PARTS = {"strong error (mean absolute)": "strong", "strong error (RMS)": "strong
 
 
 def convergence(
-    task: Annotated[str, typer.Option(help="The task; see `sigbench list tasks`.")],
+    task: Task,
     sampler: Annotated[
-        str, typer.Option(help="Samplers, separated by commas [default: every one that has an order here].")
+        str,
+        typer.Option(
+            metavar="NAMES",
+            autocompletion=complete_samplers,
+            rich_help_panel=MEASURED,
+            help="Samplers, separated by commas (default: every one that has an order here).",
+        ),
     ] = "",
     paths: Annotated[
         int | None,
         typer.Option(
-            help="Brownian paths that all samplers share [default: 32768; where no exact path is known 8192, chosen "
-            "among 64 times as many]."
+            metavar="N",
+            rich_help_panel=MEASURED,
+            help="Brownian paths that all samplers share (default: 32768; where no exact path is known 8192, chosen "
+            "among 64 times as many).",
         ),
     ] = None,
-    levels: Annotated[int, typer.Option(help="Dyadic levels of step sizes, at least 3.")] = 7,
-    coarsest: Annotated[int, typer.Option(help="Steps of the coarsest level; each further one doubles them.")] = 32,
-    grid: Annotated[str, typer.Option(help="Family of time grids; students keep their own.")] = "uniform",
+    levels: Annotated[
+        int,
+        typer.Option(metavar="N", rich_help_panel=MEASURED, help="Dyadic levels of step sizes, at least 3."),
+    ] = 7,
+    coarsest: Annotated[
+        int,
+        typer.Option(
+            metavar="N", rich_help_panel=MEASURED, help="Steps of the coarsest level; each further one doubles them."
+        ),
+    ] = 32,
+    seed: Seed = 0,
+    grid: Annotated[
+        str,
+        typer.Option(
+            metavar="GRID",
+            autocompletion=complete_grid,
+            rich_help_panel=WALK,
+            help="Family of time grids (see `sigbench list grids`); students keep their own.",
+        ),
+    ] = "uniform",
     sup: Annotated[
-        bool, typer.Option("--sup", help="Strong error as the supremum over the coarsest level's times.")
+        bool,
+        typer.Option(
+            "--sup", rich_help_panel=JUDGED, help="Strong error as the supremum over the coarsest level's times."
+        ),
     ] = False,
-    dtype: Annotated[str, typer.Option(help="float64, or float32 to see its floor.")] = "float64",
     device: Device = "auto",
-    seed: Annotated[int, typer.Option(help="Seed of all paths.")] = 0,
+    dtype: Annotated[
+        str,
+        typer.Option(metavar="DTYPE", rich_help_panel=MACHINE, help="float64, or float32 to see its floor."),
+    ] = "float64",
     plot: Annotated[
-        Path | None, typer.Option(help="File for the log-log chart; it is saved as .png and as .svg.")
+        Path | None,
+        typer.Option(
+            metavar="FILE", rich_help_panel=RESULTS, help="File for the chart; it is saved as .png and as .svg."
+        ),
     ] = None,
-    as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object a sampler, and no table.")] = False,
+    as_json: Annotated[bool, json_lines("a sampler")] = False,
     debug: Debug = False,
 ) -> None:
     """Measure strong and weak orders on shared Brownian paths, each with its 95 % interval and a verdict.
@@ -58,6 +93,9 @@ def convergence(
     sigbench convergence --task gmm
     sigbench convergence --task gbm --sampler euler-maruyama,milstein --paths 100000 --plot orders.png
     """
+    samplers = split_names(sampler, "--sampler")
+    check_names(task, samplers, grid=grid)
+
     from sigbench.report.charts import check_picture
     from sigbench.studies.convergence.passes import ConvergenceSettings
     from sigbench.studies.convergence.plan import plan_study
@@ -68,7 +106,7 @@ def convergence(
         check_picture(plot)
     settings = ConvergenceSettings(
         task=task,
-        samplers=tuple(split_names(sampler, "--sampler")),
+        samplers=tuple(samplers),
         paths=0 if paths is None else paths or -1,
         levels=levels,
         coarsest=coarsest,
@@ -87,7 +125,7 @@ def convergence(
             for result in measure_study(study, progress=bar.show):
                 results.append(result)
                 if as_json:
-                    print(to_line(result), flush=True)
+                    print_json(to_line(result))
     except KeyboardInterrupt:
         say(f"interrupted: {len(results)} samplers are finished.")
         if results and not as_json:
@@ -141,7 +179,7 @@ def _print(settings: "ConvergenceSettings", study: "ConvergenceStudy", results: 
                 console.print(_level_table(title, pick, rows, some))
     console.print()
     console.print("An order is the slope over the steps beside it; + says above the declared one.")
-    console.print("NFE: network calls a step. A letter says why a level does not count: n noise,")
+    console.print("calls: network calls a step. A letter says why a level does not count: n noise,")
     console.print("r reference, c coarser than needed, d diverged.")
     rms = [f"{r.display_name} {order_text(r.strong_rms)}" for r in results if r.strong_rms.order is not None]
     if rms:
@@ -166,65 +204,54 @@ def _print(settings: "ConvergenceSettings", study: "ConvergenceStudy", results: 
             console.print(f"reference against the exact expectations, in standard errors: {known}", style="dim")
 
 
-def _order_table(what: str, results: "list[Orders]") -> Any:
+def _order_table(what: str, results: "list[Orders]") -> "FittingTable":
     """Strong or weak orders with their 95 % intervals, the declared ones, the steps behind them, and the verdicts."""
-    from rich.table import Table
-
+    from sigbench.report.fitting import FittingTable
     from sigbench.report.numbers import digits
     from sigbench.studies.convergence.verdict import order_text
 
-    table = Table(pad_edge=False, show_edge=False, header_style="bold")
-    table.add_column("sampler", no_wrap=True, max_width=30, overflow="ellipsis")
+    table = FittingTable()
+    table.column("sampler", fold=True, most=30)
     for title in (f"{what} order", "declared", "steps"):
-        table.add_column(title, justify="right", no_wrap=True)
-    table.add_column("verdict", no_wrap=True)
+        table.column(title, right=True)
+    table.column("verdict")
     for result in results:
         order: Order = getattr(result, what)
         declared = "–" if order.expected is None else digits(order.expected)
         steps = "–" if order.from_steps is None else f"{order.from_steps}–{order.to_steps}"
-        table.add_row(result.display_name, order_text(order), declared, steps, _verdict(order))
+        table.row(result.display_name, order_text(order), declared, steps, _verdict(order))
     return table
 
 
-def _verdict(order: "Order") -> str:
+def _verdict(order: "Order") -> "Cell":
     from sigbench.studies.convergence.verdict import is_faster
 
     colour = {"agrees": "green", "disagrees": "red", "not-resolved": "yellow"}[order.verdict]
     word = "unresolved" if order.verdict == "not-resolved" else order.verdict + ("+" if is_faster(order) else "")
-    return f"[{colour}]{word}[/{colour}]"
+    return word, colour
 
 
-def _level_table(title: str, pick: str, results: "list[Orders]", which: range) -> Any:
+def _level_table(title: str, pick: str, results: "list[Orders]", which: range) -> "FittingTable":
     """Errors by level, one column a level; the header holds steps, the second column network calls a step."""
-    from rich.table import Table
-
+    from sigbench.report.fitting import FittingTable
     from sigbench.report.numbers import digits
 
-    table = Table(
-        title=f"{title} at each number of steps",
-        title_justify="left",
-        title_style="bold",
-        pad_edge=False,
-        show_edge=False,
-        header_style="bold",
-        padding=(0, 0),
-        collapse_padding=True,
-    )
-    table.add_column("sampler", no_wrap=True, max_width=24, overflow="ellipsis")
-    table.add_column("NFE", justify="right", no_wrap=True)
+    table = FittingTable(title=f"{title} at each number of steps", tight=True)
+    table.column("sampler", fold=True, most=24)
+    table.column("calls", right=True)
     orders: list[Order] = [getattr(result, pick) for result in results]
     for level in (orders[0].levels[i] for i in which):
-        table.add_column(str(level.steps), justify="right", no_wrap=True)
+        table.column(str(level.steps), right=True)
     for result, order in zip(results, orders, strict=True):
         last = order.levels[-1]
         cells = [_error(order.levels[i]) for i in which]
-        table.add_row(result.display_name, digits(last.nfe / last.steps), *cells)
+        table.row(result.display_name, digits(last.nfe / last.steps), *cells)
     return table
 
 
-def _error(level: "Level") -> str:
+def _error(level: "Level") -> "Cell":
     """The error at a level, with the letter that says why it does not count."""
     from sigbench.report.numbers import exponent
 
     text = "∞" if level.error is None else exponent(level.error)
-    return text if level.used else f"[dim]{text}{level.reason[:1]}[/dim]"
+    return text if level.used else (text + level.reason[:1], "dim")

@@ -7,20 +7,21 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from sigbench.cli.printing import TableConsole
+from sigbench.cli.options import json_lines
+from sigbench.cli.printing import TableConsole, print_json
 
 if TYPE_CHECKING:
     from sigbench.task import Task
 
 
-def doctor(as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object.")] = False) -> None:
+def doctor(as_json: Annotated[bool, json_lines("with all of it")] = False) -> None:
     """Show versions, device, plug-ins and artifacts, and check that the artifacts' hashes hold.
 
     Leaves with exit code 1 where a package is missing, a plug-in cannot be loaded or a hash does not hold.
     """
     report = _report()
     if as_json:
-        print(json.dumps(report))
+        print_json(json.dumps(report))
     else:
         _print(report)
     raise typer.Exit(0 if report["healthy"] else 1)
@@ -83,27 +84,28 @@ def _artifacts_of(task: "Task") -> dict[str, Path]:
 
 
 def _print(report: dict[str, Any]) -> None:
-    from rich.table import Table
+    from sigbench.report.fitting import FittingTable
 
     console = TableConsole(highlight=False)
-    table = Table(show_header=False, pad_edge=False, show_edge=False, box=None)
-    table.add_column(style="bold", no_wrap=True)
-    table.add_column(overflow="fold")
-    table.add_row("sigbench", report["sigbench"] + (f" at {report['git']}" if report["git"] else ""))
-    table.add_row("python", f"{report['python']} on {report['platform']}, {report['threads']} threads")
+    table = FittingTable(ruled=False)
+    table.show_header = False
+    table.column("what")
+    table.column("found", fold=True)
+    table.row("sigbench", report["sigbench"] + (f" at {report['git']}" if report["git"] else ""))
+    table.row("python", f"{report['python']} on {report['platform']}, {report['threads']} threads")
     for device in report["devices"]:
-        table.add_row("device", f"{device['device']}: {device['name']}")
+        table.row("device", f"{device['device']}: {device['name']}")
     for name, version in report["packages"].items():
-        table.add_row(name, version or "[red]not installed[/red]")
+        table.row(name, version or ("not installed", "red"))
     for kind in ("task", "sampler", "adapter"):
         names = [p["name"] for p in report["plugins"] if p["kind"] == kind]
-        table.add_row(f"{kind}s", ", ".join(names))
+        table.row(f"{kind}s", ", ".join(names))
     for plugin in report["plugins"]:
         if plugin["problem"]:
-            table.add_row("plug-in", f"[red]{plugin['problem']}[/red]")
+            table.row("plug-in", (plugin["problem"], "red"))
     for entry in report["artifacts"]:
         what = f"{entry['sampler']} for {entry['task']}: "
-        held = f"SHA-256 {entry['sha256'][:16]}… holds" if entry["sha256"] else f"[red]{entry['problem']}[/red]"
-        table.add_row("artifact", what + held)
+        held = f"SHA-256 {entry['sha256'][:16]}… holds" if entry["sha256"] else entry["problem"]
+        table.row("artifact", (what + held, "" if entry["sha256"] else "red"))
     console.print(table)
     console.print("[green]healthy[/green]" if report["healthy"] else "[red]not healthy[/red]")

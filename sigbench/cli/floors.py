@@ -5,7 +5,8 @@ from typing import Annotated
 
 import typer
 
-from sigbench.cli.options import AddedMetrics, Guidance, Label
+from sigbench.cli.names import ALL, check_names, complete_metrics
+from sigbench.cli.options import JUDGED, RESULTS, AddedMetrics, Guidance, Label, Samples, Task
 from sigbench.cli.parsing import parse_share, split_names
 from sigbench.cli.printing import TableConsole, say
 from sigbench.cli.progress import Bar
@@ -13,18 +14,42 @@ from sigbench.errors import BadInput
 
 
 def floors(
-    task: Annotated[str, typer.Option(help="The task; see `sigbench list tasks`.")],
-    samples: Annotated[int | None, typer.Option(help="Samples in a draw (default: the task's).")] = None,
-    only: Annotated[str, typer.Option(help="Names of the task's metrics, separated by commas (default: all).")] = "",
-    precision: Annotated[str, typer.Option(help="Standard error of the headline's floor, as a share of it.")] = "1%",
-    draws: Annotated[int, typer.Option(help="Exact draws at most.")] = 2500,
-    others: Annotated[int, typer.Option(help="Exact draws of the metrics that are not the headline, at most.")] = 400,
+    task: Task,
+    samples: Samples = None,
+    metrics: Annotated[
+        str,
+        typer.Option(
+            "--metrics",
+            "--only",
+            metavar="NAMES",
+            autocompletion=complete_metrics,
+            rich_help_panel=JUDGED,
+            help="The task's metrics whose floors are drawn: all, or names, separated by commas.",
+        ),
+    ] = ALL,
+    precision: Annotated[
+        str,
+        typer.Option(
+            metavar="SHARE", rich_help_panel=JUDGED, help="Standard error of the headline's floor, as a share of it."
+        ),
+    ] = "1%",
+    draws: Annotated[int, typer.Option(metavar="N", rich_help_panel=JUDGED, help="Exact draws at most.")] = 2500,
+    others: Annotated[
+        int,
+        typer.Option(
+            metavar="N", rich_help_panel=JUDGED, help="Exact draws of the metrics that are not the headline, at most."
+        ),
+    ] = 400,
     label: Label = None,
     guidance: Guidance = 0.0,
     add_metric: AddedMetrics = None,
     out: Annotated[
         Path | None,
-        typer.Option(help="A task's own table to write them into, others in it kept (default: the cache alone)."),
+        typer.Option(
+            metavar="FILE",
+            rich_help_panel=RESULTS,
+            help="A task's own table to write them into, others in it kept (default: the cache alone).",
+        ),
     ] = None,
 ) -> None:
     """Draw exact samples until the floors of a task's metrics are known, and keep them.
@@ -34,8 +59,11 @@ def floors(
 
     \b
     sigbench floors --task gmm --samples 20000
-    sigbench floors --task mnist --only fcd,kid --precision 2%
+    sigbench floors --task mnist --metrics fcd,kid --precision 2%
     """
+    names = [] if metrics == ALL else split_names(metrics, "--metrics")
+    check_names(task, metrics=names, added=add_metric or ())
+
     from msgspec.structs import replace
 
     from sigbench.measure.cell import plan_metrics
@@ -59,16 +87,16 @@ def floors(
         label=label,
         guidance=guidance,
         metrics=tuple(add_metric or ()),
-        only=tuple(split_names(only, "--only")),
+        only=tuple(names),
     )
-    own, metrics = plan_metrics(settings)
+    own, judges = plan_metrics(settings)
     n = samples or own.default_samples
     found = {}
-    for metric in metrics:
+    for metric in judges:
         if (exact := metric.exact_floor(own.truth(), metric.sample_size(n))) is not None:
             found[metric.name] = exact
-    headline = [metric for metric in metrics[:1] if metric.name not in found]
-    rest = [metric for metric in metrics[1:] if metric.name not in found]
+    headline = [metric for metric in judges[:1] if metric.name not in found]
+    rest = [metric for metric in judges[1:] if metric.name not in found]
     # Before anything is drawn: a metric may keep something while it judges.
     asked = {m.name: entry_of(own, m, m.sample_size(n), with_code=True) for m in (*headline, *rest)}
     console = TableConsole()
@@ -81,10 +109,10 @@ def floors(
                     found[metric.name] = floor
                     keep(replace(asked[metric.name], floor=floor))
     except KeyboardInterrupt:
-        say(f"interrupted: {len(found)} of {len(metrics)} floors are known and kept.")
+        say(f"interrupted: {len(found)} of {len(judges)} floors are known and kept.")
         raise typer.Exit(3 if found else 4) from None
     console.print(f"[bold]{own.name}[/bold] · floors at {n:,} samples", highlight=False)
-    for metric in metrics:
+    for metric in judges:
         floor = found[metric.name]
         ends = floor.interval(metric.bounds)
         how = "in closed form" if not floor.draws else f"{floor.draws:,} draw{'' if floor.draws == 1 else 's'}"
@@ -95,7 +123,7 @@ def floors(
             f"  {metric.name}  {interval(ends.value, ends.low, ends.high)}  {how}{error}{at}", highlight=False
         )
     if out is not None:
-        entries = [entry_of(own, metric, metric.sample_size(n), found[metric.name]) for metric in metrics]
+        entries = [entry_of(own, metric, metric.sample_size(n), found[metric.name]) for metric in judges]
         drawn = [entry for entry in entries if entry.floor.draws]
         merge_floors(out, drawn)
         say(f"{len(drawn)} floors written to {out}.")

@@ -1,28 +1,57 @@
 """`sigbench gap`: where along the path a sampler loses its teacher."""
 
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from sigbench.cli.options import Batch, Debug, Device, Dtype, Grid, Guidance, Label, Plot, Samplers, Steps
+from sigbench.cli.names import check_names
+from sigbench.cli.options import (
+    MEASURED,
+    Batch,
+    Debug,
+    Device,
+    Dtype,
+    Grid,
+    Guidance,
+    Label,
+    Plot,
+    Samplers,
+    Seed,
+    Steps,
+    Task,
+    json_lines,
+)
 from sigbench.cli.parsing import sampler_specs, split_ints
-from sigbench.cli.printing import TableConsole, say, show_traceback
+from sigbench.cli.printing import TableConsole, print_json, say, show_traceback
 from sigbench.cli.progress import Bar
 
 if TYPE_CHECKING:
     from sigbench.metrics.estimate import Interval
+    from sigbench.report.fitting import FittingTable
     from sigbench.studies.gap.result import Gap
 
 
 def gap(
-    task: Annotated[str, typer.Option(help="A task with a teacher; see `sigbench list tasks`.")],
+    task: Task,
     sampler: Samplers = "sigdeg",
     steps: Steps = "",
     samples: Annotated[
-        int | None, typer.Option(help="Paths of the teacher in all (default: half of the task's samples).")
+        int | None,
+        typer.Option(
+            metavar="N",
+            rich_help_panel=MEASURED,
+            help="Samples of the teacher in all, each with its path (default: half of the task's).",
+        ),
     ] = None,
-    repeats: Annotated[int, typer.Option(help="Parts that the paths are cut into; intervals are their spread.")] = 5,
-    seed: Annotated[int, typer.Option(help="Seed of initial states and Brownian paths.")] = 0,
+    repeats: Annotated[
+        int,
+        typer.Option(
+            metavar="N",
+            rich_help_panel=MEASURED,
+            help="Parts that the samples are cut into; intervals come from their spread.",
+        ),
+    ] = 5,
+    seed: Seed = 0,
     grid: Grid = None,
     label: Label = None,
     guidance: Guidance = 0.0,
@@ -30,7 +59,7 @@ def gap(
     device: Device = "auto",
     dtype: Dtype = "float32",
     plot: Plot = None,
-    as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object a sampler, and no table.")] = False,
+    as_json: Annotated[bool, json_lines("a sampler")] = False,
     debug: Debug = False,
 ) -> None:
     """Show where a sampler loses its teacher, on the same Brownian path from the same initial state.
@@ -44,6 +73,9 @@ def gap(
     sigbench gap --task gmm --sampler sigdeg,euler-maruyama --steps 5,10 --plot gap.png
     sigbench gap --task mnist --steps 5 --samples 1000 --dtype bfloat16
     """
+    specs = sampler_specs(sampler)
+    check_names(task, specs, grid=grid)
+
     from sigbench.measure.settings import Settings
     from sigbench.report.charts import check_picture
     from sigbench.studies.gap.plan import plan_gap
@@ -64,7 +96,7 @@ def gap(
         label=label,
         guidance=guidance,
     )
-    plan = plan_gap(settings, sampler_specs(sampler), split_ints(steps, "--steps"))
+    plan = plan_gap(settings, specs, split_ints(steps, "--steps"))
     gaps: list[Gap] = []
     try:
         with Bar("the teacher walks") as bar:
@@ -73,7 +105,7 @@ def gap(
                 if found.status != "ok":
                     say(f"{found.display_name} {found.status}: {found.error}")
                 if as_json:
-                    print(to_line(found), flush=True)
+                    print_json(to_line(found))
     except KeyboardInterrupt:
         say(f"interrupted: {len(gaps)} samplers are finished.")
         raise typer.Exit(3 if gaps else 4) from None
@@ -117,13 +149,13 @@ def _print(gaps: "list[Gap]") -> None:
         console.print("earlier steps left. share: of the squared error at the end. ± 95 %.", style="dim")
 
 
-def _paths_table(found: "Gap") -> Any:
+def _paths_table(found: "Gap") -> "FittingTable":
     from sigbench.report.numbers import digits, percent, percent_half, with_half
 
     table = _table("step", "t", "RMSE", "one step", "carried", "share of the end")
     for step in found.times:
         carried = step.accumulated.value / step.mean_square.value if step.mean_square.value else 0.0
-        table.add_row(
+        table.row(
             str(step.step),
             digits(step.t),
             with_half(*_ends(step.rmse)),
@@ -134,14 +166,14 @@ def _paths_table(found: "Gap") -> Any:
     return table
 
 
-def _laws_table(found: "Gap") -> Any:
+def _laws_table(found: "Gap") -> "FittingTable":
     from sigbench.report.numbers import digits, with_half
     from sigbench.studies.gap.result import DISTANCES
 
     distance = DISTANCES[found.distance]
     table = _table("step", distance, "floor", "above it", "MMD² above it", "variance", "one step")
     for step in found.times:
-        table.add_row(
+        table.row(
             str(step.step),
             digits(step.distance.value),
             digits(step.distance_floor.value),
@@ -153,12 +185,12 @@ def _laws_table(found: "Gap") -> Any:
     return table
 
 
-def _table(*columns: str) -> Any:
-    from rich.table import Table
+def _table(*columns: str) -> "FittingTable":
+    from sigbench.report.fitting import FittingTable
 
-    table = Table(pad_edge=False, show_edge=False, header_style="bold", box=None, padding=(0, 2, 0, 0))
+    table = FittingTable(ruled=False)
     for column in columns:
-        table.add_column(column, justify="right", no_wrap=True)
+        table.column(column, right=True)
     return table
 
 

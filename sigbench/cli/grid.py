@@ -5,9 +5,24 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from sigbench.cli.options import Batch, Debug, Device, Dtype, Guidance, Label, Seed
+from sigbench.cli import names
+from sigbench.cli.options import (
+    JUDGED,
+    MEASURED,
+    RESULTS,
+    Batch,
+    Debug,
+    Device,
+    Dtype,
+    Guidance,
+    Label,
+    Samples,
+    Seed,
+    Task,
+    json_lines,
+)
 from sigbench.cli.parsing import split_ints
-from sigbench.cli.printing import TableConsole, say
+from sigbench.cli.printing import TableConsole, print_json, say
 from sigbench.cli.progress import Bar
 from sigbench.errors import BadInput, SigbenchError
 
@@ -17,29 +32,53 @@ if TYPE_CHECKING:
 
 
 def grid(
-    task: Annotated[str, typer.Option(help="The task; see `sigbench list tasks`.")],
-    sampler: Annotated[str, typer.Option(help="The sampler, NAME or NAME:option=value.")],
-    steps: Annotated[str, typer.Option(help="The number of steps.")],
-    out: Annotated[Path, typer.Option(help="The file that is written, .json.")],
+    task: Task,
+    sampler: Annotated[
+        str,
+        typer.Option(
+            metavar="NAME",
+            autocompletion=names.complete_samplers,
+            rich_help_panel=MEASURED,
+            help="The sampler, NAME or NAME:option=value.",
+        ),
+    ],
+    steps: Annotated[str, typer.Option(metavar="N", rich_help_panel=MEASURED, help="The number of steps.")],
+    out: Annotated[
+        Path, typer.Option(metavar="FILE", rich_help_panel=RESULTS, help="The file that is written, .json.")
+    ],
     by: Annotated[
         str | None,
         typer.Option(
+            metavar="NAME",
+            rich_help_panel=JUDGED,
             help="trajectories: by where the sampler ends beside its own walk in many steps, beginning with paths of "
             "least cost; or a metric of the task, such as w1 (default: trajectories; the task's first metric for a "
-            "stochastic sampler)."
+            "stochastic sampler).",
         ),
     ] = None,
-    points: Annotated[int, typer.Option(help="Steps of the trajectories between which costs are known.")] = 60,
-    candidates: Annotated[int, typer.Option(help="Grids that are tried at most.")] = 200,
-    samples: Annotated[int | None, typer.Option(help="Samples of a candidate (default: the task's).")] = None,
-    repeats: Annotated[int, typer.Option(help="Repeats that compare candidates; as many others judge.")] = 2,
+    points: Annotated[
+        int,
+        typer.Option(
+            metavar="N", rich_help_panel=JUDGED, help="Steps of the trajectories between which costs are known."
+        ),
+    ] = 60,
+    candidates: Annotated[
+        int, typer.Option(metavar="N", rich_help_panel=JUDGED, help="Grids that are tried at most.")
+    ] = 200,
+    samples: Samples = None,
+    repeats: Annotated[
+        int,
+        typer.Option(
+            metavar="N", rich_help_panel=MEASURED, help="Repeats that compare candidates; as many others judge."
+        ),
+    ] = 2,
     seed: Seed = 0,
     label: Label = None,
     guidance: Guidance = 0.0,
     batch: Batch = None,
     device: Device = "auto",
     dtype: Dtype = "float32",
-    as_json: Annotated[bool, typer.Option("--json", help="Print what the file holds in a line, and no table.")] = False,
+    as_json: Annotated[bool, json_lines("that is the file")] = False,
     debug: Debug = False,
 ) -> None:
     """Compute a grid for a sampler and a number of steps, on noise that no record uses.
@@ -53,6 +92,9 @@ def grid(
     sigbench grid --task gmm --sampler unipc --steps 5 --by w1 --samples 20000 --out five.json
     sigbench run --task gmm --sampler dpmpp-2m,dpmpp-2m:grid=five.json --steps 5
     """
+    names.check_names(task, [sampler])
+    names.check_criterion(task, by)
+
     from sigbench.measure.settings import Settings
     from sigbench.records.store import replacing
     from sigbench.sde.grids.computed import ENDING, to_text
@@ -84,7 +126,7 @@ def grid(
     if as_json:
         import msgspec
 
-        print(msgspec.json.encode(found).decode())
+        print_json(msgspec.json.encode(found).decode())
     else:
         _print(found)
     say(f"the grid {found.name} is in {out}: measure it by --grid {out}.")
@@ -105,18 +147,17 @@ def _search(plan: "SearchPlan", bar: Bar) -> "ComputedGrid":
 
 
 def _print(found: "ComputedGrid") -> None:
-    from rich.table import Table
-
+    from sigbench.report.fitting import FittingTable
     from sigbench.report.numbers import digits
 
     console = TableConsole(highlight=False)
     console.print(f"[bold]{found.task} · {found.sampler} · {found.steps} steps[/bold]")
     console.print(f"{found.candidates} candidates: {found.how}")
     console.print(f"times: {', '.join(digits(time) for time in found.times)}")
-    table = Table(pad_edge=False, show_edge=False, header_style="bold")
-    table.add_column("grid")
-    table.add_column("on other noise", justify="right")
+    table = FittingTable()
+    table.column("grid", fold=True)
+    table.column("on other noise", right=True)
     for name, value in sorted(found.scores.items(), key=lambda item: item[1]):
-        table.add_row(name, digits(value))
+        table.row(name, digits(value))
     console.print(table)
     console.print(f"{found.criterion}; smaller is better.", style="dim")

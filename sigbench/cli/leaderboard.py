@@ -1,31 +1,32 @@
 """`sigbench leaderboard`: records shown in the terminal, built into a page, handed in and run again."""
 
-import gc
 import json
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from sigbench.cli.again import OUTDATED
-from sigbench.cli.options import AddedMetrics
+from sigbench.cli import names
+from sigbench.cli.committed import FOLDER
+from sigbench.cli.gathering import GRID_CHOICES, board_of, check_mentioned, gather, submissions_in
+from sigbench.cli.help import Command, Group
+from sigbench.cli.options import JUDGED, MACHINE, MEASURED, RESULTS, AddedMetrics, Task, json_lines
 from sigbench.cli.parsing import split_ints
-from sigbench.cli.printing import TableConsole, say
+from sigbench.cli.printing import TableConsole, print_json, say
 from sigbench.errors import BadInput, unknown_name
 from sigbench.records.names import display_name
 from sigbench.report.numbers import digits
 from sigbench.report.text import printable
 
 if TYPE_CHECKING:
-    from sigbench.leaderboard.board import Board, Entry
-    from sigbench.leaderboard.submissions import Submissions
-    from sigbench.records.reading import Reading
+    from sigbench.leaderboard.board import Board
 
-FOLDER = Path("leaderboard")
 _NAMED = 10
 _ROWS = 40
+SHOWN = "What is shown"
 
 app = typer.Typer(
+    cls=Group,
     help="Compare records, build the page, hand records in and run them again.",
     no_args_is_help=True,
     pretty_exceptions_enable=False,
@@ -34,27 +35,74 @@ app = typer.Typer(
 Records = Annotated[
     list[Path] | None,
     typer.Option(
-        "--records", help="Store folder or JSON Lines file; may be given several times (default: FOLDER/records)."
+        "--store",
+        "--records",
+        metavar="PATH",
+        rich_help_panel=MEASURED,
+        help="Where records are: a store's folder or a JSON Lines file. May be repeated (default: the board's).",
     ),
 ]
 Folder = Annotated[
-    Path, typer.Option("--folder", help="The board's folder: records, claims, pictures and submissions.")
+    Path,
+    typer.Option(
+        "--board",
+        "--folder",
+        metavar="DIR",
+        rich_help_panel=RESULTS,
+        help="The board's folder: records, claims, pictures and submissions.",
+    ),
 ]
 
 
-@app.command()
+@app.command(cls=Command)
 def show(
-    task: Annotated[str, typer.Option(help="The task.")],
+    task: Task,
     records: Records = None,
-    metric: Annotated[str, typer.Option(help="The metric that compares (default: the task's headline).")] = "",
-    steps: Annotated[str, typer.Option(help="Only these step counts, separated by commas.")] = "",
-    max_nfe: Annotated[int | None, typer.Option(help="Only cells of at most so many network calls a sample.")] = None,
-    grid: Annotated[str, typer.Option(help="A grid, 'best' (each sampler on its best), 'all' or 'main'.")] = "best",
-    samples: Annotated[int | None, typer.Option(help="The board with so many samples (default: most cells).")] = None,
-    seed: Annotated[int | None, typer.Option(help="The board of this seed (default: most cells).")] = None,
-    rows: Annotated[int, typer.Option(help="The most rows to print; 0 prints all.")] = _ROWS,
+    metric: Annotated[
+        str,
+        typer.Option(
+            metavar="NAME",
+            autocompletion=names.complete_metrics,
+            rich_help_panel=JUDGED,
+            help="The metric that compares (default: the task's headline).",
+        ),
+    ] = "",
+    steps: Annotated[
+        str,
+        typer.Option(metavar="COUNTS", rich_help_panel=SHOWN, help="Only these step counts, separated by commas."),
+    ] = "",
+    nfe: Annotated[
+        int | None,
+        typer.Option(
+            "--nfe",
+            "--max-nfe",
+            metavar="N",
+            rich_help_panel=SHOWN,
+            help="The most network calls a sample: only cells of no more.",
+        ),
+    ] = None,
+    grid: Annotated[
+        str,
+        typer.Option(
+            metavar="GRID",
+            autocompletion=names.complete_grid,
+            rich_help_panel=SHOWN,
+            help="A grid, 'best' (each sampler on its best), 'all' or 'main'.",
+        ),
+    ] = "best",
+    samples: Annotated[
+        int | None,
+        typer.Option(metavar="N", rich_help_panel=SHOWN, help="The board with so many samples (default: most cells)."),
+    ] = None,
+    seed: Annotated[
+        int | None,
+        typer.Option(metavar="SEED", rich_help_panel=SHOWN, help="The board of this seed (default: most cells)."),
+    ] = None,
+    rows: Annotated[
+        int, typer.Option(metavar="N", rich_help_panel=RESULTS, help="The most rows to print; 0 prints all.")
+    ] = _ROWS,
     folder: Folder = FOLDER,
-    as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object a row, and no table.")] = False,
+    as_json: Annotated[bool, json_lines("a row")] = False,
 ) -> None:
     """Show the records of a task in the terminal, a block for each number of network calls, the best first.
 
@@ -63,9 +111,11 @@ def show(
     handed in and not reproduced, what has other repeats than the rest, and what calls no network has no rank.
 
     \b
-    sigbench leaderboard show --task gmm --max-nfe 10
+    sigbench leaderboard show --task gmm --nfe 10
     sigbench leaderboard show --task mnist --metric is --grid quadratic
     """
+    check_mentioned(records, folder, task, metric, grid)
+
     from sigbench.leaderboard.board import boards
     from sigbench.leaderboard.overview import SELECTION, blocks, narrowed
     from sigbench.leaderboard.table import board_table, heading_of, line_of
@@ -73,10 +123,10 @@ def show(
 
     if rows < 0:
         raise BadInput(f"--rows must be at least 0, got {rows}.")
-    if max_nfe is not None and max_nfe < 1:
-        raise BadInput(f"--max-nfe must be at least 1, got {max_nfe}.")
+    if nfe is not None and nfe < 1:
+        raise BadInput(f"--nfe must be at least 1, got {nfe}.")
     wanted = set(split_ints(steps, "--steps"))
-    entries, tasks = _gather(records, folder, task)
+    entries, tasks = gather(records, folder, task)
     found = boards(entries)
     if task not in found:
         raise unknown_name("task among the records", task, tasks)
@@ -85,16 +135,16 @@ def show(
     if metric and metric not in board.metrics:
         raise unknown_name(f"metric of {task}", metric, board.metrics)
     grids = {entry.record["grid"] for entry in board.entries}
-    if grid not in {"main", "best", "all"} | grids:
-        raise unknown_name("grid among the records", grid, {"main", "best", "all"} | grids)
+    if grid not in {*GRID_CHOICES, *grids}:
+        raise unknown_name("grid among the records", grid, {*GRID_CHOICES, *grids})
     everything = blocks(board, name, board.main_grid if grid == "main" else grid)
-    shown, more = narrowed(everything, steps=wanted, most_calls=max_nfe, most_rows=rows)
+    shown, more = narrowed(everything, steps=wanted, most_calls=nfe, most_rows=rows)
     if not shown:
         raise BadInput(f"no cell of {task} fits: the board has the steps {_listed(board)}.")
     if as_json:
         for block in shown:
             for row in block.rows:
-                print(json.dumps(line_of(name, row)))
+                print_json(json.dumps(line_of(name, row)))
         return
     console = TableConsole()
     console.print(heading_of(board, name), highlight=False)
@@ -113,10 +163,15 @@ def show(
         say(f"{len(found[task]) - 1} more comparisons of {task} (--samples, --seed), among them {others}.")
 
 
-@app.command()
+@app.command(cls=Command)
 def build(
     records: Records = None,
-    out: Annotated[Path | None, typer.Option(help="The page (default: index.html in the board's folder).")] = None,
+    out: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="FILE", rich_help_panel=RESULTS, help="The page (default: index.html in the board's folder)."
+        ),
+    ] = None,
     folder: Folder = FOLDER,
 ) -> None:
     """Build the page, one file that works from disk without a network, and README.md beside it.
@@ -133,12 +188,15 @@ def build(
     from sigbench.leaderboard.sections import find_sections, with_sections
     from sigbench.records.store import make_folder, replacing
 
+    board = board_of(folder, quiet=True)
+    if board != folder and out is None:
+        raise BadInput(f"there is no {folder} here: for a page of the installed copy name --out FILE.html.")
     page = out or folder / "index.html"
     if page.suffix != ".html":
         raise BadInput(f"the page is written as .html, not as {page.name!r}.")
-    measured = boards(_gather(records, folder)[0])
-    claims = answers(read_claims(folder / "claims.toml"), measured) if (folder / "claims.toml").is_file() else {}
-    sections = find_sections(folder / "studies", outdated=lambda sentence: say(f"left out: {sentence}"))
+    measured = boards(gather(records, folder)[0])
+    claims = answers(read_claims(board / "claims.toml"), measured) if (board / "claims.toml").is_file() else {}
+    sections = find_sections(board / "studies", outdated=lambda sentence: say(f"left out: {sentence}"))
     found = with_sections(measured, sections)
     titles = _titles(found)
     make_folder(page.parent, "the page's folder")
@@ -147,7 +205,7 @@ def build(
         found,
         titles=titles,
         claims=claims,
-        pictures=find_pictures(folder),
+        pictures=find_pictures(board),
         sections=sections,
         footer=f"The newest record is of {day}." if day else "",
     )
@@ -160,16 +218,16 @@ def build(
     print(f"{page} and {page.with_name('README.md')}: {cells} cells of {len(measured)} tasks, {size} MB.")
 
 
-@app.command()
+@app.command(cls=Command)
 def add(
-    file: Annotated[Path, typer.Argument(help="Records made elsewhere: JSON, or JSON Lines.")],
+    file: Annotated[Path, typer.Argument(metavar="FILE", help="Records made elsewhere: JSON, or JSON Lines.")],
     folder: Folder = FOLDER,
 ) -> None:
     """Take records that were made elsewhere, to be shown as reported.
 
     Each is checked against the schema. Exit code 1 where some are refused, 2 where none is taken.
     """
-    added = _submissions(folder).add(file)
+    added = submissions_in(folder).add(file)
     for problem in (*added.refused, *added.known):
         say(str(problem))
     for record in added.taken:
@@ -181,11 +239,14 @@ def add(
     raise typer.Exit(1 if added.refused else 0)
 
 
-@app.command()
+@app.command(cls=Command)
 def verify(
-    key: Annotated[str, typer.Argument(help="The key of a submitted record, or its beginning.")],
+    key: Annotated[str, typer.Argument(metavar="KEY", help="The key of a submitted record, or its beginning.")],
     folder: Folder = FOLDER,
-    device: Annotated[str, typer.Option(help="auto, cpu or cuda (default: the record's).")] = "",
+    device: Annotated[
+        str,
+        typer.Option(metavar="DEVICE", rich_help_panel=MACHINE, help="auto, cpu or cuda (default: the record's)."),
+    ] = "",
     add_metric: AddedMetrics = None,
 ) -> None:
     """Run a submitted record's cell again here, with the same settings, noise included.
@@ -197,7 +258,7 @@ def verify(
     from sigbench.leaderboard.verification import compare, differences, run_again, sentence
     from sigbench.measure.again import cell_of
 
-    kept = _submissions(folder)
+    kept = submissions_in(folder)
     reported = kept.find(key)
     cell = cell_of(reported, device=device or None, metrics=tuple(add_metric or ()))
     if changed := differences(reported, cell):
@@ -212,69 +273,6 @@ def verify(
         console.print(difference_table(found))
     console.print(f"{reported['key']}: {verdict}. {remark}", highlight=False, markup=False)
     raise typer.Exit({"reproduced": 0, "differs": 1, "undecided": 3}[verdict])
-
-
-def _submissions(folder: Path) -> "Submissions":
-    from sigbench.leaderboard.submissions import Submissions
-
-    return Submissions(folder / "submitted")
-
-
-def _gather(paths: list[Path] | None, folder: Path, task: str | None = None) -> "tuple[list[Entry], set[str]]":
-    """The entries of all records (of a task), those submitted last, and all tasks met.
-
-    What was left out is named on stderr.
-    """
-    from sigbench.leaderboard.board import Entry
-    from sigbench.records.reading import read_records
-
-    if not paths and not folder.is_dir():
-        raise BadInput(f"there is no folder {folder} here: name records with --records PATH, or another --folder.")
-    own = read_records(
-        paths
-        or [*sorted((folder / "records").glob("*.jsonl")), *sorted((folder / "studies" / "guidance").glob("*.jsonl"))],
-        task,
-    )
-    gc.freeze()  # tens of thousands of records are not worth walking again at every collection
-    submitted, reading = _submissions(folder).read()
-    if not paths:
-        own.others.clear()  # results of other kinds lie in the board's folder by intent
-    old = own.count("outdated") + reading.count("outdated")
-    tasks = own.tasks | reading.tasks
-    if old and not tasks:
-        raise BadInput(f"no records in {', '.join(map(str, paths or [folder]))} can be read: {_outdated(old)}.")
-    _say_skipped(own)
-    _say_skipped(reading)
-    if old:
-        say(f"{_outdated(old)}.")
-    entries = [Entry(record) for record in own.records]
-    entries += [entry for entry in submitted if task in (None, entry.record["task"])]
-    if not tasks:
-        raise BadInput(f"there are no records in {', '.join(map(str, paths or [folder]))}.")
-    return entries, tasks
-
-
-def _outdated(count: int) -> str:
-    """What is said of records of older schemas, which can be many."""
-    return (
-        f"{count} {'record is' if count == 1 else 'records are'} {OUTDATED}; measure the cells again, as "
-        "`sigbench sweep FILE.toml --json` and `sigbench run --json` do"
-    )
-
-
-def _say_skipped(reading: "Reading") -> None:
-    named = [problem for problem in reading.problems if problem.kind != "outdated"]
-    for problem in named[:_NAMED]:
-        say(f"skipped {problem}.")
-    if named:
-        kinds = [(reading.count(kind), kind) for kind in ("damaged", "foreign", "duplicate")]
-        counts = ", ".join(f"{count} {kind}" for count, kind in kinds if count)
-        rest = "" if len(named) <= _NAMED else f" (the first {_NAMED} are named above)"
-        say(f"{len(named)} records were skipped: {counts}{rest}.")
-    if reading.others:
-        names = ", ".join(str(path) for path in reading.others[:_NAMED])
-        more = f" and {len(reading.others) - _NAMED} more" if len(reading.others) > _NAMED else ""
-        say(f"no records in {names}{more}.")
 
 
 def _pick(several: "list[Board]", samples: int | None, seed: int | None) -> "Board":

@@ -1,98 +1,132 @@
-"""`sigbench list`: what is installed."""
+"""`sigbench list`: what is installed, on one screen; of a kind, and with --long, more."""
 
 import json
-from enum import StrEnum
-from typing import Annotated, Any
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from sigbench.cli.printing import TableConsole
+from sigbench.cli.options import json_lines
+from sigbench.cli.printing import TableConsole, print_json
+from sigbench.errors import unknown_name
 
+if TYPE_CHECKING:
+    from sigbench.report.fitting import FittingTable
+
+Rows = list[dict[str, Any]]
 _ONLY_JSON = ("needs", "options", "aliases", "calls", "when", "refused")  # for which a table is too narrow
+_ONLY_LONG = ("source", "method")
 _ADAPTERS_TOO = "`sigbench list adapters` lists what is taken of diffusers and k-diffusion."
 _REFUSED = "All else is refused; `sigbench list adapters --long` says why."
-
-
-class What(StrEnum):
-    """The kinds of things that can be listed."""
-
-    tasks = "tasks"
-    samplers = "samplers"
-    adapters = "adapters"
-    metrics = "metrics"
-    grids = "grids"
+_MORE = "`sigbench list KIND` says more, `sigbench list --long` all there is to say."
 
 
 def list_(
     what: Annotated[
-        What | None, typer.Argument(help="tasks, samplers, adapters, metrics or grids; all where left out.")
-    ] = None,
-    as_json: Annotated[bool, typer.Option("--json", help="Print JSON Lines.")] = False,
+        str,
+        typer.Argument(
+            metavar="KIND",
+            autocompletion=lambda incomplete: [kind for kind in _ROWS if kind.startswith(incomplete)],
+            help="tasks, samplers, adapters, metrics or grids; the names of all where left out.",
+        ),
+    ] = "",
     long: Annotated[bool, typer.Option("--long", help="Say of each sampler when to pick it, and more.")] = False,
+    as_json: Annotated[bool, json_lines("a name, with all that is declared")] = False,
 ) -> None:
-    """List tasks, samplers, adapters, metrics and grids with their declared facts.
+    """List tasks, samplers, adapters, metrics and grids: their names on one screen, of one kind what they declare.
 
-    With --long a paragraph a sampler: when to pick it, its source, order, calls, options and other names; and what of
-    other libraries adapters refuse, with the reasons. With --json all that, and what samplers need of a task
-    ("denoiser", or "drift" alone).
+    With --long how each metric is measured; a paragraph a sampler: when to pick it, its source, order, calls, options
+    and other names; and what of other libraries adapters refuse, with the reasons. With --json all that, and what
+    samplers need of a task ("denoiser", or "drift" alone).
     """
-    rows = {kind: _ROWS[kind]() for kind in ([what] if what is not None else list(What))}
+    if what and what not in _ROWS:
+        raise unknown_name("kind of names", what, _ROWS)
+    rows = {kind: make() for kind, make in _ROWS.items() if what in ("", kind)}
     if as_json:
         for kind, entries in rows.items():
             for entry in entries:
-                print(json.dumps({"kind": kind.value.removesuffix("s"), **entry}))
+                print_json(json.dumps({"kind": kind.removesuffix("s"), **entry}))
         return
-
-    console = TableConsole()
+    console = TableConsole(highlight=False)
+    if not what and not long:
+        console.print(_overview(rows))
+        console.print()
+        console.print(_MORE)
+        return
     for kind, entries in rows.items():
-        if long and kind is What.samplers:
+        if long and kind == "samplers":
             for entry in entries:
                 _print_paragraph(console, entry)
-            console.print(_ADAPTERS_TOO, highlight=False, soft_wrap=True)
-            console.print()
-            continue
-        if kind is What.adapters:
-            console.print(_table(kind.value, [entry for entry in entries if entry["refused"] is None]))
+            console.print(_ADAPTERS_TOO)
+        elif kind == "adapters":
+            console.print(_table(kind, [entry for entry in entries if entry["refused"] is None], long=long))
             console.print()
             for entry in entries if long else []:
                 if entry["refused"] is not None:
-                    console.print(f"{entry['name']} is refused: {entry['refused']}.", highlight=False, soft_wrap=True)
-            console.print(_REFUSED, highlight=False, soft_wrap=True)
+                    console.print(f"{entry['name']} is refused: {entry['refused']}.")
+            console.print(_REFUSED)
         else:
-            console.print(_table(kind.value, entries))
+            console.print(_table(kind, entries, long=long))
         console.print()
+
+
+def _overview(rows: dict[str, Rows]) -> "FittingTable":
+    """The names of everything, a line or some for each kind, samplers by their family."""
+    from sigbench.report.fitting import FittingTable
+
+    table = FittingTable(ruled=False)
+    table.show_header = False
+    table.column("kind")
+    table.column("names", fold=True)
+    first = ", ".join(f"{row['name']} ({row['title'].partition(',')[0]})" for row in rows["tasks"])
+    table.row(("tasks", "bold"), first)
+    for family in dict.fromkeys(row["family"] for row in rows["samplers"]):
+        names = ", ".join(row["name"] for row in rows["samplers"] if row["family"] == family)
+        table.row(("samplers", "bold"), f"{family}: {names}")
+    for kind in ("adapters", "metrics", "grids"):
+        names = ", ".join(dict.fromkeys(row["name"] for row in rows[kind]))
+        table.row((kind, "bold"), _counted(rows[kind]) if kind == "adapters" else names)
+    return table
+
+
+def _counted(adapted: Rows) -> str:
+    taken = [row["name"].partition(":")[0] for row in adapted if row["refused"] is None]
+    return ", ".join(f"{name}:… ({taken.count(name)} of its samplers)" for name in dict.fromkeys(taken))
 
 
 def _print_paragraph(console: TableConsole, entry: dict[str, Any]) -> None:
     """Prints what a sampler declares, a fact a line."""
     from rich.markup import escape
+    from rich.padding import Padding
 
     also = f"  (also {', '.join(entry['aliases'])})" if entry["aliases"] else ""
     order = "none declared" if entry["order"] is None else f"{entry['order']:g}"
-    console.print(f"[bold]{escape(entry['name'])}[/bold]{escape(also)}", highlight=False)
+    console.print(f"[bold]{escape(entry['name'])}[/bold]{escape(also)}")
     lines = [entry["when"], f"source: {entry['source']}", f"family: {entry['family']}, order: {order}"]
     lines += [f"calls: {entry['calls']}"]
     lines += [f"options: {', '.join(entry['options'])}"] if entry["options"] else []
     for line in lines:
         if line:
-            console.print(f"  {escape(line)}", highlight=False, soft_wrap=True)
+            console.print(Padding(escape(line), (0, 0, 0, 2)))
     console.print()
 
 
-def _table(title: str, entries: list[dict[str, Any]]) -> Any:
-    from rich.table import Table
+def _table(title: str, entries: Rows, *, long: bool) -> "FittingTable":
+    from sigbench.report.fitting import FittingTable
 
-    table = Table(title=title, title_justify="left", title_style="bold", pad_edge=False, show_edge=False)
-    columns = [column for column in (entries[0] if entries else ()) if column not in _ONLY_JSON]
+    table = FittingTable(title=title)
+    hidden = _ONLY_JSON if long else (*_ONLY_JSON, *_ONLY_LONG)
+    columns = [column for column in (entries[0] if entries else ()) if column not in hidden]
     for column in columns:
-        numeric = all(isinstance(e[column], int | float | None) for e in entries)
-        table.add_column(column.replace("_", " "), justify="right" if numeric else "left", no_wrap=column == "name")
+        numeric = all(isinstance(entry[column], int | float | None) for entry in entries)
+        header = "calls a step" if column == "NFE/step" else column.replace("_", " ")
+        table.column(header, right=numeric, fold=not numeric and column != "name")
     for entry in entries:
-        table.add_row(*("–" if entry[column] is None else str(entry[column]) for column in columns))
+        table.row(*("–" if entry[column] is None else str(entry[column]) for column in columns))
     return table
 
 
-def _tasks() -> list[dict[str, Any]]:
+def _tasks() -> Rows:
     from sigbench.registry import task_class, task_names
 
     found = ((name, task_class(name)) for name in task_names())
@@ -109,7 +143,7 @@ def _tasks() -> list[dict[str, Any]]:
     ]
 
 
-def _samplers() -> list[dict[str, Any]]:
+def _samplers() -> Rows:
     from sigbench.plug_ins import options_of
     from sigbench.registry import sampler_aliases, sampler_class, sampler_names
 
@@ -132,10 +166,10 @@ def _samplers() -> list[dict[str, Any]]:
     ]
 
 
-def _adapters() -> list[dict[str, Any]]:
+def _adapters() -> Rows:
     from sigbench.registry import adapter, adapter_names
 
-    rows: list[dict[str, Any]] = []
+    rows: Rows = []
     for name, made in ((name, adapter(name)) for name in adapter_names()):
         for target, taken in made.allowed().items():
             row = {"name": f"{name}:{target}", "held_to": taken.held_to, "takes": ", ".join(taken.options) or None}
@@ -156,7 +190,7 @@ def _calls(sampler: type[Any]) -> str:
     return said.removeprefix("Returns ").rstrip(".")
 
 
-def _metrics() -> list[dict[str, Any]]:
+def _metrics() -> Rows:
     from sigbench.abilities import metrics_of
     from sigbench.registry import make_task, metric_class, metric_names, task_names
 
@@ -181,7 +215,7 @@ def _method(metric: Any) -> str:
     return str(getattr(metric, "method", "") or metric.how)
 
 
-def _grids() -> list[dict[str, Any]]:
+def _grids() -> Rows:
     from sigbench.sde.grids.find import family_named, family_options, grid_aliases, grid_names
 
     aliases = grid_aliases()
@@ -197,10 +231,10 @@ def _grids() -> list[dict[str, Any]]:
     ]
 
 
-_ROWS = {
-    What.tasks: _tasks,
-    What.samplers: _samplers,
-    What.adapters: _adapters,
-    What.metrics: _metrics,
-    What.grids: _grids,
+_ROWS: dict[str, Callable[[], Rows]] = {
+    "tasks": _tasks,
+    "samplers": _samplers,
+    "adapters": _adapters,
+    "metrics": _metrics,
+    "grids": _grids,
 }

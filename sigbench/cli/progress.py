@@ -4,6 +4,7 @@ import sys
 from typing import Any
 
 from sigbench import progress as events
+from sigbench.cli.printing import plain_console
 
 _FORGET = 0.02  # the weight of a new loss in the running mean
 
@@ -29,7 +30,7 @@ class Bar:
             BarColumn(),
             *counted,
             TimeRemainingColumn(),
-            console=Console(stderr=True),
+            console=Console(**plain_console(stderr=True)),
             transient=True,
             redirect_stdout=False,  # what a command prints goes where stdout goes, not to the bar's console
         )

@@ -1,7 +1,5 @@
 """`sigbench run`: measure samplers on a task."""
 
-import re
-from collections import Counter
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
@@ -10,9 +8,14 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from sigbench.cli.again import say_why_again
+from sigbench.cli.names import ALL, HEADLINE, check_metrics, check_names, complete_metrics
 from sigbench.cli.options import (
+    DEFAULT_STORE,
+    JUDGED,
+    RESULTS,
     AddedMetrics,
     Batch,
+    Calls,
     Debug,
     Device,
     Dtype,
@@ -20,65 +23,87 @@ from sigbench.cli.options import (
     Grid,
     Guidance,
     Label,
-    Paths,
+    Noise,
     Plot,
     Precision,
     Repeats,
     SamplerFile,
     Samplers,
+    Samples,
     Seed,
     Steps,
+    Store,
+    Task,
+    json_lines,
 )
-from sigbench.cli.parsing import parse_share, sampler_specs, split_ints
-from sigbench.cli.printing import TableConsole, say, show_traceback
+from sigbench.cli.parsing import parse_share, sampler_specs, split_ints, split_names
+from sigbench.cli.printing import TableConsole, print_json, say, show_traceback
 from sigbench.cli.progress import Bar
+from sigbench.cli.saving import save_cell, save_strip, stems
 from sigbench.progress import Progress
-from sigbench.records.names import Namer, display_name, namer
+from sigbench.records.names import display_name, namer
 
 if TYPE_CHECKING:
-    from torch import Tensor
-
     from sigbench.measure.cell import Cell
     from sigbench.records.record import Record
 
-_STRIP_COLUMNS = 12
-_LONGEST = 120  # characters of a file's name before its ending
-
 
 def run(
-    task: Annotated[str, typer.Option(help="The task; see `sigbench list tasks`.")],
+    task: Task,
     sampler: Samplers = "",
     sampler_file: SamplerFile = None,
     steps: Steps = "",
-    samples: Annotated[int | None, typer.Option(help="Samples in a repeat (default: the task's).")] = None,
+    samples: Samples = None,
     repeats: Repeats = 10,
     precision: Precision = None,
     seed: Seed = 0,
-    nfe: Annotated[int | None, typer.Option(help="Budget: refuse more network calls a sample than this.")] = None,
+    nfe: Calls = None,
     grid: Grid = None,
     final: Final = "none",
     label: Label = None,
     guidance: Guidance = 0.0,
-    paths: Paths = "shared",
+    noise: Noise = "shared",
+    metrics: Annotated[
+        str,
+        typer.Option(
+            metavar="NAMES",
+            autocompletion=complete_metrics,
+            rich_help_panel=JUDGED,
+            help="The metrics that are printed: headline, the task's first and those added; all, with efficiency and "
+            "memory; or names, separated by commas. Records hold all of them.",
+        ),
+    ] = HEADLINE,
     add_metric: AddedMetrics = None,
     floor_draws: Annotated[
-        int, typer.Option(help="Exact draws of a floor that is not known yet; `sigbench floors` takes more.")
+        int,
+        typer.Option(
+            metavar="N",
+            rich_help_panel=JUDGED,
+            help="Exact draws of a floor that is not known yet; `sigbench floors` takes more.",
+        ),
     ] = 20,
     batch: Batch = None,
     device: Device = "auto",
     dtype: Dtype = "float32",
-    store: Annotated[Path, typer.Option(help="Folder where records are kept, one file a cell.")] = Path(
-        ".sigbench/records"
-    ),
+    store: Store = DEFAULT_STORE,
     resume: Annotated[
         bool,
-        typer.Option("--resume", help="Take finished cells from the store, unless what they depend on has changed."),
+        typer.Option(
+            "--resume",
+            rich_help_panel=RESULTS,
+            help="Take finished cells from the store, unless what they depend on has changed.",
+        ),
     ] = False,
     save_samples: Annotated[
-        Path | None, typer.Option(help="Folder for the first repeat's samples (.npy) and their pictures.")
+        Path | None,
+        typer.Option(
+            metavar="DIR",
+            rich_help_panel=RESULTS,
+            help="Folder for the first repeat's samples (.npy) and their pictures.",
+        ),
     ] = None,
     plot: Plot = None,
-    as_json: Annotated[bool, typer.Option("--json", help="Print one JSON record a line, and no table.")] = False,
+    as_json: Annotated[bool, json_lines("a cell, its record")] = False,
     debug: Debug = False,
 ) -> None:
     """Measure samplers on a task under the same budget and the same noise.
@@ -94,10 +119,15 @@ def run(
     sigbench run --task gmm --sampler ./mine.py:MySampler,teacher --steps 10 --json
     sigbench run --task gmm --sampler "sigdeg,ddim,dpmpp-2m@10:grid='karras:rho=5'" --steps 5 --grid log-snr
     """
+    specs = sampler_specs(sampler, sampler_file)
+    asked = [] if metrics in (ALL, HEADLINE) else split_names(metrics, "--metrics")
+    check_names(task, specs, grid=grid, metrics=asked, added=add_metric or ())
+
     from sigbench.measure.cell import plan_cells
     from sigbench.measure.run import measure
     from sigbench.measure.settings import Settings
-    from sigbench.records.store import Store, make_folder
+    from sigbench.records.store import Store as RecordStore
+    from sigbench.records.store import make_folder
 
     settings = Settings(
         task=task,
@@ -113,7 +143,7 @@ def run(
         label=label,
         guidance=guidance,
         metrics=tuple(add_metric or ()),
-        paths=paths,  # type: ignore[arg-type]  # planning refuses others
+        paths=noise,  # type: ignore[arg-type]  # planning refuses others
         precision=parse_share(precision, "--precision"),
         floor_draws=floor_draws,
     )
@@ -121,8 +151,10 @@ def run(
         from sigbench.report.charts import check_picture
 
         check_picture(plot)
-    cells = plan_cells(settings, sampler_specs(sampler, sampler_file), split_ints(steps, "--steps"))
-    records_at = Store(store)
+    cells = plan_cells(settings, specs, split_ints(steps, "--steps"))
+    measured = [metric.name for metric in cells[0].metrics]
+    check_metrics(task, asked, measured)
+    records_at = RecordStore(store)
     if save_samples is not None:
         make_folder(save_samples, "the folder for samples")
 
@@ -133,7 +165,7 @@ def run(
     todo = [cell for cell in cells if cell.key not in kept]
     if resume:
         say_why_again((cell.determinants() for cell in todo if found[cell.key] is None), records_at)
-    on_samples = None if save_samples is None else partial(_save, _stems(save_samples, called, cells), called)
+    on_samples = None if save_samples is None else partial(save_cell, stems(save_samples, called, cells), called)
     try:
         with Bar("starting", "cells") as bar:
             shown = _Progress(todo, bar)
@@ -155,17 +187,23 @@ def run(
         say(f"interrupted: {len(records)} of {len(cells)} cells are finished{kept_in}.")
         raise typer.Exit(3 if records else 4) from None
     if not as_json:
-        _print_tables(records)
+        added = measured[len(measured) - len(add_metric or ()) :]
+        wanted = measured if metrics == ALL else asked or [*measured[:1], *added]
+        _print_tables(records, wanted, everything=metrics == ALL)
         say(f"{len(records)} record{'s' if len(records) > 1 else ''} written to {store}.")
     if save_samples is not None:
         good_keys = {record["key"] for record in records if record["status"] == "ok"}
-        _save_strip(save_samples, called, [cell for cell in cells if cell.key in good_keys])
+        save_strip(save_samples, called, [cell for cell in cells if cell.key in good_keys])
     if plot is not None:
         from sigbench.report.charts import quality_chart, save_chart
 
-        headline = next((name for r in records for name in r["metrics"]), None)
-        if headline is not None:
-            save_chart(quality_chart(records, headline), plot)
+        ranked = [record for record in records if record["nfe"]]
+        drawn = next((name for name in asked or measured if any(name in r["metrics"] for r in ranked)), None)
+        if drawn is None:
+            say("there is nothing to draw: no record has a metric and network calls.")
+        else:
+            save_chart(quality_chart(records, drawn), plot)
+            say(f"the chart is in {plot}.")
     good = sum(record["status"] == "ok" for record in records)
     raise typer.Exit(0 if good == len(records) else 1 if good else 4)
 
@@ -176,10 +214,10 @@ def _report(record: "Record", *, as_json: bool) -> None:
     if as_json:
         from sigbench.records.record import to_json
 
-        print(to_json(record), flush=True)
+        print_json(to_json(record))
 
 
-def _print_tables(records: "list[Record]") -> None:
+def _print_tables(records: "list[Record]", wanted: "list[str]", *, everything: bool) -> None:
     from sigbench.report.marks import LEGEND
     from sigbench.report.run_sentences import (
         break_even_lines,
@@ -200,7 +238,7 @@ def _print_tables(records: "list[Record]") -> None:
         f"{first['provenance']['dtype']}",
         highlight=False,
     )
-    for table in run_tables(records, console.width):
+    for table in run_tables(records, console.width, wanted, costs=everything):
         console.print()
         console.print(table)
     console.print()
@@ -208,60 +246,13 @@ def _print_tables(records: "list[Record]") -> None:
     sentences = budget_sentences, no_call_sentences, teacher_sentences, break_even_lines
     for line in [line for of in sentences for line in of(records)]:
         console.print(line, highlight=False)
+    if not everything and (rest := len({name for record in records for name in record["metrics"]} - set(wanted))):
+        console.print(f"--metrics all prints {rest} more metrics, efficiency and memory.", style="dim", highlight=False)
 
 
 def _span(numbers: "list[int]") -> str:
     low, high = min(numbers), max(numbers)
     return str(low) if low == high else f"{low} to {high}"
-
-
-def _stems(folder: Path, called: Namer, cells: "list[Cell]") -> dict[str, Path]:
-    """Where each cell's samples go, by its key: TASK-SAMPLER-STEPS, with a piece of the key where that is too little.
-
-    It is where the name is long, and where another cell of this run has the same.
-    """
-    names = {}
-    for cell in cells:
-        told_apart = called(cell.facts).removeprefix(cell.display_name)
-        label = re.sub(r"[^A-Za-z0-9.=_-]+", "_", f"{cell.sampler_spec}{told_apart}").strip("_.")
-        names[cell.key] = f"{cell.task.name}-{label}-{cell.grid.steps}"
-    several = Counter(names.values())
-    short = {key: name[:_LONGEST] for key, name in names.items()}
-    return {
-        key: folder / (f"{short[key]}-{key[:8]}" if several[name] > 1 or name != short[key] else name)
-        for key, name in names.items()
-    }
-
-
-def _save(stems: "dict[str, Path]", called: Namer, cell: "Cell", samples: "Tensor", labels: "Tensor | None") -> None:
-    import numpy as np
-
-    from sigbench.abilities import HasPictures
-    from sigbench.records.store import replacing
-    from sigbench.report.charts import save_picture
-
-    stem = stems[cell.key]
-    array = samples.numpy()
-    with replacing(stem.with_name(stem.name + ".npy")) as temporary:
-        np.save(temporary, array)
-    if isinstance(cell.task, HasPictures):
-        title = f"{called(cell.facts)}, {cell.grid.steps} steps"
-        picture = cell.task.picture(array.astype(np.float64), title, None if labels is None else labels.numpy())
-        save_picture(picture, stem.with_name(stem.name + ".png"))
-
-
-def _save_strip(folder: Path, called: Namer, cells: "list[Cell]") -> None:
-    """Saves the same noise under all samplers side by side, where the task has such a picture."""
-    from sigbench.abilities import HasStrips
-    from sigbench.measure.draw import draw_strip
-    from sigbench.report.charts import save_picture
-
-    if not cells or not isinstance(task := cells[0].task, HasStrips):
-        return
-    names = [f"{called(cell.facts)}, {cell.grid.steps}" for cell in cells]
-    rows = [(name, x.double().numpy()) for name, x in zip(names, draw_strip(cells, _STRIP_COLUMNS), strict=True)]
-    picture = task.strip(rows, "one initial state and one Brownian path a column; sampler, steps")
-    save_picture(picture, folder / f"{task.name}-strip.png")
 
 
 class _Progress:

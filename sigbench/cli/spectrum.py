@@ -5,7 +5,9 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from sigbench.cli.names import check_names
 from sigbench.cli.options import (
+    MEASURED,
     Batch,
     Debug,
     Device,
@@ -18,9 +20,11 @@ from sigbench.cli.options import (
     Samplers,
     Seed,
     Steps,
+    Task,
+    json_lines,
 )
 from sigbench.cli.parsing import sampler_specs, split_ints
-from sigbench.cli.printing import TableConsole, say, show_traceback
+from sigbench.cli.printing import TableConsole, print_json, say, show_traceback
 from sigbench.cli.progress import Bar
 
 if TYPE_CHECKING:
@@ -29,10 +33,15 @@ if TYPE_CHECKING:
 
 
 def spectrum(
-    task: Annotated[str, typer.Option(help="A task of images or of paths: mnist, rbergomi.")],
+    task: Task,
     sampler: Samplers = "sigdeg",
     steps: Steps = "",
-    samples: Annotated[int | None, typer.Option(help="Samples in a repeat (default: a quarter of the task's).")] = None,
+    samples: Annotated[
+        int | None,
+        typer.Option(
+            metavar="N", rich_help_panel=MEASURED, help="Samples in a repeat (default: a quarter of the task's)."
+        ),
+    ] = None,
     repeats: Repeats = 5,
     seed: Seed = 0,
     grid: Grid = None,
@@ -42,18 +51,21 @@ def spectrum(
     device: Device = "auto",
     dtype: Dtype = "float32",
     plot: Plot = None,
-    as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object a cell, and no table.")] = False,
+    as_json: Annotated[bool, json_lines("a cell")] = False,
     debug: Debug = False,
 ) -> None:
     """Compare the power spectrum of samples with the truth's, frequency by frequency and in three bands.
 
-    Of images the radially averaged spectrum, of rough Bergomi paths that of the increments of log V. A sampler that
-    blurs has too little at high frequencies; beside every ratio stands that of other exact draws.
+    For tasks of images (mnist) the radially averaged spectrum, for those of paths (rbergomi) that of the increments of
+    log V. A sampler that blurs has too little at high frequencies; beside every ratio stands that of other exact draws.
 
     \b
     sigbench spectrum --task mnist --sampler sigdeg,ddim,teacher --steps 5 --samples 200 --dtype bfloat16
     sigbench spectrum --task rbergomi --steps 5,10 --plot spectrum.png
     """
+    specs = sampler_specs(sampler)
+    check_names(task, specs, grid=grid)
+
     from sigbench.errors import BadInput
     from sigbench.measure.cell import plan_cells
     from sigbench.measure.settings import MAX_SAMPLES, Settings
@@ -80,7 +92,7 @@ def spectrum(
         label=label,
         guidance=guidance,
     )
-    planned = plan_cells(settings, sampler_specs(sampler), split_ints(steps, "--steps"))
+    planned = plan_cells(settings, specs, split_ints(steps, "--steps"))
     cells = [replace(cell, samples=size) for cell in planned]  # as many as the spectrum takes, not the metrics
     found: list[SpectrumGap] = []
     try:
@@ -90,7 +102,7 @@ def spectrum(
                 if one.status != "ok":
                     say(f"{one.display_name} at {one.steps} steps {one.status}: {one.error}")
                 if as_json:
-                    print(to_line(one), flush=True)
+                    print_json(to_line(one))
     except KeyboardInterrupt:
         say(f"interrupted: {len(found)} of {len(cells)} cells are finished.")
         raise typer.Exit(3 if found else 4) from None
@@ -107,8 +119,7 @@ def spectrum(
 
 
 def _print(found: "list[SpectrumGap]") -> None:
-    from rich.table import Table
-
+    from sigbench.report.fitting import FittingTable
     from sigbench.report.numbers import digits
 
     first = found[0]
@@ -118,14 +129,14 @@ def _print(found: "list[SpectrumGap]") -> None:
         f"repeats · seed {first.seed}"
     )
     console.print()
-    table = Table(pad_edge=False, show_edge=False, header_style="bold", box=None, padding=(0, 2, 0, 0))
-    table.add_column("sampler", no_wrap=True, max_width=24, overflow="ellipsis")
-    table.add_column("steps", justify="right")
+    table = FittingTable(ruled=False, keys=2)
+    table.column("sampler", fold=True, most=24)
+    table.column("steps", right=True)
     for band in first.bands:
-        table.add_column(f"{band.name}\n{digits(band.first)}–{digits(band.last)}", justify="right", no_wrap=True)
-    table.add_row("floor (exact draws)", "", *(_percent(band.floor) for band in first.bands), style="dim")
+        table.column(f"{band.name}\n{digits(band.first)}–{digits(band.last)}", right=True)
+    table.row("floor (exact draws)", "", *(_percent(band.floor) for band in first.bands), style="dim")
     for one in found:
-        table.add_row(one.display_name, str(one.steps), *(_percent(band.ratio) for band in one.bands))
+        table.row(one.display_name, str(one.steps), *(_percent(band.ratio) for band in one.bands))
     console.print(table)
     console.print()
     console.print(f"Power over the truth's, by thirds of the frequencies, in {first.unit}. ± 95 %.", style="dim")

@@ -14,13 +14,15 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from sigbench.cli.again import say_why_again
-from sigbench.cli.printing import TableConsole, say
+from sigbench.cli.committed import here_or_copy
+from sigbench.cli.options import DEFAULT_STORE, DryRun, RetryFailed, Store, Threads, Workers, json_lines
+from sigbench.cli.printing import TableConsole, plain_console, print_json, say
 from sigbench.errors import BadInput
 from sigbench.report.numbers import long_duration
 
 if TYPE_CHECKING:
     from sigbench.records.key import Determinants
-    from sigbench.records.store import Store
+    from sigbench.records.store import Store as RecordStore
     from sigbench.sweep.plan import PlannedCell, SkippedCell, SweepPlan
     from sigbench.sweep.run import Event
 
@@ -30,24 +32,15 @@ _UNSOUND_SHOWN = 10
 
 
 def sweep(
-    file: Annotated[Path, typer.Argument(help="The sweep, a TOML file; leaderboard/sweep.toml is an example.")],
-    store: Annotated[Path, typer.Option(help="Folder where records are kept, one file a cell.")] = Path(
-        ".sigbench/records"
-    ),
-    workers: Annotated[
-        int | None,
-        typer.Option(help="Worker processes, a cell each at a time (default: one a core; 1 on a GPU)."),
-    ] = None,
-    threads: Annotated[
-        int | None, typer.Option(help="Torch threads of each worker (default: the cores, divided among the workers).")
-    ] = None,
-    retry_failed: Annotated[
-        bool, typer.Option("--retry-failed", help="Measure cells again that failed or diverged.")
-    ] = False,
-    dry_run: Annotated[bool, typer.Option("--dry-run", help="Only say what would be measured.")] = False,
-    as_json: Annotated[
-        bool, typer.Option("--json", help="Print one JSON record a line for each cell that this command finishes.")
-    ] = False,
+    file: Annotated[
+        Path, typer.Argument(metavar="FILE", help="The sweep, a TOML file; leaderboard/sweep.toml is an example.")
+    ],
+    store: Store = DEFAULT_STORE,
+    workers: Workers = None,
+    threads: Threads = None,
+    retry_failed: RetryFailed = False,
+    dry_run: DryRun = False,
+    as_json: Annotated[bool, json_lines("a cell that this command finishes, its record")] = False,
 ) -> None:
     """Measure what a file asks for: tasks × samplers × steps × grids × seeds × guidance.
 
@@ -63,13 +56,13 @@ def sweep(
         if value is not None and value < 1:
             raise BadInput(f"{name} must be at least 1, got {value}.")
 
-    from sigbench.records.store import Store
+    from sigbench.records.store import Store as RecordStore
     from sigbench.sweep.file import read_sweep
     from sigbench.sweep.plan import plan_sweep
     from sigbench.sweep.run import missing_cells, run_sweep
 
-    wanted = read_sweep(file)
-    records_at = None if dry_run and not store.is_dir() else Store(store)
+    wanted = read_sweep(here_or_copy(file))
+    records_at = None if dry_run and not store.is_dir() else RecordStore(store)
     plan = plan_sweep(wanted)
     todo = missing_cells(plan.cells, records_at, retry_failed=retry_failed)
     if records_at is not None:
@@ -136,17 +129,17 @@ def stopping() -> Iterator[list[int]]:
             signal.signal(number, handler)
 
 
-def _unknown(todo: "Sequence[PlannedCell]", store: "Store") -> "list[Determinants]":
+def _unknown(todo: "Sequence[PlannedCell]", store: "RecordStore") -> "list[Determinants]":
     """What determines the cells that have no file in the store."""
     return [cell.determinants for cell in todo if not store.path_of(cell.key).exists() and cell.determinants]
 
 
-def _statuses(cells: "Sequence[PlannedCell]", store: "Store | None") -> dict[str, str]:
+def _statuses(cells: "Sequence[PlannedCell]", store: "RecordStore | None") -> dict[str, str]:
     found = {cell.key: None if store is None else store.read(cell.key) for cell in cells}
     return {key: "missing" if record is None else record["status"] for key, record in found.items()}
 
 
-def say_unsound(todo: "Sequence[PlannedCell]", store: "Store") -> None:
+def say_unsound(todo: "Sequence[PlannedCell]", store: "RecordStore") -> None:
     """Says which files of the store hold no sound record of their cells, which are measured again."""
     found = [(store.path_of(cell.key), reason) for cell in todo if (reason := store.look(cell.key)[1]) is not None]
     for file, reason in found[:_UNSOUND_SHOWN]:
@@ -167,7 +160,9 @@ def _say_skipped(skipped: "Sequence[SkippedCell]") -> None:
         say(f"skipped: {task} · {', '.join(samplers)}{at}: {reason}")
 
 
-def _print_plan(plan: "SweepPlan", todo: "Sequence[PlannedCell]", store: "Store | None", *, as_json: bool) -> None:
+def _print_plan(
+    plan: "SweepPlan", todo: "Sequence[PlannedCell]", store: "RecordStore | None", *, as_json: bool
+) -> None:
     statuses = _statuses(plan.cells, store)
     wanted = {cell.key for cell in todo}
     if as_json:
@@ -183,7 +178,7 @@ def _print_plan(plan: "SweepPlan", todo: "Sequence[PlannedCell]", store: "Store 
                 "stored": statuses[cell.key],
                 "measure": cell.key in wanted,
             }
-            print(json.dumps(line, separators=(",", ":")))
+            print_json(json.dumps(line, separators=(",", ":")))
     _say_skipped(plan.skipped)
     if not as_json:
         _print_summary(plan, statuses)
@@ -191,15 +186,18 @@ def _print_plan(plan: "SweepPlan", todo: "Sequence[PlannedCell]", store: "Store 
 
 
 def _print_summary(plan: "SweepPlan", statuses: dict[str, str]) -> None:
-    from rich.table import Column, Table
+    from sigbench.report.fitting import FittingTable
 
     kinds = ("ok", "diverged", "over-budget", "failed", "missing")
-    table = Table("task", *(Column(name, justify="right") for name in ("cells", *kinds, "skipped")))
+    table = FittingTable()
+    table.column("task")
+    for name in ("cells", *kinds, "skipped"):
+        table.column(name, right=True)
     skipped = Counter(cell.task for cell in plan.skipped)
     for task in dict.fromkeys([*(cell.task for cell in plan.cells), *skipped]):
         keys = [cell.key for cell in plan.cells if cell.task == task]
         found = Counter(statuses[key] for key in keys)
-        table.add_row(task, str(len(keys)), *(str(found[kind] or "") for kind in kinds), str(skipped[task] or ""))
+        table.row(task, str(len(keys)), *(str(found[kind] or "") for kind in kinds), str(skipped[task] or ""))
     TableConsole().print(table)
 
 
@@ -249,7 +247,7 @@ class SweepProgress:
             if as_json:
                 from sigbench.records.record import to_json
 
-                print(to_json(record), flush=True)
+                print_json(to_json(record))
         self._show()
 
     def _show(self) -> None:
@@ -277,7 +275,7 @@ class _Bar:
             MofNCompleteColumn(),
             TextColumn("done · {task.description}"),
             TimeElapsedColumn(),
-            console=Console(stderr=True),
+            console=Console(**plain_console(stderr=True)),
             transient=True,
             redirect_stdout=False,  # records go where stdout goes, not to the bar's console
         )

@@ -7,57 +7,135 @@ from typing import Annotated
 
 import typer
 
+from sigbench.cli.names import check_names, complete_grid
+from sigbench.cli.options import MACHINE, RESULTS, Task
 from sigbench.cli.parsing import split_ints
 from sigbench.cli.printing import say
 from sigbench.cli.progress import Bar
 from sigbench.report.numbers import long_duration
 
+TRAINED, NETWORK, TRAINING = "What is trained", "The student's network", "Training"
+
 
 def train(
-    task: Annotated[str, typer.Option(help="The task; see `sigbench list tasks`.")],
+    task: Task,
     what: Annotated[
-        str, typer.Option(help="The student, or a network of the task's own, such as teacher or classifier.")
+        str,
+        typer.Option(
+            metavar="NAME",
+            rich_help_panel=TRAINED,
+            help="The student, or a network of the task's own, such as teacher or classifier.",
+        ),
     ] = "student",
-    out: Annotated[Path | None, typer.Option(help="Folder for weights and manifest (default: ./TASK-WHAT).")] = None,
+    steps: Annotated[
+        str,
+        typer.Option(metavar="COUNTS", rich_help_panel=TRAINED, help="Step counts to serve: FIRST-LAST or a list."),
+    ] = "2-20",
+    grid: Annotated[
+        str | None,
+        typer.Option(
+            metavar="GRID",
+            autocompletion=complete_grid,
+            rich_help_panel=TRAINED,
+            help="Time grid of the student (default: the task's).",
+        ),
+    ] = None,
+    guidance: Annotated[
+        float,
+        typer.Option(
+            metavar="W",
+            rich_help_panel=TRAINED,
+            help="Guidance of the teacher, which the student then gives by one call a step.",
+        ),
+    ] = 0.0,
     order: Annotated[
         int | None,
-        typer.Option(help="Signature order that the student reads (default: 4, or 2 where the teacher is a network)."),
+        typer.Option(
+            metavar="N",
+            rich_help_panel=NETWORK,
+            help="Signature order that the student reads (default: 4, or 2 where the teacher is a network).",
+        ),
     ] = None,
-    grid: Annotated[str | None, typer.Option(help="Time grid of the student (default: the task's).")] = None,
-    steps: Annotated[str, typer.Option(help="Step counts to serve: FIRST-LAST or a list.")] = "2-20",
+    base: Annotated[
+        str,
+        typer.Option(
+            metavar="KIND",
+            rich_help_panel=NETWORK,
+            help="What the student adds to: exponential (the exact linear step) or identity (the state).",
+        ),
+    ] = "exponential",
+    memory: Annotated[
+        int,
+        typer.Option(
+            metavar="N", rich_help_panel=NETWORK, help="Number of earlier states that the student reads; 0 to 4."
+        ),
+    ] = 0,
+    width: Annotated[
+        int | None,
+        typer.Option(
+            metavar="N",
+            rich_help_panel=NETWORK,
+            help="Width of the student's layers (default: 128); not where it has its teacher's network.",
+        ),
+    ] = None,
+    depth: Annotated[
+        int | None,
+        typer.Option(metavar="N", rich_help_panel=NETWORK, help="Number of its hidden layers (default: 3); likewise."),
+    ] = None,
     loss: Annotated[
         str,
         typer.Option(
-            help="local, global or both: states on the teacher's paths. law: the law of noised data; score: also the "
-            "gap to the teacher's score."
+            metavar="KIND",
+            rich_help_panel=TRAINING,
+            help="local, global or both: states on the teacher's paths. law: the law of noised data; score: also "
+            "the gap to the teacher's score.",
         ),
     ] = "local",
     start: Annotated[
-        Path | None, typer.Option(help="A trained student's folder to go on from, for the losses law and score.")
+        Path | None,
+        typer.Option(
+            metavar="DIR",
+            rich_help_panel=TRAINING,
+            help="A trained student's folder to go on from, for the losses law and score.",
+        ),
     ] = None,
-    device: Annotated[str, typer.Option(help="cpu or cuda; the latter for the losses law and score.")] = "cpu",
-    iterations: Annotated[int | None, typer.Option(help="Training iterations (default: the plan's).")] = None,
-    guidance: Annotated[
-        float, typer.Option(help="Guidance of the teacher, which the student then gives by one call a step.")
-    ] = 0.0,
-    width: Annotated[
+    iterations: Annotated[
         int | None,
-        typer.Option(help="Width of the student's layers (default: 128); not where it has its teacher's network."),
+        typer.Option(metavar="N", rich_help_panel=TRAINING, help="Training iterations (default: the plan's)."),
     ] = None,
-    depth: Annotated[int | None, typer.Option(help="Number of its hidden layers (default: 3); likewise.")] = None,
-    base: Annotated[
-        str, typer.Option(help="What the student adds to: exponential (the exact linear step) or identity (the state).")
-    ] = "exponential",
-    memory: Annotated[int, typer.Option(help="Number of earlier states that the student reads; 0 to 4.")] = 0,
-    seed: Annotated[int, typer.Option(help="Seed of weights, paths and minibatches.")] = 0,
+    seed: Annotated[
+        int,
+        typer.Option(metavar="SEED", rich_help_panel=TRAINING, help="Seed of weights, paths and minibatches."),
+    ] = 0,
+    teacher_paths: Annotated[
+        int | None,
+        typer.Option(
+            metavar="N",
+            rich_help_panel=TRAINING,
+            help="How many paths of a network's teacher are walked (default: the plan's).",
+        ),
+    ] = None,
     keep_paths: Annotated[
         Path | None,
-        typer.Option(help="Folder where a network's teacher paths are kept, for further students (default: not kept)."),
+        typer.Option(
+            metavar="DIR",
+            rich_help_panel=TRAINING,
+            help="Folder where a network's teacher paths are kept, for further students (default: not kept).",
+        ),
     ] = None,
-    teacher_paths: Annotated[
-        int | None, typer.Option(help="How many paths of a network's teacher are walked (default: the plan's).")
+    device: Annotated[
+        str,
+        typer.Option(metavar="DEVICE", rich_help_panel=MACHINE, help="cpu, or cuda for the losses law and score."),
+    ] = "cpu",
+    out: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="DIR", rich_help_panel=RESULTS, help="Folder for weights and manifest (default: ./TASK-WHAT)."
+        ),
     ] = None,
-    overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace an artifact in --out.")] = False,
+    overwrite: Annotated[
+        bool, typer.Option("--overwrite", rich_help_panel=RESULTS, help="Replace an artifact in --out.")
+    ] = False,
 ) -> None:
     """Train a network from nothing, with a progress bar; a checkpoint lets an interrupted training go on.
 
@@ -72,6 +150,8 @@ def train(
     sigbench train --task mnist --what classifier
     sigbench train --task mnist --loss score --steps 1-20 --start mnist-student --device cuda --out mnist-score
     """
+    check_names(task, grid=grid)
+
     from sigbench.errors import BadInput
     from sigbench.networks.recipe import train_artifact
     from sigbench.registry import make_task

@@ -3,10 +3,9 @@
 from collections.abc import Iterator, Sequence
 
 from rich.box import SIMPLE_HEAD
-from rich.table import Table
-from rich.text import Text
 
 from sigbench.gate.verdict import CurveVerdict, MetricVerdict, PointVerdict
+from sigbench.report.fitting import FittingTable
 from sigbench.report.numbers import digits, signed_digits, with_half
 
 STYLES = {"regressed": "bold red", "improved": "green", "equivalent": "dim", "inconclusive": "yellow"}
@@ -23,46 +22,39 @@ LEGEND = (
 _NAME = 24
 
 
-def curve_table(curves: Sequence[CurveVerdict], points: Sequence[PointVerdict]) -> Table:
+def curve_table(curves: Sequence[CurveVerdict], points: Sequence[PointVerdict]) -> FittingTable:
     """Returns a row a curve: its largest change for the worse, what became of its time, and its verdict."""
-    table = Table(pad_edge=False, show_edge=False, header_style="bold")
-    table.add_column("task")
-    table.add_column("sampler", overflow="fold", max_width=_NAME)
-    table.add_column("points", justify="right")
+    table = FittingTable(keys=2)
+    table.column("task")
+    table.column("sampler", fold=True, most=_NAME)
+    table.column("points", right=True)
     for header in ("change / margin", "time", "verdict"):
-        table.add_column(header)
+        table.column(header)
     for index, curve in enumerate(curves):
         end = index + 1 < len(curves) and curves[index + 1]["task"] != curve["task"]
-        verdict = Text(curve["verdict"], style=STYLES[curve["verdict"]])
+        verdict = (curve["verdict"], STYLES[curve["verdict"]])
         largest = largest_change(own_points(curve, points))
         time = curve["time"].partition(":")[0]
-        table.add_row(curve["task"], curve["sampler"], str(curve["points"]), largest, time, verdict, end_section=end)
+        table.row(curve["task"], curve["sampler"], str(curve["points"]), largest, time, verdict, ends=end)
     return table
 
 
-def moved_tables(points: Sequence[PointVerdict]) -> list[Table]:
+def moved_tables(points: Sequence[PointVerdict]) -> list[FittingTable]:
     """Returns a table for each curve that moved, a row for every metric that is not equivalent."""
-    tables: dict[tuple[str, str], Table] = {}
+    tables: dict[tuple[str, str], FittingTable] = {}
     for point, name, metric in moved_metrics(points):
         at = (point["task"], point["sampler"])
         if at not in tables:
             tables[at] = _moved_frame(f"{point['task']} · {point['sampler']}")
-        verdict = Text(metric["verdict"], style=STYLES[metric["verdict"]])
-        tables[at].add_row(str(point["steps"]), name, *values_text(metric), verdict)
+        verdict = (metric["verdict"], STYLES[metric["verdict"]])
+        tables[at].row(str(point["steps"]), name, *values_text(metric), verdict)
     return list(tables.values())
 
 
-def _moved_frame(title: str) -> Table:
-    table = Table(
-        pad_edge=False,
-        show_edge=False,
-        header_style="bold",
-        box=SIMPLE_HEAD,
-        title=Text(title, style="bold"),
-        title_justify="left",
-    )
+def _moved_frame(title: str) -> FittingTable:
+    table = FittingTable(title=title, box=SIMPLE_HEAD, keys=2)
     for header in ("steps", "metric", "before", "now", "change", "margin", "verdict"):
-        table.add_column(header, justify="left" if header in ("metric", "verdict") else "right", overflow="fold")
+        table.column(header, right=header not in ("metric", "verdict"))
     return table
 
 

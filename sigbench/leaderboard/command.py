@@ -21,7 +21,7 @@ def command_of(record: Record) -> tuple[str, str]:
     options |= {f"--{name}": f"{value:g}" for name, value in record["conditions"].items()}
     options |= {"--batch": asked["batch"], "--dtype": asked["dtype"]}
     if record["noise"]["paths"] != "shared":
-        options["--paths"] = record["noise"]["paths"]
+        options["--noise"] = record["noise"]["paths"]
     if asked["nfe"] is not None:
         options["--nfe"] = asked["nfe"]
     options["--device"] = made.get("device", "cpu")

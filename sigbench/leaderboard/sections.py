@@ -63,7 +63,7 @@ def with_sections(boards: Mapping[str, Sequence[Board]], sections: Sequence[Sect
 
 
 def _orders_section(file: Path) -> Section:
-    from sigbench.leaderboard.orders import order_charts
+    from sigbench.studies.convergence.chart import order_charts
     from sigbench.studies.convergence.verdict import sentence_of
 
     found = read_study(file, Orders)

@@ -4,14 +4,13 @@ from collections.abc import Sequence
 from typing import Any
 
 from rich.markup import escape
-from rich.table import Table
-from rich.text import Text
 
 from sigbench.leaderboard.board import Board
 from sigbench.leaderboard.overview import Block, Row
 from sigbench.leaderboard.submissions import MetricDifference
 from sigbench.records.comparison import at_floor
 from sigbench.records.names import display_name
+from sigbench.report.fitting import Cell, FittingTable
 from sigbench.report.marks import floor_mark
 from sigbench.report.numbers import digits, duration, interval, number, signed_digits
 from sigbench.report.text import printable
@@ -62,57 +61,57 @@ def heading_of(board: Board, name: str) -> str:
     return f"[bold]{task}[/bold] · {escape(f'{conditions}{board.samples} samples · seed {board.seed}{floor}')}"
 
 
-def board_table(name: str, found: Sequence[Block], width: int) -> Table:
+def board_table(name: str, found: Sequence[Block], width: int) -> FittingTable:
     """Returns blocks as a table of at most `width` columns, one under the other, each in its order."""
     several = len({row.entry.record["grid"] for block in found for row in block.rows}) > 1
-    table = Table(pad_edge=False, show_edge=False, header_style="bold")
-    table.add_column("NFE", justify="right", no_wrap=True)
-    table.add_column("sampler", overflow="fold", max_width=max(_NAME, width - _REST))
+    table = FittingTable(keys=2)
+    table.column("calls", right=True)
+    table.column("sampler", fold=True, most=max(_NAME, width - _REST))
     for header in ("grid",) if several else ():
-        table.add_column(header, overflow="fold", max_width=9)
+        table.column(header, fold=True, most=9)
     for header in ("steps", f"{name} [95 %]"):
-        table.add_column(header, justify="right", no_wrap=True)
-    table.add_column("", no_wrap=True)
+        table.column(header, right=True)
+    table.column("")
     for header in ("ranks", *(() if several else ("time",))):
-        table.add_column(header, justify="right", no_wrap=True)
+        table.column(header, right=True)
     for block in found:
         for place, row in enumerate(block.rows):
-            table.add_row(*_cells(row, grids=several), end_section=place + 1 == len(block.rows))
+            table.row(*_cells(row, grids=several), ends=place + 1 == len(block.rows))
     return table
 
 
-def _cells(row: Row, *, grids: bool) -> list[Text | str]:
+def _cells(row: Row, *, grids: bool) -> list[Cell]:
     r, metric = row.entry.record, row.metric
     if metric is None:
-        value = Text("–" if r["status"] == "ok" else r["status"], style="" if r["status"] == "ok" else "red")
+        value: Cell = "–" if r["status"] == "ok" else (r["status"], "red")
     else:
-        value = Text(interval(metric["value"], metric["low"], metric["high"], brief=True))
-    label = Text(printable(display_name(r)))
+        value = interval(metric["value"], metric["low"], metric["high"], brief=True)
+    label: Cell = printable(display_name(r))
     if row.entry.standing != "measured":
-        label.append(f" ({row.entry.standing})", style="yellow")
+        label = (f"{label} ({row.entry.standing})", "yellow")
     mark = row.mark + ("" if metric is None else floor_mark(metric))
     style = {"best": "bold green", "equivalent": "green"}.get("" if row.ranked is None else row.ranked.mark, "")
     return [
         "–" if r["nfe"] is None else str(r["nfe"]),
         label,
-        *([Text(printable(r["grid"]))] if grids else []),
+        *([printable(r["grid"])] if grids else []),
         str(r["steps"]),
         value,
-        Text(mark, style=style),
+        (mark, style),
         row.ranks,
         *([] if grids else ["–" if r["timing"] is None else duration(r["timing"]["sample_s"]["value"])]),
     ]
 
 
-def difference_table(found: Sequence[MetricDifference]) -> Table:
+def difference_table(found: Sequence[MetricDifference]) -> FittingTable:
     """Returns a submitted record beside that of the same cell run here, a metric a row."""
-    table = Table(pad_edge=False, show_edge=False, header_style="bold")
-    table.add_column("metric")
+    table = FittingTable()
+    table.column("metric")
     for header in ("reported", "here", "standard errors"):
-        table.add_column(header, justify="right", no_wrap=True)
+        table.column(header, right=True)
     for each in found:
         size = "?" if each.standard_errors is None else signed_digits(each.standard_errors)
-        table.add_row(each.metric, number(each.reported), number(each.measured), size, style=_style(each.agrees))
+        table.row(each.metric, number(each.reported), number(each.measured), size, style=_style(each.agrees))
     return table
 
 

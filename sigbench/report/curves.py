@@ -1,5 +1,6 @@
 """What charts of several curves share: how they are told apart, axes, levels to compare with, and tooltips."""
 
+import json
 import math
 from collections.abc import Iterable, Sequence
 from typing import Any
@@ -18,7 +19,7 @@ _MOST_TICKS = 9
 
 def axis(kind: str = "plain", **options: Any) -> alt.Axis:
     """Returns an axis whose labels are all different and do not overlap; its kind is plain or percent."""
-    count = {} if "values" in options else {"tickCount": 6}  # Vega thins out ticks of its own choice and ours alike
+    count = {} if "values" in options else {"tickCount": 5}  # Vega thins out ticks of its own choice and ours alike
     return alt.Axis(**{"labelExpr": _LABELS[kind], "labelOverlap": "greedy", **count, **options})
 
 
@@ -77,14 +78,12 @@ def shape_by(curves: Sequence[Curve], *, field: str = "who", legend: alt.Legend 
     return alt.Shape(f"{field}:N", title=None, legend=legend, scale=_scale(curves, [c.shape for c in curves]))
 
 
-def dash_by(curves: Sequence[Curve], *, field: str = "who") -> alt.StrokeDash:
-    """Returns the dashes of curves' lines by the field that names them; a legend shows shapes and no dashes."""
-    return alt.StrokeDash(f"{field}:N", title=None, legend=None, scale=_scale(curves, [c.dash for c in curves]))
-
-
-def legend_above(columns: int = 3) -> alt.Legend:
-    """Returns a legend above the chart; encodings that share it share its entries."""
-    return alt.Legend(orient="top", columns=columns, labelLimit=240, symbolStrokeWidth=2, symbolSize=80)
+def dashed(lines: alt.Chart, curves: Sequence[Curve], *, field: str = "who") -> alt.Chart:
+    """Returns lines in the dashes of their curves; without a scale, or the legend's symbols would be dashed too."""
+    dashes = json.dumps({curve.name: curve.dash for curve in curves})
+    return lines.transform_calculate(dashed=f"({dashes})[datum.{field}]").encode(
+        strokeDash=alt.StrokeDash("dashed:N", legend=None, scale=None)
+    )
 
 
 def _scale(curves: Sequence[Curve], values: Sequence[Any]) -> alt.Scale:
@@ -112,3 +111,10 @@ def log_low(name: str) -> str:
 def level(field: str, value: float) -> alt.Chart:
     """Returns a dashed horizontal line at a value of the field that a chart has for its y."""
     return alt.Chart(alt.Data(values=[{field: value}])).mark_rule(strokeDash=[6, 4], color=GREY).encode(y=f"{field}:Q")
+
+
+def floor_band(field: str, value: float, low: float | None, high: float | None) -> list[alt.Chart]:
+    """Returns the floor of a chart whose y is `field`: a grey band over its interval, and a dashed line in it."""
+    ends = {"low": value if low is None else low, "high": value if high is None else high}
+    band = alt.Chart(alt.Data(values=[ends])).mark_rect(color=GREY, opacity=0.22).encode(y="low:Q", y2="high:Q")
+    return [band, level(field, value)]

@@ -34,6 +34,8 @@ COLORS = (
 )
 TEACHER = "#7b8591"  # a task's teacher, whichever sampler serves as one
 GREY = "#7a7a7a"  # floors, levels and bands
+# What the gate found, for the worse and for the better; contrast as above.
+VERDICTS = {"regressed": "#c92e39", "inconclusive": "#b97f00", "improved": "#0d8564", "equivalent": GREY}
 SHAPES = ("circle", "square", "triangle-up", "diamond", "cross", "triangle-down")
 DASHES: tuple[tuple[int, ...], ...] = ((1, 0), (6, 3), (2, 2), (8, 3, 2, 3), (10, 4), (4, 2, 1, 2))
 

@@ -75,7 +75,7 @@ SCORE = ("run", "--task", "gmm")
         ((*SCORE, "--sampler", "ddim", "--samples", "1"), "--samples must be between 2 and 10000000, got 1"),
         ((*SCORE, "--sampler", "ddim", "--samples", "-5"), "--samples must be between 2 and 10000000, got -5"),
         ((*SCORE, "--sampler", "ddim", "--samples", "100000000"), "got 100000000"),
-        ((*SCORE, "--sampler", "ddim", "--samples", "many"), "valid integer"),
+        ((*SCORE, "--sampler", "ddim", "--samples", "many"), "--samples takes a whole number, got 'many'"),
         ((*SCORE, "--sampler", "ddim", "--repeats", "0"), "--repeats must be between 1 and 1000, got 0"),
         ((*SCORE, "--sampler", "ddim", "--seed", str(2**63)), "--seed must be between -9223372036854775807 and 9"),
         ((*SCORE, "--sampler", "ddim", "--nfe", "0"), "--nfe must be at least 1, got 0"),

@@ -20,7 +20,7 @@ from sigbench.records.record import to_json
 from sigbench.report.marks import LEGEND
 
 COMMITTED = Path(__file__).parents[2] / "leaderboard"
-SHOW = ("leaderboard", "show", "--task", "gmm", "--records", "made.jsonl")
+SHOW = ("leaderboard", "show", "--task", "gmm", "--store", "made.jsonl")
 
 
 @pytest.fixture(autouse=True)
@@ -115,7 +115,7 @@ def test_show_as_json_is_one_object_a_row_fewest_calls_and_best_first(sigbench: 
 
 def test_what_is_left_out_of_show_changes_no_mark(sigbench: Command) -> None:
     everything = {row["key"]: row for row in sigbench(*SHOW, "--json").records()}
-    for options in (("--steps", "10"), ("--max-nfe", "10"), ("--rows", "6")):
+    for options in (("--steps", "10"), ("--nfe", "10"), ("--max-nfe", "10"), ("--rows", "6")):
         rows = sigbench(*SHOW, "--json", *options).records()
         assert rows
         assert len(rows) < len(everything)
@@ -177,13 +177,14 @@ def test_show_takes_a_metric_a_budget_and_a_board(sigbench: Command) -> None:
         (("--task", "gmm", "--samples", "7"), "there are 100000 samples, seed 0"),
         (("--task", "gmm", "--steps", "999"), "no cell of gmm fits"),
         (("--task", "gmm", "--steps", "x"), "--steps"),
-        (("--task", "gmm", "--max-nfe", "0"), "--max-nfe must be at least 1, got 0"),
+        (("--task", "gmm", "--max-nfe", "0"), "--nfe must be at least 1, got 0"),
         (("--task", "gmm", "--records", "nowhere"), "there are no records at nowhere"),
         (("--task", "gmm", "--folder", "nowhere"), "there is no folder nowhere"),
+        (("--task", "gmm", "--board", "nowhere"), "there is no folder nowhere"),
     ],
 )
 def test_bad_input_is_one_sentence(sigbench: Command, arguments: tuple[str, ...], words: str) -> None:
-    records = () if {"--records", "--folder"} & set(arguments) else ("--records", "made.jsonl")
+    records = () if {"--records", "--folder", "--board"} & set(arguments) else ("--records", "made.jsonl")
     done = sigbench("leaderboard", "show", *arguments, *records)
     assert done.code == 2
     assert words in done.sentence()

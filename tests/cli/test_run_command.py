@@ -113,7 +113,7 @@ def test_tables_fit_80_columns(sigbench: Command, plugins: Path, task: str) -> N
     """All samplers with the longest names, one that diverges, options, a file and a step count of three digits."""
     names = [*(name for name in sampler_names() if name != "sigdeg"), "ddim:eta=0.123456789"]
     names += ["plugins.py:Good", "plugins.py:NaN", "plugins.py:Huge", "torchsde-reversible-heun@100", "ddim@100"]
-    done = sigbench("run", "--task", task, "--sampler", ",".join(names), "--steps", "3", *SMALL)
+    done = sigbench("run", "--task", task, "--sampler", ",".join(names), "--steps", "3", *SMALL, "--metrics", "all")
     assert done.code == 1
     lines = done.out.splitlines()
     assert max(map(cell_len, lines)) <= 80
@@ -244,7 +244,7 @@ def test_a_budget_is_enforced_and_recorded(sigbench: Command, tmp_path: Path) ->
 
 
 def test_a_task_of_the_users(sigbench: Command, plugins: Path) -> None:
-    """A problem without a network: NFE 0 and no efficiency, in JSON and in the table."""
+    """A problem without a network: no calls and no efficiency, in JSON and in the table."""
     command = ("run", "--task", "plugins.py:Growth", "--sampler", "milstein,torchsde-milstein,torchsde-srk")
     done = sigbench(*command, *SMALL, "--json")
     assert done.code == 0, done.err

@@ -40,7 +40,7 @@ def test_one_grid_under_two_names_is_one_cell(sigbench: Command) -> None:
 
 def test_fresh_noise_is_that_of_the_times_and_not_of_their_name(sigbench: Command) -> None:
     """What has one key has one noise: what was measured is the same, and --resume may take it."""
-    command = (*SCORE, "--sampler", "ddim", "--steps", "3", "--paths", "fresh", "--json")
+    command = (*SCORE, "--sampler", "ddim", "--steps", "3", "--noise", "fresh", "--json")
     power, quadratic, other = (sigbench(*command, "--grid", g).records()[0] for g in ("power", "quadratic", "karras"))
     assert power["key"] == quadratic["key"] != other["key"]
     assert power["metrics"] == quadratic["metrics"]

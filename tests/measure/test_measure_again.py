@@ -27,4 +27,4 @@ def test_a_records_cell_is_the_one_that_was_measured(changed: dict[str, Any]) ->
     (record,) = measure(plan_cells(settings, ["euler-maruyama"], [3]))
     assert cell_of(record).key == record["key"]
     words = " ".join(command_of(record))
-    assert ("--paths fresh" in words) == (record["noise"]["paths"] == "fresh")
+    assert ("--noise fresh" in words) == (record["noise"]["paths"] == "fresh")

@@ -87,6 +87,9 @@ def test_the_wheel_holds_every_source_and_artifact(wheel: Path) -> None:
     for package, folder in mapping.items():
         assert {f"{package}/{file}" for file in files_of(ROOT / folder)} <= names
     assert "sigbench/py.typed" in names
+    board = {file for file in files_of(ROOT / "leaderboard") if file.suffix in (".toml", ".json", ".jsonl", ".png")}
+    assert len(board) > 20
+    assert {f"sigbench/leaderboard/committed/{file}" for file in board} <= names
     for task in ("gmm", "gmm2d"):
         for file in ("weights.safetensors", "manifest.json"):
             assert f"sigbench_tasks/mixture/artifacts/{task}/{file}" in names
@@ -130,6 +133,12 @@ def test_the_wheel_measures_from_another_directory(installed: Path, tmp_path: Pa
     doctor = run_elsewhere(installed, tmp_path, script, "doctor", "--json")
     report = json.loads(doctor.stdout)
     assert (doctor.returncode, report["healthy"], report["git"]) == (0, True, None), report
+
+    shown = run_elsewhere(installed, tmp_path, script, "leaderboard", "show", "--task", "gmm", "--rows", "3")
+    assert shown.returncode == 0, shown.stderr
+    assert "the copy that came with sigbench" in shown.stderr
+    planned = run_elsewhere(installed, tmp_path, script, "sweep", "leaderboard/sweep.toml", "--dry-run")
+    assert planned.returncode == 0, planned.stderr
 
     measured = run_elsewhere(
         installed,

@@ -7,9 +7,9 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from sigbench.leaderboard.board import Board, Entry
-from sigbench.leaderboard.folding import Values, folded_sentence, shown_first, twins
 from sigbench.leaderboard.overview import STANDARD_CALLS, Block, Row, blocks, calls_of
 from sigbench.leaderboard.summary import missing, teacher_line
+from sigbench.report.folding import Values, folded_sentence, shown_first, twins
 
 _MARK_NAMES = ("best", "equivalent", "not resolved", "worse")
 _P_DIGITS = 2

@@ -9,9 +9,8 @@ from sigbench.records.names import display_name
 from sigbench.report.curves import (
     axis,
     color_by,
-    dash_by,
-    legend_above,
-    level,
+    dashed,
+    floor_band,
     log_axis,
     log_low,
     log_scale,
@@ -19,10 +18,9 @@ from sigbench.report.curves import (
     tips_of,
 )
 from sigbench.report.palette import Curve, curves_of
+from sigbench.report.theme import heading, legend_above, stacked
 from sigbench.studies.ablation.result import AblationResult
 from sigbench.studies.ablation.verdict import headline_of, usual_but_for_order
-
-_WIDTH, _HEIGHT = 340, 250
 
 
 def ablation_curves(results: Sequence[AblationResult]) -> list[Curve]:
@@ -34,21 +32,13 @@ def ablation_curves(results: Sequence[AblationResult]) -> list[Curve]:
 def ablation_chart(results: Sequence[AblationResult]) -> alt.TopLevelMixin:
     """Returns the panels of `ablation_panels` as one picture."""
     first = results[0]
-    panels = [
-        panel.properties(width=_WIDTH, height=_HEIGHT, title=title) for title, panel in ablation_panels(results).items()
-    ]
     record = first.record
-    title = alt.Title(
+    title = heading(
         f"{first.task}: what the signature is worth",
-        anchor="middle",
-        fontSize=16,
-        offset=12,
-        subtitle=f"{first.budget['iterations']:,} iterations a student, {record['samples']:,} samples × "
-        f"{record['repeats']} repeats, 95 % intervals",
+        f"{first.budget['iterations']:,} iterations a student, {record['samples']:,} samples × {record['repeats']} "
+        "repeats, 95 % intervals.",
     )
-    return (
-        alt.hconcat(*panels).resolve_scale(color="shared", shape="shared", strokeDash="shared").properties(title=title)
-    )
+    return stacked(ablation_panels(results), title)
 
 
 def ablation_panels(results: Sequence[AblationResult], *, legends: bool = True) -> dict[str, alt.LayerChart]:
@@ -57,7 +47,7 @@ def ablation_panels(results: Sequence[AblationResult], *, legends: bool = True) 
     Of the students that differ from the usual one in order and number of steps only; one curve a number of steps.
     """
     rows, name, curves = _rows(results), headline_of(results), ablation_curves(results)
-    legend = legend_above() if legends else None
+    legend = legend_above([curve.name for curve in curves]) if legends else None
     orders = sorted({row["order"] for row in rows})
     x = alt.X(
         "order:Q",
@@ -66,7 +56,7 @@ def ablation_panels(results: Sequence[AblationResult], *, legends: bool = True) 
         scale=alt.Scale(nice=False, padding=15, zero=False),
     )
     base = alt.Chart(alt.Data(values=rows)).encode(x=x, color=color_by(curves, legend=legend))
-    lines = base.mark_line(strokeWidth=1.5).encode(strokeDash=dash_by(curves))
+    lines = dashed(base.mark_line(strokeWidth=1.5), curves)
     points = base.mark_point(filled=True, size=50, opacity=1).encode(shape=shape_by(curves, legend=legend))
     seen = [row[name] for row in rows for name in ("value", "value_high", "floor")]
     y = alt.Y("value:Q", title=f"{name} (95 % interval)", scale=log_scale(), axis=log_axis(seen))
@@ -78,7 +68,7 @@ def ablation_panels(results: Sequence[AblationResult], *, legends: bool = True) 
     )
     quality = alt.LayerChart(
         layer=[
-            level("floor", rows[0]["floor"]),
+            *floor_band("value", rows[0]["floor"], rows[0]["floor_low"], rows[0]["floor_high"]),
             lines.encode(y=y),
             base.transform_calculate(low_end=log_low("value"))
             .mark_rule(strokeWidth=1.5)
@@ -86,7 +76,7 @@ def ablation_panels(results: Sequence[AblationResult], *, legends: bool = True) 
             points.encode(y=y, tooltip=tips),
         ]
     )
-    panels = {f"{name} against signature order; dashed: the floor": quality}
+    panels = {f"{name} against signature order; grey: the floor": quality}
     if all(row["seconds"] is None for row in rows):
         return panels
     seconds = alt.Y("seconds:Q", title="training (s)", scale=alt.Scale(zero=True), axis=axis())
@@ -110,7 +100,7 @@ def _rows(results: Sequence[AblationResult]) -> list[dict[str, Any]]:
                 "value": metric["value"],
                 "value_low": metric["value"] if metric["low"] is None else metric["low"],
                 "value_high": metric["value"] if metric["high"] is None else metric["high"],
-                "floor": metric["floor"],
+                **{end: metric[end] for end in ("floor", "floor_low", "floor_high")},
                 "seconds": result.training_s,
                 "sample_s": None if timing is None else timing["sample_s"]["value"],
             }

@@ -7,28 +7,23 @@ from typing import Any
 import altair as alt
 
 from sigbench.metrics.estimate import Interval
-from sigbench.report.curves import axis, color_by, legend_above, level, log_axis, log_low, log_scale, shape_by, tips_of
+from sigbench.report.curves import axis, color_by, level, log_axis, log_low, log_scale, shape_by, tips_of
 from sigbench.report.palette import GREY, Curve, curves_of
+from sigbench.report.theme import heading, legend_above, stacked
 from sigbench.studies.gap.result import DISTANCES, Gap
 
-_WIDTH, _HEIGHT = 330, 220
 _TOTAL, _LOCAL = "along its own path", "one step from the teacher's state"
 
 
 def gap_chart(gaps: Sequence[Gap]) -> alt.TopLevelMixin:
     """Returns the panels of `gap_panels` as one picture."""
-    panels = [panel.properties(width=_WIDTH, height=_HEIGHT, title=title) for title, panel in gap_panels(gaps).items()]
     first = gaps[0]
-    title = alt.Title(
+    title = heading(
         f"{first.task}: the gap to the teacher",
-        anchor="middle",
-        fontSize=16,
-        offset=12,
-        subtitle=f"{first.teacher.sampler}, {first.teacher.steps} steps · {first.samples:,} paths, laws of "
-        f"{first.group:,} states on each side, 95 % intervals",
+        f"Teacher: {first.teacher.sampler}, {first.teacher.steps} steps. {first.samples:,} paths, laws of "
+        f"{first.group:,} states on each side, 95 % intervals.",
     )
-    rows = alt.vconcat(*(alt.hconcat(*panels[first : first + 2]) for first in range(0, len(panels), 2)))
-    return rows.resolve_scale(color="shared", shape="shared").properties(title=title)
+    return stacked(gap_panels(gaps), title)
 
 
 def gap_curves(gaps: Sequence[Gap]) -> list[Curve]:
@@ -43,7 +38,7 @@ def gap_panels(gaps: Sequence[Gap], *, legends: bool = True) -> dict[str, alt.La
     distance of laws with its floor, MMD² above its own, and the ratio of variances; all with their 95 % intervals.
     """
     rows = [row for gap in gaps for row in _rows(gap)]
-    curves, legend = gap_curves(gaps), legend_above() if legends else None
+    curves, legend = gap_curves(gaps), legend_above([curve.name for curve in gap_curves(gaps)]) if legends else None
     look = {"color": color_by(curves, legend=legend), "shape": shape_by(curves, legend=legend)}
     x = alt.X(
         "log_snr:Q",

@@ -5,7 +5,7 @@ from typing import Any
 
 import altair as alt
 
-from sigbench.report.curves import axis, color_by, dash_by, level, log_axis, log_low, log_scale, shape_by, tips_of
+from sigbench.report.curves import axis, color_by, dashed, level, log_axis, log_low, log_scale, shape_by, tips_of
 from sigbench.report.palette import Curve, curves_of
 from sigbench.studies.guidance.result import METRICS, Guided
 from sigbench.studies.guidance.verdict import in_order
@@ -23,7 +23,7 @@ def guidance_panels(points: Sequence[Guided]) -> dict[str, alt.LayerChart]:
     """
     rows, curves = [_row(point) for point in points], guidance_curves(points)
     base = alt.Chart(alt.Data(values=rows)).encode(color=color_by(curves))
-    lines = base.mark_line(strokeWidth=1.5).encode(strokeDash=dash_by(curves), order="guidance:Q")
+    lines = dashed(base.mark_line(strokeWidth=1.5), curves).encode(order="guidance:Q")
     marks = base.mark_point(filled=True, size=50, opacity=1).encode(shape=shape_by(curves))
     weight = alt.X(
         "guidance:Q",

@@ -8,8 +8,7 @@ import altair as alt
 from sigbench.report.curves import (
     axis,
     color_by,
-    dash_by,
-    legend_above,
+    dashed,
     log_axis,
     log_low,
     log_scale,
@@ -17,9 +16,8 @@ from sigbench.report.curves import (
     tips_of,
 )
 from sigbench.report.palette import GREY, Curve, curves_of
+from sigbench.report.theme import heading, legend_above, stacked
 from sigbench.studies.spectrum.result import SpectrumGap
-
-_WIDTH, _HEIGHT = 360, 260
 
 
 def spectrum_curves(found: Sequence[SpectrumGap]) -> list[Curve]:
@@ -29,29 +27,19 @@ def spectrum_curves(found: Sequence[SpectrumGap]) -> list[Curve]:
 
 def spectrum_chart(found: Sequence[SpectrumGap]) -> alt.TopLevelMixin:
     """Returns the panels of `spectrum_panels` as one picture."""
-    panels = [
-        panel.properties(width=_WIDTH, height=_HEIGHT, title=title) for title, panel in spectrum_panels(found).items()
-    ]
     first = found[0]
-    title = alt.Title(
-        f"{first.task}: spectrum of {first.of}",
-        anchor="middle",
-        fontSize=16,
-        offset=12,
-        subtitle=f"{first.samples:,} samples × {first.repeats} repeats, 95 % intervals; grey: the truth",
-    )
-    return (
-        alt.hconcat(*panels).resolve_scale(color="shared", shape="shared", strokeDash="shared").properties(title=title)
-    )
+    size = f"{first.samples:,} samples × {first.repeats} repeats, 95 % intervals. Grey: the truth."
+    return stacked(spectrum_panels(found), heading(f"{first.task}: spectrum of {first.of}", size))
 
 
 def spectrum_panels(found: Sequence[SpectrumGap], *, legends: bool = True) -> dict[str, alt.LayerChart]:
     """Returns two charts by their titles, from spectra whose status is "ok"."""
     rows = [row for one in found for row in _rows(one)]
-    curves, legend = spectrum_curves(found), legend_above() if legends else None
+    curves = spectrum_curves(found)
+    legend = legend_above([curve.name for curve in curves]) if legends else None
     x = alt.X("frequency:Q", title=f"frequency ({found[0].unit})", scale=alt.Scale(nice=False), axis=axis(grid=False))
     base = alt.Chart(alt.Data(values=rows)).encode(x=x, color=color_by(curves, legend=legend))
-    look = {"shape": shape_by(curves, legend=legend), "strokeDash": dash_by(curves)}
+    shape = shape_by(curves, legend=legend)
     truth = alt.Chart(alt.Data(values=_rows(found[0]))).encode(x=x)
     log = log_scale(padding=6)
     power = alt.LayerChart(
@@ -59,9 +47,15 @@ def spectrum_panels(found: Sequence[SpectrumGap], *, legends: bool = True) -> di
             truth.mark_line(color=GREY, strokeWidth=5, opacity=0.45).encode(alt.Y("truth:Q", scale=log)),
             *_curve(
                 base,
-                look,
+                curves,
+                shape,
                 "power",
-                alt.Y("power:Q", title="mean power", scale=log, axis=log_axis(row["power"] for row in rows)),
+                alt.Y(
+                    "power:Q",
+                    title="mean power (squared data units)",
+                    scale=log,
+                    axis=log_axis(row["power"] for row in rows),
+                ),
             ),
         ]
     )
@@ -73,7 +67,8 @@ def spectrum_panels(found: Sequence[SpectrumGap], *, legends: bool = True) -> di
             truth.mark_line(color=GREY, strokeDash=[6, 4]).encode(alt.Y("floor:Q")),
             *_curve(
                 base,
-                look,
+                curves,
+                shape,
                 "ratio",
                 alt.Y(
                     "ratio:Q", title="power over the truth's", scale=log, axis=log_axis(row["ratio"] for row in rows)
@@ -96,11 +91,11 @@ def _rows(one: SpectrumGap) -> list[dict[str, Any]]:
     return rows
 
 
-def _curve(base: alt.Chart, look: dict[str, Any], name: str, y: alt.Y) -> list[alt.Chart]:
+def _curve(base: alt.Chart, curves: Sequence[Curve], shape: alt.Shape, name: str, y: alt.Y) -> list[alt.Chart]:
     tips = tips_of(name, alt.Tooltip("frequency:Q", format=".3g"))
     cut = base.transform_calculate(low_end=log_low(name))
     return [
-        base.mark_line(strokeWidth=1.5).encode(y=y, strokeDash=look["strokeDash"]),
+        dashed(base.mark_line(strokeWidth=1.5).encode(y=y), curves),
         cut.mark_rule(strokeWidth=1.2).encode(y=alt.Y("low_end:Q"), y2=f"{name}_high:Q"),
-        base.mark_point(filled=True, size=25, opacity=1).encode(y=y, shape=look["shape"], tooltip=tips),
+        base.mark_point(filled=True, size=25, opacity=1).encode(y=y, shape=shape, tooltip=tips),
     ]

@@ -1,6 +1,6 @@
 """Which curves charts show at first: none that runs on another, and no more than can be told apart."""
 
-from sigbench.leaderboard.folding import MOST_CURVES, folded_sentence, shown_first, twins
+from sigbench.report.folding import MOST_CURVES, folded_sentence, shown_first, twins
 
 
 def test_twins_have_the_same_values_wherever_both_were_measured() -> None:
