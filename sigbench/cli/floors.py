@@ -38,7 +38,7 @@ def floors(
     """
     from msgspec.structs import replace
 
-    from sigbench.measure.cell import plan_metrics
+    from sigbench.measure.truth.judges import plan_metrics
     from sigbench.measure.settings import Settings
     from sigbench.measure.truth.floors import draw_floors, entry_of, keep, merge_floors, read_floors
     from sigbench.report.numbers import interval, percent

@@ -18,8 +18,9 @@ import torch
 from sigbench import __version__
 from sigbench.abilities import metrics_of, network_hashes
 from sigbench.errors import BadInput
-from sigbench.measure.cell import Cell, added_metrics, plan_cells
+from sigbench.measure.cell import Cell, plan_cells
 from sigbench.measure.source.plug_ins import code_of, package_code
+from sigbench.measure.truth.judges import added_metrics
 from sigbench.metrics.metric import KnownModes
 from sigbench.networks.artifacts import MANIFEST, read_manifest
 from sigbench.networks.recipe import train_artifact
