@@ -68,7 +68,7 @@ def read_text(file: str | Path, what: str, most: int = MOST_TEXT) -> str:
 def is_file(path: str | Path) -> bool:
     """Returns whether there is a regular file, False for a path that there cannot be."""
     try:
-        return stat.S_ISREG(os.stat(path).st_mode)
+        return stat.S_ISREG(Path(path).stat().st_mode)
     except (OSError, ValueError):
         return False
 
@@ -76,7 +76,7 @@ def is_file(path: str | Path) -> bool:
 def is_folder(path: str | Path) -> bool:
     """Returns whether there is a folder, False for a path that there cannot be."""
     try:
-        return stat.S_ISDIR(os.stat(path).st_mode)
+        return stat.S_ISDIR(Path(path).stat().st_mode)
     except (OSError, ValueError):
         return False
 
@@ -84,7 +84,7 @@ def is_folder(path: str | Path) -> bool:
 def exists(path: str | Path) -> bool:
     """Returns whether there is anything at a path, False for one that there cannot be."""
     try:
-        os.stat(path)
+        Path(path).stat()
     except (OSError, ValueError):
         return False
     return True

@@ -4,9 +4,7 @@ Exit codes: 0 done, 1 the thing measured failed, 2 bad input, 3 inconclusive (in
 measured, 70 an internal error.
 """
 
-import os
 import sys
-import traceback
 from typing import Annotated, Any
 
 import typer
@@ -27,6 +25,7 @@ from sigbench.cli import (
     sweep,
     train,
 )
+from sigbench.cli.ending import hold_streams, leave_stdout, refused_by_the_system, say_internal
 from sigbench.cli.printing import say, show_traceback
 from sigbench.errors import SigbenchError
 
@@ -78,6 +77,7 @@ _UsageError: Any = typer.BadParameter.__base__
 def main() -> None:
     """Runs the command line and leaves with the exit code that its outcome has."""
     code = 0
+    hold_streams()
     try:
         # Not app(): that turns Ctrl-C and a closed pipe into exit codes of its own.
         with typer.main.get_command(app).make_context("sigbench", sys.argv[1:]) as context:
@@ -98,11 +98,14 @@ def main() -> None:
         say("interrupted; nothing was left half-written.")
         code = 3
     except BrokenPipeError:
-        # The reader went away (`| head`): leave quietly, and keep the interpreter from flushing again.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        code = 0
-    except Exception:
-        traceback.print_exc()
-        say("this is an error of sigbench itself, not of what you asked for: please report it with the lines above.")
-        code = INTERNAL
+        leave_stdout()  # the reader went away (`| head`): leave quietly
+    except BaseException as error:  # SystemExit, too: nothing here may leave in this way
+        leave_stdout()
+        show_traceback(error)
+        refused = refused_by_the_system(error)
+        if refused is None:
+            say_internal(error)
+        else:
+            say(refused)
+        code = INTERNAL if refused is None else 2
     sys.exit(code)

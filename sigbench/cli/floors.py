@@ -38,9 +38,9 @@ def floors(
     """
     from msgspec.structs import replace
 
-    from sigbench.measure.truth.judges import plan_metrics
     from sigbench.measure.settings import Settings
     from sigbench.measure.truth.floors import draw_floors, entry_of, keep, merge_floors, read_floors
+    from sigbench.measure.truth.judges import plan_metrics
     from sigbench.report.numbers import interval, percent
 
     share = parse_share(precision, "--precision")

@@ -1,13 +1,12 @@
 """`sigbench leaderboard`: records shown in the terminal, built into a page, handed in and run again."""
 
-import gc
 import json
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from sigbench.cli.again import OUTDATED
+from sigbench.cli.gathering import gather, submissions_in
 from sigbench.cli.options import AddedMetrics
 from sigbench.cli.parsing import split_ints
 from sigbench.cli.printing import TableConsole, say
@@ -17,9 +16,7 @@ from sigbench.report.numbers import digits
 from sigbench.report.text import printable
 
 if TYPE_CHECKING:
-    from sigbench.leaderboard.board import Board, Entry
-    from sigbench.leaderboard.submissions import Submissions
-    from sigbench.records.reading import Reading
+    from sigbench.leaderboard.board import Board
 
 FOLDER = Path("leaderboard")
 _NAMED = 10
@@ -76,7 +73,7 @@ def show(
     if max_nfe is not None and max_nfe < 1:
         raise BadInput(f"--max-nfe must be at least 1, got {max_nfe}.")
     wanted = set(split_ints(steps, "--steps"))
-    entries, tasks = _gather(records, folder, task)
+    entries, tasks = gather(records, folder, task)
     found = boards(entries)
     if task not in found:
         raise unknown_name("task among the records", task, tasks)
@@ -127,7 +124,7 @@ def build(
     """
     from sigbench.leaderboard.board import boards
     from sigbench.leaderboard.claims import answers, read_claims
-    from sigbench.leaderboard.markdown import build_markdown
+    from sigbench.leaderboard.markdown import build_markdown, check_own
     from sigbench.leaderboard.page.build import build_page, newest_date
     from sigbench.leaderboard.page.pictures import find_pictures
     from sigbench.leaderboard.sections import find_sections, with_sections
@@ -136,7 +133,8 @@ def build(
     page = out or folder / "index.html"
     if page.suffix != ".html":
         raise BadInput(f"the page is written as .html, not as {page.name!r}.")
-    measured = boards(_gather(records, folder)[0])
+    check_own(page.with_name("README.md"))
+    measured = boards(gather(records, folder)[0])
     claims = answers(read_claims(folder / "claims.toml"), measured) if (folder / "claims.toml").is_file() else {}
     sections = find_sections(folder / "studies", outdated=lambda sentence: say(f"left out: {sentence}"))
     found = with_sections(measured, sections)
@@ -169,7 +167,7 @@ def add(
 
     Each is checked against the schema. Exit code 1 where some are refused, 2 where none is taken.
     """
-    added = _submissions(folder).add(file)
+    added = submissions_in(folder).add(file)
     for problem in (*added.refused, *added.known):
         say(str(problem))
     for record in added.taken:
@@ -187,6 +185,9 @@ def verify(
     folder: Folder = FOLDER,
     device: Annotated[str, typer.Option(help="auto, cpu or cuda (default: the record's).")] = "",
     add_metric: AddedMetrics = None,
+    allow_files: Annotated[
+        bool, typer.Option("--allow-files", help="Read files that the record names; a Python file runs as you.")
+    ] = False,
 ) -> None:
     """Run a submitted record's cell again here, with the same settings, noise included.
 
@@ -194,11 +195,14 @@ def verify(
     metrics). Exit code 1 where one does, 3 where one repeat leaves it open.
     """
     from sigbench.leaderboard.table import difference_table
-    from sigbench.leaderboard.verification import compare, differences, run_again, sentence
-    from sigbench.measure.again import cell_of
+    from sigbench.leaderboard.verification import compare, sentence
+    from sigbench.measure.again import cell_of, differences, files_of, run_again
 
-    kept = _submissions(folder)
+    kept = submissions_in(folder)
     reported = kept.find(key)
+    if not allow_files and (files := files_of(reported)):
+        raise BadInput(f"the record names {', '.join(files)}: look at what that is, and --allow-files reads it.")
+    kept.prepare()
     cell = cell_of(reported, device=device or None, metrics=tuple(add_metric or ()))
     if changed := differences(reported, cell):
         say(f"not the same here as where the record was made: {', '.join(changed)}.")
@@ -212,69 +216,6 @@ def verify(
         console.print(difference_table(found))
     console.print(f"{reported['key']}: {verdict}. {remark}", highlight=False, markup=False)
     raise typer.Exit({"reproduced": 0, "differs": 1, "undecided": 3}[verdict])
-
-
-def _submissions(folder: Path) -> "Submissions":
-    from sigbench.leaderboard.submissions import Submissions
-
-    return Submissions(folder / "submitted")
-
-
-def _gather(paths: list[Path] | None, folder: Path, task: str | None = None) -> "tuple[list[Entry], set[str]]":
-    """The entries of all records (of a task), those submitted last, and all tasks met.
-
-    What was left out is named on stderr.
-    """
-    from sigbench.leaderboard.board import Entry
-    from sigbench.records.reading import read_records
-
-    if not paths and not folder.is_dir():
-        raise BadInput(f"there is no folder {folder} here: name records with --records PATH, or another --folder.")
-    own = read_records(
-        paths
-        or [*sorted((folder / "records").glob("*.jsonl")), *sorted((folder / "studies" / "guidance").glob("*.jsonl"))],
-        task,
-    )
-    gc.freeze()  # tens of thousands of records are not worth walking again at every collection
-    submitted, reading = _submissions(folder).read()
-    if not paths:
-        own.others.clear()  # results of other kinds lie in the board's folder by intent
-    old = own.count("outdated") + reading.count("outdated")
-    tasks = own.tasks | reading.tasks
-    if old and not tasks:
-        raise BadInput(f"no records in {', '.join(map(str, paths or [folder]))} can be read: {_outdated(old)}.")
-    _say_skipped(own)
-    _say_skipped(reading)
-    if old:
-        say(f"{_outdated(old)}.")
-    entries = [Entry(record) for record in own.records]
-    entries += [entry for entry in submitted if task in (None, entry.record["task"])]
-    if not tasks:
-        raise BadInput(f"there are no records in {', '.join(map(str, paths or [folder]))}.")
-    return entries, tasks
-
-
-def _outdated(count: int) -> str:
-    """What is said of records of older schemas, which can be many."""
-    return (
-        f"{count} {'record is' if count == 1 else 'records are'} {OUTDATED}; measure the cells again, as "
-        "`sigbench sweep FILE.toml --json` and `sigbench run --json` do"
-    )
-
-
-def _say_skipped(reading: "Reading") -> None:
-    named = [problem for problem in reading.problems if problem.kind != "outdated"]
-    for problem in named[:_NAMED]:
-        say(f"skipped {problem}.")
-    if named:
-        kinds = [(reading.count(kind), kind) for kind in ("damaged", "foreign", "duplicate")]
-        counts = ", ".join(f"{count} {kind}" for count, kind in kinds if count)
-        rest = "" if len(named) <= _NAMED else f" (the first {_NAMED} are named above)"
-        say(f"{len(named)} records were skipped: {counts}{rest}.")
-    if reading.others:
-        names = ", ".join(str(path) for path in reading.others[:_NAMED])
-        more = f" and {len(reading.others) - _NAMED} more" if len(reading.others) > _NAMED else ""
-        say(f"no records in {names}{more}.")
 
 
 def _pick(several: "list[Board]", samples: int | None, seed: int | None) -> "Board":

@@ -2,6 +2,7 @@
 
 import sys
 import traceback
+from contextlib import suppress
 
 from rich.console import Console
 
@@ -18,8 +19,9 @@ class TableConsole(Console):
 
 
 def say(message: str) -> None:
-    """Prints a sentence to the user on stderr, control characters shown."""
-    print(f"sigbench: {chr(10).join(map(printable, message.split(chr(10))))}", file=sys.stderr)
+    """Prints a sentence to the user on stderr, control characters shown; a stderr that is full ends no command."""
+    with suppress(OSError):
+        print(f"sigbench: {chr(10).join(map(printable, message.split(chr(10))))}", file=sys.stderr)
 
 
 def show_traceback(error: BaseException) -> None:

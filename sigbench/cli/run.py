@@ -1,9 +1,6 @@
 """`sigbench run`: measure samplers on a task."""
 
-import re
-from collections import Counter
 from dataclasses import replace
-from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -32,17 +29,13 @@ from sigbench.cli.options import (
 from sigbench.cli.parsing import parse_share, sampler_specs, split_ints
 from sigbench.cli.printing import TableConsole, say, show_traceback
 from sigbench.cli.progress import Bar
+from sigbench.cli.saving import Saver
 from sigbench.progress import Progress
-from sigbench.records.names import Namer, display_name, namer
+from sigbench.records.names import display_name, namer
 
 if TYPE_CHECKING:
-    from torch import Tensor
-
     from sigbench.measure.cell import Cell
     from sigbench.records.record import Record
-
-_STRIP_COLUMNS = 12
-_LONGEST = 120  # characters of a file's name before its ending
 
 
 def run(
@@ -133,20 +126,21 @@ def run(
     todo = [cell for cell in cells if cell.key not in kept]
     if resume:
         say_why_again((cell.determinants() for cell in todo if found[cell.key] is None), records_at)
-    on_samples = None if save_samples is None else partial(_save, _stems(save_samples, called, cells), called)
+    saver = None if save_samples is None else Saver(save_samples, called, cells)
     try:
         with Bar("starting", "cells") as bar:
             shown = _Progress(todo, bar)
             fresh = measure(
                 todo,
                 progress=shown.repeat,
-                on_samples=on_samples,
+                on_record=records_at.write,  # before the samples, whose disk may be full
+                on_samples=saver,
                 on_failure=lambda cell, problem: show_traceback(problem),
             )
             for cell in cells:
                 record = kept.get(cell.key) or next(fresh)
-                if cell.key not in kept:
-                    records_at.write(record)
+                if saver is not None and record["status"] == "ok" and saver.lacks(cell):
+                    saver.draw(cell)
                 records.append(record)
                 shown.finished()
                 _report(record, as_json=as_json)
@@ -156,10 +150,11 @@ def run(
         raise typer.Exit(3 if records else 4) from None
     if not as_json:
         _print_tables(records)
-        say(f"{len(records)} record{'s' if len(records) > 1 else ''} written to {store}.")
-    if save_samples is not None:
+        there = f", {len(kept)} {'was' if len(kept) == 1 else 'were'} there before" if kept else ""
+        say(f"{len(todo)} record{'' if len(todo) == 1 else 's'} written to {store}{there}.")
+    if saver is not None:
         good_keys = {record["key"] for record in records if record["status"] == "ok"}
-        _save_strip(save_samples, called, [cell for cell in cells if cell.key in good_keys])
+        saver.strip([cell for cell in cells if cell.key in good_keys])
     if plot is not None:
         from sigbench.report.charts import quality_chart, save_chart
 
@@ -167,7 +162,8 @@ def run(
         if headline is not None:
             save_chart(quality_chart(records, headline), plot)
     good = sum(record["status"] == "ok" for record in records)
-    raise typer.Exit(0 if good == len(records) else 1 if good else 4)
+    drawn = saver is None or not saver.failed
+    raise typer.Exit(0 if good == len(records) and drawn else 1 if good else 4)
 
 
 def _report(record: "Record", *, as_json: bool) -> None:
@@ -213,55 +209,6 @@ def _print_tables(records: "list[Record]") -> None:
 def _span(numbers: "list[int]") -> str:
     low, high = min(numbers), max(numbers)
     return str(low) if low == high else f"{low} to {high}"
-
-
-def _stems(folder: Path, called: Namer, cells: "list[Cell]") -> dict[str, Path]:
-    """Where each cell's samples go, by its key: TASK-SAMPLER-STEPS, with a piece of the key where that is too little.
-
-    It is where the name is long, and where another cell of this run has the same.
-    """
-    names = {}
-    for cell in cells:
-        told_apart = called(cell.facts).removeprefix(cell.display_name)
-        label = re.sub(r"[^A-Za-z0-9.=_-]+", "_", f"{cell.sampler_spec}{told_apart}").strip("_.")
-        names[cell.key] = f"{cell.task.name}-{label}-{cell.grid.steps}"
-    several = Counter(names.values())
-    short = {key: name[:_LONGEST] for key, name in names.items()}
-    return {
-        key: folder / (f"{short[key]}-{key[:8]}" if several[name] > 1 or name != short[key] else name)
-        for key, name in names.items()
-    }
-
-
-def _save(stems: "dict[str, Path]", called: Namer, cell: "Cell", samples: "Tensor", labels: "Tensor | None") -> None:
-    import numpy as np
-
-    from sigbench.abilities import HasPictures
-    from sigbench.records.store import replacing
-    from sigbench.report.charts import save_picture
-
-    stem = stems[cell.key]
-    array = samples.numpy()
-    with replacing(stem.with_name(stem.name + ".npy")) as temporary:
-        np.save(temporary, array)
-    if isinstance(cell.task, HasPictures):
-        title = f"{called(cell.facts)}, {cell.grid.steps} steps"
-        picture = cell.task.picture(array.astype(np.float64), title, None if labels is None else labels.numpy())
-        save_picture(picture, stem.with_name(stem.name + ".png"))
-
-
-def _save_strip(folder: Path, called: Namer, cells: "list[Cell]") -> None:
-    """Saves the same noise under all samplers side by side, where the task has such a picture."""
-    from sigbench.abilities import HasStrips
-    from sigbench.measure.draw import draw_strip
-    from sigbench.report.charts import save_picture
-
-    if not cells or not isinstance(task := cells[0].task, HasStrips):
-        return
-    names = [f"{called(cell.facts)}, {cell.grid.steps}" for cell in cells]
-    rows = [(name, x.double().numpy()) for name, x in zip(names, draw_strip(cells, _STRIP_COLUMNS), strict=True)]
-    picture = task.strip(rows, "one initial state and one Brownian path a column; sampler, steps")
-    save_picture(picture, folder / f"{task.name}-strip.png")
 
 
 class _Progress:

@@ -78,7 +78,6 @@ def sweep(
         _print_plan(plan, todo, records_at, as_json=as_json)
         return
     assert records_at is not None
-    records_at.tidy()
     _say_skipped(plan.skipped)
     say_unsound(todo, records_at)
     count, each = share(todo, workers, threads)

@@ -2,7 +2,10 @@
 
 import re
 from collections.abc import Mapping, Sequence
+from pathlib import Path
 
+from sigbench.errors import BadInput
+from sigbench.files import Missing, read_file
 from sigbench.leaderboard.board import Board
 from sigbench.leaderboard.claims import Answer
 from sigbench.leaderboard.overview import SELECTION, Block, Row, blocks
@@ -12,7 +15,8 @@ from sigbench.records.names import display_name
 from sigbench.report.marks import LEGEND, floor_mark
 from sigbench.report.numbers import duration, interval
 
-_SPECIAL = re.compile(r"([\\`*_\[\]<>|~&])")
+_TITLE, _BUILT = "# Leaderboard", "Built by `sigbench leaderboard build`"  # by which a file of ours is known
+_SPECIAL = re.compile(r"([\\`*_\[\]<>|~&#$!])")
 
 
 def build_markdown(
@@ -27,8 +31,8 @@ def build_markdown(
     Names and notes of records are escaped: they are text, whatever they hold.
     """
     parts = [
-        "# Leaderboard",
-        "Built by `sigbench leaderboard build` from the records beside this file; `index.html`, opened from disk, has "
+        _TITLE,
+        f"{_BUILT} from the records beside this file; `index.html`, opened from disk, has "
         "the charts, every metric, all grids, and for each cell the command that measures it again.",
         "A cell is the value with its 95 % interval over independent repeats. Compared are the cells with as many "
         "network calls (NFE), and no others; *ranks* are those that the data allow, all of them at once with a "
@@ -47,6 +51,16 @@ def build_markdown(
             parts.append(_claims(claims[task]))
         parts += [_section(section) for section in sections if section.task == task]
     return "\n\n".join(part for part in parts if part) + "\n"
+
+
+def check_own(file: Path) -> None:
+    """Raises BadInput where a file is there that is no board of ours, and would be lost."""
+    try:
+        text = read_file(file, "the file").decode("utf-8", errors="replace")
+    except Missing:
+        return
+    if not all(line in text for line in (_TITLE, _BUILT)):
+        raise BadInput(f"{file} is no leaderboard, and would be overwritten: choose another folder by --out.")
 
 
 def _section(section: Section) -> str:
@@ -122,7 +136,7 @@ def _cells(board: Board, names: Sequence[str], row: Row, *, first: bool) -> list
 def _claims(claims: Sequence[Answer]) -> str:
     lines = [_line(["claimed", "source", "measured here"]), _line(["---"] * 3)]
     for claim in claims:
-        link = f"[{escaped(claim.source)}]({claim.url})"
+        link = f"[{escaped(claim.source)}](<{claim.url}>)"
         answer = " ".join(
             part for part in (f"**{escaped(claim.verdict)}.**", escaped(claim.answer), escaped(claim.remark))
         )

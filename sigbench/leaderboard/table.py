@@ -9,7 +9,7 @@ from rich.text import Text
 
 from sigbench.leaderboard.board import Board
 from sigbench.leaderboard.overview import Block, Row
-from sigbench.leaderboard.submissions import MetricDifference
+from sigbench.leaderboard.verification import MetricDifference
 from sigbench.records.comparison import at_floor
 from sigbench.records.names import display_name
 from sigbench.report.marks import floor_mark
@@ -112,7 +112,8 @@ def difference_table(found: Sequence[MetricDifference]) -> Table:
         table.add_column(header, justify="right", no_wrap=True)
     for each in found:
         size = "?" if each.standard_errors is None else signed_digits(each.standard_errors)
-        table.add_row(each.metric, number(each.reported), number(each.measured), size, style=_style(each.agrees))
+        cells = Text(printable(each.metric)), number(each.reported), number(each.measured), size
+        table.add_row(*cells, style=_style(each.agrees))
     return table
 
 

@@ -4,8 +4,8 @@ What to minimise is the caller's; this file knows nothing of diffusion. Muon (Jo
 weights of hidden layers that are matrices, convolutions flattened among them, Adam everything else.
 """
 
+import io
 import math
-import os
 import signal
 import threading
 import time
@@ -19,7 +19,12 @@ import torch
 from torch import Tensor, nn
 
 from sigbench.errors import BadInput
+from sigbench.files import document, read_file
+from sigbench.guard import told
 from sigbench.progress import Listener, Progress, ignore
+from sigbench.records.store import make_folder, replacing
+
+_MOST_BYTES = 32 << 30
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,18 +104,20 @@ def train(
 
     With a `checkpoint` file the loop saves its state there every `checkpoint_every_s` seconds and on
     Ctrl-C, and goes on from it when it exists; seconds include those of earlier sessions. Raises BadInput
-    where the checkpoint belongs to another plan or `identity`, or cannot be read.
+    where the checkpoint belongs to another plan or `identity`, or cannot be read or written.
     """
     optimizers = make_optimizers(module, plan)
     average = {name: tensor.detach().clone() for name, tensor in module.state_dict().items()}
     run_identity = {**identity, **asdict(plan)}
     first, spent = 0, 0.0
     if checkpoint is not None and checkpoint.exists():
-        state = _read(checkpoint, run_identity)
-        module.load_state_dict(state["module"])
-        for optimizer, saved_state in zip(optimizers, state["optimizers"], strict=True):
-            optimizer.load_state_dict(saved_state)
-        average, first, spent = state["average"], state["iteration"], state["seconds"]
+        with document(f"the checkpoint {checkpoint}"):
+            state = _read(checkpoint, run_identity)
+            module.load_state_dict(state["module"])
+            for optimizer, saved_state in zip(optimizers, state["optimizers"], strict=True):
+                optimizer.load_state_dict(saved_state)
+            average = {name: torch.empty_like(tensor).copy_(state["average"][name]) for name, tensor in average.items()}
+            first, spent = int(state["iteration"]), float(state["seconds"])
 
     started = saved = time.monotonic()
     iteration = first
@@ -125,10 +132,11 @@ def train(
                 "average": average,
                 "seconds": spent + time.monotonic() - started,
             }
-            checkpoint.parent.mkdir(parents=True, exist_ok=True)
-            temporary = checkpoint.with_suffix(".writing")
-            torch.save(state, temporary)
-            os.replace(temporary, checkpoint)
+            whole = io.BytesIO()  # torch's own writing says of a full disk that its position is unexpected
+            torch.save(state, whole)
+            make_folder(checkpoint.parent, "the folder of the checkpoint")
+            with replacing(checkpoint) as temporary:
+                temporary.write_bytes(whole.getbuffer())
 
     try:
         with _whole_iterations() as interrupted:
@@ -178,11 +186,12 @@ def _whole_iterations() -> Iterator[Callable[[], bool]]:
 
 
 def _read(checkpoint: Path, identity: dict[str, Any]) -> dict[str, Any]:
+    data = read_file(checkpoint, "the checkpoint", _MOST_BYTES)
     try:
-        state: dict[str, Any] = torch.load(checkpoint, weights_only=True)
-        found = state["identity"]
+        state: dict[str, Any] = torch.load(io.BytesIO(data), weights_only=True)
+        found: dict[str, Any] = dict(state["identity"])
     except Exception as error:
-        raise BadInput(f"the checkpoint {checkpoint} cannot be read: {error}.") from error
+        raise BadInput(f"the checkpoint {checkpoint} cannot be read: {told(error)}.") from error
     if found != identity:
         changed = sorted(k for k in identity.keys() | found.keys() if found.get(k) != identity.get(k))
         raise BadInput(

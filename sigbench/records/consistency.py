@@ -5,6 +5,14 @@ from collections.abc import Sequence
 from sigbench.metrics.estimate import Floor, estimate, median_interval
 from sigbench.records.record import MetricRecord, Record, SpreadRecord, TimingRecord
 
+_FAMILIES = ("sde", "ode", "student")
+# What is kept of code and machine, and is no other kind of value where it is there.
+_PROVENANCE = {
+    **dict.fromkeys(("sigbench", "git", "torch", "python", "platform", "machine", "device", "device_name"), str),
+    **dict.fromkeys(("dtype", "date"), str),
+    **dict.fromkeys(("cores", "threads"), int),
+    **dict.fromkeys(("packages", "artifacts"), dict),
+}
 _CLOSE = 1e-9  # relative: what float arithmetic of another machine may change
 
 
@@ -15,8 +23,10 @@ def inconsistency(record: Record) -> str | None:
         return f"{record['steps']} steps cannot have {len(times)} times"
     if times != sorted(times):
         return "the times go back"
-    if record["samples"] < 1 or repeats < 1:
+    if min(record["samples"], repeats, record["asked"]["batch"], record["task_version"]) < 1:
         return f"{record['samples']} samples in {repeats} repeats cannot be"
+    if reason := _facts(record):
+        return reason
     metrics, timing, stop = record["metrics"], record["timing"], record["asked"]["stop"]
     if stop["repeats"] != repeats and (stop["half_width"] is None or stop["repeats"] > repeats):
         return f"{repeats} repeats are not the {stop['repeats']} that were asked for"
@@ -32,6 +42,28 @@ def inconsistency(record: Record) -> str | None:
         if not _follows(metric, first):
             return f"the numbers of {name} contradict each other"
     return None if timing is None else _timing(timing, repeats)
+
+
+def _facts(record: Record) -> str | None:
+    """What is wrong with names and facts, which are shown, grouped and compared as what they say they are."""
+    for name in ("task", "sampler", "task_spec", "spec", "grid", "family"):
+        if not record[name]:  # type: ignore[literal-required]
+            return f"the {name} has no name"
+    if record["family"] not in _FAMILIES:
+        return f"the family {record['family'][:40]!r} is none of {', '.join(_FAMILIES)}"
+    if (calls := record["nfe"]) is not None and calls < 0:
+        return f"{calls} network calls cannot be"
+    made = record["provenance"]
+    for name, kinds in _PROVENANCE.items():
+        if made.get(name) is not None and not isinstance(made[name], kinds):
+            return f"the {name} of its provenance is no {kinds.__name__}, but {repr(made[name])[:40]}"
+    for name in ("packages", "artifacts"):
+        for whose, value in (made.get(name) or {}).items():
+            if not isinstance(value, str | None):
+                return f"the {name} of its provenance hold {repr(value)[:40]} for {whose[:40]!r}, which is no text"
+    if made.get("dtype") not in (None, record["asked"]["dtype"]):
+        return f"its provenance says {made['dtype'][:40]}, and {record['asked']['dtype'][:40]} was asked for"
+    return None
 
 
 def _follows(metric: MetricRecord, first: int | None) -> bool:

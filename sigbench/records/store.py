@@ -9,6 +9,7 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from sigbench.errors import BadInput
+from sigbench.files import Missing, read_file
 from sigbench.records.checks import parse_sound
 from sigbench.records.record import Record
 
@@ -22,9 +23,24 @@ def make_folder(folder: Path, what: str) -> Path:
         folder.mkdir(parents=True, exist_ok=True)
         with tempfile.TemporaryFile(dir=folder):
             pass
-    except OSError as error:
-        raise BadInput(f"{what} {folder} cannot be written: {error.strerror or error}.") from error
+    except (OSError, ValueError) as error:
+        raise BadInput(f"{what} {folder} cannot be written: {getattr(error, 'strerror', None) or error}.") from error
+    tidy(folder)
     return folder
+
+
+def tidy(folder: Path) -> int:
+    """Removes temporary files that killed writers left in a folder, ten minutes later; returns how many.
+
+    A file is written within moments; the rest of the time is for slow disks and clocks that disagree.
+    """
+    removed = 0
+    for file in folder.glob(f"{_WRITING}*"):
+        with suppress(OSError):
+            if time.time() - file.stat().st_mtime > _LEFT_BEHIND_S:
+                file.unlink()
+                removed += 1
+    return removed
 
 
 @contextmanager
@@ -40,6 +56,8 @@ def replacing(file: Path) -> Iterator[Path]:
         temporary = Path(name)
         yield temporary
         temporary.chmod(0o644)
+        with temporary.open("rb") as written:
+            os.fsync(written.fileno())  # its name must not be on the disk before what is in it
         os.replace(temporary, file)
     except OSError as error:
         raise BadInput(f"{file} cannot be written: {error.strerror or error}.") from error
@@ -64,27 +82,14 @@ class Store:
     def write(self, record: Record) -> Path:
         """Writes a record, replacing one of the same key; returns its file."""
         text = json.dumps(record, allow_nan=False, indent=1) + "\n"
+        if not self.folder.is_dir():  # it was there: somebody took it away meanwhile
+            make_folder(self.folder, "the store")
         try:
             with replacing(self.path_of(record["key"])) as temporary, temporary.open("w") as file:
                 file.write(text)
-                file.flush()
-                os.fsync(file.fileno())
         except BadInput as error:
             raise BadInput(f"the store {self.folder} cannot be written: {error}") from error
         return self.path_of(record["key"])
-
-    def tidy(self) -> int:
-        """Removes temporary files that killed writers left behind, ten minutes later; returns how many.
-
-        A record is written within a moment; the rest of the time is for slow disks and clocks that disagree.
-        """
-        removed = 0
-        for file in self.folder.glob(f"{_WRITING}*"):
-            with suppress(OSError):
-                if time.time() - file.stat().st_mtime > _LEFT_BEHIND_S:
-                    file.unlink()
-                    removed += 1
-        return removed
 
     def read(self, key: str) -> Record | None:
         """Returns the record of `key`, None where there is none that is sound under this schema."""
@@ -93,13 +98,9 @@ class Store:
     def look(self, key: str) -> tuple[Record | None, str | None]:
         """Returns the record of `key`, and where its file holds none that can be taken, why not."""
         try:
-            data = self.path_of(key).read_bytes()
-        except FileNotFoundError:
+            record = parse_sound(read_file(self.path_of(key), "the record"))
+        except Missing:
             return None, None
-        except OSError as error:
-            return None, f"it cannot be read: {error.strerror or error}"
-        try:
-            record = parse_sound(data)
         except BadInput as error:
             return None, str(error).rstrip(".")
         return (record, None) if record["key"] == key else (None, f"it holds the record {record['key'][:40]!r}")

@@ -24,6 +24,7 @@ import itertools
 import math
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
+from math import prod
 from pathlib import Path
 from typing import Any
 
@@ -54,6 +55,7 @@ from sigbench.sweep.toml_lines import KeyPath
 
 SETTINGS = ("samples", "repeats", "batch", "nfe", "device", "dtype", "label", "final")
 ADDED = "add_metrics"
+MOST_CELLS = 20_000
 AXES = ("steps", "grids", "seeds", "guidance")
 TOP_KEYS = ("tasks", "samplers", *AXES, *SETTINGS, ADDED, "task", "sampler")
 TASK_KEYS = ("samplers", *AXES, *SETTINGS, ADDED)
@@ -85,6 +87,22 @@ class SweepFile:
                 return as_list(table[name]) or [table[name]]
         return None
 
+    @property
+    def count(self) -> int:
+        """How many cells it asks for, without making one: some of them may be the same, or be left out."""
+        return sum(self._count(task) for task in self.tasks)
+
+    def _count(self, task: str) -> int:
+        shared = prod(len(self.axis(name, task, {}) or "1") for name in ("seeds", "guidance"))
+        specs = self.of_task.get(task, {}).get("samplers", self.common.get("samplers", ()))
+        cells = 0
+        for spec in dict.fromkeys(specs):
+            own = self.of_sampler.get(_name(spec), {})
+            if task in own.get("tasks", self.tasks):
+                of_own = prod(len(as_list(values) or "1") for values in own.get("options", {}).values())
+                cells += of_own * prod(len(self.axis(name, task, own) or "1") for name in ("grids", "steps"))
+        return shared * cells
+
     def settings(self, task: str, **of_cell: Any) -> Settings:
         """Returns the settings of a task's cells; `of_cell` are those that differ from cell to cell."""
         table = {**self.common, **self.of_task.get(task, {})}
@@ -95,12 +113,15 @@ class SweepFile:
 def read_sweep(file: Path) -> SweepFile:
     """Returns the sweep that a file asks for; raises BadInput that names every mistake with its line and key."""
     table = read_checked(file, "sweep", _mistakes)
-    return SweepFile(
+    found = SweepFile(
         tasks=tuple(dict.fromkeys(table["tasks"])),
         common={key: value for key, value in table.items() if key not in ("task", "sampler")},
         of_task=table.get("task", {}),
         of_sampler=table.get("sampler", {}),
     )
+    if (count := found.count) > MOST_CELLS:
+        raise BadInput(f"{file} asks for {count:,} cells, and a sweep takes {MOST_CELLS:,} at most: make it several.")
+    return found
 
 
 def _mistakes(table: Table) -> Iterator[Mistake]:

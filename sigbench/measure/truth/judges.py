@@ -26,7 +26,7 @@ def plan_metrics(settings: Settings) -> tuple[Task, tuple[Metric, ...]]:
     with guarded(f"the task {settings.task} cannot be judged as asked"):
         if settings.label is not None or settings.guidance != 0.0:
             if not isinstance(task, HasClasses):
-                raise BadInput(f"samples of the task {task.name!r} have no classes: no label and no guidance is for it.")
+                raise BadInput(f"samples of the task {task.name!r} have no classes: no label or guidance is for it.")
             task = task.conditioned(settings.label, settings.guidance)
         check_settings(settings)
         return task, _metrics(settings, task)
