@@ -56,7 +56,7 @@ def ablate(
 
     from sigbench.report.charts import check_picture
     from sigbench.studies.ablation.file import read_ablation
-    from sigbench.studies.ablation.study import plan_ablation, walk_teacher
+    from sigbench.studies.ablation.study import plan_ablation, planned_line, walk_teacher
     from sigbench.studies.result import to_line
     from sigbench.sweep.run import missing_cells, run_sweep
 
@@ -66,7 +66,7 @@ def ablate(
     ablation = plan_ablation(wanted, Path(file.stem) if work is None else work)
     if dry_run:
         for cell in ablation.cells:
-            print(cell.variant)
+            print(planned_line(cell) if as_json else cell.variant)
         count, length = ablation.students, f"{wanted.budget['iterations']} iterations each"
         say(f"{count} students of {wanted.task}, {length}, measured in {len(ablation.cells)} cells.")
         return

@@ -92,19 +92,25 @@ def check(
     if older is not None and known is not None:
         judgement = _held(judgement, older, known)
     _report(judgement, as_json=as_json)
-    if "summary" in reports:
-        _write(reports["summary"], outputs.summary(judgement.points, judgement.curves, judgement.run).encode())
-    if "report" in reports:
-        _write(reports["report"], outputs.junit(judgement))
     if github:
         for line in outputs.annotations(judgement, baseline):
             print(line, file=sys.stderr)
-    if plot is not None:
-        from sigbench.gate.chart import gate_chart
-        from sigbench.report.charts import save_chart
+    code = 0 if update else judgement.run["exit_code"]
+    # What cannot be written is told; the verdict is known, and stays what it is.
+    try:
+        if "summary" in reports:
+            _write(reports["summary"], outputs.summary(judgement.points, judgement.curves, judgement.run).encode())
+        if "report" in reports:
+            _write(reports["report"], outputs.junit(judgement))
+        if plot is not None:
+            from sigbench.gate.chart import gate_chart
+            from sigbench.report.charts import save_chart
 
-        save_chart(gate_chart(judgement.points), plot)
-    raise typer.Exit(0 if update else judgement.run["exit_code"])
+            save_chart(gate_chart(judgement.points), plot)
+    except (OSError, BadInput) as error:
+        say(str(error) if isinstance(error, BadInput) else f"a report cannot be written: {error.strerror}.")
+        code = code or BadInput.exit_code
+    raise typer.Exit(code)
 
 
 def _check(baseline: "Baseline | None", file: Path, wanted: "Filter") -> "Judgement":

@@ -30,6 +30,7 @@ def _report() -> dict[str, Any]:
     import torch
 
     from sigbench.errors import SigbenchError
+    from sigbench.guard import guarded
     from sigbench.networks.artifacts import load_artifact
     from sigbench.records.provenance import device_name, provenance
     from sigbench.registry import adapter, adapter_names, make_task, sampler_class, sampler_names, task_names
@@ -52,7 +53,13 @@ def _report() -> dict[str, Any]:
                 plugins.append({"kind": kind, "name": name, "problem": str(error)})
     broken = {p["name"] for p in plugins if p["kind"] == "task" and p["problem"]}
     for name in task_names():
-        for sampler, folder in () if name in broken else _artifacts_of(make_task(name)).items():
+        try:
+            with guarded(f"the networks of the task {name!r} cannot be found"):
+                found = {} if name in broken else _artifacts_of(make_task(name))
+        except SigbenchError as error:
+            plugins.append({"kind": "task", "name": name, "problem": str(error)})
+            continue
+        for sampler, folder in found.items():
             entry = {"task": name, "sampler": sampler, "sha256": None, "problem": None}
             try:
                 entry["sha256"] = load_artifact(folder)[1].sha256
@@ -83,6 +90,7 @@ def _artifacts_of(task: "Task") -> dict[str, Path]:
 
 
 def _print(report: dict[str, Any]) -> None:
+    from rich.markup import escape
     from rich.table import Table
 
     console = TableConsole(highlight=False)
@@ -97,13 +105,13 @@ def _print(report: dict[str, Any]) -> None:
         table.add_row(name, version or "[red]not installed[/red]")
     for kind in ("task", "sampler", "adapter"):
         names = [p["name"] for p in report["plugins"] if p["kind"] == kind]
-        table.add_row(f"{kind}s", ", ".join(names))
+        table.add_row(f"{kind}s", escape(", ".join(names)))
     for plugin in report["plugins"]:
         if plugin["problem"]:
-            table.add_row("plug-in", f"[red]{plugin['problem']}[/red]")
+            table.add_row("plug-in", f"[red]{escape(plugin['problem'])}[/red]")
     for entry in report["artifacts"]:
         what = f"{entry['sampler']} for {entry['task']}: "
-        held = f"SHA-256 {entry['sha256'][:16]}… holds" if entry["sha256"] else f"[red]{entry['problem']}[/red]"
+        held = f"SHA-256 {entry['sha256'][:16]}… holds" if entry["sha256"] else f"[red]{escape(entry['problem'])}[/red]"
         table.add_row("artifact", what + held)
     console.print(table)
     console.print("[green]healthy[/green]" if report["healthy"] else "[red]not healthy[/red]")

@@ -1,6 +1,7 @@
 """`sigbench leaderboard`: records shown in the terminal, built into a page, handed in and run again."""
 
 import json
+from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -237,5 +238,9 @@ def _titles(tasks: Any) -> dict[str, str]:
     """The tasks' titles in words, where their plug-ins are installed."""
     from sigbench.registry import task_class, task_names
 
-    installed = set(task_names())
-    return {name: task_class(name).title for name in tasks if name in installed}
+    installed, titles = set(task_names()), {}
+    for name in tasks:
+        if name in installed:
+            with suppress(BadInput):  # one that cannot be loaded is called by its name
+                titles[name] = task_class(name).title
+    return titles

@@ -1,12 +1,14 @@
 """`sigbench list`: what is installed."""
 
 import json
+from collections.abc import Callable, Iterator
 from enum import StrEnum
 from typing import Annotated, Any
 
 import typer
 
-from sigbench.cli.printing import TableConsole
+from sigbench.cli.printing import TableConsole, say
+from sigbench.errors import BadInput
 
 _ONLY_JSON = ("needs", "options", "aliases", "calls", "when", "refused")  # for which a table is too narrow
 _ADAPTERS_TOO = "`sigbench list adapters` lists what is taken of diffusers and k-diffusion."
@@ -92,10 +94,19 @@ def _table(title: str, entries: list[dict[str, Any]]) -> Any:
     return table
 
 
+def _sound(names: list[str], load: Callable[[str], Any]) -> Iterator[tuple[str, Any]]:
+    """Yields the plug-ins that can be loaded, and says which cannot: `sigbench doctor` reports these."""
+    for name in names:
+        try:
+            yield name, load(name)
+        except BadInput as error:
+            say(f"left out: {error}")
+
+
 def _tasks() -> list[dict[str, Any]]:
     from sigbench.registry import task_class, task_names
 
-    found = ((name, task_class(name)) for name in task_names())
+    found = _sound(task_names(), task_class)
     return [
         {
             "name": name,
@@ -114,7 +125,7 @@ def _samplers() -> list[dict[str, Any]]:
     from sigbench.registry import sampler_aliases, sampler_class, sampler_names
 
     aliases = sampler_aliases()
-    found = ((name, sampler_class(name)) for name in sampler_names())
+    found = _sound(sampler_names(), sampler_class)
     return [
         {
             "name": name,
@@ -136,7 +147,7 @@ def _adapters() -> list[dict[str, Any]]:
     from sigbench.registry import adapter, adapter_names
 
     rows: list[dict[str, Any]] = []
-    for name, made in ((name, adapter(name)) for name in adapter_names()):
+    for name, made in _sound(adapter_names(), adapter):
         for target, taken in made.allowed().items():
             row = {"name": f"{name}:{target}", "held_to": taken.held_to, "takes": ", ".join(taken.options) or None}
             rows.append({**row, "options": list(taken.options), "refused": None})
@@ -161,8 +172,8 @@ def _metrics() -> list[dict[str, Any]]:
     from sigbench.registry import make_task, metric_class, metric_names, task_names
 
     rows: dict[tuple[str, str], dict[str, Any]] = {}
-    for task in task_names():
-        for metric in metrics_of(make_task(task)):
+    for task, metrics in _sound(task_names(), lambda name: metrics_of(make_task(name))):
+        for metric in metrics:
             row = rows.setdefault(
                 (metric.name, metric.method),
                 {"name": metric.name, "better": metric.better, "tasks": task, "method": metric.method},
@@ -171,7 +182,7 @@ def _metrics() -> list[dict[str, Any]]:
                 row["tasks"] += f", {task}"
     added = [
         {"name": name, "better": metric.better, "tasks": "by --add-metric", "method": _method(metric)}
-        for name, metric in ((name, metric_class(name)) for name in metric_names())
+        for name, metric in _sound(metric_names(), metric_class)
     ]
     return [*rows.values(), *added]
 
@@ -185,7 +196,7 @@ def _grids() -> list[dict[str, Any]]:
     from sigbench.sde.grids.find import family_named, family_options, grid_aliases, grid_names
 
     aliases = grid_aliases()
-    found = ((name, family_named(name)) for name in grid_names())
+    found = _sound(grid_names(), family_named)
     return [
         {
             "name": name,

@@ -180,6 +180,7 @@ def _print_tables(records: "list[Record]") -> None:
     from sigbench.report.run_sentences import (
         break_even_lines,
         budget_sentences,
+        doubtful_times,
         grid_words,
         no_call_sentences,
         teacher_sentences,
@@ -201,7 +202,7 @@ def _print_tables(records: "list[Record]") -> None:
         console.print(table)
     console.print()
     console.print(LEGEND, style="dim", highlight=False)
-    sentences = budget_sentences, no_call_sentences, teacher_sentences, break_even_lines
+    sentences = budget_sentences, no_call_sentences, teacher_sentences, break_even_lines, doubtful_times
     for line in [line for of in sentences for line in of(records)]:
         console.print(line, highlight=False)
 

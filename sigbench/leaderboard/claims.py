@@ -13,6 +13,7 @@ from sigbench.errors import BadInput
 from sigbench.files import read_text
 from sigbench.leaderboard.board import Board
 from sigbench.records.comparison import compare
+from sigbench.records.consistency import doubts_of
 from sigbench.records.names import display_name
 from sigbench.records.record import MetricRecord, Record
 from sigbench.report.numbers import digits, duration, interval, number
@@ -157,6 +158,8 @@ def _speed(own: Record, other: Record) -> tuple[str, str]:
     assert b is not None
     assert own["nfe"] is not None
     assert other["nfe"] is not None
+    if doubts := [*doubts_of(own), *doubts_of(other)]:
+        return "Not decided", f"The times are not to be trusted: {'; '.join(dict.fromkeys(doubts))}."
     calls = f"{digits(other['nfe'] / own['nfe'])} times fewer network calls ({other['nfe']} and {own['nfe']})"
     machines = [(r["provenance"].get("device_name"), r["provenance"].get("threads"), at_once(r)) for r in (own, other)]
     if machines[0] != machines[1]:

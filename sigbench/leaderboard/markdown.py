@@ -11,6 +11,7 @@ from sigbench.leaderboard.claims import Answer
 from sigbench.leaderboard.overview import SELECTION, Block, Row, blocks
 from sigbench.leaderboard.sections import Section
 from sigbench.leaderboard.summary import about, missing, sentences, teacher_line
+from sigbench.records.consistency import doubts_of
 from sigbench.records.names import display_name
 from sigbench.report.marks import LEGEND, floor_mark
 from sigbench.report.numbers import duration, interval
@@ -126,7 +127,7 @@ def _cells(board: Board, names: Sequence[str], row: Row, *, first: bool) -> list
         else:
             mark = f" {floor_mark(metric)}" if name != names[0] else ""
             values.append(escaped(interval(metric["value"], metric["low"], metric["high"])) + mark.rstrip())
-    time = "–" if r["timing"] is None else duration(r["timing"]["sample_s"]["value"])
+    time = "–" if r["timing"] is None or doubts_of(r) else duration(r["timing"]["sample_s"]["value"])
     nfe = "–" if r["nfe"] is None else f"**{r['nfe']}**" if first else str(r["nfe"])
     marks = row.mark + ("" if row.metric is None else floor_mark(row.metric))
     names_of = [nfe, escaped(display_name(r)), marks, row.ranks]

@@ -11,6 +11,7 @@ from sigbench.leaderboard.board import Board
 from sigbench.leaderboard.overview import Block, Row
 from sigbench.leaderboard.verification import MetricDifference
 from sigbench.records.comparison import at_floor
+from sigbench.records.consistency import doubts_of
 from sigbench.records.names import display_name
 from sigbench.report.marks import floor_mark
 from sigbench.report.numbers import digits, duration, interval, number, signed_digits
@@ -44,6 +45,7 @@ def line_of(name: str, row: Row) -> dict[str, Any]:
         **numbers,
         "at_floor": None if metric is None else at_floor(metric),
         "sample_s": None if r["timing"] is None else r["timing"]["sample_s"]["value"],
+        "time_doubts": doubts_of(r),
         "repeats": r["repeats"],
         "status": r["status"],
         "standing": row.entry.standing,
@@ -100,7 +102,11 @@ def _cells(row: Row, *, grids: bool) -> list[Text | str]:
         value,
         Text(mark, style=style),
         row.ranks,
-        *([] if grids else ["–" if r["timing"] is None else duration(r["timing"]["sample_s"]["value"])]),
+        *(
+            []
+            if grids
+            else ["–" if r["timing"] is None or doubts_of(r) else duration(r["timing"]["sample_s"]["value"])]
+        ),
     ]
 
 

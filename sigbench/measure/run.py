@@ -1,5 +1,6 @@
 """Measuring cells: the same noise for every sampler, then metrics, timing and a record."""
 
+import os
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from math import inf, isfinite
 from typing import Any
@@ -24,6 +25,7 @@ from sigbench.metrics.estimate import Floor, estimate, median_interval
 from sigbench.metrics.metric import Metric
 from sigbench.progress import Listener, Progress, ignore
 from sigbench.records.checks import digest_of, parse_sound
+from sigbench.records.consistency import time_doubts
 from sigbench.records.provenance import provenance
 from sigbench.records.record import SCHEMA, MetricRecord, Record, SpreadRecord, Status, TimingRecord, to_json
 
@@ -210,7 +212,7 @@ class _Repeats:
     def timing(self, workers: int) -> TimingRecord:
         """Returns what sampling took."""
         cell, each = self._cell, [_spread([t[k] / self._cell.samples for t in self._times]) for k in range(3)]
-        return {
+        found: TimingRecord = {
             "sample_s": each[0],
             "path_s": each[1],
             "cpu_s": each[2],
@@ -225,6 +227,7 @@ class _Repeats:
             "quiet": None if self._others is None else self._others < QUIET,
             "training_s": _seconds(cell.sampler.training_seconds(), cell),
         }
+        return {**found, "doubts": doubts} if (doubts := time_doubts(found, os.cpu_count())) else found
 
 
 def _seconds(told: object, cell: Cell) -> float | None:

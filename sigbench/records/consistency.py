@@ -13,6 +13,7 @@ _PROVENANCE = {
     **dict.fromkeys(("cores", "threads"), int),
     **dict.fromkeys(("packages", "artifacts"), dict),
 }
+MOST_EFFICIENCY, MOST_SPREAD = 1.1, 3.0
 _CLOSE = 1e-9  # relative: what float arithmetic of another machine may change
 
 
@@ -91,6 +92,32 @@ def _follows(metric: MetricRecord, first: int | None) -> bool:
         (metric["floor_high"], of_floor.high),
     )
     return all(own == told if own is None or told is None else abs(told - own) <= room for told, own in pairs)
+
+
+def time_doubts(timing: TimingRecord, cores: int | None) -> list[str]:
+    """Returns why times are not to be trusted, a reason each: other work on the machine shows in them.
+
+    Bare calls that took longer than the walk that makes them, repeats that differ threefold, and a load above the
+    number of processors (of a sweep, whose own workers make as much, by more than one). Where there is a reason nothing
+    is ranked by these times.
+    """
+    found = []
+    efficiency, spread, load = timing["efficiency"], timing["sample_s"], timing["load"]
+    if efficiency is not None and efficiency["value"] > MOST_EFFICIENCY:
+        found.append(
+            f"the calls alone took longer than the sampling that makes them (efficiency {efficiency['value']:.2f})"
+        )
+    if (low := min(spread["values"])) > 0 and (times := max(spread["values"]) / low) > MOST_SPREAD:
+        found.append(f"one repeat took {times:.1f} times as long as another")
+    if load and cores and load[0] > cores + (timing["workers"] > 1):
+        found.append(f"the machine had a load of {load[0]:.1f} on {cores} processor{'' if cores == 1 else 's'}")
+    return found
+
+
+def doubts_of(record: Record) -> list[str]:
+    """Returns why the times of a record are not to be trusted, nothing where they are, or where there are none."""
+    timing, cores = record["timing"], record["provenance"].get("cores")
+    return [] if timing is None else time_doubts(timing, cores if isinstance(cores, int) else None)
 
 
 def _timing(timing: TimingRecord, repeats: int) -> str | None:

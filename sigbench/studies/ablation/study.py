@@ -140,6 +140,13 @@ def plan_ablation(file: AblationFile, work: Path) -> Ablation:
     return Ablation(file, tuple(_planned(file, task, variant, work.resolve()) for variant in file.variants), work)
 
 
+def planned_line(cell: PlannedStudent) -> str:
+    """Returns a line of JSON about a variant that would be trained and measured."""
+    return json.dumps(
+        {"key": cell.key, "student": cell.student_key, "task": cell.task, "variant": asdict(cell.variant)}
+    )
+
+
 def walk_teacher(ablation: Ablation, report: Listener = ignore) -> None:
     """Walks the teacher's paths where students share them, once for all; `report` hears of them."""
     for cell in ablation.cells[:1]:
