@@ -49,7 +49,7 @@ def check_facts(thing: Any, hints: Mapping[str, Any], whose: str) -> None:
     for fact, hint in hints.items():
         with guarded(f"{whose} cannot say what its {fact} is"):
             value = getattr(thing, fact)
-        if isinstance(thing, type) and hasattr(type(value), "__get__"):
+        if isinstance(thing, type) and hasattr(type(value), "__get__") and not callable(value):
             continue
         kind = get_args(hint)[0] if get_origin(hint) is ClassVar else hint
         try:

@@ -57,7 +57,7 @@ def adapter_names() -> list[str]:
 
 def adapter(name: str) -> Adapter:
     """Returns the adapter called `name`; raises BadInput otherwise."""
-    made: Adapter = _make(_class(ADAPTERS, name), name, {})
+    made: Adapter = _make(Adapter, _class(ADAPTERS, name), name, {})
     return made
 
 
@@ -98,7 +98,7 @@ def metric_class(name: str) -> "type[Metric]":
 
 def make_task(name: str) -> Task:
     """Returns the task called `name`, or the one at `FILE.py:CLASS`; raises BadInput otherwise."""
-    made: Task = _make(task_class(name), name, {})
+    made: Task = _make(Task, task_class(name), name, {})
     return made
 
 
@@ -154,7 +154,7 @@ def _made_of_spec(group: str, spec: Spec) -> Any:
             if option not in kinds and option in refused:
                 raise BadInput(f"{spec.name} takes no {option}: {refused[option]}.")
         arguments = arguments_of(cls, spec, kinds)
-    return _make(cls, str(spec), arguments)
+    return _make(_base(group), cls, str(spec), arguments)
 
 
 def split_spec(spec: str) -> tuple[str, dict[str, str]]:
@@ -167,9 +167,11 @@ def _load(point: "importlib.metadata.EntryPoint") -> Any:
     return _complete(load(point), f"the plug-in {point.name!r}", _base(point.group))
 
 
-def _make(cls: type[Any], spec: str, arguments: Mapping[str, Any]) -> Any:
+def _make(base: type[Any], cls: type[Any], spec: str, arguments: Mapping[str, Any]) -> Any:
     with guarded(f"{spec} cannot be made"):
-        return cls(**arguments)
+        made = cls(**arguments)
+    check_facts(made, inspect.get_annotations(base), spec)
+    return made
 
 
 def _complete(cls: type[Any], where: str, base: type[Any]) -> type[Any]:

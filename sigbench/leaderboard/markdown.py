@@ -17,7 +17,7 @@ from sigbench.report.marks import LEGEND, floor_mark
 from sigbench.report.numbers import duration, interval
 
 _TITLE, _BUILT = "# Leaderboard", "Built by `sigbench leaderboard build`"  # by which a file of ours is known
-_SPECIAL = re.compile(r"([\\`*_\[\]<>|~&#$!])")
+_SPECIAL = re.compile(r"([\\`*_\[\]<>|~&])")
 
 
 def build_markdown(

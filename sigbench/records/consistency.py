@@ -14,6 +14,7 @@ _PROVENANCE = {
     **dict.fromkeys(("packages", "artifacts"), dict),
 }
 MOST_EFFICIENCY, MOST_SPREAD = 1.1, 3.0
+_OWN_LOAD = 0.5  # beyond the processors: what a measurement's own threads come to, one of them waiting
 _CLOSE = 1e-9  # relative: what float arithmetic of another machine may change
 
 
@@ -98,8 +99,8 @@ def time_doubts(timing: TimingRecord, cores: int | None) -> list[str]:
     """Returns why times are not to be trusted, a reason each: other work on the machine shows in them.
 
     Bare calls that took longer than the walk that makes them, repeats that differ threefold, and a load above the
-    number of processors (of a sweep, whose own workers make as much, by more than one). Where there is a reason nothing
-    is ranked by these times.
+    number of processors, which a measurement itself keeps busy. Where there is a reason nothing is ranked by these
+    times.
     """
     found = []
     efficiency, spread, load = timing["efficiency"], timing["sample_s"], timing["load"]
@@ -109,7 +110,7 @@ def time_doubts(timing: TimingRecord, cores: int | None) -> list[str]:
         )
     if (low := min(spread["values"])) > 0 and (times := max(spread["values"]) / low) > MOST_SPREAD:
         found.append(f"one repeat took {times:.1f} times as long as another")
-    if load and cores and load[0] > cores + (timing["workers"] > 1):
+    if load and cores and load[0] > cores + _OWN_LOAD:
         found.append(f"the machine had a load of {load[0]:.1f} on {cores} processor{'' if cores == 1 else 's'}")
     return found
 
