@@ -25,7 +25,7 @@ from sigbench.cli import (
     sweep,
     train,
 )
-from sigbench.cli.ending import hold_streams, leave_stdout, refused_by_the_system, say_internal
+from sigbench.cli.ending import end_on_sigterm, hold_streams, leave_stdout, refused_by_the_system, say_internal
 from sigbench.cli.printing import say, show_traceback
 from sigbench.errors import SigbenchError
 
@@ -78,6 +78,7 @@ def main() -> None:
     """Runs the command line and leaves with the exit code that its outcome has."""
     code = 0
     hold_streams()
+    end_on_sigterm()
     try:
         # Not app(): that turns Ctrl-C and a closed pipe into exit codes of its own.
         with typer.main.get_command(app).make_context("sigbench", sys.argv[1:]) as context:

@@ -2,10 +2,14 @@
 
 import errno
 import os
+import signal
 import sys
 import tempfile
+import threading
 import traceback
 from contextlib import suppress
+from types import FrameType
+from typing import NoReturn
 
 from sigbench.cli.printing import say
 from sigbench.guard import told
@@ -33,6 +37,19 @@ def hold_streams() -> None:
                 os.close(nothing)
         if getattr(sys, name) is None:
             setattr(sys, name, open(number, "r" if mode == os.O_RDONLY else "w", closefd=False))  # noqa: SIM115
+
+
+def end_on_sigterm() -> None:
+    """Has SIGTERM end a command as Ctrl-C does, so that what is being written is finished or taken away.
+
+    What handles the signal itself goes on doing so, and what was told to ignore it, too.
+    """
+
+    def interrupt(number: int, frame: FrameType | None) -> NoReturn:
+        raise KeyboardInterrupt
+
+    if threading.current_thread() is threading.main_thread() and signal.getsignal(signal.SIGTERM) == signal.SIG_DFL:
+        signal.signal(signal.SIGTERM, interrupt)
 
 
 def refused_by_the_system(error: BaseException) -> str | None:

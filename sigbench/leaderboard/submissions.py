@@ -86,11 +86,12 @@ class Submissions:
         if not self.folder.is_dir():
             return Reading()
         reading = read_records([self.folder])
-        for record in list(reading.records):
+        found, reading.records = reading.records, []
+        for record in found:
             try:
                 _check(record)
+                reading.records.append(record)
             except BadInput as error:
-                reading.records.remove(record)
                 file = self.folder / f"{record['key']}.json"
                 reading.problems.append(Problem(file, None, "damaged", str(error).rstrip(".")))
         return reading

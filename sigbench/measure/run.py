@@ -2,7 +2,7 @@
 
 import os
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from math import inf, isfinite
+from math import isfinite
 from typing import Any
 
 import numpy as np
@@ -28,6 +28,8 @@ from sigbench.records.checks import digest_of, parse_sound
 from sigbench.records.consistency import time_doubts
 from sigbench.records.provenance import provenance
 from sigbench.records.record import SCHEMA, MetricRecord, Record, SpreadRecord, Status, TimingRecord, to_json
+
+_MOST_SECONDS = 1e12  # 30,000 years of training
 
 OnSamples = Callable[[Cell, Tensor, Tensor | None], None]
 OnRecord = Callable[[Record], object]
@@ -234,7 +236,7 @@ def _seconds(told: object, cell: Cell) -> float | None:
     """What a sampler says that its training cost; raises BrokenContract for what is no number of seconds."""
     if told is None:
         return None
-    if isinstance(told, bool) or not isinstance(told, int | float) or not 0 <= told < inf:
+    if isinstance(told, bool) or not isinstance(told, int | float) or not 0 <= told <= _MOST_SECONDS:
         raise BrokenContract(f"{cell.sampler_spec} says that its training took {told!r}, which are no seconds.")
     return float(told)
 

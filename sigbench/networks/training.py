@@ -25,6 +25,7 @@ from sigbench.progress import Listener, Progress, ignore
 from sigbench.records.store import make_folder, replacing
 
 _MOST_BYTES = 32 << 30
+_SIGNALS = (signal.SIGINT, signal.SIGTERM)
 
 
 @dataclass(frozen=True, slots=True)
@@ -167,22 +168,23 @@ def train(
 
 @contextmanager
 def _whole_iterations() -> Iterator[Callable[[], bool]]:
-    """Holds Ctrl-C back, so that it cuts no update in half; yields the question whether it was pressed."""
+    """Holds Ctrl-C and SIGTERM back, so that it cuts no update in half; yields the question whether it was pressed."""
     pressed = False
 
     def note(number: int, frame: object) -> None:
         nonlocal pressed
         pressed = True
 
-    ours = signal.getsignal(signal.SIGINT) not in (None, signal.SIG_IGN)
+    ours = [number for number in _SIGNALS if signal.getsignal(number) not in (None, signal.SIG_IGN, signal.SIG_DFL)]
     if not ours or threading.current_thread() is not threading.main_thread():
         yield lambda: False
         return
-    before = signal.signal(signal.SIGINT, note)
+    before = {number: signal.signal(number, note) for number in ours}
     try:
         yield lambda: pressed
     finally:
-        signal.signal(signal.SIGINT, before)
+        for number, handler in before.items():
+            signal.signal(number, handler)
 
 
 def _read(checkpoint: Path, identity: dict[str, Any]) -> dict[str, Any]:

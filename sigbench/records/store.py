@@ -9,7 +9,7 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from sigbench.errors import BadInput
-from sigbench.files import Missing, read_file
+from sigbench.files import Missing, is_folder, read_file
 from sigbench.records.checks import parse_sound
 from sigbench.records.record import Record
 
@@ -43,14 +43,34 @@ def tidy(folder: Path) -> int:
     return removed
 
 
+def check_writable(file: Path, what: str) -> None:
+    """Raises BadInput where a file cannot be written, by `replacing`, before there is anything to write."""
+    if not is_folder(file.parent):
+        raise BadInput(f"there is no folder {file.parent} for the {what}.")
+    try:
+        if file.exists() and not file.is_file():
+            raise BadInput(f"the {what} {file} cannot be written: it is no regular file.")
+        if not os.access(file if file.exists() else file.parent, os.W_OK):
+            raise BadInput(f"the {what} {file} cannot be written: there is no permission.")
+        with tempfile.TemporaryFile(dir=file.parent):
+            pass
+        file.exists()  # a name that is too long
+    except (OSError, ValueError) as error:
+        raise BadInput(f"the {what} {file} cannot be written: {getattr(error, 'strerror', None) or error}.") from error
+
+
 @contextmanager
 def replacing(file: Path) -> Iterator[Path]:
     """Yields a temporary file beside `file` that takes its place when all went well, and is gone otherwise.
 
-    Raises BadInput where it cannot be written.
+    A link stays one, to the new file. Raises BadInput where it cannot be written, and for what is no regular file: a
+    device would be replaced, too.
     """
     temporary: Path | None = None
     try:
+        file = Path(os.path.realpath(file))
+        if file.exists() and not file.is_file():
+            raise BadInput(f"{file} cannot be written: it is no regular file.")
         handle, name = tempfile.mkstemp(dir=file.parent, prefix=_WRITING, suffix=file.suffix)
         os.close(handle)
         temporary = Path(name)

@@ -1,6 +1,5 @@
 """Charts of records, by Altair; PNG and SVG by vl-convert, so that no browser is needed."""
 
-import os
 from collections.abc import Sequence
 from itertools import pairwise
 from pathlib import Path
@@ -13,6 +12,7 @@ from PIL.Image import Image
 from sigbench.errors import BadInput
 from sigbench.records.names import display_names
 from sigbench.records.record import Record
+from sigbench.records.store import check_writable, replacing
 from sigbench.report.curves import axis, color_by, log_axis, log_scale, shape_by
 from sigbench.report.palette import GREY, curves_of
 
@@ -66,10 +66,7 @@ def check_picture(file: Path) -> None:
     """Raises BadInput where a picture cannot be written to `file`: another ending, no such folder, no permission."""
     if file.suffix not in (".png", ".svg"):
         raise BadInput(f"a picture is saved as .png or .svg, not as {file.name!r}.")
-    if not file.parent.is_dir():
-        raise BadInput(f"there is no folder {file.parent} for the picture.")
-    if file.is_dir() or not os.access(file if file.exists() else file.parent, os.W_OK):
-        raise BadInput(f"the picture {file} cannot be written.")
+    check_writable(file, "picture")
 
 
 def save_chart(chart: alt.TopLevelMixin, file: Path) -> None:
@@ -77,13 +74,10 @@ def save_chart(chart: alt.TopLevelMixin, file: Path) -> None:
     check_picture(file)
     spec = chart.to_dict()
     spec["background"] = "white"
-    try:
-        if file.suffix == ".png":
-            file.write_bytes(vl_convert.vegalite_to_png(spec, scale=2))
-        else:
-            file.write_text(vl_convert.vegalite_to_svg(spec))
-    except OSError as error:
-        raise BadInput(f"the picture {file} cannot be written: {error.strerror}.") from error
+    as_png = file.suffix == ".png"
+    drawn = vl_convert.vegalite_to_png(spec, scale=2) if as_png else vl_convert.vegalite_to_svg(spec).encode()
+    with replacing(file) as temporary:
+        temporary.write_bytes(drawn)
 
 
 def save_picture(picture: alt.TopLevelMixin | Image, file: Path) -> None:
@@ -93,6 +87,7 @@ def save_picture(picture: alt.TopLevelMixin | Image, file: Path) -> None:
         return
     check_picture(file)
     try:
-        picture.save(file, optimize=True)
-    except (OSError, ValueError) as error:
+        with replacing(file) as temporary:
+            picture.save(temporary, optimize=True)
+    except ValueError as error:
         raise BadInput(f"the picture {file} cannot be written: {error}.") from error

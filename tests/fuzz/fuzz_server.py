@@ -34,7 +34,7 @@ def preload() -> None:
     import sigbench.studies.gap.study
     import sigbench.studies.grids.study
     import sigbench.studies.spectrum.study
-    import sigbench.sweep.run  # noqa: F401
+    import sigbench.sweep.run
     from sigbench.registry import adapter, adapter_names, sampler_class, sampler_names, task_class, task_names
 
     for name in task_names():
@@ -92,7 +92,8 @@ def child(job: dict[str, object], pipe: int) -> None:
     except SystemExit as end:
         code = end.code if isinstance(end.code, int) else 98
     finally:
-        sys.stdout.flush()
+        with suppress(ValueError, OSError):  # a plug-in may have closed it
+            sys.stdout.flush()
         os._exit(code)
 
 
