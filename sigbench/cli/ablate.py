@@ -114,9 +114,10 @@ def _print(ablation: "Ablation", results: "Sequence[AblationResult]") -> None:
 
     console = TableConsole(highlight=False)
     name, judged = headline_of(results), results[0].record
-    console.print(
-        f"[bold]{ablation.file.task}[/bold] · {name} · {judged['samples']:,} samples × {judged['repeats']} repeats · "
-        f"{ablation.file.budget['iterations']} iterations"
+    console.print_head(
+        ablation.file.task,
+        f" · {name} · {judged['samples']:,} samples × {judged['repeats']} repeats · "
+        f"{ablation.file.budget['iterations']} iterations",
     )
     console.print()
     table = Table(pad_edge=False, show_edge=False, header_style="bold", box=None, padding=(0, 2, 0, 0))

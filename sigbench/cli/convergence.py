@@ -11,6 +11,8 @@ from sigbench.cli.printing import say
 from sigbench.cli.progress import Bar
 
 if TYPE_CHECKING:
+    from rich.text import Text
+
     from sigbench.studies.convergence.passes import ConvergenceSettings
     from sigbench.studies.convergence.plan import ConvergenceStudy
     from sigbench.studies.convergence.result import Level, Order, Orders
@@ -115,7 +117,7 @@ def _exit_code(results: "list[Orders]") -> int:
 
 
 def _print(settings: "ConvergenceSettings", study: "ConvergenceStudy", results: "list[Orders]") -> None:
-    from rich.markup import escape
+    from rich.text import Text
 
     from sigbench.cli.printing import TableConsole
     from sigbench.report.numbers import exponent, signed_digits
@@ -124,9 +126,10 @@ def _print(settings: "ConvergenceSettings", study: "ConvergenceStudy", results: 
     console = TableConsole(highlight=False)
     where = "sup over saved times" if settings.sup else "end time"
     chosen = next((f" of {r.candidates}" for r in results if r.candidates), "")
-    console.print(
-        f"[bold]{study.task.name}[/bold] · {study.settings.paths}{chosen} paths · grid {settings.grid} · "
-        f"strong error at {where} · seed {settings.seed} · {settings.dtype}"
+    console.print_head(
+        study.task.name,
+        f" · {study.settings.paths}{chosen} paths · grid {settings.grid} · "
+        f"strong error at {where} · seed {settings.seed} · {settings.dtype}",
     )
     for what in ("strong", "weak"):
         console.print()
@@ -151,7 +154,7 @@ def _print(settings: "ConvergenceSettings", study: "ConvergenceStudy", results: 
         console.print(f"No verdict on the RMS: {reason} ({names}).")
     for result in results:
         if result.failure:
-            console.print(f"[red]{result.display_name} failed[/red]: {escape(result.failure)}.")
+            console.print(Text.assemble((f"{result.display_name} failed", "red"), f": {result.failure}."))
         for what, order in (("strong", result.strong), ("weak", result.weak)):
             if order.advice:
                 console.print(f"{result.display_name}, {what}: {order.advice}.")
@@ -186,12 +189,14 @@ def _order_table(what: str, results: "list[Orders]") -> Any:
     return table
 
 
-def _verdict(order: "Order") -> str:
+def _verdict(order: "Order") -> "Text":
+    from rich.text import Text
+
     from sigbench.studies.convergence.verdict import is_faster
 
     colour = {"agrees": "green", "disagrees": "red", "not-resolved": "yellow"}[order.verdict]
     word = "unresolved" if order.verdict == "not-resolved" else order.verdict + ("+" if is_faster(order) else "")
-    return f"[{colour}]{word}[/{colour}]"
+    return Text(word, style=colour)
 
 
 def _level_table(title: str, pick: str, results: "list[Orders]", which: range) -> Any:
@@ -222,9 +227,11 @@ def _level_table(title: str, pick: str, results: "list[Orders]", which: range) -
     return table
 
 
-def _error(level: "Level") -> str:
+def _error(level: "Level") -> "Text":
     """The error at a level, with the letter that says why it does not count."""
+    from rich.text import Text
+
     from sigbench.report.numbers import exponent
 
     text = "∞" if level.error is None else exponent(level.error)
-    return text if level.used else f"[dim]{text}{level.reason[:1]}[/dim]"
+    return Text(text) if level.used else Text(f"{text}{level.reason[:1]}", style="dim")

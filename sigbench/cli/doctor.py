@@ -90,8 +90,8 @@ def _artifacts_of(task: "Task") -> dict[str, Path]:
 
 
 def _print(report: dict[str, Any]) -> None:
-    from rich.markup import escape
     from rich.table import Table
+    from rich.text import Text
 
     console = TableConsole(highlight=False)
     table = Table(show_header=False, pad_edge=False, show_edge=False, box=None)
@@ -102,16 +102,16 @@ def _print(report: dict[str, Any]) -> None:
     for device in report["devices"]:
         table.add_row("device", f"{device['device']}: {device['name']}")
     for name, version in report["packages"].items():
-        table.add_row(name, version or "[red]not installed[/red]")
+        table.add_row(name, version or Text("not installed", style="red"))
     for kind in ("task", "sampler", "adapter"):
         names = [p["name"] for p in report["plugins"] if p["kind"] == kind]
-        table.add_row(f"{kind}s", escape(", ".join(names)))
+        table.add_row(f"{kind}s", ", ".join(names))
     for plugin in report["plugins"]:
         if plugin["problem"]:
-            table.add_row("plug-in", f"[red]{escape(plugin['problem'])}[/red]")
+            table.add_row("plug-in", Text(plugin["problem"], style="red"))
     for entry in report["artifacts"]:
         what = f"{entry['sampler']} for {entry['task']}: "
-        held = f"SHA-256 {entry['sha256'][:16]}… holds" if entry["sha256"] else f"[red]{escape(entry['problem'])}[/red]"
-        table.add_row("artifact", what + held)
+        held = (f"SHA-256 {entry['sha256'][:16]}… holds", "") if entry["sha256"] else (entry["problem"], "red")
+        table.add_row("artifact", Text.assemble(what, held))
     console.print(table)
-    console.print("[green]healthy[/green]" if report["healthy"] else "[red]not healthy[/red]")
+    console.print("healthy" if report["healthy"] else "not healthy", style="green" if report["healthy"] else "red")

@@ -56,7 +56,7 @@ def refused_by_the_system(error: BaseException) -> str | None:
     """Returns what the system refused, in a sentence: a path or a disk; None for every other error."""
     if isinstance(error, MemoryError):
         return "there is not enough memory for what was asked for: take fewer samples, or a smaller network."
-    if not isinstance(error, OSError) or error.errno not in _OF_THE_SYSTEM:
+    if not isinstance(error, OSError) or error.errno is None or error.errno not in _OF_THE_SYSTEM:
         return None
     why = os.strerror(error.errno)
     return (

@@ -83,7 +83,7 @@ def floors(
     except KeyboardInterrupt:
         say(f"interrupted: {len(found)} of {len(metrics)} floors are known and kept.")
         raise typer.Exit(3 if found else 4) from None
-    console.print(f"[bold]{own.name}[/bold] · floors at {n:,} samples", highlight=False)
+    console.print_head(own.name, f" · floors at {n:,} samples")
     for metric in metrics:
         floor = found[metric.name]
         ends = floor.interval(metric.bounds)

@@ -67,17 +67,15 @@ def list_(
 
 def _print_paragraph(console: TableConsole, entry: dict[str, Any]) -> None:
     """Prints what a sampler declares, a fact a line."""
-    from rich.markup import escape
-
     also = f"  (also {', '.join(entry['aliases'])})" if entry["aliases"] else ""
     order = "none declared" if entry["order"] is None else f"{entry['order']:g}"
-    console.print(f"[bold]{escape(entry['name'])}[/bold]{escape(also)}", highlight=False)
+    console.print_head(entry["name"], also)
     lines = [entry["when"], f"source: {entry['source']}", f"family: {entry['family']}, order: {order}"]
     lines += [f"calls: {entry['calls']}"]
     lines += [f"options: {', '.join(entry['options'])}"] if entry["options"] else []
     for line in lines:
         if line:
-            console.print(f"  {escape(line)}", highlight=False, soft_wrap=True)
+            console.print(f"  {line}", highlight=False, soft_wrap=True)
     console.print()
 
 

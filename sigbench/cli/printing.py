@@ -5,6 +5,7 @@ import traceback
 from contextlib import suppress
 
 from rich.console import Console
+from rich.text import Text
 
 from sigbench.report.text import printable
 
@@ -12,7 +13,17 @@ tracebacks = False  # whether --debug was given
 
 
 class TableConsole(Console):
-    """A console on stdout that lets `main` see a closed pipe (`| head`), where rich would leave with an error."""
+    """A console on stdout that shows text as it is: brackets and colons of a name are no markup, and no emoji.
+
+    It lets `main` see a closed pipe (`| head`), where rich would leave with an error.
+    """
+
+    def __init__(self, *, highlight: bool = True) -> None:
+        super().__init__(highlight=highlight, markup=False, emoji=False)
+
+    def print_head(self, head: str, rest: str = "") -> None:
+        """Prints a line that begins in bold."""
+        self.print(Text.assemble((head, "bold"), rest), highlight=False)
 
     def on_broken_pipe(self) -> None:
         raise BrokenPipeError

@@ -191,11 +191,11 @@ def _print_tables(records: "list[Record]") -> None:
     first = records[0]
     conditions = "".join(f"{name} {value:g} · " for name, value in first["conditions"].items())
     repeats = _span([record["repeats"] for record in records])
-    console.print(
-        f"[bold]{first['task']}[/bold] · {conditions}{first['samples']} samples × {repeats} repeats · "
+    console.print_head(
+        first["task"],
+        f" · {conditions}{first['samples']} samples × {repeats} repeats · "
         f"{grid_words(records)} · seed {first['seed']} · {first['provenance']['device_name']} · "
         f"{first['provenance']['dtype']}",
-        highlight=False,
     )
     for table in run_tables(records, console.width):
         console.print()

@@ -12,6 +12,7 @@ from types import FrameType
 from typing import TYPE_CHECKING, Annotated
 
 import typer
+from rich.markup import escape
 
 from sigbench.cli.again import say_why_again
 from sigbench.cli.printing import TableConsole, say
@@ -292,5 +293,5 @@ class _Bar:
 
     def show(self, left: int, text: str, running: Sequence[str]) -> None:
         """Shows how many cells are left, a text, and the names of running cells."""
-        named = f"\n{'; '.join(running)}" if running else ""
+        named = f"\n{escape('; '.join(running))}" if running else ""
         self._progress.update(self._row, completed=self._total - left, description=text + named, refresh=True)

@@ -3,7 +3,6 @@
 from collections.abc import Sequence
 from typing import Any
 
-from rich.markup import escape
 from rich.table import Table
 from rich.text import Text
 
@@ -53,15 +52,15 @@ def line_of(name: str, row: Row) -> dict[str, Any]:
     }
 
 
-def heading_of(board: Board, name: str) -> str:
-    """Returns what stands above the table: the task, its conditions, and the floor of the metric; rich markup."""
+def heading_of(board: Board, name: str) -> Text:
+    """Returns what stands above the table: the task, its conditions, and the floor of the metric."""
     conditions = "".join(f"{key} {digits(value, 6)} · " for key, value in board.conditions.items())
     floor = ""
     if name in board.metrics:
         m = board.metrics[name]
         floor = f" · floor of {name} {interval(m['floor'], m['floor_low'], m['floor_high'])}"
-    task = escape(printable(board.task))
-    return f"[bold]{task}[/bold] · {escape(f'{conditions}{board.samples} samples · seed {board.seed}{floor}')}"
+    rest = printable(f" · {conditions}{board.samples} samples · seed {board.seed}{floor}")
+    return Text.assemble((printable(board.task), "bold"), rest)
 
 
 def board_table(name: str, found: Sequence[Block], width: int) -> Table:

@@ -49,7 +49,7 @@ def inconsistency(record: Record) -> str | None:
 def _facts(record: Record) -> str | None:
     """What is wrong with names and facts, which are shown, grouped and compared as what they say they are."""
     for name in ("task", "sampler", "task_spec", "spec", "grid", "family"):
-        if not record[name]:  # type: ignore[literal-required]
+        if not record[name]:
             return f"the {name} has no name"
     if record["family"] not in _FAMILIES:
         return f"the family {record['family'][:40]!r} is none of {', '.join(_FAMILIES)}"
