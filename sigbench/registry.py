@@ -174,7 +174,7 @@ def _make(base: type[Any], cls: type[Any], spec: str, arguments: Mapping[str, An
     return made
 
 
-def _complete(cls: type[Any], where: str, base: type[Any]) -> type[Any]:
+def _complete(cls: Any, where: str, base: type[Any]) -> type[Any]:
     """Returns `cls` where it defines and declares all that `base` asks for; raises BadInput otherwise."""
     if not (inspect.isclass(cls) and issubclass(cls, base)):
         raise BadInput(f"{where} is no {base.__name__.lower()} class.")
@@ -185,7 +185,8 @@ def _complete(cls: type[Any], where: str, base: type[Any]) -> type[Any]:
     if missing:
         raise BadInput(f"{where} does not declare {', '.join(missing)}.")
     check_facts(cls, facts, where)
-    return cls
+    found: type[Any] = cls
+    return found
 
 
 def _class_in_file(spec: str, base: type[Any]) -> Any:

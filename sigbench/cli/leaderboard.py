@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from sigbench.leaderboard.board import Board
 
 FOLDER = Path("leaderboard")
-_NAMED = 10
+_NAMED, _REFUSED = 10, 3
 _ROWS = 40
 
 app = typer.Typer(
@@ -169,8 +169,10 @@ def add(
     Each is checked against the schema. Exit code 1 where some are refused, 2 where none is taken.
     """
     added = submissions_in(folder).add(file)
-    for problem in (*added.refused, *added.known):
+    for problem in (*added.refused, *added.known)[:_REFUSED]:
         say(str(problem))
+    if (more := len(added.refused) + len(added.known) - _REFUSED) > 0:
+        say(f"{more} more are refused, or submitted already.")
     for record in added.taken:
         print(
             printable(f"{record['key']}  {record['task']}, {display_name(record)} at {record['steps']} steps: reported")
