@@ -24,7 +24,7 @@ MODULES = sorted(
 def test_every_part_of_the_package_is_in_the_key_or_known_not_to_be() -> None:
     found = {place.name for place in _ROOT.iterdir() if place.suffix == ".py" or (place / "__init__.py").exists()}
     assert found - set(PARTS) == ELSEWHERE
-    assert len(MODULES) > 80
+    assert len(MODULES) > 60
 
 
 @pytest.fixture(scope="module")
