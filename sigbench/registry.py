@@ -179,7 +179,7 @@ def _complete(cls: Any, where: str, base: type[Any]) -> type[Any]:
     if not (inspect.isclass(cls) and issubclass(cls, base)):
         raise BadInput(f"{where} is no {base.__name__.lower()} class.")
     if inspect.isabstract(cls):
-        raise BadInput(f"{where} does not define {', '.join(sorted(cls.__abstractmethods__))}.")
+        raise BadInput(f"{where} does not define {', '.join(sorted(getattr(cls, '__abstractmethods__', ())))}.")
     facts = inspect.get_annotations(base)
     missing = [fact for fact in facts if not hasattr(cls, fact)]
     if missing:

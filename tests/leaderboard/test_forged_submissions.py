@@ -153,3 +153,19 @@ def test_what_was_run_again_must_be_the_same_cell(tmp_path: Path, other: Any) ->
         file.write_text(json.dumps(document))
         ((entry,), _) = kept.read()
         assert entry.standing == "reported"
+
+
+def test_what_cannot_be_kept_is_not_run(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """A folder that cannot be written to is found out before the cell is measured again."""
+    sigbench = in_folder(tmp_path, monkeypatch, capsys)
+    record = made()
+    (tmp_path / "file.jsonl").write_text(json.dumps(record) + "\n")
+    assert sigbench("leaderboard", "add", "file.jsonl")[0] == 0
+    (tmp_path / "leaderboard" / "submitted" / "again").write_text("in the way")
+    monkeypatch.setattr("sigbench.measure.again.run_again", lambda cell: pytest.fail("it was measured"))
+    code, _, err = sigbench("leaderboard", "verify", record["key"])
+    assert code == 2
+    assert "the folder of what was run again" in err
+    assert "cannot be written" in err
