@@ -58,9 +58,9 @@ def check_facts(thing: Any, hints: Mapping[str, Any], whose: str) -> None:
             raise BadInput(f"the {fact} of {whose} is {_written(kind)}, not {one_line(repr(value))}.") from None
         except Exception:
             continue  # a type that only Python knows
-        if isinstance(value, str) and value != one_line(value, len(value) + 1):
+        if isinstance(value, str) and not value.isprintable():
             raise BadInput(f"the {fact} of {whose} is a line of text, not {one_line(repr(value))}.")
-        if fact == "name" and not 0 < len(value) <= _LONGEST_NAME:
+        if fact == "name" and not 0 < len(value.strip()) <= _LONGEST_NAME:
             raise BadInput(f"the name of {whose} has 1 to {_LONGEST_NAME} characters, not {len(value)}.")
 
 

@@ -56,6 +56,8 @@ def refused_by_the_system(error: BaseException) -> str | None:
     """Returns what the system refused, in a sentence: a path or a disk; None for every other error."""
     if isinstance(error, MemoryError):
         return "there is not enough memory for what was asked for: take fewer samples, or a smaller network."
+    if isinstance(error, ValueError) and getattr(sys.stdout, "closed", False):
+        return "standard output was closed, by a plug-in perhaps: what was measured until then is kept."
     if not isinstance(error, OSError) or error.errno is None or error.errno not in _OF_THE_SYSTEM:
         return None
     why = os.strerror(error.errno)

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from sigbench.leaderboard.submissions import Submissions
     from sigbench.records.reading import Reading
 
-_NAMED = 3
+_NAMED, _FEW = 10, 2
 
 
 def submissions_in(folder: Path) -> "Submissions":
@@ -47,8 +47,8 @@ def gather(paths: list[Path] | None, folder: Path, task: str | None = None) -> "
     tasks = own.tasks | reading.tasks
     if old and not tasks:
         raise BadInput(f"no records in {', '.join(map(str, paths or [folder]))} can be read: {_outdated(old)}.")
-    _say_skipped(own)
-    _say_skipped(reading)
+    for each in (own, reading):
+        _say_skipped(each, _NAMED if tasks else _FEW)
     if old:
         say(f"{_outdated(old)}.")
     entries = [Entry(record) for record in own.records]
@@ -66,14 +66,14 @@ def _outdated(count: int) -> str:
     )
 
 
-def _say_skipped(reading: "Reading") -> None:
+def _say_skipped(reading: "Reading", most: int) -> None:
     named = [problem for problem in reading.problems if problem.kind != "outdated"]
-    for problem in named[:_NAMED]:
+    for problem in named[:most]:
         say(f"skipped {problem}.")
     if named:
         kinds = [(reading.count(kind), kind) for kind in ("damaged", "foreign", "duplicate")]
         counts = ", ".join(f"{count} {kind}" for count, kind in kinds if count)
-        rest = "" if len(named) <= _NAMED else f" (the first {_NAMED} are named above)"
+        rest = "" if len(named) <= most else f" (the first {most} are named above)"
         say(f"{len(named)} records were skipped: {counts}{rest}.")
     if reading.others:
         names = ", ".join(str(path) for path in reading.others[:_NAMED])

@@ -239,7 +239,7 @@ class SweepProgress:
             self._left.pop(key)
         if event.what == "lost":
             self._failed += 1
-            say(f"{event.cell} was lost: {event.reason}; it is left missing.")
+            say(f"{event.cell} was lost: {event.reason.rstrip('.')}; it is left missing.")
         if event.what == "finished" and record is not None:
             self.measured += 1
             self._forecast.add(event.cell, event.seconds)

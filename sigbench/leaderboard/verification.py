@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal
 
-from scipy import stats
+from scipy.special import stdtrit
 
 from sigbench.metrics.estimate import standard_error
 from sigbench.records.record import MetricRecord, Record
@@ -48,7 +48,7 @@ def compare(reported: Record, ours: Record) -> tuple[Reproduction, list[MetricDi
 
 
 def _limit(repeats: int, metrics: int) -> float:
-    return math.inf if repeats < 2 else float(stats.t.ppf(1 - LEVEL / (2 * metrics), repeats - 1))
+    return math.inf if repeats < 2 else float(stdtrit(repeats - 1, 1 - LEVEL / (2 * metrics)))
 
 
 def _difference(name: str, theirs: MetricRecord, mine: MetricRecord, ours: Record, limit: float) -> MetricDifference:

@@ -86,7 +86,11 @@ class Cell:
     @property
     def calls(self) -> int:
         """The network calls that a walk makes, as far as the sampler declares them."""
-        return self.sampler.calls(self.problem, self.grid) + (self.final == "denoise")
+        with guarded(f"{self.sampler_spec} cannot say how many network calls it makes"):
+            found = self.sampler.calls(self.problem, self.grid)
+        if isinstance(found, bool) or not isinstance(found, int):
+            raise BadInput(f"{self.sampler_spec} declares {found!r} network calls, which is no whole number.")
+        return found + (self.final == "denoise")
 
     @property
     def final_step(self) -> str:
@@ -266,8 +270,6 @@ def _plan_cell(settings: Settings, task: Task, metrics: tuple[Metric, ...], vari
     )
     with guarded(f"{spec} cannot be planned on the task {task.name!r}"):
         cell.determinants()  # what the sampler says of itself, before any work
-        if not isinstance(calls := cell.calls, int):
-            raise BadInput(f"{spec} declares {calls!r} network calls, which is no whole number.")
     if final == "denoise" and settings.nfe is not None and cell.calls - 1 <= settings.nfe < cell.calls:
         raise BadInput(
             f"{cell.sampler_spec} makes {cell.calls} calls in {grid.steps} steps, the last of them for the denoised "

@@ -49,7 +49,8 @@ def check_writable(file: Path, what: str) -> None:
         raise BadInput(f"there is no folder {file.parent} for the {what}.")
     try:
         if file.exists() and not file.is_file():
-            raise BadInput(f"the {what} {file} cannot be written: it is no regular file.")
+            why = "Is a directory" if file.is_dir() else "it is no regular file"
+            raise BadInput(f"the {what} {file} cannot be written: {why}.")
         if not os.access(file if file.exists() else file.parent, os.W_OK):
             raise BadInput(f"the {what} {file} cannot be written: there is no permission.")
         with tempfile.TemporaryFile(dir=file.parent):

@@ -46,9 +46,10 @@ def _sentence(file: Path, lines: Mapping[KeyPath, int], mistakes: Sequence[Mista
     numbered = [f"line {line(path)}, {_dotted(path)}: {message}" for path, message in ordered]
     if len(numbered) == 1:
         return f"{file}, {numbered[0]}"
-    shown = [f"  {each}" for each in numbered[:_SHOWN]]
+    whole = len(numbered) <= _SHOWN + 1  # as many lines as with the sentence that there are more
+    shown = [f"  {each}" for each in (numbered if whole else numbered[:_SHOWN])]
     count = f"at least {_MOST_MISTAKES:,}" if len(numbered) == _MOST_MISTAKES else str(len(numbered))
-    more = [] if len(numbered) <= _SHOWN else [f"  and {len(numbered) - _SHOWN:,} more."]
+    more = [] if whole else [f"  and {len(numbered) - _SHOWN:,} more."]
     return "\n".join([f"{file} has {count} mistakes:", *shown, *more])
 
 
