@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol, runtime_checkable
 
-from sigbench.errors import BadInput
+from sigbench.errors import BadInput, BrokenContract
 
 if TYPE_CHECKING:
     import altair as alt
@@ -176,8 +176,16 @@ def conditions_of(task: "Task") -> dict[str, float]:
 
 
 def to_data(task: "Task", samples: "Tensor") -> "Tensor":
-    """Returns samples in data units, which are those of the state unless the task says otherwise."""
-    return task.to_data(samples) if isinstance(task, HasDataUnits) else samples
+    """Returns samples in data units, which are those of the state unless the task says otherwise.
+
+    Raises BrokenContract where it gives no tensor of as many.
+    """
+    from torch import Tensor
+
+    found = task.to_data(samples) if isinstance(task, HasDataUnits) else samples
+    if not isinstance(found, Tensor) or len(found) != len(samples):
+        raise BrokenContract(f"the task {task.name!r} gave {type(found).__name__} for samples in data units.")
+    return found
 
 
 def observe(task: "Task", samples: "Tensor", labels: "Tensor | None") -> Any:

@@ -4,12 +4,15 @@ import importlib.metadata
 import inspect
 from collections.abc import Callable, Mapping
 from functools import cache
-from typing import Any, Literal, get_args, get_origin
+from typing import Any, ClassVar, Literal, get_args, get_origin
 
 import msgspec
 
 from sigbench.errors import BadInput, unknown_name
+from sigbench.guard import guarded, one_line
 from sigbench.spec import Spec
+
+_LONGEST_NAME = 100
 
 
 @cache
@@ -32,11 +35,33 @@ def aliases(group: str, of: str) -> dict[str, str]:
 
 
 def load(point: importlib.metadata.EntryPoint) -> Any:
-    """Returns what an entry point leads to; raises BadInput where it cannot be loaded."""
-    try:
+    """Returns what an entry point leads to; raises BadInput where it cannot be loaded, whatever its module does."""
+    with guarded(f"the plug-in {point.name!r} ({point.value}) cannot be loaded"):
         return point.load()
-    except (ImportError, AttributeError) as error:
-        raise BadInput(f"the plug-in {point.name!r} ({point.value}) cannot be loaded: {error}.") from error
+
+
+def check_facts(thing: Any, hints: Mapping[str, Any], whose: str) -> None:
+    """Raises BadInput where a fact that a plug-in declares is not of its kind; `hints` are types by the facts' names.
+
+    A class may leave a fact to its instances, as a property: there it is checked of these. What `name` is shows in
+    tables and files, and is a line of at most a hundred characters that can be printed.
+    """
+    for fact, hint in hints.items():
+        with guarded(f"{whose} cannot say what its {fact} is"):
+            value = getattr(thing, fact)
+        if isinstance(thing, type) and hasattr(type(value), "__get__") and not callable(value):
+            continue
+        kind = get_args(hint)[0] if get_origin(hint) is ClassVar else hint
+        try:
+            msgspec.convert(value, kind)
+        except msgspec.ValidationError:
+            raise BadInput(f"the {fact} of {whose} is {_written(kind)}, not {one_line(repr(value))}.") from None
+        except Exception:
+            continue  # a type that only Python knows
+        if isinstance(value, str) and not value.isprintable():
+            raise BadInput(f"the {fact} of {whose} is a line of text, not {one_line(repr(value))}.")
+        if fact == "name" and not 0 < len(value.strip()) <= _LONGEST_NAME:
+            raise BadInput(f"the name of {whose} has 1 to {_LONGEST_NAME} characters, not {len(value)}.")
 
 
 def options_of(made: Callable[..., Any]) -> dict[str, Any]:

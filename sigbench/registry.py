@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, Any
 
 from sigbench.adapter import Adapter
 from sigbench.errors import BadInput, unknown_name
-from sigbench.plug_ins import aliases, arguments_of, entry_points, load, options_of
+from sigbench.guard import guarded
+from sigbench.plug_ins import aliases, arguments_of, check_facts, entry_points, load, options_of
 from sigbench.sampler import Sampler
 from sigbench.spec import Spec, parse_plug_in, parse_spec
 from sigbench.task import Task
@@ -58,7 +59,7 @@ def adapter_names() -> list[str]:
 
 def adapter(name: str) -> Adapter:
     """Returns the adapter called `name`; raises BadInput otherwise."""
-    made: Adapter = _make(_class(ADAPTERS, name), name, {})
+    made: Adapter = _make(Adapter, _class(ADAPTERS, name), name, {})
     return made
 
 
@@ -131,7 +132,7 @@ def metric_class(name: str) -> "type[Metric]":
 
 def make_task(name: str) -> Task:
     """Returns the task called `name`, or the one at `FILE.py:CLASS`; raises BadInput otherwise."""
-    made: Task = _make(task_class(name), name, {})
+    made: Task = _make(Task, task_class(name), name, {})
     return made
 
 
@@ -177,11 +178,13 @@ def _adapted_class(name: str, base: type[Any]) -> Any:
 
 def _made_of_spec(group: str, spec: Spec) -> Any:
     cls = _class(group, spec.name)
-    kinds, refused = options_of(cls), getattr(cls, "refused_options", {})
-    for option in spec.options:
-        if option not in kinds and option in refused:
-            raise BadInput(f"{spec.name} takes no {option}: {refused[option]}.")
-    return _make(cls, str(spec), arguments_of(cls, spec, kinds))
+    with guarded(f"the options of {spec.name} cannot be read"):
+        kinds, refused = options_of(cls), getattr(cls, "refused_options", {})
+        for option in spec.options:
+            if option not in kinds and option in refused:
+                raise BadInput(f"{spec.name} takes no {option}: {refused[option]}.")
+        arguments = arguments_of(cls, spec, kinds)
+    return _make(_base(group), cls, str(spec), arguments)
 
 
 def split_spec(spec: str) -> tuple[str, dict[str, str]]:
@@ -194,23 +197,26 @@ def _load(point: "importlib.metadata.EntryPoint") -> Any:
     return _complete(load(point), f"the plug-in {point.name!r}", _base(point.group))
 
 
-def _make(cls: type[Any], spec: str, arguments: Mapping[str, Any]) -> Any:
-    try:
-        return cls(**arguments)
-    except BadInput:
-        raise
-    except (Exception, SystemExit) as error:
-        raise BadInput(f"{spec} cannot be made: {type(error).__name__}: {error}.") from error
+def _make(base: type[Any], cls: type[Any], spec: str, arguments: Mapping[str, Any]) -> Any:
+    with guarded(f"{spec} cannot be made"):
+        made = cls(**arguments)
+    check_facts(made, inspect.get_annotations(base), spec)
+    return made
 
 
-def _complete(cls: type[Any], where: str, base: type[Any]) -> type[Any]:
+def _complete(cls: Any, where: str, base: type[Any]) -> type[Any]:
     """Returns `cls` where it defines and declares all that `base` asks for; raises BadInput otherwise."""
+    if not (inspect.isclass(cls) and issubclass(cls, base)):
+        raise BadInput(f"{where} is no {base.__name__.lower()} class.")
     if inspect.isabstract(cls):
-        raise BadInput(f"{where} does not define {', '.join(sorted(cls.__abstractmethods__))}.")
-    missing = [fact for fact in inspect.get_annotations(base) if not hasattr(cls, fact)]
+        raise BadInput(f"{where} does not define {', '.join(sorted(getattr(cls, '__abstractmethods__', ())))}.")
+    facts = inspect.get_annotations(base)
+    missing = [fact for fact in facts if not hasattr(cls, fact)]
     if missing:
         raise BadInput(f"{where} does not declare {', '.join(missing)}.")
-    return cls
+    check_facts(cls, facts, where)
+    found: type[Any] = cls
+    return found
 
 
 def _class_in_file(spec: str, base: type[Any]) -> Any:

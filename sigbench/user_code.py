@@ -10,6 +10,8 @@ from types import ModuleType
 from typing import NoReturn
 
 from sigbench.errors import BadInput
+from sigbench.files import MOST_TEXT, is_file, read_file
+from sigbench.guard import guarded
 
 USER_MODULE = "sigbench_user_"  # with what names of modules of users' files begin
 
@@ -73,8 +75,9 @@ _BESIDE = _Beside()
 def load_file(path: str) -> ModuleType:
     """Returns the file as a module; raises BadInput where there is none, or where it cannot be imported."""
     file = Path(path)
-    if not file.is_file():
+    if not is_file(file):
         raise BadInput(f"there is no file {path!r}.")
+    read_file(file, "the file", MOST_TEXT)  # before Python reads it, whatever its size
     # A name of its own for each file: what is known of a class by its module must not be that of another folder's file.
     name = f"{USER_MODULE}{file.stem}_{hashlib.sha256(str(file.resolve()).encode()).hexdigest()[:12]}"
     spec = importlib.util.spec_from_file_location(name, file, loader=_Uncached(name, str(file)))
@@ -85,8 +88,6 @@ def load_file(path: str) -> ModuleType:
     if _BESIDE not in sys.meta_path:
         sys.meta_path.insert(sys.meta_path.index(PathFinder), _BESIDE)
     _BESIDE.turn_to(file.resolve().parent)
-    try:
+    with guarded(f"{path} cannot be imported"):
         spec.loader.exec_module(module)
-    except (Exception, SystemExit) as error:
-        raise BadInput(f"{path} cannot be imported: {type(error).__name__}: {error}.") from error
     return module

@@ -58,7 +58,7 @@ def ablate(
 
     from sigbench.report.charts import check_picture
     from sigbench.studies.ablation.file import read_ablation
-    from sigbench.studies.ablation.study import plan_ablation, walk_teacher
+    from sigbench.studies.ablation.study import plan_ablation, planned_line, walk_teacher
     from sigbench.studies.result import to_line
     from sigbench.sweep.run import missing_cells, run_sweep
 
@@ -68,7 +68,7 @@ def ablate(
     ablation = plan_ablation(wanted, Path(file.stem) if work is None else work)
     if dry_run:
         for cell in ablation.cells:
-            print(cell.variant)
+            print(planned_line(cell) if as_json else cell.variant)
         count, length = ablation.students, f"{wanted.budget['iterations']} iterations each"
         say(f"{count} students of {wanted.task}, {length}, measured in {len(ablation.cells)} cells.")
         return
@@ -115,9 +115,10 @@ def _print(ablation: "Ablation", results: "Sequence[AblationResult]") -> None:
 
     console = TableConsole(highlight=False)
     name, judged = headline_of(results), results[0].record
-    console.print(
-        f"[bold]{ablation.file.task}[/bold] · {name} · {judged['samples']:,} samples × {judged['repeats']} repeats · "
-        f"{ablation.file.budget['iterations']} iterations"
+    console.print_head(
+        ablation.file.task,
+        f" · {name} · {judged['samples']:,} samples × {judged['repeats']} repeats · "
+        f"{ablation.file.budget['iterations']} iterations",
     )
     console.print()
     table = FittingTable(ruled=False)

@@ -6,7 +6,6 @@ measured, 70 an internal error.
 
 import os
 import sys
-import traceback
 from collections.abc import Callable
 from functools import cache
 from typing import Annotated, Any
@@ -29,6 +28,7 @@ from sigbench.cli import (
     sweep,
     train,
 )
+from sigbench.cli.ending import end_on_sigterm, hold_streams, leave_stdout, refused_by_the_system, say_internal
 from sigbench.cli.help import Command, Group, UsageError
 from sigbench.cli.printing import prepare_streams, say, show_traceback
 from sigbench.errors import SigbenchError
@@ -88,6 +88,8 @@ def _command() -> Any:
 def main() -> None:
     """Runs the command line and leaves with the exit code that its outcome has."""
     code = 0
+    hold_streams()
+    end_on_sigterm()
     prepare_streams()
     try:
         if "_SIGBENCH_COMPLETE" in os.environ:
@@ -113,11 +115,14 @@ def main() -> None:
         say("interrupted; nothing was left half-written.")
         code = 3
     except BrokenPipeError:
-        # The reader went away (`| head`): leave quietly, and keep the interpreter from flushing again.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        code = 0
-    except Exception:
-        traceback.print_exc()
-        say("this is an error of sigbench itself, not of what you asked for: please report it with the lines above.")
-        code = INTERNAL
+        leave_stdout()  # the reader went away (`| head`): leave quietly
+    except BaseException as error:  # SystemExit, too: nothing here may leave in this way
+        leave_stdout()
+        show_traceback(error)
+        refused = refused_by_the_system(error)
+        if refused is None:
+            say_internal(error)
+        else:
+            say(refused)
+        code = INTERNAL if refused is None else 2
     sys.exit(code)

@@ -4,7 +4,7 @@ import json
 import sys
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, BinaryIO
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -103,15 +103,16 @@ def check(
     from sigbench.gate import outputs
     from sigbench.gate.baseline import read_baseline
     from sigbench.gate.plan import Filter
+    from sigbench.records.store import check_writable
     from sigbench.report.charts import check_picture
 
     if update and against is not None:
         raise BadInput("--against holds a baseline to another one, and --update makes one: choose one of them.")
     if plot is not None:
         check_picture(plot)
-    reports = {
-        name: _opened(file, name) for name, file in (("summary", summary), ("report", junit)) if file is not None
-    }
+    for name, wanted_at in (("summary", summary), ("report", junit)):
+        if wanted_at is not None:
+            check_writable(wanted_at, name)  # before minutes of measuring
     wanted = Filter(tuple(tasks), tuple(samplers))
     try:
         found = baseline if update else here_or_copy(baseline)
@@ -133,20 +134,26 @@ def check(
     if older is not None and known is not None:
         judgement = _held(judgement, older, known)
     _report(judgement, as_json=as_json)
-    if "summary" in reports:
-        _write(reports["summary"], outputs.summary(judgement.points, judgement.curves, judgement.run).encode())
-    if "report" in reports:
-        _write(reports["report"], outputs.junit(judgement))
     if github:
         for line in outputs.annotations(judgement, baseline):
             print(line, file=sys.stderr)
-    if plot is not None:
-        from sigbench.gate.chart import gate_chart
-        from sigbench.report.charts import save_chart
+    code = 0 if update else judgement.run["exit_code"]
+    # What cannot be written is told; the verdict is known, and stays what it is.
+    try:
+        if summary is not None:
+            _write(summary, outputs.summary(judgement.points, judgement.curves, judgement.run).encode())
+        if junit is not None:
+            _write(junit, outputs.junit(judgement))
+        if plot is not None:
+            from sigbench.gate.chart import gate_chart
+            from sigbench.report.charts import save_chart
 
-        save_chart(gate_chart(judgement.points), plot)
-        say(f"the chart is in {plot}.")
-    raise typer.Exit(0 if update else judgement.run["exit_code"])
+            save_chart(gate_chart(judgement.points), plot)
+            say(f"the chart is in {plot}.")
+    except BadInput as error:
+        say(str(error))
+        code = code or BadInput.exit_code
+    raise typer.Exit(code)
 
 
 def _check(baseline: "Baseline | None", file: Path, wanted: "Filter") -> "Judgement":
@@ -231,21 +238,11 @@ def _report(judgement: "Judgement", *, as_json: bool) -> None:
     console.print(SENTENCES[run["verdict"]], style="bold")
 
 
-def _opened(file: Path, name: str) -> BinaryIO:
-    """A report's file, opened before anything is measured; raises BadInput where it cannot be written."""
-    from sigbench.errors import BadInput
+def _write(file: Path, data: bytes) -> None:
+    from sigbench.records.store import replacing
 
-    if not file.parent.is_dir():
-        raise BadInput(f"there is no folder {file.parent} for the {name}.")
-    try:
-        return file.open("wb")
-    except OSError as error:
-        raise BadInput(f"the {name} {file} cannot be written: {error.strerror or error}.") from error
-
-
-def _write(file: BinaryIO, data: bytes) -> None:
-    with file:
-        file.write(data)
+    with replacing(file) as temporary:
+        temporary.write_bytes(data)
 
 
 def _older(ref: str, file: Path) -> "Baseline | str":

@@ -153,7 +153,7 @@ def _exit_code(results: "list[Orders]") -> int:
 
 
 def _print(settings: "ConvergenceSettings", study: "ConvergenceStudy", results: "list[Orders]") -> None:
-    from rich.markup import escape
+    from rich.text import Text
 
     from sigbench.cli.printing import TableConsole
     from sigbench.report.numbers import exponent, signed_digits
@@ -162,9 +162,10 @@ def _print(settings: "ConvergenceSettings", study: "ConvergenceStudy", results: 
     console = TableConsole(highlight=False)
     where = "sup over saved times" if settings.sup else "end time"
     chosen = next((f" of {r.candidates}" for r in results if r.candidates), "")
-    console.print(
-        f"[bold]{study.task.name}[/bold] · {study.settings.paths}{chosen} paths · grid {settings.grid} · "
-        f"strong error at {where} · seed {settings.seed} · {settings.dtype}"
+    console.print_head(
+        study.task.name,
+        f" · {study.settings.paths}{chosen} paths · grid {settings.grid} · "
+        f"strong error at {where} · seed {settings.seed} · {settings.dtype}",
     )
     for what in ("strong", "weak"):
         console.print()
@@ -189,7 +190,7 @@ def _print(settings: "ConvergenceSettings", study: "ConvergenceStudy", results: 
         console.print(f"No verdict on the RMS: {reason} ({names}).")
     for result in results:
         if result.failure:
-            console.print(f"[red]{result.display_name} failed[/red]: {escape(result.failure)}.")
+            console.print(Text.assemble((f"{result.display_name} failed", "red"), f": {result.failure}."))
         for what, order in (("strong", result.strong), ("weak", result.weak)):
             if order.advice:
                 console.print(f"{result.display_name}, {what}: {order.advice}.")
@@ -251,6 +252,7 @@ def _level_table(title: str, pick: str, results: "list[Orders]", which: range) -
 
 def _error(level: "Level") -> "Cell":
     """The error at a level, with the letter that says why it does not count."""
+
     from sigbench.report.numbers import exponent
 
     text = "∞" if level.error is None else exponent(level.error)

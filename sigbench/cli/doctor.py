@@ -31,6 +31,7 @@ def _report() -> dict[str, Any]:
     import torch
 
     from sigbench.errors import SigbenchError
+    from sigbench.guard import guarded
     from sigbench.networks.artifacts import load_artifact
     from sigbench.records.provenance import device_name, provenance
     from sigbench.registry import adapter, adapter_names, make_task, sampler_class, sampler_names, task_names
@@ -53,7 +54,13 @@ def _report() -> dict[str, Any]:
                 plugins.append({"kind": kind, "name": name, "problem": str(error)})
     broken = {p["name"] for p in plugins if p["kind"] == "task" and p["problem"]}
     for name in task_names():
-        for sampler, folder in () if name in broken else _artifacts_of(make_task(name)).items():
+        try:
+            with guarded(f"the networks of the task {name!r} cannot be found"):
+                found = {} if name in broken else _artifacts_of(make_task(name))
+        except SigbenchError as error:
+            plugins.append({"kind": "task", "name": name, "problem": str(error)})
+            continue
+        for sampler, folder in found.items():
             entry = {"task": name, "sampler": sampler, "sha256": None, "problem": None}
             try:
                 entry["sha256"] = load_artifact(folder)[1].sha256
@@ -108,4 +115,4 @@ def _print(report: dict[str, Any]) -> None:
         held = f"SHA-256 {entry['sha256'][:16]}… holds" if entry["sha256"] else entry["problem"]
         table.row("artifact", (what + held, "" if entry["sha256"] else "red"))
     console.print(table)
-    console.print("[green]healthy[/green]" if report["healthy"] else "[red]not healthy[/red]")
+    console.print("healthy" if report["healthy"] else "not healthy", style="green" if report["healthy"] else "red")

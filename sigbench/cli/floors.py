@@ -66,9 +66,9 @@ def floors(
 
     from msgspec.structs import replace
 
-    from sigbench.measure.cell import plan_metrics
     from sigbench.measure.settings import Settings
     from sigbench.measure.truth.floors import draw_floors, entry_of, keep, merge_floors, read_floors
+    from sigbench.measure.truth.judges import plan_metrics
     from sigbench.report.numbers import interval, percent
 
     share = parse_share(precision, "--precision")
@@ -111,7 +111,7 @@ def floors(
     except KeyboardInterrupt:
         say(f"interrupted: {len(found)} of {len(judges)} floors are known and kept.")
         raise typer.Exit(3 if found else 4) from None
-    console.print(f"[bold]{own.name}[/bold] · floors at {n:,} samples", highlight=False)
+    console.print_head(own.name, f" · floors at {n:,} samples")
     for metric in judges:
         floor = found[metric.name]
         ends = floor.interval(metric.bounds)

@@ -127,9 +127,9 @@ def _print(gaps: "list[Gap]") -> None:
         teacher = found.teacher
         if index:
             console.print()
-        console.print(
-            f"[bold]{found.task} · {found.display_name} · {len(found.times)} steps[/bold] · grid {found.grid} · "
-            f"{found.samples:,} paths · seed {found.seed}"
+        console.print_head(
+            f"{found.task} · {found.display_name} · {len(found.times)} steps",
+            f" · grid {found.grid} · {found.samples:,} paths · seed {found.seed}",
         )
         console.print(
             f"teacher: {teacher.sampler}, {teacher.steps} steps, grid {teacher.grid} · laws of "

@@ -3,7 +3,8 @@
 import gc
 import json
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
+from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -14,11 +15,11 @@ from sigbench.errors import BadInput, unknown_name
 from sigbench.registry import declared_metrics
 
 if TYPE_CHECKING:
-    from sigbench.leaderboard.board import Entry
+    from sigbench.leaderboard.board import Board, Entry
     from sigbench.leaderboard.submissions import Submissions
     from sigbench.records.reading import Reading
 
-_NAMED = 10
+_NAMED, _FEW = 10, 2
 GRID_CHOICES = ("main", "best", "all")
 
 
@@ -96,8 +97,8 @@ def gather(paths: list[Path] | None, folder: Path, task: str | None = None) -> "
     tasks = own.tasks | reading.tasks
     if old and not tasks:
         raise BadInput(f"no records in {', '.join(map(str, paths or [folder]))} can be read: {_outdated(old)}.")
-    _say_skipped(own)
-    _say_skipped(reading)
+    for each in (own, reading):
+        _say_skipped(each, _NAMED if tasks else _FEW)
     if old:
         say(f"{_outdated(old)}.")
     entries = [Entry(record) for record in own.records]
@@ -115,16 +116,40 @@ def _outdated(count: int) -> str:
     )
 
 
-def _say_skipped(reading: "Reading") -> None:
+def _say_skipped(reading: "Reading", most: int) -> None:
     named = [problem for problem in reading.problems if problem.kind != "outdated"]
-    for problem in named[:_NAMED]:
+    for problem in named[:most]:
         say(f"skipped {problem}.")
     if named:
         kinds = [(reading.count(kind), kind) for kind in ("damaged", "foreign", "duplicate")]
         counts = ", ".join(f"{count} {kind}" for count, kind in kinds if count)
-        rest = "" if len(named) <= _NAMED else f" (the first {_NAMED} are named above)"
+        rest = "" if len(named) <= most else f" (the first {most} are named above)"
         say(f"{len(named)} records were skipped: {counts}{rest}.")
     if reading.others:
         names = ", ".join(str(path) for path in reading.others[:_NAMED])
         more = f" and {len(reading.others) - _NAMED} more" if len(reading.others) > _NAMED else ""
         say(f"no records in {names}{more}.")
+
+
+def pick_board(several: "list[Board]", samples: int | None, seed: int | None) -> "Board":
+    """Returns the first board of so many samples and this seed; raises BadInput where there is none."""
+    for board in several:
+        if (samples is None or board.samples == samples) and (seed is None or board.seed == seed):
+            return board
+    raise BadInput(
+        f"no records of {several[0].task} with these --samples and --seed: there are "
+        + "; ".join(f"{b.samples} samples, seed {b.seed}" for b in several[:_NAMED])
+        + "."
+    )
+
+
+def titles_of(tasks: Iterable[str]) -> dict[str, str]:
+    """Returns the tasks' titles in words, where their plug-ins are installed."""
+    from sigbench.registry import task_class, task_names
+
+    installed, titles = set(task_names()), {}
+    for name in tasks:
+        if name in installed:
+            with suppress(BadInput):  # one that cannot be loaded is called by its name
+                titles[name] = task_class(name).title
+    return titles

@@ -151,7 +151,7 @@ def _print(found: "ComputedGrid") -> None:
     from sigbench.report.numbers import digits
 
     console = TableConsole(highlight=False)
-    console.print(f"[bold]{found.task} · {found.sampler} · {found.steps} steps[/bold]")
+    console.print_head(f"{found.task} · {found.sampler} · {found.steps} steps")
     console.print(f"{found.candidates} candidates: {found.how}")
     console.print(f"times: {', '.join(digits(time) for time in found.times)}")
     table = FittingTable()

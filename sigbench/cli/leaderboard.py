@@ -2,13 +2,21 @@
 
 import json
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from sigbench.cli import names
 from sigbench.cli.committed import FOLDER
-from sigbench.cli.gathering import GRID_CHOICES, board_of, check_mentioned, gather, submissions_in
+from sigbench.cli.gathering import (
+    GRID_CHOICES,
+    board_of,
+    check_mentioned,
+    gather,
+    pick_board,
+    submissions_in,
+    titles_of,
+)
 from sigbench.cli.help import Command, Group
 from sigbench.cli.options import JUDGED, MACHINE, MEASURED, RESULTS, AddedMetrics, Task, json_lines
 from sigbench.cli.parsing import split_ints
@@ -21,7 +29,7 @@ from sigbench.report.text import printable
 if TYPE_CHECKING:
     from sigbench.leaderboard.board import Board
 
-_NAMED = 10
+_REFUSED = 3
 _ROWS = 40
 SHOWN = "What is shown"
 
@@ -130,7 +138,7 @@ def show(
     found = boards(entries)
     if task not in found:
         raise unknown_name("task among the records", task, tasks)
-    board = _pick(found[task], samples, seed)
+    board = pick_board(found[task], samples, seed)
     name = metric or next(iter(board.metrics), "")
     if metric and metric not in board.metrics:
         raise unknown_name(f"metric of {task}", metric, board.metrics)
@@ -182,7 +190,7 @@ def build(
     """
     from sigbench.leaderboard.board import boards
     from sigbench.leaderboard.claims import answers, read_claims
-    from sigbench.leaderboard.markdown import build_markdown
+    from sigbench.leaderboard.markdown import build_markdown, check_own
     from sigbench.leaderboard.page.build import build_page, newest_date
     from sigbench.leaderboard.page.pictures import find_pictures
     from sigbench.leaderboard.sections import find_sections, with_sections
@@ -194,11 +202,12 @@ def build(
     page = out or folder / "index.html"
     if page.suffix != ".html":
         raise BadInput(f"the page is written as .html, not as {page.name!r}.")
+    check_own(page.with_name("README.md"))
     measured = boards(gather(records, folder)[0])
     claims = answers(read_claims(board / "claims.toml"), measured) if (board / "claims.toml").is_file() else {}
     sections = find_sections(board / "studies", outdated=lambda sentence: say(f"left out: {sentence}"))
     found = with_sections(measured, sections)
-    titles = _titles(found)
+    titles = titles_of(found)
     make_folder(page.parent, "the page's folder")
     day = newest_date(found)
     html = build_page(
@@ -228,8 +237,10 @@ def add(
     Each is checked against the schema. Exit code 1 where some are refused, 2 where none is taken.
     """
     added = submissions_in(folder).add(file)
-    for problem in (*added.refused, *added.known):
+    for problem in (*added.refused, *added.known)[:_REFUSED]:
         say(str(problem))
+    if (more := len(added.refused) + len(added.known) - _REFUSED) > 0:
+        say(f"{more} more are refused, or submitted already.")
     for record in added.taken:
         print(
             printable(f"{record['key']}  {record['task']}, {display_name(record)} at {record['steps']} steps: reported")
@@ -248,6 +259,9 @@ def verify(
         typer.Option(metavar="DEVICE", rich_help_panel=MACHINE, help="auto, cpu or cuda (default: the record's)."),
     ] = "",
     add_metric: AddedMetrics = None,
+    allow_files: Annotated[
+        bool, typer.Option("--allow-files", help="Read files that the record names; a Python file runs as you.")
+    ] = False,
 ) -> None:
     """Run a submitted record's cell again here, with the same settings, noise included.
 
@@ -255,11 +269,14 @@ def verify(
     metrics). Exit code 1 where one does, 3 where one repeat leaves it open.
     """
     from sigbench.leaderboard.table import difference_table
-    from sigbench.leaderboard.verification import compare, differences, run_again, sentence
-    from sigbench.measure.again import cell_of
+    from sigbench.leaderboard.verification import compare, sentence
+    from sigbench.measure.again import cell_of, differences, files_of, run_again
 
     kept = submissions_in(folder)
     reported = kept.find(key)
+    if not allow_files and (files := files_of(reported)):
+        raise BadInput(f"the record names {', '.join(files)}: look at what that is, and --allow-files reads it.")
+    kept.prepare()
     cell = cell_of(reported, device=device or None, metrics=tuple(add_metric or ()))
     if changed := differences(reported, cell):
         say(f"not the same here as where the record was made: {', '.join(changed)}.")
@@ -275,24 +292,5 @@ def verify(
     raise typer.Exit({"reproduced": 0, "differs": 1, "undecided": 3}[verdict])
 
 
-def _pick(several: "list[Board]", samples: int | None, seed: int | None) -> "Board":
-    for board in several:
-        if (samples is None or board.samples == samples) and (seed is None or board.seed == seed):
-            return board
-    raise BadInput(
-        f"no records of {several[0].task} with these --samples and --seed: there are "
-        + "; ".join(f"{b.samples} samples, seed {b.seed}" for b in several[:_NAMED])
-        + "."
-    )
-
-
 def _listed(board: "Board") -> str:
     return ", ".join(str(n) for n in sorted({entry.record["steps"] for entry in board.entries}))
-
-
-def _titles(tasks: Any) -> dict[str, str]:
-    """The tasks' titles in words, where their plug-ins are installed."""
-    from sigbench.registry import task_class, task_names
-
-    installed = set(task_names())
-    return {name: task_class(name).title for name in tasks if name in installed}

@@ -1,14 +1,14 @@
 """`sigbench list`: what is installed, on one screen; of a kind, and with --long, more."""
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from sigbench.cli.options import json_lines
-from sigbench.cli.printing import TableConsole, print_json
-from sigbench.errors import unknown_name
+from sigbench.cli.printing import TableConsole, print_json, say
+from sigbench.errors import BadInput, unknown_name
 
 if TYPE_CHECKING:
     from sigbench.report.fitting import FittingTable
@@ -96,18 +96,17 @@ def _counted(adapted: Rows) -> str:
 
 def _print_paragraph(console: TableConsole, entry: dict[str, Any]) -> None:
     """Prints what a sampler declares, a fact a line."""
-    from rich.markup import escape
     from rich.padding import Padding
 
     also = f"  (also {', '.join(entry['aliases'])})" if entry["aliases"] else ""
     order = "none declared" if entry["order"] is None else f"{entry['order']:g}"
-    console.print(f"[bold]{escape(entry['name'])}[/bold]{escape(also)}")
+    console.print_head(entry["name"], also)
     lines = [entry["when"], f"source: {entry['source']}", f"family: {entry['family']}, order: {order}"]
     lines += [f"calls: {entry['calls']}"]
     lines += [f"options: {', '.join(entry['options'])}"] if entry["options"] else []
     for line in lines:
         if line:
-            console.print(Padding(escape(line), (0, 0, 0, 2)))
+            console.print(Padding(line, (0, 0, 0, 2)), highlight=False)
     console.print()
 
 
@@ -126,10 +125,19 @@ def _table(title: str, entries: Rows, *, long: bool) -> "FittingTable":
     return table
 
 
+def _sound(names: list[str], load: Callable[[str], Any]) -> Iterator[tuple[str, Any]]:
+    """Yields the plug-ins that can be loaded, and says which cannot: `sigbench doctor` reports these."""
+    for name in names:
+        try:
+            yield name, load(name)
+        except BadInput as error:
+            say(f"left out: {error}")
+
+
 def _tasks() -> Rows:
     from sigbench.registry import task_class, task_names
 
-    found = ((name, task_class(name)) for name in task_names())
+    found = _sound(task_names(), task_class)
     return [
         {
             "name": name,
@@ -148,7 +156,7 @@ def _samplers() -> Rows:
     from sigbench.registry import sampler_aliases, sampler_class, sampler_names
 
     aliases = sampler_aliases()
-    found = ((name, sampler_class(name)) for name in sampler_names())
+    found = _sound(sampler_names(), sampler_class)
     return [
         {
             "name": name,
@@ -170,7 +178,7 @@ def _adapters() -> Rows:
     from sigbench.registry import adapter, adapter_names
 
     rows: Rows = []
-    for name, made in ((name, adapter(name)) for name in adapter_names()):
+    for name, made in _sound(adapter_names(), adapter):
         for target, taken in made.allowed().items():
             row = {"name": f"{name}:{target}", "held_to": taken.held_to, "takes": ", ".join(taken.options) or None}
             rows.append({**row, "options": list(taken.options), "refused": None})
@@ -195,8 +203,8 @@ def _metrics() -> Rows:
     from sigbench.registry import make_task, metric_class, metric_names, task_names
 
     rows: dict[tuple[str, str], dict[str, Any]] = {}
-    for task in task_names():
-        for metric in metrics_of(make_task(task)):
+    for task, metrics in _sound(task_names(), lambda name: metrics_of(make_task(name))):
+        for metric in metrics:
             row = rows.setdefault(
                 (metric.name, metric.method),
                 {"name": metric.name, "better": metric.better, "tasks": task, "method": metric.method},
@@ -205,7 +213,7 @@ def _metrics() -> Rows:
                 row["tasks"] += f", {task}"
     added = [
         {"name": name, "better": metric.better, "tasks": "by --add-metric", "method": _method(metric)}
-        for name, metric in ((name, metric_class(name)) for name in metric_names())
+        for name, metric in _sound(metric_names(), metric_class)
     ]
     return [*rows.values(), *added]
 
@@ -219,7 +227,7 @@ def _grids() -> Rows:
     from sigbench.sde.grids.find import family_named, family_options, grid_aliases, grid_names
 
     aliases = grid_aliases()
-    found = ((name, family_named(name)) for name in grid_names())
+    found = _sound(grid_names(), family_named)
     return [
         {
             "name": name,

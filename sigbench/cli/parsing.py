@@ -4,6 +4,7 @@ import math
 from pathlib import Path
 
 from sigbench.errors import BadInput
+from sigbench.files import read_text
 from sigbench.spec import number, parse_spec, split_list, whole_number
 
 
@@ -40,14 +41,7 @@ def sampler_specs(text: str, file: Path | None = None) -> list[str]:
 
 
 def _specs_in(file: Path) -> list[str]:
-    try:
-        lines = file.read_text(encoding="utf-8-sig").splitlines()
-    except OSError as error:
-        raise BadInput(f"the list of samplers {file} cannot be read: {error.strerror or error}.") from error
-    except UnicodeDecodeError as error:
-        raise BadInput(
-            f"the list of samplers {file} is not UTF-8 text: {error.reason} at byte {error.start}."
-        ) from error
+    lines = read_text(file, "the list of samplers").splitlines()
     specs = []
     for place, line in enumerate(lines, start=1):
         spec = "" if line.lstrip().startswith("#") else line.partition(" #")[0].strip()

@@ -7,6 +7,7 @@ import json
 import os
 import sys
 import traceback
+from contextlib import suppress
 from io import TextIOWrapper
 from typing import Any
 
@@ -35,10 +36,17 @@ def plain_console(**options: Any) -> dict[str, Any]:
 
 
 class TableConsole(Console):
-    """A console on stdout that lets `main` see a closed pipe (`| head`), where rich would leave with an error."""
+    """A console on stdout that shows text as it is: brackets and colons of a name are no markup, and no emoji.
+
+    It lets `main` see a closed pipe (`| head`), where rich would leave with an error.
+    """
 
     def __init__(self, **options: Any) -> None:
-        super().__init__(**plain_console(emoji=False, **options))
+        super().__init__(**plain_console(markup=False, emoji=False, **options))
+
+    def print_head(self, head: str, rest: str = "") -> None:
+        """Prints a line that begins in bold."""
+        self.print(Text.assemble((head, "bold"), rest), highlight=False)
 
     def on_broken_pipe(self) -> None:
         raise BrokenPipeError
@@ -49,8 +57,9 @@ class TableConsole(Console):
 
 
 def say(message: str) -> None:
-    """Prints a sentence to the user on stderr, control characters shown."""
-    print(f"sigbench: {chr(10).join(map(printable, message.split(chr(10))))}", file=sys.stderr)
+    """Prints a sentence to the user on stderr, control characters shown; a stderr that is full ends no command."""
+    with suppress(OSError):
+        print(f"sigbench: {chr(10).join(map(printable, message.split(chr(10))))}", file=sys.stderr)
 
 
 def print_json(text: str) -> None:

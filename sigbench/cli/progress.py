@@ -26,7 +26,7 @@ class Bar:
 
         counted = [MofNCompleteColumn(), TextColumn(unit)] if unit else [TextColumn("{task.percentage:.0f} %")]
         self._progress = Progress(
-            TextColumn("{task.description}"),
+            TextColumn("{task.description}", markup=False),
             BarColumn(),
             *counted,
             TimeRemainingColumn(),

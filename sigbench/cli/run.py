@@ -1,7 +1,6 @@
 """`sigbench run`: measure samplers on a task."""
 
 from dataclasses import replace
-from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -39,7 +38,7 @@ from sigbench.cli.options import (
 from sigbench.cli.parsing import parse_share, sampler_specs, split_ints, split_names
 from sigbench.cli.printing import TableConsole, print_json, say, show_traceback
 from sigbench.cli.progress import Bar
-from sigbench.cli.saving import save_cell, save_strip, stems
+from sigbench.cli.saving import Saver
 from sigbench.progress import Progress
 from sigbench.records.names import display_name, namer
 
@@ -165,20 +164,21 @@ def run(
     todo = [cell for cell in cells if cell.key not in kept]
     if resume:
         say_why_again((cell.determinants() for cell in todo if found[cell.key] is None), records_at)
-    on_samples = None if save_samples is None else partial(save_cell, stems(save_samples, called, cells), called)
+    saver = None if save_samples is None else Saver(save_samples, called, cells)
     try:
         with Bar("starting", "cells") as bar:
             shown = _Progress(todo, bar)
             fresh = measure(
                 todo,
                 progress=shown.repeat,
-                on_samples=on_samples,
+                on_record=records_at.write,  # before the samples, whose disk may be full
+                on_samples=saver,
                 on_failure=lambda cell, problem: show_traceback(problem),
             )
             for cell in cells:
                 record = kept.get(cell.key) or next(fresh)
-                if cell.key not in kept:
-                    records_at.write(record)
+                if saver is not None and record["status"] == "ok" and saver.lacks(cell):
+                    saver.draw(cell)
                 records.append(record)
                 shown.finished()
                 _report(record, as_json=as_json)
@@ -190,10 +190,11 @@ def run(
         added = measured[len(measured) - len(add_metric or ()) :]
         wanted = measured if metrics == ALL else asked or [*measured[:1], *added]
         _print_tables(records, wanted, everything=metrics == ALL)
-        say(f"{len(records)} record{'s' if len(records) > 1 else ''} written to {store}.")
-    if save_samples is not None:
+        there = f", {len(kept)} {'was' if len(kept) == 1 else 'were'} there before" if kept else ""
+        say(f"{len(todo)} record{'' if len(todo) == 1 else 's'} written to {store}{there}.")
+    if saver is not None:
         good_keys = {record["key"] for record in records if record["status"] == "ok"}
-        save_strip(save_samples, called, [cell for cell in cells if cell.key in good_keys])
+        saver.strip([cell for cell in cells if cell.key in good_keys])
     if plot is not None:
         from sigbench.report.charts import quality_chart, save_chart
 
@@ -205,7 +206,8 @@ def run(
             save_chart(quality_chart(records, drawn), plot)
             say(f"the chart is in {plot}.")
     good = sum(record["status"] == "ok" for record in records)
-    raise typer.Exit(0 if good == len(records) else 1 if good else 4)
+    pictured = saver is None or not saver.failed
+    raise typer.Exit(0 if good == len(records) and pictured else 1 if good else 4)
 
 
 def _report(record: "Record", *, as_json: bool) -> None:
@@ -222,6 +224,7 @@ def _print_tables(records: "list[Record]", wanted: "list[str]", *, everything: b
     from sigbench.report.run_sentences import (
         break_even_lines,
         budget_sentences,
+        doubtful_times,
         grid_words,
         no_call_sentences,
         teacher_sentences,
@@ -232,18 +235,18 @@ def _print_tables(records: "list[Record]", wanted: "list[str]", *, everything: b
     first = records[0]
     conditions = "".join(f"{name} {value:g} · " for name, value in first["conditions"].items())
     repeats = _span([record["repeats"] for record in records])
-    console.print(
-        f"[bold]{first['task']}[/bold] · {conditions}{first['samples']} samples × {repeats} repeats · "
+    console.print_head(
+        first["task"],
+        f" · {conditions}{first['samples']} samples × {repeats} repeats · "
         f"{grid_words(records)} · seed {first['seed']} · {first['provenance']['device_name']} · "
         f"{first['provenance']['dtype']}",
-        highlight=False,
     )
     for table in run_tables(records, console.width, wanted, costs=everything):
         console.print()
         console.print(table)
     console.print()
     console.print(LEGEND, style="dim", highlight=False)
-    sentences = budget_sentences, no_call_sentences, teacher_sentences, break_even_lines
+    sentences = budget_sentences, no_call_sentences, teacher_sentences, break_even_lines, doubtful_times
     for line in [line for of in sentences for line in of(records)]:
         console.print(line, highlight=False)
     if not everything and (rest := len({name for record in records for name in record["metrics"]} - set(wanted))):

@@ -124,9 +124,9 @@ def _print(found: "list[SpectrumGap]") -> None:
 
     first = found[0]
     console = TableConsole(highlight=False)
-    console.print(
-        f"[bold]{first.task}[/bold] · {first.of} · {first.samples:,} samples × {first.repeats} "
-        f"repeats · seed {first.seed}"
+    console.print_head(
+        first.task,
+        f" · {first.of} · {first.samples:,} samples × {first.repeats} repeats · seed {first.seed}",
     )
     console.print()
     table = FittingTable(ruled=False, keys=2)

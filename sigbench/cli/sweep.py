@@ -12,6 +12,7 @@ from types import FrameType
 from typing import TYPE_CHECKING, Annotated
 
 import typer
+from rich.markup import escape
 
 from sigbench.cli.again import say_why_again
 from sigbench.cli.committed import here_or_copy
@@ -71,7 +72,6 @@ def sweep(
         _print_plan(plan, todo, records_at, as_json=as_json)
         return
     assert records_at is not None
-    records_at.tidy()
     _say_skipped(plan.skipped)
     say_unsound(todo, records_at)
     count, each = share(todo, workers, threads)
@@ -237,7 +237,7 @@ class SweepProgress:
             self._left.pop(key)
         if event.what == "lost":
             self._failed += 1
-            say(f"{event.cell} was lost: {event.reason}; it is left missing.")
+            say(f"{event.cell} was lost: {event.reason.rstrip('.')}; it is left missing.")
         if event.what == "finished" and record is not None:
             self.measured += 1
             self._forecast.add(event.cell, event.seconds)
@@ -291,5 +291,5 @@ class _Bar:
 
     def show(self, left: int, text: str, running: Sequence[str]) -> None:
         """Shows how many cells are left, a text, and the names of running cells."""
-        named = f"\n{'; '.join(running)}" if running else ""
+        named = f"\n{escape('; '.join(running))}" if running else ""
         self._progress.update(self._row, completed=self._total - left, description=text + named, refresh=True)

@@ -14,6 +14,7 @@ import msgspec
 from msgspec import Meta
 
 from sigbench.errors import BadInput, Outdated
+from sigbench.files import Missing, document, read_file
 from sigbench.gate.curves import CurveEntry, curve_entries
 from sigbench.records.checks import parse_record
 from sigbench.records.record import Record
@@ -75,16 +76,19 @@ def read_baseline(file: Path) -> Baseline:
     Outdated is raised for one of another schema.
     """
     try:
-        data = file.read_bytes()
-    except FileNotFoundError:
+        data = read_file(file, "the baseline")
+    except Missing:
         raise BadInput(f"there is no baseline {file}: `sigbench check --update --baseline {file}` makes one.") from None
-    except OSError as error:
-        raise BadInput(f"the baseline {file} cannot be read: {error.strerror or error}.") from error
     return parse_baseline(data, str(file))
 
 
 def parse_baseline(data: bytes, name: str) -> Baseline:
     """Returns the baseline in a document of a name; raises as `read_baseline`."""
+    with document(f"the baseline {name}"):
+        return _parsed(data, name)
+
+
+def _parsed(data: bytes, name: str) -> Baseline:
     try:
         head = msgspec.json.decode(data, type=_Head)
     except msgspec.ValidationError:

@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, TypedDict
 
+from sigbench.records.consistency import doubts_of
 from sigbench.records.names import spec_of
 from sigbench.records.record import Record
 
@@ -100,7 +101,7 @@ def times_of(record: Record) -> list[float]:
 
 def is_quiet(record: Record) -> bool:
     """Returns whether a record says that nothing else kept the machine busy while it was measured."""
-    return record["timing"] is not None and record["timing"]["quiet"] is True
+    return record["timing"] is not None and record["timing"]["quiet"] is True and not doubts_of(record)
 
 
 def machine_of(provenance: Mapping[str, Any]) -> dict[str, Any]:

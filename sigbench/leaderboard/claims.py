@@ -1,5 +1,6 @@
 """Claims of the literature, and how the records here answer them; a claim is never shown as a measurement."""
 
+import re
 import tomllib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -9,14 +10,17 @@ from typing import Any
 import msgspec
 
 from sigbench.errors import BadInput
+from sigbench.files import read_text
 from sigbench.leaderboard.board import Board
 from sigbench.records.comparison import compare
+from sigbench.records.consistency import doubts_of
 from sigbench.records.names import display_name
 from sigbench.records.record import MetricRecord, Record
 from sigbench.report.numbers import digits, duration, interval, number
 
 _NEEDED = {"task", "kind", "words", "source", "url", "sampler", "steps", "against", "against_steps"}
 _KINDS = ("quality", "speed")
+_LINK = re.compile(r"https?://[^\s<>\"'`\\^{}|]{1,2000}")  # no other scheme: javascript: is one, too
 _LEAST_P = 0.001  # smaller ones hang on the tails of a distribution that is normal only nearly
 
 
@@ -52,8 +56,8 @@ class Answer:
 def read_claims(file: Path) -> list[Claim]:
     """Returns the claims of a TOML file; raises BadInput, naming the claim, where it cannot be read."""
     try:
-        entries = tomllib.loads(file.read_text(encoding="utf-8")).get("claim", [])
-    except (OSError, ValueError, RecursionError) as error:
+        entries = tomllib.loads(read_text(file, "the claims")).get("claim", [])
+    except (ValueError, RecursionError) as error:
         raise BadInput(f"the claims {file} cannot be read: {error}.") from error
     if not isinstance(entries, list) or not all(isinstance(entry, dict) for entry in entries):
         raise BadInput(f"the claims {file} are a list of tables, each [[claim]].")
@@ -68,9 +72,12 @@ def _claim(entry: Mapping[str, Any], where: str) -> Claim:
     if entry["kind"] not in _KINDS:
         raise BadInput(f"the kind of {where} is {entry['kind']!r}: valid are {', '.join(_KINDS)}.")
     try:
-        return msgspec.convert(entry, Claim)
+        claim = msgspec.convert(entry, Claim)
     except msgspec.ValidationError as error:
         raise BadInput(f"{where} is not as it should be: {error}.") from error
+    if not _LINK.fullmatch(claim.url):
+        raise BadInput(f"the url of {where} is {claim.url[:100]!r}: it begins https:// or http://, and has no spaces.")
+    return claim
 
 
 def answers(claims: Sequence[Claim], boards: Mapping[str, Sequence[Board]]) -> dict[str, list[Answer]]:
@@ -151,6 +158,8 @@ def _speed(own: Record, other: Record) -> tuple[str, str]:
     assert b is not None
     assert own["nfe"] is not None
     assert other["nfe"] is not None
+    if doubts := [*doubts_of(own), *doubts_of(other)]:
+        return "Not decided", f"The times are not to be trusted: {'; '.join(dict.fromkeys(doubts))}."
     calls = f"{digits(other['nfe'] / own['nfe'])} times fewer network calls ({other['nfe']} and {own['nfe']})"
     machines = [(r["provenance"].get("device_name"), r["provenance"].get("threads"), at_once(r)) for r in (own, other)]
     if machines[0] != machines[1]:

@@ -1,9 +1,19 @@
 """The command line that measures a record's cell again."""
 
 import shlex
+from collections.abc import Iterable
 
 from sigbench.records.names import spec_of
 from sigbench.records.record import Record
+from sigbench.report.text import printable
+
+
+def shell_line(*words: Iterable[object]) -> str:
+    """Returns a command that a reader can copy: no word of it, whatever a record says, is more to a shell than a word.
+
+    A line break or another control character would be shown as something else than it is, and is replaced.
+    """
+    return shlex.join(printable(str(word)) for some in words for word in some)
 
 
 def command_of(record: Record) -> tuple[str, str]:
@@ -25,7 +35,7 @@ def command_of(record: Record) -> tuple[str, str]:
     if asked["nfe"] is not None:
         options["--nfe"] = asked["nfe"]
     options["--device"] = made.get("device", "cpu")
-    settings = shlex.join(str(word) for option in options.items() for word in option)
+    settings = shell_line(*options.items())
     threads = made.get("threads")
     start = f"OMP_NUM_THREADS={threads} " if isinstance(threads, int) else ""
-    return start + shlex.join(cell), settings
+    return start + shell_line(cell), settings

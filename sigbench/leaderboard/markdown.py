@@ -2,16 +2,21 @@
 
 import re
 from collections.abc import Mapping, Sequence
+from pathlib import Path
 
+from sigbench.errors import BadInput
+from sigbench.files import Missing, read_file
 from sigbench.leaderboard.board import Board
 from sigbench.leaderboard.claims import Answer
 from sigbench.leaderboard.overview import SELECTION, Block, Row, blocks
 from sigbench.leaderboard.sections import Section
 from sigbench.leaderboard.summary import about, missing, sentences, teacher_line
+from sigbench.records.consistency import doubts_of
 from sigbench.records.names import display_name
 from sigbench.report.marks import LEGEND, floor_mark
 from sigbench.report.numbers import duration, interval
 
+_TITLE, _BUILT = "# Leaderboard", "Built by `sigbench leaderboard build`"  # by which a file of ours is known
 _SPECIAL = re.compile(r"([\\`*_\[\]<>|~&])")
 
 
@@ -27,8 +32,8 @@ def build_markdown(
     Names and notes of records are escaped: they are text, whatever they hold.
     """
     parts = [
-        "# Leaderboard",
-        "Built by `sigbench leaderboard build` from the records beside this file; `index.html`, opened from disk, has "
+        _TITLE,
+        f"{_BUILT} from the records beside this file; `index.html`, opened from disk, has "
         "the charts, every metric, all grids, and for each cell the command that measures it again.",
         "A cell is the value with its 95 % interval over independent repeats. Compared are the cells with as many "
         "network calls (NFE), and no others; *ranks* are those that the data allow, all of them at once with a "
@@ -47,6 +52,16 @@ def build_markdown(
             parts.append(_claims(claims[task]))
         parts += [_section(section) for section in sections if section.task == task]
     return "\n\n".join(part for part in parts if part) + "\n"
+
+
+def check_own(file: Path) -> None:
+    """Raises BadInput where a file is there that is no board of ours, and would be lost."""
+    try:
+        text = read_file(file, "the file").decode("utf-8", errors="replace")
+    except Missing:
+        return
+    if not all(line in text for line in (_TITLE, _BUILT)):
+        raise BadInput(f"{file} is no leaderboard, and would be overwritten: choose another folder by --out.")
 
 
 def _section(section: Section) -> str:
@@ -112,7 +127,7 @@ def _cells(board: Board, names: Sequence[str], row: Row, *, first: bool) -> list
         else:
             mark = f" {floor_mark(metric)}" if name != names[0] else ""
             values.append(escaped(interval(metric["value"], metric["low"], metric["high"])) + mark.rstrip())
-    time = "–" if r["timing"] is None else duration(r["timing"]["sample_s"]["value"])
+    time = "–" if r["timing"] is None or doubts_of(r) else duration(r["timing"]["sample_s"]["value"])
     nfe = "–" if r["nfe"] is None else f"**{r['nfe']}**" if first else str(r["nfe"])
     marks = row.mark + ("" if row.metric is None else floor_mark(row.metric))
     names_of = [nfe, escaped(display_name(r)), marks, row.ranks]
@@ -122,7 +137,7 @@ def _cells(board: Board, names: Sequence[str], row: Row, *, first: bool) -> list
 def _claims(claims: Sequence[Answer]) -> str:
     lines = [_line(["claimed", "source", "measured here"]), _line(["---"] * 3)]
     for claim in claims:
-        link = f"[{escaped(claim.source)}]({claim.url})"
+        link = f"[{escaped(claim.source)}](<{claim.url}>)"
         answer = " ".join(
             part for part in (f"**{escaped(claim.verdict)}.**", escaped(claim.answer), escaped(claim.remark))
         )

@@ -7,6 +7,7 @@ from typing import Any, TypeVar
 
 from sigbench.errors import BadInput, Outdated
 from sigbench.leaderboard.board import Board
+from sigbench.leaderboard.command import shell_line
 from sigbench.report.numbers import duration
 from sigbench.report.palette import Curve
 from sigbench.report.text import counts_in_words
@@ -78,10 +79,10 @@ def _orders_section(file: Path) -> Section:
         f"dashed lines fall with the order that stands at their end. Compared with: {kinds}. {folded}"
     ).rstrip()
     names = _listed(one.spec for one in found)
-    command = (
-        f"sigbench convergence --task {first.task} --sampler {names} --paths {first.paths} --levels {len(steps)}"
-        f" --coarsest {steps[0]} --grid {first.grid} --seed {first.seed} --dtype {first.dtype}"
-        f"{' --sup' if first.sup else ''} --json"
+    command = shell_line(
+        ["sigbench", "convergence", "--task", first.task, "--sampler", names, "--paths", first.paths],
+        ["--levels", len(steps), "--coarsest", steps[0], "--grid", first.grid, "--seed", first.seed],
+        ["--dtype", first.dtype, *(["--sup"] if first.sup else []), "--json"],
     )
     sentences = tuple((one.display_name, sentence_of(one)) for one in found)
     return Section(first.task, "Orders of convergence", note, sentences, tuple(legend), _drawn(charts), command)
@@ -98,10 +99,11 @@ def _gap_section(file: Path) -> Section:
         f"walk on the same Brownian path, {first.samples:,} of them; laws are compared with {first.group:,} "
         f"states on each side, at most 500 for MMD; {made} networks."
     )
-    command = (
-        f"sigbench gap --task {first.task} --sampler {_listed(gap.spec_again for gap in good)} --steps "
-        f"{_listed(str(len(gap.times)) for gap in good)} --samples {first.samples} --repeats {first.repeats} --seed "
-        f"{first.seed} --grid {first.grid}{_conditions(first.conditions)} --dtype {made} --json"
+    command = shell_line(
+        ["sigbench", "gap", "--task", first.task, "--sampler", _listed(gap.spec_again for gap in good)],
+        ["--steps", _listed(str(len(gap.times)) for gap in good), "--samples", first.samples],
+        ["--repeats", first.repeats, "--seed", first.seed, "--grid", first.grid, *_conditions(first.conditions)],
+        ["--dtype", made, "--json"],
     )
     sentences = tuple((gap.curve, gap.verdict.sentence) for gap in good if gap.verdict is not None)
     charts = _drawn(gap_panels(good, legends=False))
@@ -116,10 +118,10 @@ def _spectrum_section(file: Path) -> Section:
     made = first.provenance.get("dtype")
     note = f"The power spectrum of {first.of}, {first.samples:,} samples × {first.repeats}; {made} networks."
     names = _listed("teacher" if one.role == "teacher" else f"{one.spec}@{one.steps}" for one in good)
-    command = (
-        f"sigbench spectrum --task {first.task} --sampler {names} --samples {first.samples}"
-        f" --repeats {first.repeats} --seed {first.seed} --grid {first.grid}{_conditions(first.conditions)}"
-        f" --dtype {made} --json"
+    command = shell_line(
+        ["sigbench", "spectrum", "--task", first.task, "--sampler", names, "--samples", first.samples],
+        ["--repeats", first.repeats, "--seed", first.seed, "--grid", first.grid, *_conditions(first.conditions)],
+        ["--dtype", made, "--json"],
     )
     sentences = tuple((one.curve, one.sentence) for one in good if one.sentence is not None)
     charts = _drawn(spectrum_panels(good, legends=False))
@@ -143,7 +145,7 @@ def _ablation_section(file: Path) -> Section:
     )
     title, command = (
         "What the signature is worth",
-        f"sigbench ablate leaderboard/studies/ablation/{file.stem}.toml --json",
+        shell_line(["sigbench", "ablate", f"leaderboard/studies/ablation/{file.stem}.toml", "--json"]),
     )
     if any(one.superseded for one in good):
         title, command = f"{title} (superseded)", ""
@@ -169,7 +171,7 @@ def _guidance_section(file: Path) -> Section:
         f"a student that was distilled at W. {first['samples']:,} samples × {first['repeats']}; the FCD of so few "
         f"images is biased, see its floor; {first['provenance'].get('dtype')} networks."
     )
-    command = f"sigbench sweep leaderboard/studies/guidance/{file.stem}.toml --json"
+    command = shell_line(["sigbench", "sweep", f"leaderboard/studies/guidance/{file.stem}.toml", "--json"])
     charts = _drawn(guidance_panels(good))
     legend = tuple(guidance_curves(good))
     return Section(first["task"], "What guidance costs", note, tuple(sentences(good)), legend, charts, command)
@@ -195,8 +197,8 @@ def _listed(names: Iterable[str]) -> str:
     return ",".join(dict.fromkeys(names))
 
 
-def _conditions(conditions: Mapping[str, float]) -> str:
-    return "".join(f" --{name} {value:g}" for name, value in conditions.items())
+def _conditions(conditions: Mapping[str, float]) -> list[str]:
+    return [word for name, value in conditions.items() for word in (f"--{name}", f"{value:g}")]
 
 
 def _drawn(panels: Mapping[str, Any]) -> dict[str, dict[str, Any]]:

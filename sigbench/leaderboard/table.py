@@ -3,12 +3,13 @@
 from collections.abc import Sequence
 from typing import Any
 
-from rich.markup import escape
+from rich.text import Text
 
 from sigbench.leaderboard.board import Board
 from sigbench.leaderboard.overview import Block, Row
-from sigbench.leaderboard.submissions import MetricDifference
+from sigbench.leaderboard.verification import MetricDifference
 from sigbench.records.comparison import at_floor
+from sigbench.records.consistency import doubts_of
 from sigbench.records.names import display_name
 from sigbench.report.fitting import Cell, FittingTable
 from sigbench.report.marks import floor_mark
@@ -43,6 +44,7 @@ def line_of(name: str, row: Row) -> dict[str, Any]:
         **numbers,
         "at_floor": None if metric is None else at_floor(metric),
         "sample_s": None if r["timing"] is None else r["timing"]["sample_s"]["value"],
+        "time_doubts": doubts_of(r),
         "repeats": r["repeats"],
         "status": r["status"],
         "standing": row.entry.standing,
@@ -50,15 +52,15 @@ def line_of(name: str, row: Row) -> dict[str, Any]:
     }
 
 
-def heading_of(board: Board, name: str) -> str:
-    """Returns what stands above the table: the task, its conditions, and the floor of the metric; rich markup."""
+def heading_of(board: Board, name: str) -> Text:
+    """Returns what stands above the table: the task, its conditions, and the floor of the metric."""
     conditions = "".join(f"{key} {digits(value, 6)} · " for key, value in board.conditions.items())
     floor = ""
     if name in board.metrics:
         m = board.metrics[name]
         floor = f" · floor of {name} {interval(m['floor'], m['floor_low'], m['floor_high'])}"
-    task = escape(printable(board.task))
-    return f"[bold]{task}[/bold] · {escape(f'{conditions}{board.samples} samples · seed {board.seed}{floor}')}"
+    rest = printable(f" · {conditions}{board.samples} samples · seed {board.seed}{floor}")
+    return Text.assemble((printable(board.task), "bold"), rest)
 
 
 def board_table(name: str, found: Sequence[Block], width: int) -> FittingTable:
@@ -99,7 +101,11 @@ def _cells(row: Row, *, grids: bool) -> list[Cell]:
         value,
         (mark, style),
         row.ranks,
-        *([] if grids else ["–" if r["timing"] is None else duration(r["timing"]["sample_s"]["value"])]),
+        *(
+            []
+            if grids
+            else ["–" if r["timing"] is None or doubts_of(r) else duration(r["timing"]["sample_s"]["value"])]
+        ),
     ]
 
 
@@ -111,7 +117,7 @@ def difference_table(found: Sequence[MetricDifference]) -> FittingTable:
         table.column(header, right=True)
     for each in found:
         size = "?" if each.standard_errors is None else signed_digits(each.standard_errors)
-        table.row(each.metric, number(each.reported), number(each.measured), size, style=_style(each.agrees))
+        table.row(printable(each.metric), number(each.reported), number(each.measured), size, style=_style(each.agrees))
     return table
 
 

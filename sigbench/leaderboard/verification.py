@@ -1,18 +1,13 @@
-"""A submitted record's cell run again here, and how far the two are apart."""
+"""How far a submitted record and that of the same cell, run again here, are apart."""
 
 import math
 from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Literal
 
-from scipy import stats
+from scipy.special import stdtrit
 
-from sigbench.leaderboard.submissions import MetricDifference
-from sigbench.measure.cell import Cell
-from sigbench.measure.run import measure
 from sigbench.metrics.estimate import standard_error
-from sigbench.progress import Listener, ignore
-from sigbench.records.changes import changes
-from sigbench.records.key import determinants_of
 from sigbench.records.record import MetricRecord, Record
 from sigbench.report.numbers import digits, percent
 
@@ -21,15 +16,15 @@ LEVEL = 0.05
 CLOSE = 1e-3  # relative: what float arithmetic of another machine may change where no standard error is known
 
 
-def run_again(cell: Cell, progress: Listener = ignore) -> Record:
-    """Returns a new record of the cell."""
-    (record,) = measure([cell], progress=progress)
-    return record
+@dataclass(frozen=True, slots=True)
+class MetricDifference:
+    """A reported metric beside that of the same cell run here: their difference in standard errors, None if unknown."""
 
-
-def differences(record: Record, cell: Cell) -> list[str]:
-    """Returns what the record's key hashes that is not the same here: artifacts, sources, versions."""
-    return changes(determinants_of(record), cell.determinants())
+    metric: str
+    reported: float
+    measured: float
+    standard_errors: float | None
+    agrees: bool | None
 
 
 def compare(reported: Record, ours: Record) -> tuple[Reproduction, list[MetricDifference]]:
@@ -53,7 +48,7 @@ def compare(reported: Record, ours: Record) -> tuple[Reproduction, list[MetricDi
 
 
 def _limit(repeats: int, metrics: int) -> float:
-    return math.inf if repeats < 2 else float(stats.t.ppf(1 - LEVEL / (2 * metrics), repeats - 1))
+    return math.inf if repeats < 2 else float(stdtrit(repeats - 1, 1 - LEVEL / (2 * metrics)))
 
 
 def _difference(name: str, theirs: MetricRecord, mine: MetricRecord, ours: Record, limit: float) -> MetricDifference:

@@ -5,10 +5,16 @@ from dataclasses import replace
 
 from sigbench.errors import BadInput
 from sigbench.measure.cell import Cell, plan_cells
+from sigbench.measure.run import measure
 from sigbench.measure.settings import Settings
+from sigbench.progress import Listener, ignore
+from sigbench.records.changes import changes
+from sigbench.records.key import determinants_of
 from sigbench.records.record import Record
-from sigbench.sde.grids.computed import is_computed_name
-from sigbench.spec import parse_spec
+from sigbench.sde.grids.computed import ENDING, is_computed_name
+from sigbench.spec import Spec, parse_spec
+
+_NAMES = ("task", "sampler", "family", "conditions")
 
 
 def settings_of(record: Record, *, device: str | None = None, metrics: tuple[str, ...] = ()) -> Settings:
@@ -50,7 +56,45 @@ def cell_of(record: Record, *, device: str | None = None, metrics: tuple[str, ..
     """Returns the cell that a record says it measured; raises BadInput where it cannot be planned here."""
     cell = planned_again(record, settings_of(record, device=device, metrics=metrics))
     check_same(record, cell)
+    check_named(record, cell)
     return cell
+
+
+def run_again(cell: Cell, progress: Listener = ignore) -> Record:
+    """Returns a new record of the cell."""
+    (record,) = measure([cell], progress=progress)
+    return record
+
+
+def differences(record: Record, cell: Cell) -> list[str]:
+    """Returns what the record's key hashes that is not the same here: artifacts, sources, versions."""
+    return changes(determinants_of(record), cell.determinants())
+
+
+def check_named(record: Record, cell: Cell) -> None:
+    """Raises BadInput where a record calls something by another name than what its specs ask for has."""
+    known = cell.known()
+    for fact in _NAMES:
+        if record[fact] != known[fact]:  # type: ignore[literal-required]
+            raise BadInput(
+                f"{record['key']} says that its {fact.replace('_', ' ')} is {str(record[fact])[:100]!r}, and that of "  # type: ignore[literal-required]
+                f"what it asks for is {known[fact]!r}: numbers under a false name are not run again."  # type: ignore[literal-required]
+            )
+
+
+def files_of(record: Record) -> list[str]:
+    """Returns what a record asks to be read from files that come with it: code, grids, weights.
+
+    Whoever made the record chose these names, and a Python file runs when it is read.
+    """
+    asked = parse_spec(record["spec"])
+    told = [record["task_spec"], asked.name, *asked.options.values()]
+    told += [] if is_computed_name(record["grid"]) else [record["grid"]]
+    return [text for text in told if ".py" in text or text.endswith(ENDING) or "/" in text or text in _paths(asked)]
+
+
+def _paths(asked: Spec) -> list[str]:
+    return [value for name, value in asked.options.items() if name in ("artifact", "weights")]
 
 
 def check_same(record: Record, cell: Cell) -> None:

@@ -6,21 +6,24 @@ from dataclasses import dataclass
 from functools import cached_property
 from math import prod
 
-import numpy as np
 import torch
 from torch import Tensor
 
 from sigbench import __version__
-from sigbench.abilities import HasClasses, ObservesSamples, conditions_of, metrics_of, network_hashes
-from sigbench.errors import BadInput, unknown_name
-from sigbench.measure.settings import Final, Settings, check_settings, pick_device, pick_dtype
+from sigbench.abilities import ObservesSamples, conditions_of, network_hashes
+from sigbench.errors import BadInput
+from sigbench.guard import guarded
+from sigbench.measure.settings import Final, Settings, pick_device, pick_dtype
 from sigbench.measure.source.plug_ins import code_of, package_code
+from sigbench.measure.truth.judges import plan_metrics
 from sigbench.measure.variants import Variant, expand
 from sigbench.metrics.metric import Metric
+from sigbench.plug_ins import check_facts
 from sigbench.records.key import Determinants, determinants, key_of
+from sigbench.records.machine import check_memory
 from sigbench.records.names import DENOISED, Role, bare_spec, display_name
 from sigbench.records.record import CellRecord, CodeRecord, Paths, RequestRecord, StopRecord
-from sigbench.registry import make_metric, make_sampler, make_task
+from sigbench.registry import make_sampler
 from sigbench.sampler import Sampler
 from sigbench.sde.brownian import BrownianDriver
 from sigbench.sde.clock import layout_of
@@ -34,6 +37,8 @@ _NOISE_AXES: dict[Paths, tuple[str, ...]] = {
     "shared": ("task", "seed", "repeat"),
     "fresh": ("task", "seed", "repeat", "role", "sampler", "times"),
 }
+# What a sampler says of itself once it has seen its task.
+_FACTS = {"final_step": str, "signature_order": int, "own_grid": str | None}
 
 
 @dataclass(frozen=True)
@@ -53,6 +58,12 @@ class Cell:
     batch: int
     metrics: tuple[Metric, ...]
     final: Final
+
+    def __post_init__(self) -> None:
+        values = self.samples * prod(self.task.shape)
+        each = torch.empty(0, dtype=self.state_dtype).element_size()
+        seen = 0 if isinstance(self.task, ObservesSamples) else 16  # beside the truth's, both in float64
+        check_memory(values * (each + seen), f"{self.samples:,} samples of {self.task.name}", "take fewer --samples")
 
     def __str__(self) -> str:
         return f"{self.display_name} · {self.grid.steps} steps"
@@ -75,7 +86,11 @@ class Cell:
     @property
     def calls(self) -> int:
         """The network calls that a walk makes, as far as the sampler declares them."""
-        return self.sampler.calls(self.problem, self.grid) + (self.final == "denoise")
+        with guarded(f"{self.sampler_spec} cannot say how many network calls it makes"):
+            found = self.sampler.calls(self.problem, self.grid)
+        if isinstance(found, bool) or not isinstance(found, int):
+            raise BadInput(f"{self.sampler_spec} declares {found!r} network calls, which is no whole number.")
+        return found + (self.final == "denoise")
 
     @property
     def final_step(self) -> str:
@@ -97,7 +112,15 @@ class Cell:
 
     def artifact_hashes(self) -> dict[str, str]:
         """Returns the hashes of all networks that have a part in the cell, the task's own and the sampler's."""
-        return {**network_hashes(self.task), **self.sampler.artifact_hashes()}
+        return dict(self._artifacts)
+
+    @cached_property
+    def _artifacts(self) -> dict[str, str]:
+        # Once, as all that plug-ins say of themselves: who changes its mind meanwhile has one key, and one record.
+        found = {**network_hashes(self.task), **self.sampler.artifact_hashes()}
+        if bad := next((item for item in found.items() if not all(isinstance(part, str) for part in item)), None):
+            raise BadInput(f"{self.sampler_spec} names an artifact by {bad[0]!r}: {bad[1]!r}, which are no texts.")
+        return found
 
     def packages(self) -> tuple[str, ...]:
         """Returns the packages that its plug-ins depend on beside those that every record names."""
@@ -117,6 +140,10 @@ class Cell:
 
     def known(self) -> CellRecord:
         """Returns what the cell's record says of it before anything is measured."""
+        return self._known.copy()
+
+    @cached_property
+    def _known(self) -> CellRecord:
         found: CellRecord = {
             "task": self.task.name,
             "task_spec": self.settings.task,
@@ -165,7 +192,7 @@ class Cell:
             self.known(), version=__version__, device=self.device.type, artifacts=self.artifact_hashes()
         )
 
-    @property
+    @cached_property
     def key(self) -> str:
         """The key of the cell's record."""
         return key_of(self.determinants())
@@ -193,54 +220,13 @@ def plan_cells(settings: Settings, samplers: Sequence[str], steps: Sequence[int]
     return list(cells.values())
 
 
-def plan_metrics(settings: Settings) -> tuple[Task, tuple[Metric, ...]]:
-    """Returns the task under its conditions and the metrics that judge, without any sampler; raises as `plan_cells`."""
-    task = make_task(settings.task)
-    if settings.label is not None or settings.guidance != 0.0:
-        if not isinstance(task, HasClasses):
-            raise BadInput(f"samples of the task {task.name!r} have no classes: no label and no guidance is for it.")
-        task = task.conditioned(settings.label, settings.guidance)
-    check_settings(settings)
-    return task, _metrics(settings, task)
-
-
-def _metrics(settings: Settings, task: Task) -> tuple[Metric, ...]:
-    """The task's metrics and those that were added; raises BadInput where one cannot judge so few or such samples."""
-    truth, own, added = task.truth(), metrics_of(task), added_metrics(settings, task)
-    for name in settings.only:
-        if name not in (names := [metric.name for metric in own]):
-            raise unknown_name(f"metric of the task {task.name!r}", name, names)
-    own = [metric for metric in own if not settings.only or metric.name in settings.only]
-    if not isinstance(task, ObservesSamples):
-        for metric in (*own, *added):
-            metric.check(np.empty((0, prod(task.shape))), truth)
-    elif added:
-        seen = task.observe_truth(2, 0)
-        for metric in added:
-            metric.check(seen, truth)
-    for metric in (*own, *added):
-        metric.sample_size(settings.samples or task.default_samples)
-    return (*own, *added)
-
-
-def added_metrics(settings: Settings, task: Task) -> list[Metric]:
-    """Returns the metrics that judge beside the task's own; raises BadInput where two would have one name."""
-    names = [metric.name for metric in metrics_of(task)]
-    if own := next((spec for spec in settings.metrics if spec in names), None):
-        raise BadInput(f"{own!r} is one of the metrics of the task {task.name!r} already.")
-    added = [make_metric(spec).for_truth(task.truth()) for spec in settings.metrics]
-    names += [metric.name for metric in added]
-    if twice := next((name for name in names if names.count(name) > 1), None):
-        raise BadInput(f"the task {task.name!r} would have two metrics called {twice!r}.")
-    return added
-
-
 def _plan_cell(settings: Settings, task: Task, metrics: tuple[Metric, ...], variant: Variant) -> Cell:
     spec, final = variant.spec, variant.final
     check_steps(variant.steps)
     device, dtype = pick_device(settings.device), pick_dtype(settings.dtype)
     sampler = make_sampler(spec)
-    problem = task.problem(device, dtype)
+    with guarded(f"the task {settings.task} has no problem"):
+        problem = task.problem(device, dtype)
     if sampler.needs == "denoiser" and not isinstance(problem, ReverseDiffusion):
         raise BadInput(f"{spec} needs a denoiser, and the task {task.name!r} has none.")
     if final == "denoise" and not isinstance(problem, ReverseDiffusion):
@@ -249,15 +235,14 @@ def _plan_cell(settings: Settings, task: Task, metrics: tuple[Metric, ...], vari
         )
     if sampler.additive_only and problem.noise_type != "additive":
         raise BadInput(f"{spec} is for additive noise, and that of the task {task.name!r} is {problem.noise_type}.")
-    try:
+    with guarded(f"{spec} cannot be planned on the task {task.name!r}"):
         sampler.prepare(task, problem, dtype)
         grid_name = variant.grid or sampler.own_grid or settings.grid or task.default_grid
         if is_file(grid_name):
             read_grid(grid_name).check_task(task.name, task.version)
         grid = problem.grid(grid_name, variant.steps)
         sampler.check(grid)
-    except SystemExit as error:
-        raise BadInput(f"{spec} left the program by SystemExit({error.code!r}) when its cell was planned.") from error
+    check_facts(sampler, _FACTS, spec)
     if sampler.signature_order > task.path_order == 0:
         raise BadInput(
             f"{spec} draws noise, and the problem of the task {task.name!r} has none: take a sampler of the family "
@@ -286,6 +271,8 @@ def _plan_cell(settings: Settings, task: Task, metrics: tuple[Metric, ...], vari
         metrics=metrics,
         final=final,
     )
+    with guarded(f"{spec} cannot be planned on the task {task.name!r}"):
+        cell.determinants()  # what the sampler says of itself, before any work
     if final == "denoise" and settings.nfe is not None and cell.calls - 1 <= settings.nfe < cell.calls:
         raise BadInput(
             f"{cell.sampler_spec} makes {cell.calls} calls in {grid.steps} steps, the last of them for the denoised "

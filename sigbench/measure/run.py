@@ -1,5 +1,6 @@
 """Measuring cells: the same noise for every sampler, then metrics, timing and a record."""
 
+import os
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from math import isfinite
 from typing import Any
@@ -8,7 +9,8 @@ import numpy as np
 from torch import Tensor
 
 from sigbench.abilities import observe, to_data
-from sigbench.errors import BrokenContract, Diverged
+from sigbench.errors import BadInput, BrokenContract, Diverged
+from sigbench.guard import guarded, told
 from sigbench.measure.batch import walk_batch
 from sigbench.measure.cell import Cell
 from sigbench.measure.contract import WatchedGenerators, check_by_watching, check_same_batch
@@ -22,34 +24,51 @@ from sigbench.measure.truth.references import References
 from sigbench.metrics.estimate import Floor, estimate, median_interval
 from sigbench.metrics.metric import Metric
 from sigbench.progress import Listener, Progress, ignore
-from sigbench.records.checks import digest_of
+from sigbench.records.checks import digest_of, parse_sound
+from sigbench.records.consistency import time_doubts
 from sigbench.records.provenance import provenance
-from sigbench.records.record import SCHEMA, MetricRecord, Record, SpreadRecord, Status, TimingRecord
+from sigbench.records.record import SCHEMA, MetricRecord, Record, SpreadRecord, Status, TimingRecord, to_json
+
+_MOST_SECONDS = 1e12  # 30,000 years of training
 
 OnSamples = Callable[[Cell, Tensor, Tensor | None], None]
+OnRecord = Callable[[Record], object]
+
+
+def unkept(record: Record) -> None:
+    """Hears of a record and does nothing: the default of who is told of records."""
 
 
 def measure(
     cells: Iterable[Cell],
     *,
     progress: Listener = ignore,
+    on_record: OnRecord = unkept,
     on_samples: OnSamples | None = None,
     on_failure: OnFailure = unheard,
     workers: int = 1,
 ) -> Iterator[Record]:
     """Measures the cells in turn and yields a record for each, failures and divergences included.
 
-    `progress` hears of repeats within a cell; `on_samples` receives the first repeat's samples, shape (n, *shape), in
-    data units, with their classes (n,); `on_failure` hears of the exception behind a failure; `workers` is how
-    many cells run at once, which is recorded beside the times.
+    Whatever a plug-in does, its cell ends in a record that can be read back. `progress` hears of repeats within a cell;
+    `on_record` receives each record as soon as it is there, and after it `on_samples` the first repeat's samples, shape
+    (n, *shape), in data units, with their classes (n,); `on_failure` hears of the exception behind a failure; `workers`
+    is how many cells run at once, which is recorded beside the times. Raises BadInput where what cells are held against
+    cannot be made.
     """
     against: dict[tuple[Any, ...], _Truth] = {}
     for cell in cells:
         settings = cell.settings
         at = (settings.task, settings.seed, settings.label, settings.metrics, settings.only, settings.floor_draws)
         if at not in against:
-            against[at] = _Truth(cell)
-        yield _measure_cell(cell, against[at], progress, on_samples, on_failure, workers)
+            with guarded(f"the task {settings.task} has no truth to be held against"):
+                against[at] = _Truth(cell)
+        repeats = _Repeats(cell, against[at], progress)
+        record = _measure_cell(cell, repeats, on_failure, workers)
+        on_record(record)
+        if record["status"] == "ok" and on_samples is not None:
+            on_samples(cell, repeats.samples, repeats.first.labels)
+        yield record
 
 
 class _Truth:
@@ -60,21 +79,13 @@ class _Truth:
         self.floors = Floors(cell.task, cell.metrics, cell.settings.floor_draws)
 
 
-def _measure_cell(
-    cell: Cell,
-    truth: _Truth,
-    progress: Listener,
-    on_samples: OnSamples | None,
-    on_failure: OnFailure,
-    workers: int,
-) -> Record:
+def _measure_cell(cell: Cell, repeats: "_Repeats", on_failure: OnFailure, workers: int) -> Record:
     status: Status = "ok"
     error: str | None = None
     metrics: dict[str, MetricRecord] = {}
     timing: TimingRecord | None = None
     nfe: int | None = None
-    known = cell.known()
-    repeats = _Repeats(cell, truth, progress)
+    key, known, artifacts, packages = cell.key, cell.known(), cell.artifact_hashes(), cell.packages()
     try:
         repeats.measure()
         nfe = repeats.first.nfe
@@ -87,22 +98,33 @@ def _measure_cell(
         on_failure(cell, problem)
     record: Record = {
         "schema": SCHEMA,
-        "key": cell.key,
+        "key": key,
         **known,
         "repeats": repeats.count if error is None else known["repeats"],
-        "nfe": nfe,
+        "nfe": nfe if error is None else None,
         "status": status,
-        "metrics": metrics,
+        "metrics": metrics if error is None else {},
         "timing": timing,
-        "provenance": provenance(cell.device, cell.network_dtype, cell.artifact_hashes(), cell.packages()),
+        "provenance": provenance(cell.device, cell.network_dtype, artifacts, packages),
         "digest": "",
     }
     if error is not None:
         record["error"] = error
-    record["digest"] = digest_of(record)
-    if error is None and on_samples is not None:
-        on_samples(cell, to_data(cell.task, repeats.first.samples), repeats.first.labels)
-    return record
+    return _sealed(record)
+
+
+def _sealed(record: Record) -> Record:
+    """The record with its digest, as it will be read back: one that would not be taken then is one of a failure."""
+    try:
+        record["digest"] = digest_of(record)
+        parse_sound(to_json(record))
+        return record
+    except (BadInput, ValueError, TypeError, OverflowError) as problem:
+        if record["status"] == "failed":
+            raise
+        plain: Record = {**record, "repeats": record["asked"]["stop"]["repeats"], "nfe": None, "status": "failed"}
+        plain |= {"metrics": {}, "timing": None, "error": f"what came out makes no sound record: {told(problem)}"}
+        return _sealed(plain)
 
 
 class _Repeats:
@@ -119,6 +141,12 @@ class _Repeats:
     def count(self) -> int:
         """How many there were."""
         return len(self._times)
+
+    @property
+    def samples(self) -> Tensor:
+        """The first one's samples in data units."""
+        with guarded(f"the task {self._cell.settings.task} cannot give samples in data units"):
+            return to_data(self._cell.task, self.first.samples)
 
     def measure(self) -> None:
         """Draws as many as the cell asks for; raises what its plug-ins raise, and BrokenContract and Diverged."""
@@ -186,7 +214,7 @@ class _Repeats:
     def timing(self, workers: int) -> TimingRecord:
         """Returns what sampling took."""
         cell, each = self._cell, [_spread([t[k] / self._cell.samples for t in self._times]) for k in range(3)]
-        return {
+        found: TimingRecord = {
             "sample_s": each[0],
             "path_s": each[1],
             "cpu_s": each[2],
@@ -199,8 +227,18 @@ class _Repeats:
             "load": self._load,
             "others": self._others,
             "quiet": None if self._others is None else self._others < QUIET,
-            "training_s": cell.sampler.training_seconds(),
+            "training_s": _seconds(cell.sampler.training_seconds(), cell),
         }
+        return {**found, "doubts": doubts} if (doubts := time_doubts(found, os.cpu_count())) else found
+
+
+def _seconds(told: object, cell: Cell) -> float | None:
+    """What a sampler says that its training cost; raises BrokenContract for what is no number of seconds."""
+    if told is None:
+        return None
+    if isinstance(told, bool) or not isinstance(told, int | float) or not 0 <= told <= _MOST_SECONDS:
+        raise BrokenContract(f"{cell.sampler_spec} says that its training took {told!r}, which are no seconds.")
+    return float(told)
 
 
 def _spread(values: Sequence[float]) -> SpreadRecord:

@@ -8,6 +8,7 @@ import torch
 from sigbench.errors import BadInput, unknown_name
 from sigbench.records.record import Paths, TuningRecord
 from sigbench.sde.grids.find import check_grid
+from sigbench.spec import whole_number
 
 Final = Literal["none", "denoise"]  # what is returned at the last time: the state, or its denoised sample
 DTYPES = {"float32": torch.float32, "float64": torch.float64, "bfloat16": torch.bfloat16}
@@ -89,6 +90,9 @@ def pick_device(name: str) -> torch.device:
     if name == "cuda" or name.startswith("cuda:"):
         if not torch.cuda.is_available():
             raise BadInput("there is no CUDA device here that torch can use: choose --device cpu.")
+        index = name.removeprefix("cuda").removeprefix(":") or "0"
+        if whole_number(index) not in range(torch.cuda.device_count()):
+            raise BadInput(f"there is no device {name!r} here: CUDA devices are 0 to {torch.cuda.device_count() - 1}.")
         return torch.device(name)
     raise unknown_name("device", name, ("auto", "cpu", "cuda"))
 

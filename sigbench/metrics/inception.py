@@ -11,6 +11,7 @@ import torch
 from numpy.typing import NDArray
 
 from sigbench.errors import BadInput
+from sigbench.files import read_file
 from sigbench.metrics.estimate import NON_NEGATIVE
 from sigbench.metrics.fidelity import torch_fidelity
 from sigbench.metrics.image_sample import ImageMetric, ImageSample, ImageTruth
@@ -23,10 +24,7 @@ _LAYER, _BATCH = "2048", 50
 
 def hash_of(weights: Path) -> str:
     """Returns the SHA-256 of a file of weights; raises BadInput where it cannot be read."""
-    try:
-        return hashlib.sha256(weights.read_bytes()).hexdigest()
-    except OSError as error:
-        raise BadInput(f"the Inception weights {weights} cannot be read: {error.strerror}.") from error
+    return hashlib.sha256(read_file(weights, "the Inception weights")).hexdigest()
 
 
 @cache

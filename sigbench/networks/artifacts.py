@@ -7,18 +7,22 @@ SHA-256, so that truncated, altered or swapped weights are refused by name.
 import hashlib
 import json
 import os
-from collections.abc import Hashable
+from collections.abc import Callable, Hashable, Iterator, Mapping
 from contextlib import suppress
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
-from safetensors import SafetensorError
+import msgspec
+import torch
 from safetensors.torch import load, save
-from torch import Tensor
+from torch import Tensor, nn
 
 from sigbench.errors import BadInput
+from sigbench.files import MOST_TEXT, Missing, document, read_file
+from sigbench.guard import one_line, told
 
+_MOST_WEIGHTS = 8 << 30
 WEIGHTS, MANIFEST = "weights.safetensors", "manifest.json"
 
 
@@ -71,11 +75,14 @@ def read_manifest(folder: Path) -> Manifest:
     """Returns the manifest of an artifact; raises BadInput where there is none or it cannot be read."""
     file = folder / MANIFEST
     try:
-        return Manifest(**json.loads(file.read_text()))
-    except FileNotFoundError:
+        text = read_file(file, "the manifest", MOST_TEXT)
+    except Missing:
         raise BadInput(f"there is no artifact in {folder}: {MANIFEST} is missing.") from None
-    except (OSError, ValueError, TypeError) as error:
-        raise BadInput(f"the manifest {file} is corrupt: {error}.") from error
+    with document(f"the manifest {file}"):
+        fields = json.loads(text)
+        if unknown := fields.keys() - Manifest.__annotations__.keys():
+            raise ValueError(f"unknown fields {', '.join(sorted(unknown))}")
+        return msgspec.convert(fields, Manifest)
 
 
 def stamp_of(folder: Path) -> Hashable:
@@ -92,10 +99,7 @@ def load_artifact(folder: Path) -> tuple[dict[str, Tensor], Manifest]:
     """Returns the weights and the manifest of an artifact; raises BadInput where the hash does not hold."""
     manifest = read_manifest(folder)
     file = folder / WEIGHTS
-    try:
-        blob = file.read_bytes()
-    except OSError as error:
-        raise BadInput(f"the weights {file} cannot be read: {error.strerror}.") from error
+    blob = read_file(file, "the weights", _MOST_WEIGHTS)
     found = hashlib.sha256(blob).hexdigest()
     if found != manifest.sha256:
         raise BadInput(
@@ -104,5 +108,35 @@ def load_artifact(folder: Path) -> tuple[dict[str, Tensor], Manifest]:
         )
     try:
         return load(blob), manifest
-    except SafetensorError as error:
-        raise BadInput(f"the weights {file} cannot be read: {error}.") from error
+    except Exception as error:  # safetensors' own error, and whatever torch makes of shapes that it has not
+        raise BadInput(f"the weights {file} cannot be read: {told(error)}.") from error
+
+
+def check_fit(config: Mapping[str, Any], build: Callable[[], object], weights: Mapping[str, Tensor]) -> None:
+    """Raises ValueError where a manifest's configuration makes no network of these weights, before there is one.
+
+    The network is made without memory (on torch's device "meta"), and its shapes are held against the weights': their
+    file bounds what a configuration may ask for. Counts of layers are held against the number of weights first, since
+    every layer has some.
+    """
+    for name, count in _counts(config):
+        if not isinstance(count, int) or not 0 <= count <= len(weights):
+            raise ValueError(f"{name} is {one_line(repr(count))}, and there are {len(weights)} weights")
+    with torch.device("meta"):
+        skeleton = build()
+    assert isinstance(skeleton, nn.Module)
+    wanted = {name: tuple(tensor.shape) for name, tensor in skeleton.state_dict().items()}
+    found = {name: tuple(tensor.shape) for name, tensor in weights.items()}
+    if wrong := sorted(name for name in wanted.keys() | found.keys() if wanted.get(name) != found.get(name)):
+        name = wrong[0]
+        shapes = f"shape {wanted.get(name, 'none')} by the manifest, {found.get(name, 'none')} in the file"
+        raise ValueError(f"{len(wrong)} weights are others, {one_line(name)} first: {shapes}")
+
+
+def _counts(config: object) -> Iterator[tuple[str, Any]]:
+    """The numbers of layers in a configuration, by their names."""
+    for name, value in config.items() if isinstance(config, Mapping) else ():
+        if isinstance(name, str) and name.endswith(("depth", "blocks")):
+            yield from ((name, each) for each in (value if isinstance(value, list | tuple) else [value]))
+        else:
+            yield from _counts(value)

@@ -9,8 +9,9 @@ import torch
 from torch import Tensor, nn
 
 from sigbench.errors import BadInput, BrokenContract
+from sigbench.guard import told
 from sigbench.networks import edm, gaussian_edm
-from sigbench.networks.artifacts import load_artifact, stamp_of
+from sigbench.networks.artifacts import check_fit, load_artifact, stamp_of
 from sigbench.networks.edm import EDMConfig, EDMDenoiser
 from sigbench.networks.gaussian_edm import GaussianDenoiser, GaussianDenoiserConfig
 from sigbench.sde.schedule import Schedule
@@ -103,10 +104,12 @@ def _loaded(
             f"the artifact {folder} was trained under {manifest.data.get('schedule')!r}, not {schedule.name!r}."
         )
     try:
+        check_fit(manifest.config, lambda: build_denoiser(manifest.kind, manifest.config), weights)
         module: nn.Module = build_denoiser(manifest.kind, manifest.config)
         module.load_state_dict(weights)
-    except (RuntimeError, TypeError, KeyError, ValueError) as error:
-        reason = str(error).partition("\n")[0].rstrip(":.")
-        raise BadInput(f"the artifact {folder} does not fit its manifest: {reason}.") from error
+    except BadInput:
+        raise
+    except Exception as error:  # a manifest is data, and may hold anything
+        raise BadInput(f"the artifact {folder} does not fit its manifest: {told(error)}.") from error
     module.eval().requires_grad_(False).to(device=device, dtype=compute)
     return cast(NoiseLevelDenoiser, module)

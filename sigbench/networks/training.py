@@ -4,8 +4,8 @@ What to minimise is the caller's; this file knows nothing of diffusion. Muon (Jo
 weights of hidden layers that are matrices, convolutions flattened among them, Adam everything else.
 """
 
+import io
 import math
-import os
 import signal
 import threading
 import time
@@ -19,7 +19,13 @@ import torch
 from torch import Tensor, nn
 
 from sigbench.errors import BadInput
+from sigbench.files import document, read_file
+from sigbench.guard import told
 from sigbench.progress import Listener, Progress, ignore
+from sigbench.records.store import make_folder, replacing
+
+_MOST_BYTES = 32 << 30
+_SIGNALS = (signal.SIGINT, signal.SIGTERM)
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,21 +118,23 @@ def train(
 
     With a `checkpoint` file the loop saves its state there every `checkpoint_every_s` seconds and on
     Ctrl-C, and goes on from it when it exists; seconds include those of earlier sessions. `beside` is what
-    `loss_at` has learned besides, and the checkpoint holds it too. Raises BadInput
-    where the checkpoint belongs to another plan or `identity`, or cannot be read.
+    `loss_at` has learned besides, and the checkpoint holds it too. Raises BadInput where the checkpoint belongs to
+    another plan or `identity`, or cannot be read or written.
     """
     optimizers = make_optimizers(module, plan)
     average = {name: tensor.detach().clone() for name, tensor in module.state_dict().items()}
     run_identity = {**identity, **asdict(plan)}
     first, spent = 0, 0.0
     if checkpoint is not None and checkpoint.exists():
-        state = _read(checkpoint, run_identity)
-        module.load_state_dict(state["module"])
-        for optimizer, saved_state in zip(optimizers, state["optimizers"], strict=True):
-            optimizer.load_state_dict(saved_state)
-        if beside is not None:
-            beside.load_state_dict(state["beside"])
-        average, first, spent = state["average"], state["iteration"], state["seconds"]
+        with document(f"the checkpoint {checkpoint}"):
+            state = _read(checkpoint, run_identity)
+            module.load_state_dict(state["module"])
+            for optimizer, saved_state in zip(optimizers, state["optimizers"], strict=True):
+                optimizer.load_state_dict(saved_state)
+            if beside is not None:
+                beside.load_state_dict(state["beside"])
+            average = {name: torch.empty_like(tensor).copy_(state["average"][name]) for name, tensor in average.items()}
+            first, spent = int(state["iteration"]), float(state["seconds"])
 
     started = saved = time.monotonic()
     iteration = first
@@ -142,10 +150,11 @@ def train(
                 "beside": {} if beside is None else beside.state_dict(),
                 "seconds": spent + time.monotonic() - started,
             }
-            checkpoint.parent.mkdir(parents=True, exist_ok=True)
-            temporary = checkpoint.with_suffix(".writing")
-            torch.save(state, temporary)
-            os.replace(temporary, checkpoint)
+            whole = io.BytesIO()  # torch's own writing says of a full disk that its position is unexpected
+            torch.save(state, whole)
+            make_folder(checkpoint.parent, "the folder of the checkpoint")
+            with replacing(checkpoint) as temporary:
+                temporary.write_bytes(whole.getbuffer())
 
     try:
         with _whole_iterations() as interrupted:
@@ -176,30 +185,32 @@ def train(
 
 @contextmanager
 def _whole_iterations() -> Iterator[Callable[[], bool]]:
-    """Holds Ctrl-C back, so that it cuts no update in half; yields the question whether it was pressed."""
+    """Holds Ctrl-C and SIGTERM back, so that it cuts no update in half; yields the question whether it was pressed."""
     pressed = False
 
     def note(number: int, frame: object) -> None:
         nonlocal pressed
         pressed = True
 
-    ours = signal.getsignal(signal.SIGINT) not in (None, signal.SIG_IGN)
+    ours = [number for number in _SIGNALS if signal.getsignal(number) not in (None, signal.SIG_IGN, signal.SIG_DFL)]
     if not ours or threading.current_thread() is not threading.main_thread():
         yield lambda: False
         return
-    before = signal.signal(signal.SIGINT, note)
+    before = {number: signal.signal(number, note) for number in ours}
     try:
         yield lambda: pressed
     finally:
-        signal.signal(signal.SIGINT, before)
+        for number, handler in before.items():
+            signal.signal(number, handler)
 
 
 def _read(checkpoint: Path, identity: dict[str, Any]) -> dict[str, Any]:
+    data = read_file(checkpoint, "the checkpoint", _MOST_BYTES)
     try:
-        state: dict[str, Any] = torch.load(checkpoint, weights_only=True)
-        found = state["identity"]
+        state: dict[str, Any] = torch.load(io.BytesIO(data), weights_only=True)
+        found: dict[str, Any] = dict(state["identity"])
     except Exception as error:
-        raise BadInput(f"the checkpoint {checkpoint} cannot be read: {error}.") from error
+        raise BadInput(f"the checkpoint {checkpoint} cannot be read: {told(error)}.") from error
     if found != identity:
         changed = sorted(k for k in identity.keys() | found.keys() if found.get(k) != identity.get(k))
         raise BadInput(

@@ -1,6 +1,7 @@
 """Why a record does not answer for a cell: what its key hashes and is another here, in words."""
 
 from collections.abc import Iterable, Mapping
+from typing import Any
 
 from sigbench.records.key import Determinants, determinants_of, key_of
 from sigbench.records.record import Record
@@ -63,6 +64,15 @@ class Earlier:
         Of several the one that differs least; nothing where there is none.
         """
         return min((changes(told, wanted) for told in self._found.get(_request(wanted), ())), key=len, default=[])
+
+
+def same_cell(one: Determinants, other: Determinants) -> bool:
+    """Returns whether two cells are one question, whatever device answers it, and whatever metrics judge."""
+    return same_request(*({**each, "device": None, "asked": _of_anywhere(each["asked"])} for each in (one, other)))
+
+
+def _of_anywhere(asked: Mapping[str, Any]) -> dict[str, Any]:
+    return {name: value for name, value in asked.items() if name not in ("metrics", "tf32")}
 
 
 def same_request(one: Determinants, other: Determinants) -> bool:

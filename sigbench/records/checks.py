@@ -8,6 +8,7 @@ from typing import Any, Literal
 import msgspec
 
 from sigbench.errors import BadInput, Outdated
+from sigbench.guard import told
 from sigbench.records.consistency import inconsistency
 from sigbench.records.key import determinants_of, key_of
 from sigbench.records.record import SCHEMA, Record
@@ -93,9 +94,12 @@ def parsed(data: bytes) -> Record:
         raise _why_not(data, error) from None
     if record["schema"] != SCHEMA:
         raise _other_schema(record["schema"])
-    reason = inconsistency(record)
-    if reason is None and not _intact(record, data):
-        reason = "changed since it was written: it does not fit its digest"
+    try:
+        reason = inconsistency(record)
+        if reason is None and not _intact(record, data):
+            reason = "changed since it was written: it does not fit its digest"
+    except (ArithmeticError, ValueError, TypeError, LookupError, RecursionError, msgspec.MsgspecError) as error:
+        reason = f"its values cannot be those of a record: {told(error)}"
     if reason is not None:
         raise Unfit("damaged", reason)
     return record

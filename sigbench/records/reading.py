@@ -8,10 +8,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from sigbench.errors import BadInput
+from sigbench.files import exists, is_folder, read_file
 from sigbench.records.checks import Kind, OtherDocument, Unfit, parsed
 from sigbench.records.record import Record
-
-_CHUNK = 1 << 16
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,9 +55,9 @@ def read_records(paths: Iterable[Path], task: str | None = None) -> Reading:
     reader = _Reader(task)
     with _no_collector():
         for path in paths:
-            if path.is_dir():
+            if is_folder(path):
                 reader.read_folder(path)
-            elif path.is_file():
+            elif exists(path):
                 reader.read_file(path)
             else:
                 raise BadInput(f"there are no records at {path}: no such file or folder.")
@@ -76,23 +75,6 @@ def _no_collector() -> Iterator[None]:
         gc.freeze()  # records hold no circles, and so there is nothing among them for it to find
         if was_on:
             gc.enable()
-
-
-def _bytes_of(path: str | Path) -> bytes:
-    # A bare read: for tens of thousands of small files the layers of open() cost more than the reading.
-    parts = []
-    try:
-        handle = os.open(path, os.O_RDONLY)
-        try:
-            while part := os.read(handle, _CHUNK):
-                parts.append(part)
-                if len(part) < _CHUNK // 2 and len(parts) == 1:
-                    break  # small, and so at its end
-        finally:
-            os.close(handle)
-    except OSError as error:
-        raise BadInput(f"{path} cannot be read: {error.strerror or error}.") from error
-    return b"".join(parts)
 
 
 class _Reader:
@@ -117,7 +99,7 @@ class _Reader:
                     self._leave_out(prefix + name, None, "damaged", str(error).rstrip("."))
 
     def read_file(self, path: str | Path) -> None:
-        data = _bytes_of(path)
+        data = read_file(path, "the file")
         if not str(path).endswith(".json"):
             self._read_lines(path, data)
             return

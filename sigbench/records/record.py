@@ -64,6 +64,7 @@ class TimingRecord(TypedDict):
     others: float | None  # processors that other processes kept busy meanwhile; null where that cannot be told
     quiet: bool | None  # whether `others` was below half a processor
     training_s: float | None  # what training the sampler cost, null where nothing was trained
+    doubts: NotRequired[list[str]]  # why the times are not to be trusted (`sigbench.records.consistency.time_doubts`)
 
 
 class TF32Record(TypedDict):

@@ -9,6 +9,7 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from sigbench.errors import BadInput
+from sigbench.files import Missing, is_folder, read_file
 from sigbench.records.checks import parse_sound
 from sigbench.records.record import Record
 
@@ -22,24 +23,62 @@ def make_folder(folder: Path, what: str) -> Path:
         folder.mkdir(parents=True, exist_ok=True)
         with tempfile.TemporaryFile(dir=folder):
             pass
-    except OSError as error:
-        raise BadInput(f"{what} {folder} cannot be written: {error.strerror or error}.") from error
+    except (OSError, ValueError) as error:
+        raise BadInput(f"{what} {folder} cannot be written: {getattr(error, 'strerror', None) or error}.") from error
+    tidy(folder)
     return folder
+
+
+def tidy(folder: Path) -> int:
+    """Removes temporary files that killed writers left in a folder, ten minutes later; returns how many.
+
+    A file is written within moments; the rest of the time is for slow disks and clocks that disagree.
+    """
+    removed = 0
+    for file in folder.glob(f"{_WRITING}*"):
+        with suppress(OSError):
+            if time.time() - file.stat().st_mtime > _LEFT_BEHIND_S:
+                file.unlink()
+                removed += 1
+    return removed
+
+
+def check_writable(file: Path, what: str) -> None:
+    """Raises BadInput where a file cannot be written, by `replacing`, before there is anything to write."""
+    if not is_folder(file.parent):
+        raise BadInput(f"there is no folder {file.parent} for the {what}.")
+    try:
+        if file.exists() and not file.is_file():
+            why = "Is a directory" if file.is_dir() else "it is no regular file"
+            raise BadInput(f"the {what} {file} cannot be written: {why}.")
+        if not os.access(file if file.exists() else file.parent, os.W_OK):
+            raise BadInput(f"the {what} {file} cannot be written: there is no permission.")
+        with tempfile.TemporaryFile(dir=file.parent):
+            pass
+        file.exists()  # a name that is too long
+    except (OSError, ValueError) as error:
+        raise BadInput(f"the {what} {file} cannot be written: {getattr(error, 'strerror', None) or error}.") from error
 
 
 @contextmanager
 def replacing(file: Path) -> Iterator[Path]:
     """Yields a temporary file beside `file` that takes its place when all went well, and is gone otherwise.
 
-    Raises BadInput where it cannot be written.
+    A link stays one, to the new file. Raises BadInput where it cannot be written, and for what is no regular file: a
+    device would be replaced, too.
     """
     temporary: Path | None = None
     try:
+        file = Path(os.path.realpath(file))
+        if file.exists() and not file.is_file():
+            raise BadInput(f"{file} cannot be written: it is no regular file.")
         handle, name = tempfile.mkstemp(dir=file.parent, prefix=_WRITING, suffix=file.suffix)
         os.close(handle)
         temporary = Path(name)
         yield temporary
         temporary.chmod(0o644)
+        with temporary.open("rb") as written:
+            os.fsync(written.fileno())  # its name must not be on the disk before what is in it
         os.replace(temporary, file)
     except OSError as error:
         raise BadInput(f"{file} cannot be written: {error.strerror or error}.") from error
@@ -64,27 +103,14 @@ class Store:
     def write(self, record: Record) -> Path:
         """Writes a record, replacing one of the same key; returns its file."""
         text = json.dumps(record, allow_nan=False, indent=1) + "\n"
+        if not self.folder.is_dir():  # it was there: somebody took it away meanwhile
+            make_folder(self.folder, "the store")
         try:
             with replacing(self.path_of(record["key"])) as temporary, temporary.open("w") as file:
                 file.write(text)
-                file.flush()
-                os.fsync(file.fileno())
         except BadInput as error:
             raise BadInput(f"the store {self.folder} cannot be written: {error}") from error
         return self.path_of(record["key"])
-
-    def tidy(self) -> int:
-        """Removes temporary files that killed writers left behind, ten minutes later; returns how many.
-
-        A record is written within a moment; the rest of the time is for slow disks and clocks that disagree.
-        """
-        removed = 0
-        for file in self.folder.glob(f"{_WRITING}*"):
-            with suppress(OSError):
-                if time.time() - file.stat().st_mtime > _LEFT_BEHIND_S:
-                    file.unlink()
-                    removed += 1
-        return removed
 
     def read(self, key: str) -> Record | None:
         """Returns the record of `key`, None where there is none that is sound under this schema."""
@@ -93,13 +119,9 @@ class Store:
     def look(self, key: str) -> tuple[Record | None, str | None]:
         """Returns the record of `key`, and where its file holds none that can be taken, why not."""
         try:
-            data = self.path_of(key).read_bytes()
-        except FileNotFoundError:
+            record = parse_sound(read_file(self.path_of(key), "the record"))
+        except Missing:
             return None, None
-        except OSError as error:
-            return None, f"it cannot be read: {error.strerror or error}"
-        try:
-            record = parse_sound(data)
         except BadInput as error:
             return None, str(error).rstrip(".")
         return (record, None) if record["key"] == key else (None, f"it holds the record {record['key'][:40]!r}")

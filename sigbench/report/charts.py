@@ -1,6 +1,5 @@
 """Charts of records, by Altair; PNG and SVG by vl-convert, so that no browser is needed."""
 
-import os
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -12,6 +11,7 @@ from PIL.Image import Image
 from sigbench.errors import BadInput
 from sigbench.records.names import display_names
 from sigbench.records.record import Record
+from sigbench.records.store import check_writable, replacing
 from sigbench.report.curves import axis, color_by, dashed, floor_band, log_axis, log_scale, shape_by
 from sigbench.report.palette import curves_of
 from sigbench.report.theme import HEIGHT, WIDTH, for_both_modes, heading, legend_above, themed
@@ -99,10 +99,7 @@ def check_picture(file: Path) -> None:
     """Raises BadInput where a picture cannot be written to `file`: another ending, no such folder, no permission."""
     if file.suffix not in (".png", ".svg"):
         raise BadInput(f"a picture is saved as .png or .svg, not as {file.name!r}.")
-    if not file.parent.is_dir():
-        raise BadInput(f"there is no folder {file.parent} for the picture.")
-    if file.is_dir() or not os.access(file if file.exists() else file.parent, os.W_OK):
-        raise BadInput(f"the picture {file} cannot be written.")
+    check_writable(file, "picture")
 
 
 def save_chart(chart: alt.TopLevelMixin, file: Path) -> None:
@@ -112,13 +109,12 @@ def save_chart(chart: alt.TopLevelMixin, file: Path) -> None:
     """
     check_picture(file)
     spec = themed(chart.to_dict())
-    try:
-        if file.suffix == ".png":
-            file.write_bytes(vl_convert.vegalite_to_png(spec, scale=2))
-        else:
-            file.write_text(for_both_modes(vl_convert.vegalite_to_svg(spec)), encoding="utf-8")
-    except OSError as error:
-        raise BadInput(f"the picture {file} cannot be written: {error.strerror}.") from error
+    if file.suffix == ".png":
+        drawn = vl_convert.vegalite_to_png(spec, scale=2)
+    else:
+        drawn = for_both_modes(vl_convert.vegalite_to_svg(spec)).encode()
+    with replacing(file) as temporary:
+        temporary.write_bytes(drawn)
 
 
 def save_picture(picture: alt.TopLevelMixin | Image, file: Path) -> None:
@@ -128,6 +124,7 @@ def save_picture(picture: alt.TopLevelMixin | Image, file: Path) -> None:
         return
     check_picture(file)
     try:
-        picture.save(file, optimize=True)
-    except (OSError, ValueError) as error:
+        with replacing(file) as temporary:
+            picture.save(temporary, optimize=True)
+    except ValueError as error:
         raise BadInput(f"the picture {file} cannot be written: {error}.") from error

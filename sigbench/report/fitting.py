@@ -57,10 +57,12 @@ class FittingTable(Table):
         return sum(widths) + self._gap * (len(widths) - 1)
 
     def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
+        marked = options.update(markup=True)  # styles are in the cells, whose texts are escaped
         if self.needed(console) <= options.max_width:
-            yield from super().__rich_console__(console, options)
+            yield from super().__rich_console__(console, marked)
         else:
-            yield from self._blocks(console)
+            for part in self._blocks(console):
+                yield from console.render(part, marked)
 
     def _blocks(self, console: Console) -> Iterator[RenderableType]:
         headers = [_plain(console, column.header).replace("\n", " ") for column in self.columns]
@@ -89,7 +91,7 @@ def _markup(cell: Cell) -> str:
 
 def _plain(console: Console, cell: RenderableType) -> str:
     """A cell as the console prints it, in its encoding and without styles."""
-    return console.render_str(str(cell)).plain
+    return console.render_str(str(cell), markup=True).plain
 
 
 def _parts(text: str, whole: bool) -> Sequence[str]:

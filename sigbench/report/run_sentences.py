@@ -4,6 +4,7 @@ from collections.abc import Sequence
 
 from sigbench.errors import BadInput
 from sigbench.records.comparison import compare
+from sigbench.records.consistency import doubts_of
 from sigbench.records.family import budget_sentence
 from sigbench.records.names import Namer, namer
 from sigbench.records.record import Record
@@ -57,12 +58,15 @@ def _beside_teacher(student: Record, teacher: Record, name: str, called: Namer) 
 def break_even(student: Record, teacher: Record) -> float | None:
     """Returns the number of samples after which a student's training has paid for itself against `teacher`.
 
-    None where the student was not trained, is not faster, or ran on another kind of device.
+    None where the student was not trained, is not faster, or ran on another kind of device, and where times of one of
+    the two are not to be trusted.
     """
     s, t = student["timing"], teacher["timing"]
     if s is None or t is None or s["training_s"] is None:
         return None
     if student["provenance"]["device_name"] != teacher["provenance"]["device_name"]:
+        return None
+    if doubts_of(student) or doubts_of(teacher):
         return None
     saved = t["sample_s"]["value"] - s["sample_s"]["value"]
     return s["training_s"] / saved if saved > 0 else None
@@ -86,6 +90,17 @@ def break_even_lines(records: Sequence[Record]) -> list[str]:
                 f"against {called(slow)} at {slow['steps']} steps."
             )
     return lines
+
+
+def doubtful_times(records: Sequence[Record]) -> list[str]:
+    """Returns a sentence about times that are not to be trusted, with the reasons of the first of them."""
+    found = [(record, reasons) for record in records if (reasons := doubts_of(record))]
+    if not found:
+        return []
+    (first, reasons), called = found[0], namer(records)
+    where = f"{called(first)} at {first['steps']} steps"
+    more = f" and of {len(found) - 1} more" if len(found) > 1 else ""
+    return [f"Times of {where}{more} are not to be trusted: {'; '.join(reasons)}. No ranking by time counts them."]
 
 
 def grid_words(records: Sequence[Record]) -> str:

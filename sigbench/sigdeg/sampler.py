@@ -10,7 +10,8 @@ from torch import Tensor
 
 from sigbench.abilities import HasStudents, conditions_of
 from sigbench.errors import BadInput
-from sigbench.networks.artifacts import Manifest, load_artifact, read_manifest, stamp_of
+from sigbench.guard import told
+from sigbench.networks.artifacts import Manifest, check_fit, load_artifact, read_manifest, stamp_of
 from sigbench.report.text import counts_in_words
 from sigbench.sampler import Sampler
 from sigbench.sde.brownian import BrownianDriver
@@ -122,13 +123,16 @@ class _Trained(NamedTuple):
 def _loaded(folder: Path, stamp: Hashable, schedule: Schedule, device: torch.device, dtype: torch.dtype) -> _Trained:
     weights, manifest = load_artifact(folder)
     try:
-        network = read_config(manifest.config).network(schedule)
+        config = read_config(manifest.config)
+        check_fit(manifest.config, lambda: config.network(schedule), weights)
+        network = config.network(schedule)
         network.load_state_dict(weights)
         grid, steps = str(manifest.data["grid"]), tuple(map(int, manifest.data["steps"]))
         return _Trained(network.frozen(device, dtype), grid, steps, float(manifest.cost["training_s"]))
-    except (RuntimeError, TypeError, KeyError, ValueError) as error:
-        reason = str(error).partition("\n")[0].rstrip(":.")
-        raise BadInput(f"the artifact {folder} does not fit its manifest: {reason}.") from error
+    except BadInput:
+        raise
+    except Exception as error:  # a manifest is data, and may hold anything
+        raise BadInput(f"the artifact {folder} does not fit its manifest: {told(error)}.") from error
 
 
 def _step_of(network: StudentNetwork, compute: torch.dtype) -> Callable[..., Tensor]:

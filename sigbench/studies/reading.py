@@ -6,6 +6,8 @@ from typing import Any, TypeVar
 import msgspec
 
 from sigbench.errors import BadInput, Outdated
+from sigbench.files import read_file
+from sigbench.guard import told
 from sigbench.records.checks import parse_sound
 from sigbench.studies.ablation.result import AblationResult
 from sigbench.studies.convergence.result import Orders
@@ -24,10 +26,7 @@ def read_study(file: Path, kind: type[Result]) -> list[Result]:
     its kind says, Outdated where it holds a record of an older schema, and for a file that cannot be read or holds
     nothing.
     """
-    try:
-        lines = file.read_bytes().split(b"\n")
-    except OSError as error:
-        raise BadInput(f"the study {file} cannot be read: {error.strerror or error}.") from error
+    lines = read_file(file, "the study").split(b"\n")
     found: list[Result] = []
     for number, line in enumerate(lines, 1):
         if not line.strip():
@@ -36,8 +35,9 @@ def read_study(file: Path, kind: type[Result]) -> list[Result]:
             result = msgspec.convert(_tagged(line), _Any)
         except Outdated as error:
             raise Outdated(f"the study {file}, line {number}: {error}") from error
-        except (msgspec.MsgspecError, ValueError, RecursionError, BadInput) as error:
-            raise BadInput(f"the study {file}, line {number}: {str(error).rstrip('.')}.") from error
+        except Exception as error:  # a document may make its reader raise anything
+            why = str(error).rstrip(".") if isinstance(error, msgspec.MsgspecError | BadInput) else told(error)
+            raise BadInput(f"the study {file}, line {number}: {why}.") from error
         if not isinstance(result, kind):
             raise BadInput(
                 f"the study {file}, line {number}: this is of kind {_kind(type(result))}, not {_kind(kind)}."

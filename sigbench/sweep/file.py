@@ -26,6 +26,7 @@ import itertools
 import math
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
+from math import prod
 from pathlib import Path
 from typing import Any
 
@@ -57,6 +58,7 @@ from sigbench.sweep.tune_file import TuneFile, tune_file, tune_mistakes
 
 SETTINGS = ("samples", "repeats", "batch", "nfe", "device", "dtype", "label", "final")
 ADDED = "add_metrics"
+MOST_CELLS = 20_000
 AXES = ("steps", "calls", "grids", "seeds", "guidance")
 TOP_KEYS = ("tasks", "samplers", *AXES, *SETTINGS, ADDED, "task", "sampler", "tune")
 TASK_KEYS = ("samplers", *AXES, *SETTINGS, ADDED)
@@ -97,6 +99,23 @@ class SweepFile:
                     return name, table[name]
         return None
 
+    @property
+    def count(self) -> int:
+        """How many cells it asks for, without making one: some of them may be the same, or be left out."""
+        return sum(self._count(task) for task in self.tasks)
+
+    def _count(self, task: str) -> int:
+        shared = prod(len(self.axis(name, task, {}) or "1") for name in ("seeds", "guidance"))
+        specs = self.of_task.get(task, {}).get("samplers", self.common.get("samplers", ()))
+        cells = 0
+        for spec in dict.fromkeys(specs):
+            own = self.of_sampler.get(_name(spec), {})
+            if task in own.get("tasks", self.tasks):
+                of_own = prod(len(as_list(values) or "1") for values in own.get("options", {}).values())
+                counts = self.counts(task, own)
+                cells += of_own * len(self.axis("grids", task, own) or "1") * len(counts[1] if counts else "1")
+        return shared * cells
+
     def settings(self, task: str, **of_cell: Any) -> Settings:
         """Returns the settings of a task's cells; `of_cell` are those that differ from cell to cell."""
         table = {**self.common, **self.of_task.get(task, {})}
@@ -107,13 +126,16 @@ class SweepFile:
 def read_sweep(file: Path) -> SweepFile:
     """Returns the sweep that a file asks for; raises BadInput that names every mistake with its line and key."""
     table = read_checked(file, "sweep", _mistakes)
-    return SweepFile(
+    found = SweepFile(
         tasks=tuple(dict.fromkeys(table["tasks"])),
         common={key: value for key, value in table.items() if key not in ("task", "sampler", "tune")},
         of_task=table.get("task", {}),
         of_sampler=table.get("sampler", {}),
         tune=tune_file(table),
     )
+    if (count := found.count) > MOST_CELLS:
+        raise BadInput(f"{file} asks for {count:,} cells, and a sweep takes {MOST_CELLS:,} at most: make it several.")
+    return found
 
 
 def _mistakes(table: Table) -> Iterator[Mistake]:

@@ -1,15 +1,20 @@
 """Checking TOML files: every mistake is told at once, with its line and its key."""
 
+import itertools
 import tomllib
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from sigbench.errors import BadInput, unknown_name
+from sigbench.files import read_text
 from sigbench.sweep.toml_lines import KeyPath, lines_of
 
 Table = Mapping[str, Any]
 Mistake = tuple[KeyPath, str]
+
+_MOST_BYTES = 4 << 20
+_SHOWN, _MOST_MISTAKES = 3, 1_000
 
 # What is wrong with one value, None where nothing is.
 Check = Callable[[Any], str | None]
@@ -20,17 +25,12 @@ def read_checked(file: Path, what: str, mistakes_in: Callable[[Table], Iterator[
 
     `what` says what the file is: "sweep".
     """
-    try:
-        content = file.read_text(encoding="utf-8")
-    except OSError as error:
-        raise BadInput(f"the {what} {file} cannot be read: {error.strerror or error}.") from error
-    except UnicodeDecodeError as error:
-        raise BadInput(f"the {what} {file} is not UTF-8 text: {error.reason} at byte {error.start}.") from error
+    content = read_text(file, f"the {what}", _MOST_BYTES)
     try:
         table = tomllib.loads(content)
     except (ValueError, RecursionError) as error:  # too many digits, and too deep, are no TOMLDecodeError
         raise BadInput(f"the {what} {file} is not TOML: {error}.") from error
-    mistakes = list(mistakes_in(table))
+    mistakes = list(itertools.islice(mistakes_in(table), _MOST_MISTAKES))
     if mistakes:
         raise BadInput(_sentence(file, lines_of(content.replace("\r\n", "\n")), mistakes))
     return table
@@ -46,7 +46,11 @@ def _sentence(file: Path, lines: Mapping[KeyPath, int], mistakes: Sequence[Mista
     numbered = [f"line {line(path)}, {_dotted(path)}: {message}" for path, message in ordered]
     if len(numbered) == 1:
         return f"{file}, {numbered[0]}"
-    return "\n".join([f"{file} has {len(numbered)} mistakes:", *(f"  {each}" for each in numbered)])
+    whole = len(numbered) <= _SHOWN + 1  # as many lines as with the sentence that there are more
+    shown = [f"  {each}" for each in (numbered if whole else numbered[:_SHOWN])]
+    count = f"at least {_MOST_MISTAKES:,}" if len(numbered) == _MOST_MISTAKES else str(len(numbered))
+    more = [] if whole else [f"  and {len(numbered) - _SHOWN:,} more."]
+    return "\n".join([f"{file} has {count} mistakes:", *shown, *more])
 
 
 def _dotted(path: KeyPath) -> str:

@@ -15,8 +15,9 @@ import msgspec
 import numpy as np
 
 from sigbench.errors import BadInput
-from sigbench.measure.cell import plan_cells, plan_metrics
+from sigbench.measure.cell import plan_cells
 from sigbench.measure.settings import Settings
+from sigbench.measure.truth.judges import plan_metrics
 from sigbench.records.comparison import score
 from sigbench.records.record import TuningRecord
 from sigbench.records.store import Store

@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from sigbench.errors import BadInput
+from sigbench.files import Missing, read_file
 
 DATA = Path(__file__).parent / "data"
 Split = Literal["train", "test"]
@@ -43,8 +44,8 @@ def read_idx(path: Path, expected: IdxFile) -> Bytes:
     Raises BadInput where the file is missing, truncated, of another shape, or not the official content.
     """
     try:
-        content = gzip.decompress(path.read_bytes())
-    except FileNotFoundError:
+        content = gzip.decompress(read_file(path, "the MNIST file"))
+    except Missing:
         raise BadInput(f"the MNIST file {path} is missing.") from None
     except (EOFError, zlib.error, gzip.BadGzipFile) as error:
         raise BadInput(f"the MNIST file {path} is truncated or no gzip file: {error}.") from error

@@ -103,8 +103,8 @@ SCORE = ("run", "--task", "gmm")
         (("train", "--task", "gmm", "--grid", "karas"), "unknown grid 'karas': did you mean 'karras'"),
         (("train", "--task", "gmm", "--loss", "globall"), "unknown loss 'globall': did you mean 'global'"),
         (("train", "--task", "gmm", "--iterations", "0"), "--iterations must be at least 1, got 0"),
-        (("train", "--task", "gmm", "--width", "0"), "width must be at least 1"),
-        (("train", "--task", "gmm", "--depth", "-1"), "depth must be at least 0"),
+        (("train", "--task", "gmm", "--width", "0"), "width lies between 1 and 16,384, got 0"),
+        (("train", "--task", "gmm", "--depth", "-1"), "depth lies between 0 and 512, got -1"),
     ],
     ids=lambda value: " ".join(value[-2:]) if isinstance(value, tuple) else "",
 )

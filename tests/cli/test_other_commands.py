@@ -1,6 +1,7 @@
 """`list`, `doctor`, every `--help`, and what starting up may load."""
 
 import json
+import os
 import subprocess
 import sys
 import sysconfig
@@ -159,24 +160,29 @@ def test_version(sigbench: Command) -> None:
     assert (done.code, done.out) == (0, f"sigbench {package.__version__}\n")
 
 
-def test_an_internal_error_is_no_verdict() -> None:
-    """Whatever breaks inside of sigbench: a traceback to report, and an exit code that reads as nothing else."""
-    program = """
+@pytest.mark.parametrize("broken", ["ZeroDivisionError('inside')", "SystemExit(0)", "BaseException('inside')"])
+def test_an_internal_error_is_no_verdict(broken: str, tmp_path: Path) -> None:
+    """Whatever breaks inside of sigbench: a sentence, a file with the traceback, and an exit code of its own."""
+    program = f"""
 import sys
 sys.argv = ["sigbench", "list"]
 import sigbench.cli.listing as listing
 import sigbench.registry
 def broken():
-    raise ZeroDivisionError("inside")
+    raise {broken}
 sigbench.registry.task_names = broken
 from sigbench.cli.app import main
 main()
 """
-    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True)
+    environment = {**os.environ, "TMPDIR": str(tmp_path)}
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, env=environment)
     assert done.returncode == 70
     assert done.stdout == ""
-    assert "ZeroDivisionError: inside" in done.stderr
-    assert done.stderr.splitlines()[-1].startswith("sigbench: this is an error of sigbench itself")
+    (line,) = done.stderr.splitlines()
+    assert line.startswith("sigbench: an error of sigbench itself")
+    (file,) = tmp_path.glob("sigbench-error-*.txt")
+    assert str(file) in line
+    assert "in broken" in file.read_text()
 
 
 def loaded_after(program: str) -> set[str]:

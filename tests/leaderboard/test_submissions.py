@@ -99,11 +99,13 @@ def test_a_reproduced_record_stands_with_our_numbers(tmp_path: Path, kept: Submi
     kept.add(handed_in(tmp_path, theirs))
     kept.keep(theirs, ours, "reproduced", "it agrees")
     ((entry,), _) = kept.read()
-    assert (entry.standing, entry.remark) == ("reproduced", "it agrees")
+    assert entry.standing == "reproduced"
+    assert "1 metrics agree" in entry.remark
     assert entry.record["metrics"]["w1"]["value"] == 0.201
-    kept.keep(theirs, ours, "differs", "it does not")
+    kept.keep(theirs, made(metrics={"w1": metric(0.9, 0.02)}), "reproduced", "it agrees")
     ((entry,), _) = kept.read()
     assert (entry.standing, entry.record["metrics"]["w1"]["value"]) == ("differs", 0.2)
+    assert "1 of 1 metrics differ" in entry.remark
 
 
 def test_a_verdict_that_cannot_be_read_leaves_the_record_reported(tmp_path: Path, kept: Submissions) -> None:

@@ -55,7 +55,7 @@ class Coin(Task):
 @pytest.fixture
 def coin(monkeypatch: pytest.MonkeyPatch) -> Cell:
     task = Coin()
-    monkeypatch.setattr("sigbench.measure.cell.make_task", lambda name: task)
+    monkeypatch.setattr("sigbench.measure.truth.judges.make_task", lambda name: task)
     (cell,) = plan_cells(Settings("coin", device="cpu", repeats=2), ["ddim"], [4])
     return cell
 

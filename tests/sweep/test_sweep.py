@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 from sweeping import comparable
 
-from sigbench.records.store import Store
+from sigbench.records.store import Store, tidy
 from sigbench.sweep.claims import CLAIMS, Claims
 from sigbench.sweep.file import read_sweep
 from sigbench.sweep.forecast import Forecast
@@ -257,5 +257,5 @@ def test_tidying_spares_what_is_being_written(tmp_path: Path) -> None:
     hour_ago = time.time() - 3600
     for file in (old, tmp_path / "aa.json"):
         os.utime(file, (hour_ago, hour_ago))
-    assert store.tidy() == 1
+    assert tidy(store.folder) == 1
     assert sorted(file.name for file in tmp_path.iterdir()) == [".writing-new.json", "aa.json"]

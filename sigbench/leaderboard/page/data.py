@@ -12,6 +12,7 @@ from sigbench.leaderboard.command import command_of
 from sigbench.leaderboard.overview import STANDARD_CALLS
 from sigbench.leaderboard.page.blocks import blocks_data
 from sigbench.leaderboard.page.charts import page_charts
+from sigbench.records.consistency import doubts_of
 from sigbench.records.names import display_names
 from sigbench.records.record import MetricRecord, Record, SpreadRecord
 from sigbench.report.marks import MARKS, floor_mark
@@ -141,7 +142,9 @@ def _cell_data(board: Board, entry: Entry, called: str, shared: _Shared) -> dict
             floor = shared.floor_of(m)
             metrics[name] = [_short(m["value"]), _short(m["low"]), _short(m["high"]), floor_mark(m), floor]
     names, settings = command_of(r)
-    spread = None if timing is None else timing["sample_s"]
+    doubts = doubts_of(r)
+    spread = None if timing is None or doubts else timing["sample_s"]
+    note = " ".join([r.get("note", ""), *([f"No times: {'; '.join(doubts)}."] if doubts else [])]).strip()
     cell: dict[str, Any] = {
         "k": r["key"],
         "s": called,
@@ -163,9 +166,7 @@ def _cell_data(board: Board, entry: Entry, called: str, shared: _Shared) -> dict
         "p": shared.make_of(r),
         "q": [names, shared.settings.place(settings)],
     }
-    cell |= {
-        short: text for short, text in (("er", r.get("error")), ("no", r.get("note")), ("re", entry.remark)) if text
-    }
+    cell |= {short: text for short, text in (("er", r.get("error")), ("no", note), ("re", entry.remark)) if text}
     return cell
 
 

@@ -20,8 +20,8 @@ import sigbench
 from sigbench.measure.source.syntax import Import, read_code
 from sigbench.records.record import PlugInCode
 
-# What numbers depend on in this package, never how they are asked for, kept or shown.
-PARTS = ("sde", "metrics", "networks", "measure", "abilities.py")
+# What numbers depend on in this package, how options are read from a spec among it; never how they are kept or shown.
+PARTS = ("sde", "metrics", "networks", "measure", "abilities.py", "plug_ins.py", "registry.py", "spec.py")
 _ROOT = Path(sigbench.__file__).resolve().parent
 _VERSIONED = frozenset({"torch", "numpy", "scipy", "ot", "torchsde", "torch_fidelity", "safetensors", "pysiglib"})
 

@@ -25,6 +25,8 @@ import platformdirs
 
 from sigbench.abilities import HasFloors, conditions_of, observe_truth
 from sigbench.errors import BadInput
+from sigbench.files import read_file
+from sigbench.guard import one_line
 from sigbench.measure.source.plug_ins import code_of, package_code
 from sigbench.measure.truth.references import number_of
 from sigbench.metrics.estimate import Floor, floor_of, imperfection
@@ -168,9 +170,9 @@ def keep(entry: FloorEntry) -> None:
 def read_floors(file: Path) -> list[FloorEntry]:
     """Returns the entries of a task's own table; raises BadInput for a file that is none."""
     try:
-        return msgspec.json.decode(file.read_bytes(), type=list[FloorEntry])
-    except (OSError, msgspec.MsgspecError) as error:
-        raise BadInput(f"{file} is no table of floors: {error}.") from None
+        return msgspec.json.decode(read_file(file, "the file"), type=list[FloorEntry])
+    except (BadInput, msgspec.MsgspecError, ValueError, OverflowError, RecursionError) as error:
+        raise BadInput(f"{file} is no table of floors: {one_line(str(error)).rstrip('.')}.") from None
 
 
 def merge_floors(file: Path, entries: Sequence[FloorEntry]) -> None:
@@ -191,8 +193,8 @@ def _kept(task: Task, metric: Metric, size: int, draws: int) -> Floor | None:
                 return entry.floor
     asked = entry_of(task, metric, size, with_code=True)
     try:
-        entry = msgspec.json.decode(_place(asked).read_bytes(), type=FloorEntry)
-    except (OSError, msgspec.MsgspecError):
+        entry = msgspec.json.decode(read_file(_place(asked), "the floor"), type=FloorEntry)
+    except (BadInput, msgspec.MsgspecError, ValueError, OverflowError, RecursionError):
         return None
     enough = entry.floor.draws == 1 or entry.floor.draws >= draws  # draws that are all the same are one
     return entry.floor if _belongs(entry) == _belongs(asked) and enough else None

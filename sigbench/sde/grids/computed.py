@@ -6,13 +6,13 @@ A file says what it was computed for and how, and is sealed by its hash, so that
 import hashlib
 import json
 import re
-from pathlib import Path
 from typing import Any
 
 import msgspec
 import numpy as np
 
 from sigbench.errors import BadInput
+from sigbench.files import MOST_TEXT, document, read_file
 from sigbench.sde.schedule import Schedule
 
 KIND, SCHEMA = "sigbench grid", 1
@@ -97,10 +97,12 @@ def to_text(grid: ComputedGrid) -> str:
 
 def read_grid(path: str) -> ComputedGrid:
     """Returns the grid of a file; raises BadInput where there is none, or one that was changed."""
-    try:
-        data = Path(path).read_bytes()
-    except OSError as error:
-        raise BadInput(f"the grid {path} cannot be read: {error.strerror or error}.") from error
+    data = read_file(path, "the grid", MOST_TEXT)
+    with document(f"the grid {path}"):
+        return _parsed(data, path)
+
+
+def _parsed(data: bytes, path: str) -> ComputedGrid:
     try:
         grid = msgspec.json.decode(data, type=ComputedGrid)
     except (msgspec.MsgspecError, ValueError, RecursionError) as error:

@@ -71,9 +71,6 @@ class Kind:
 
 def _vectors(task: Task, choices: StudentChoices, shared: dict[str, Any]) -> StudentConfig:
     """A perceptron of its own around the exact linear step of the data's moments."""
-    for name, value, least in (("width", choices.width, 1), ("depth", choices.depth, 0)):
-        if value is not None and value < least:
-            raise BadInput(f"a student's {name} must be at least {least}, got {value}.")
     mean, std, local = _data_moments(task.truth())
     return VectorGeneratorConfig(
         **shared,

@@ -19,7 +19,9 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from sigbench.errors import BadInput
+from sigbench.files import Missing, document, read_file
 from sigbench.progress import Listener, Progress, ignore
+from sigbench.records.store import make_folder, replacing
 from sigbench.sampler import Sampler
 from sigbench.sde.brownian import FreshBrownian
 from sigbench.sde.grid import Grid
@@ -58,15 +60,20 @@ class StoredPaths:
 
     def __init__(self, folder: Path, facts: PathFacts, grid: Grid, shape: tuple[int, ...]) -> None:
         self.folder, self.facts, self.grid, self.shape = folder, facts, grid, shape
-        self.done = int((folder / "done").read_text()) if (folder / "done").exists() else 0
         size = (facts.paths, facts.steps + 1, *shape)
-        self.seconds = float((folder / "seconds").read_text()) if (folder / "seconds").exists() else 0.0
+        with document(f"the folder of paths {folder}"):
+            self.done, self.seconds = int(_number(folder / "done")), _number(folder / "seconds")
+            if not 0 <= self.done <= facts.paths:
+                raise ValueError(f"{self.done} of {facts.paths} paths cannot be done")
         mode = "r+" if (folder / "states.npy").exists() else "w+"
         if mode == "w+":
             _check_room(folder, prod(size) * np.dtype(np.float16).itemsize)
-        self.states = np.lib.format.open_memmap(folder / "states.npy", mode=mode, dtype=np.float16, shape=size)
-        labels = folder / "labels.npy"
-        self.labels: NDArray[np.int64] = np.load(labels) if labels.exists() else np.zeros(facts.paths, np.int64)
+        with document(f"the folder of paths {folder}"):
+            self.states = np.lib.format.open_memmap(folder / "states.npy", mode=mode, dtype=np.float16, shape=size)
+            labels = folder / "labels.npy"
+            self.labels: NDArray[np.int64] = np.load(labels) if labels.exists() else np.zeros(facts.paths, np.int64)
+            if self.states.shape != size or self.labels.shape != (facts.paths,):
+                raise ValueError("it holds arrays of other shapes")
         self._noise = NoiseStream(seed_of(seed=facts.seed, purpose="path"), shape)
         self.group = group_of(shape)
         self._folding = lru_cache(maxsize=4096)(self._compute_folding)
@@ -77,11 +84,16 @@ class StoredPaths:
 
         Raises BadInput where the folder holds others, or the disk has no room for them.
         """
-        folder.mkdir(parents=True, exist_ok=True)
+        make_folder(folder, "the folder of the teacher's paths")
         file = folder / "facts.json"
-        if not file.exists():
-            file.write_text(json.dumps(asdict(facts), indent=2) + "\n")
-        elif json.loads(file.read_text()) != asdict(facts):
+        try:
+            with document(f"the paths' facts {file}"):
+                known = json.loads(read_file(file, "the paths' facts"))
+        except Missing:
+            known = asdict(facts)
+            with replacing(file) as temporary:
+                temporary.write_text(json.dumps(known, indent=2) + "\n")
+        if known != asdict(facts):
             raise BadInput(f"the folder {folder} holds paths of another teacher or seed: choose another one.")
         return StoredPaths(folder, facts, grid, shape)
 
@@ -135,6 +147,14 @@ class StoredPaths:
         ]
         moments = self._folding(first, last, order) @ torch.stack(drawn)
         return moments.view(order, self.group, *self.shape).transpose(0, 1)
+
+
+def _number(file: Path) -> float:
+    """The number that a file holds, 0 where there is none."""
+    try:
+        return float(read_file(file, "the number"))
+    except Missing:
+        return 0.0
 
 
 def _check_room(folder: Path, needed: int) -> None:

@@ -16,11 +16,15 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
+from sigbench.errors import BadInput
 from sigbench.networks.backbones import FourierFeatures, ResidualMLP
+from sigbench.records.machine import check_memory
 from sigbench.sde.schedule import Schedule
 from sigbench.sigdeg.generators.linear_step import linear_step
 from sigbench.sigdeg.generators.student import CoarseStepper, StudentConfig, exponential_weight
 
+MAX_WIDTH, MAX_DEPTH = 16_384, 512
+_TRAINING = 20  # bytes of each weight: itself, its gradient, its average and what Adam keeps, in float32
 COLUMNS = 8  # of a row of coefficients, before the loadings
 
 
@@ -38,6 +42,17 @@ class VectorGeneratorConfig(StudentConfig):
     local_std: float
     width: int = 128
     depth: int = 2
+
+    def __post_init__(self) -> None:
+        """Raises BadInput for a size beyond all use, and for one that this machine cannot hold."""
+        StudentConfig.__post_init__(self)
+        for name, value, least, most in (("width", self.width, 1, MAX_WIDTH), ("depth", self.depth, 0, MAX_DEPTH)):
+            if not least <= value <= most:
+                raise BadInput(f"a student's {name} lies between {least} and {most:,}, got {value:,}.")
+        weights = self.depth * self.width * (self.width + 1)
+        check_memory(
+            _TRAINING * weights, f"a student of width {self.width:,} and depth {self.depth}", "make it smaller"
+        )
 
     def network(self, schedule: Schedule | None = None) -> "VectorGenerator":
         return VectorGenerator(self, schedule)

@@ -27,10 +27,11 @@ loss = ["local", "global", "both"]
 import itertools
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
+from math import prod
 from pathlib import Path
 from typing import Any, get_args
 
-from sigbench.errors import unknown_name
+from sigbench.errors import BadInput, unknown_name
 from sigbench.measure.settings import MAX_SAMPLES, MAX_SEED, Settings, pick_dtype
 from sigbench.registry import make_metric, task_class
 from sigbench.sde.grids.find import family_grid
@@ -38,6 +39,7 @@ from sigbench.sde.signature import MAX_ORDER
 from sigbench.sigdeg.distillation.kinds import StudentChoices
 from sigbench.sigdeg.distillation.plan import Loss
 from sigbench.sigdeg.generators.student import MAX_MEMORY, Base
+from sigbench.sigdeg.generators.vectors import MAX_DEPTH, MAX_WIDTH
 from sigbench.studies.ablation.result import Variant
 from sigbench.sweep.toml_checks import (
     Check,
@@ -76,8 +78,8 @@ AXES: dict[str, Check] = {
 BUDGET: dict[str, Check] = {
     "iterations": whole(1, None),
     "teacher_paths": whole(1, None),
-    "width": whole(1, None),
-    "depth": whole(0, None),
+    "width": whole(1, MAX_WIDTH),
+    "depth": whole(0, MAX_DEPTH),
 }
 JUDGED: dict[str, Check] = {
     "samples": whole(2, MAX_SAMPLES),
@@ -87,6 +89,7 @@ JUDGED: dict[str, Check] = {
     "dtype": text(pick_dtype),
 }
 SERVES, ADDED = "serves", "add_metrics"
+MOST_STUDENTS = 2_000
 TOP_KEYS = ("task", *BUDGET, *JUDGED, ADDED, "student", "vary")
 
 
@@ -128,6 +131,7 @@ def read_ablation(file: Path) -> AblationFile:
     table = read_checked(file, "ablation", _mistakes)
     student = {"grid": task_class(table["task"]).default_grid, **table.get("student", {})}
     variants: dict[Variant, None] = {}
+    _check_product(table["vary"])
     for lists in table["vary"]:
         fixed = {**student, **({SERVES: lists[SERVES]} if SERVES in lists else {})}
         axes = {name: values for name, values in lists.items() if name != SERVES}
@@ -141,6 +145,13 @@ def read_ablation(file: Path) -> AblationFile:
         {name: table[name] for name in JUDGED if name in table},
         tuple(table.get(ADDED, ())),
     )
+
+
+def _check_product(vary: Sequence[Table]) -> None:
+    """Raises BadInput for more combinations than anybody trains, before they are made."""
+    count = sum(prod(len(values) for name, values in lists.items() if name != SERVES) for lists in vary)
+    if count > MOST_STUDENTS:
+        raise BadInput(f"the ablation asks for {count:,} students, and takes {MOST_STUDENTS:,} at most.")
 
 
 def _variant(values: Mapping[str, Any]) -> Variant:
@@ -164,6 +175,10 @@ def _mistakes(table: Table) -> Iterator[Mistake]:
         yield from list_of(text(make_metric))((ADDED,), table[ADDED])
     yield from _axes(("student",), table.get("student", {}), single)
     vary = table.get("vary", [])
+    if vary == []:
+        if "vary" in table:
+            yield ("vary",), "is an empty list."
+        return
     if not isinstance(vary, list) or not all(isinstance(lists, dict) for lists in vary):
         yield ("vary",), "is a list of tables, each [[vary]]."
         return

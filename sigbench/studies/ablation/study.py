@@ -18,8 +18,9 @@ import torch
 from sigbench import __version__
 from sigbench.abilities import metrics_of, network_hashes
 from sigbench.errors import BadInput
-from sigbench.measure.cell import Cell, added_metrics, plan_cells
+from sigbench.measure.cell import Cell, plan_cells
 from sigbench.measure.source.plug_ins import code_of, package_code
+from sigbench.measure.truth.judges import added_metrics
 from sigbench.metrics.metric import KnownModes
 from sigbench.networks.artifacts import MANIFEST, read_manifest
 from sigbench.networks.recipe import train_artifact
@@ -137,6 +138,13 @@ def plan_ablation(file: AblationFile, work: Path) -> Ablation:
     """Returns the cells of an ablation in `work`; raises BadInput where a variant is no student of the task."""
     task = make_task(file.task)
     return Ablation(file, tuple(_planned(file, task, variant, work.resolve()) for variant in file.variants), work)
+
+
+def planned_line(cell: PlannedStudent) -> str:
+    """Returns a line of JSON about a variant that would be trained and measured."""
+    return json.dumps(
+        {"key": cell.key, "student": cell.student_key, "task": cell.task, "variant": asdict(cell.variant)}
+    )
 
 
 def walk_teacher(ablation: Ablation, report: Listener = ignore) -> None:

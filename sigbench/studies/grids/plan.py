@@ -5,8 +5,9 @@ from dataclasses import dataclass, replace
 from math import prod
 
 from sigbench.errors import BadInput, unknown_name
-from sigbench.measure.cell import Cell, plan_cells, plan_metrics
+from sigbench.measure.cell import Cell, plan_cells
 from sigbench.measure.settings import MAX_SAMPLES, Settings
+from sigbench.measure.truth.judges import plan_metrics
 from sigbench.measure.variants import CELL_KEYS
 from sigbench.registry import make_sampler
 from sigbench.sde.grid import Grid

@@ -1,0 +1,166 @@
+"""Runs commands in children that fork from one process, which has everything loaded and has never computed.
+
+    python fuzz_server.py        reads a job a line on stdin, {"arguments", "folder", "finish"}, and answers each
+
+A job is killed once real work began (noise was drawn: what was asked for had been understood), unless it is to be
+finished, and after half a minute without a word in any case.
+"""
+
+import io
+import json
+import os
+import signal
+import sys
+import time
+from contextlib import suppress
+from pathlib import Path
+
+SILENT_S, WORKING_S, FINISHING_S = 30.0, 1.5, 60.0
+_ROOM_MB = 4_096  # of memory, beyond which a child is ended
+
+
+def preload() -> None:
+    """Imports what commands import late, so that children have it."""
+    import torch
+
+    import sigbench.cli.app
+    import sigbench.gate.run
+    import sigbench.leaderboard.page.build
+    import sigbench.measure.run
+    import sigbench.report.charts
+    import sigbench.sigdeg.distillation.students
+    import sigbench.studies.ablation.study
+    import sigbench.studies.convergence.study
+    import sigbench.studies.gap.study
+    import sigbench.studies.grids.study
+    import sigbench.studies.spectrum.study
+    import sigbench.sweep.run
+    from sigbench.registry import adapter, adapter_names, sampler_class, sampler_names, task_class, task_names
+
+    for name in task_names():
+        task_class(name)
+    for name in sampler_names():
+        sampler_class(name)
+    for name in adapter_names():
+        adapter(name)
+    torch.set_num_threads(1)  # no pool of threads, which a fork would lose
+    said, sys.stdout, sys.stderr = (sys.stdout, sys.stderr), io.StringIO(), io.StringIO()
+    for arguments in (["list"], ["run", "--task", "nobody", "--sampler", "nobody"]):  # what is loaded late, too
+        sys.argv = ["sigbench", *arguments]
+        with suppress(SystemExit):
+            sigbench.cli.app.main()
+    sys.stdout, sys.stderr = said
+
+
+def mark_work(pipe: int) -> None:
+    """Has a byte written into the pipe when noise is drawn for the first time."""
+    from sigbench.sde.noise import NoiseStream
+
+    draw = NoiseStream.normal
+
+    def normal(self: NoiseStream, *arguments: object, **named: object) -> object:
+        os.write(pipe, b"w")
+        NoiseStream.normal = draw  # type: ignore[method-assign]
+        return draw(self, *arguments, **named)  # type: ignore[arg-type]
+
+    NoiseStream.normal = normal  # type: ignore[method-assign, assignment]
+
+
+def child(job: dict[str, object], pipe: int) -> None:
+    """Becomes the command; never returns."""
+    os.setsid()
+    folder = Path(str(job["folder"]))
+    os.chdir(folder)
+    for number, name in ((1, "out"), (2, "err")):
+        handle = os.open(folder.parent / f"{folder.name}.{name}", os.O_WRONLY | os.O_CREAT | os.O_TRUNC)
+        os.dup2(handle, number)
+        os.close(handle)
+    os.dup2(os.open(os.devnull, os.O_RDONLY), 0)
+    sys.stdout = open(1, "w", encoding="utf-8", closefd=False)  # noqa: SIM115
+    sys.stderr = open(2, "w", encoding="utf-8", closefd=False, buffering=1)  # noqa: SIM115
+    signal.signal(signal.SIGINT, signal.default_int_handler)
+    import torch
+
+    from sigbench.cli.app import main
+
+    torch.set_num_threads(1)
+    mark_work(pipe)
+    sys.argv = ["sigbench", *map(str, job["arguments"])]  # type: ignore[call-overload]
+    code = 99
+    try:
+        main()
+    except SystemExit as end:
+        code = end.code if isinstance(end.code, int) else 98
+    finally:
+        with suppress(ValueError, OSError):  # a plug-in may have closed it
+            sys.stdout.flush()
+        os._exit(code)
+
+
+def run(job: dict[str, object]) -> dict[str, object]:
+    """Forks a child for a job, and returns how it ended: the code, or None where it was ended while it worked."""
+    ours, theirs = os.pipe()
+    os.set_blocking(ours, False)
+    began = time.monotonic()
+    pid = os.fork()
+    if pid == 0:
+        os.close(ours)
+        child(job, theirs)
+    os.close(theirs)
+    working: float | None = None
+    silent = False
+    longest = FINISHING_S if job.get("finish") else WORKING_S
+    while True:
+        done, status, usage = os.wait4(pid, os.WNOHANG)
+        if done:
+            break
+        now = time.monotonic()
+        if working is None and _told(ours):
+            working = now
+        large = _megabytes(pid) > _ROOM_MB
+        late = now - began > SILENT_S if working is None else now - working > longest
+        if large or late:
+            silent = late and working is None
+            os.killpg(pid, signal.SIGKILL)
+            _, status, usage = os.wait4(pid, 0)
+            break
+        time.sleep(0.01)
+    if working is None and _told(ours):
+        working = time.monotonic()
+    os.close(ours)
+    ended = os.waitstatus_to_exitcode(status)
+    killed = ended == -signal.SIGKILL
+    return {
+        "code": None if killed and not silent else ended,
+        "silent": silent,
+        "worked": working is not None,
+        "seconds": time.monotonic() - began,
+        "megabytes": usage.ru_maxrss / 1024,
+    }
+
+
+def _megabytes(pid: int) -> float:
+    try:
+        return int(Path(f"/proc/{pid}/statm").read_text().split()[1]) * os.sysconf("SC_PAGE_SIZE") / 2**20
+    except (OSError, IndexError):
+        return 0.0
+
+
+def _told(pipe: int) -> bool:
+    try:
+        return bool(os.read(pipe, 1))
+    except BlockingIOError:
+        return False
+
+
+def serve() -> None:
+    """Answers jobs until stdin ends."""
+    os.environ["OMP_NUM_THREADS"] = "1"
+    preload()
+    print("ready", flush=True)
+    for line in sys.stdin:
+        print(json.dumps(run(json.loads(line))), flush=True)
+
+
+if __name__ == "__main__":
+    serve()
