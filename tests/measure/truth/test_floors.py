@@ -845,7 +845,7 @@ class TestCommand:
             ),
             (("--task", "gmm", "--draws", "1"), "a floor takes at least two draws"),
             (("--task", "gmm", "--others", "0"), "a floor takes at least two draws"),
-            (("--task", "gmm", "--draws", "few"), "valid integer"),
+            (("--task", "gmm", "--draws", "few"), "--draws takes a whole number, got 'few'"),
             (("--task", "gmm", "--label", "3"), "samples of the task 'gmm' have no classes"),
             (("--task", "mnist", "--label", "12"), "the label must be a digit from 0 to 9, got 12."),
             (("--task", "gmm", "--out", "nowhere/table.json"), "there is no folder nowhere for table.json."),
