@@ -57,6 +57,8 @@ def check_facts(thing: Any, hints: Mapping[str, Any], whose: str) -> None:
         except msgspec.ValidationError:
             raise BadInput(f"the {fact} of {whose} is {_written(kind)}, not {one_line(repr(value))}.") from None
         except Exception:
+            if isinstance(value, str):  # with half a character, at which the check itself gives up
+                raise BadInput(f"the {fact} of {whose} is {_written(kind)}, not {one_line(repr(value))}.") from None
             continue  # a type that only Python knows
         if isinstance(value, str) and not value.isprintable():
             raise BadInput(f"the {fact} of {whose} is a line of text, not {one_line(repr(value))}.")

@@ -4,7 +4,7 @@ import json
 from pathlib import Path
 from typing import Any
 
-MEASURED = {"sample_s", "cpu_s", "path_s", "calibration_s", "samples_per_s", "efficiency", "peak_memory_mb"}
+MEASURED = {"doubts", "sample_s", "cpu_s", "path_s", "calibration_s", "samples_per_s", "efficiency", "peak_memory_mb"}
 MEASURED |= {"load", "others", "quiet"}
 
 

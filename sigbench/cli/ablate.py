@@ -55,6 +55,8 @@ def ablate(
     for name, value in (("--workers", workers), ("--threads", threads)):
         if value is not None and value < 1:
             raise BadInput(f"{name} must be at least 1, got {value}.")
+        if value is not None and value > 1024:
+            raise BadInput(f"{name} must be at most 1024.")
 
     from sigbench.report.charts import check_picture
     from sigbench.studies.ablation.file import read_ablation

@@ -56,6 +56,8 @@ def sweep(
     for name, value in (("--workers", workers), ("--threads", threads)):
         if value is not None and value < 1:
             raise BadInput(f"{name} must be at least 1, got {value}.")
+        if value is not None and value > 1024:
+            raise BadInput(f"{name} must be at most 1024.")
 
     from sigbench.records.store import Store as RecordStore
     from sigbench.sweep.file import read_sweep

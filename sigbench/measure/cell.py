@@ -118,7 +118,10 @@ class Cell:
     def _artifacts(self) -> dict[str, str]:
         # Once, as all that plug-ins say of themselves: who changes its mind meanwhile has one key, and one record.
         found = {**network_hashes(self.task), **self.sampler.artifact_hashes()}
-        if bad := next((item for item in found.items() if not all(isinstance(part, str) for part in item)), None):
+        if bad := next(
+            (item for item in found.items() if not all(isinstance(part, str) and part.isprintable() for part in item)),
+            None,
+        ):
             raise BadInput(f"{self.sampler_spec} names an artifact by {bad[0]!r}: {bad[1]!r}, which are no texts.")
         return found
 

@@ -78,7 +78,7 @@ WRONG: dict[str, tuple[Callable[[Any], object], str]] = {
     "another size": (lambda b: first(b, samples=60_000), ANOTHER),
     "another version": (lambda b: first(b, task_version=2), ANOTHER),
     "another grid": (lambda b: first(b, grid="uniform"), ANOTHER),
-    "another dtype": (lambda b: asked(b, dtype="float64"), ANOTHER),
+    "another dtype": (lambda b: asked(b, dtype="float64"), "its provenance says float32, and float64 was asked for"),
     "another device": (
         lambda b: first(b, provenance={**b["records"][0]["provenance"], "device": "cuda"}),
         ANOTHER,
