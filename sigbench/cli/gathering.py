@@ -71,7 +71,7 @@ def _files_in(path: Path) -> Iterator[Path]:
     if path.is_file():
         yield path
     elif path.is_dir():
-        yield from path.rglob("*.json*")
+        yield from (file for file in path.rglob("*.json*") if file.is_file())  # a pipe would be waited for
 
 
 def gather(paths: list[Path] | None, folder: Path, task: str | None = None) -> "tuple[list[Entry], set[str]]":

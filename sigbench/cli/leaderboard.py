@@ -194,7 +194,7 @@ def build(
     from sigbench.leaderboard.page.build import build_page, newest_date
     from sigbench.leaderboard.page.pictures import find_pictures
     from sigbench.leaderboard.sections import find_sections, with_sections
-    from sigbench.records.store import make_folder, replacing
+    from sigbench.records.store import check_writable, make_folder, replacing
 
     board = board_of(folder, quiet=True)
     if board != folder and out is None:
@@ -203,12 +203,13 @@ def build(
     if page.suffix != ".html":
         raise BadInput(f"the page is written as .html, not as {page.name!r}.")
     check_own(page.with_name("README.md"))
+    make_folder(page.parent, "the page's folder")
+    check_writable(page, "page")
     measured = boards(gather(records, folder)[0])
     claims = answers(read_claims(board / "claims.toml"), measured) if (board / "claims.toml").is_file() else {}
     sections = find_sections(board / "studies", outdated=lambda sentence: say(f"left out: {sentence}"))
     found = with_sections(measured, sections)
     titles = titles_of(found)
-    make_folder(page.parent, "the page's folder")
     day = newest_date(found)
     html = build_page(
         found,

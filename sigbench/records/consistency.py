@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 
 from sigbench.metrics.estimate import Floor, estimate, median_interval
-from sigbench.records.record import MetricRecord, Record, SpreadRecord, TimingRecord
+from sigbench.records.record import SCHEMA, MetricRecord, Record, SpreadRecord, TimingRecord
 
 _FAMILIES = ("sde", "ode", "student")
 # What is kept of code and machine, and is no other kind of value where it is there.
@@ -116,9 +116,16 @@ def time_doubts(timing: TimingRecord, cores: int | None) -> list[str]:
 
 
 def doubts_of(record: Record) -> list[str]:
-    """Returns why the times of a record are not to be trusted, nothing where they are, or where there are none."""
+    """Returns why the times of a record are not to be trusted, nothing where they are, or where there are none.
+
+    Records of an older schema, which the documents still read, do not hold what tells.
+    """
     timing, cores = record["timing"], record["provenance"].get("cores")
-    return [] if timing is None else time_doubts(timing, cores if isinstance(cores, int) else None)
+    return (
+        []
+        if timing is None or record.get("schema") != SCHEMA
+        else time_doubts(timing, cores if isinstance(cores, int) else None)
+    )
 
 
 def _timing(timing: TimingRecord, repeats: int) -> str | None:

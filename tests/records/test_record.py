@@ -87,7 +87,7 @@ def test_the_schema_is_that_of_every_record_and_loads_nothing_heavy() -> None:
     found = sigbench.schema()
     told = found["$defs"]["Record"]
     assert told["required"] == sorted(told["required"], key=list(told["properties"]).index)
-    assert set(told["properties"]) - set(told["required"]) == {"error", "note"}
+    assert set(told["properties"]) - set(told["required"]) == {"error", "note", "tuning"}
     assert made().keys() == set(told["required"])
     assert made(status="failed").keys() == {*told["required"], "error"}
     assert found["$defs"]["MetricRecord"]["required"] == list(found["$defs"]["MetricRecord"]["properties"])

@@ -144,10 +144,13 @@ def test_a_sampler_that_was_not_tuned_yet_is_not_planned(tmp_path: Path) -> None
         ("lower_order_final = [", "lower_final = [", "unknown option of dpmpp-2m"),
         ("calls = [4, 10, 40]", "calls = [4]\nsteps = [4]", "stands in the place of steps: name one of them"),
         ("[tune]", "[[tune]]", "is a table, .tune., not a list"),
-        ('["uniform", "quadratic"]', '["uniform", "karras:rho=1", "karras:rho=2", "karras:rho=3", "karras:rho=4", '
-         '"karras:rho=5", "quadratic"]', "has 14 candidates, 7 grids times options, and at most 12"),
+        (
+            '["uniform", "quadratic"]',
+            '["uniform", "karras:rho=1", "karras:rho=2", "karras:rho=3", "karras:rho=4", "karras:rho=5", "quadratic"]',
+            "has 14 candidates, 7 grids times options, and at most 12",
+        ),
     ],
-)  # fmt: skip
+)
 def test_mistakes_are_told(old: str, new: str, sentence: str, tmp_path: Path) -> None:
     assert old in TUNE
     with pytest.raises(BadInput, match=sentence):

@@ -101,7 +101,7 @@ def test_what_is_not_there_or_not_one_is_refused(gmm: Cells) -> None:
 
 
 def test_grids_of_a_sampler_are_compared_among_themselves() -> None:
-    table = grids_table(cells("studies/grids/gmm.jsonl").where(nfe=5), "w1")
+    table = grids_table(cells("apart/grids/gmm.jsonl").where(nfe=5), "w1")
     for row in table.splitlines()[2:]:
         assert row.count("★") == 1
     assert "`trajectories`" in table
