@@ -91,9 +91,9 @@ def main() -> None:
     hold_streams()
     end_on_sigterm()
     prepare_streams()
+    if "_SIGBENCH_COMPLETE" in os.environ:
+        _command().main(prog_name="sigbench")  # answers the shell, and leaves
     try:
-        if "_SIGBENCH_COMPLETE" in os.environ:
-            _command().main(prog_name="sigbench")  # answers the shell, and leaves
         # Not app(): that turns Ctrl-C and a closed pipe into exit codes of its own.
         with _command().make_context("sigbench", sys.argv[1:]) as context:
             context.command.invoke(context)
