@@ -12,7 +12,8 @@ from sigbench.cli.committed import here_or_copy
 from sigbench.cli.options import RESULTS, DryRun, Plot, RetryFailed, Threads, Workers, json_lines
 from sigbench.cli.printing import TableConsole, print_json, say
 from sigbench.cli.progress import Bar
-from sigbench.cli.sweep import SweepProgress, say_unsound, share, stopping
+from sigbench.cli.sweep import say_unsound, share, stopping
+from sigbench.cli.sweep_progress import SweepProgress
 from sigbench.errors import BadInput
 from sigbench.report.numbers import long_duration
 

@@ -2,7 +2,6 @@
 
 import json
 import signal
-import sys
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from contextlib import closing, contextmanager
@@ -12,23 +11,22 @@ from types import FrameType
 from typing import TYPE_CHECKING, Annotated
 
 import typer
-from rich.markup import escape
 
 from sigbench.cli.again import say_why_again
 from sigbench.cli.committed import here_or_copy
 from sigbench.cli.options import DEFAULT_STORE, DryRun, RetryFailed, Store, Threads, Workers, json_lines
-from sigbench.cli.printing import TableConsole, plain_console, print_json, say
+from sigbench.cli.printing import TableConsole, print_json, say
+from sigbench.cli.sweep_progress import SweepProgress
 from sigbench.errors import BadInput
 from sigbench.report.numbers import long_duration
 
 if TYPE_CHECKING:
     from sigbench.records.key import Determinants
     from sigbench.records.store import Store as RecordStore
+    from sigbench.sweep.file import SweepFile
     from sigbench.sweep.plan import PlannedCell, SkippedCell, SweepPlan
-    from sigbench.sweep.run import Event
+    from sigbench.sweep.tuning import Tuning
 
-_SECONDS_BETWEEN_LINES = 60.0
-_RUNNING_SHOWN = 2
 _UNSOUND_SHOWN = 10
 
 
@@ -47,7 +45,8 @@ def sweep(
 
     Each finished cell is in the store at once, and the same command again measures only what is missing there,
     however the last one ended. Numbers do not depend on the number of workers, times do: records say how many
-    cells ran at once.
+    cells ran at once. A table [tune] has each training-free sampler measured on its best grid and options, which are
+    chosen first, on noise of their own.
 
     \b
     sigbench sweep leaderboard/sweep.toml --dry-run
@@ -62,11 +61,13 @@ def sweep(
     from sigbench.records.store import Store as RecordStore
     from sigbench.sweep.file import read_sweep
     from sigbench.sweep.plan import plan_sweep
-    from sigbench.sweep.run import missing_cells, run_sweep
+    from sigbench.sweep.run import missing_cells
 
     wanted = read_sweep(here_or_copy(file))
+    machine = workers, threads
+    tuning = None if wanted.tune is None else _tuned(wanted, store, machine, retry_failed=retry_failed, dry_run=dry_run)
     records_at = None if dry_run and not store.is_dir() else RecordStore(store)
-    plan = plan_sweep(wanted)
+    plan = plan_sweep(wanted) if tuning is None else plan_sweep(wanted, tuning.chosen)
     todo = missing_cells(plan.cells, records_at, retry_failed=retry_failed)
     if records_at is not None:
         say_why_again(_unknown(todo, records_at), records_at)
@@ -75,14 +76,8 @@ def sweep(
         return
     assert records_at is not None
     _say_skipped(plan.skipped)
-    say_unsound(todo, records_at)
-    count, each = share(todo, workers, threads)
     began = monotonic()
-    with stopping() as stopped, SweepProgress(todo, count) as progress:
-        events = run_sweep(todo, records_at, workers=count, threads=each, should_stop=lambda: bool(stopped))
-        with closing(events):
-            for event in events:
-                progress.take(event, as_json=as_json)
+    stopped, progress = _measure(todo, records_at, machine, as_json=as_json)
     statuses = _statuses(plan.cells, records_at)
     done = sum(status != "missing" for status in statuses.values())
     if stopped and (done < len(plan.cells) or progress.left):
@@ -96,6 +91,57 @@ def sweep(
     )
     good = sum(status == "ok" for status in statuses.values())
     raise typer.Exit(0 if good == len(plan.cells) else 1 if good else 4)
+
+
+def _measure(
+    todo: "Sequence[PlannedCell]", store: "RecordStore", machine: tuple[int | None, int | None], *, as_json: bool
+) -> "tuple[bool, SweepProgress]":
+    """Measures cells into a store; returns whether a signal stopped it, and what was measured."""
+    from sigbench.sweep.run import run_sweep
+
+    say_unsound(todo, store)
+    count, each = share(todo, *machine)
+    with stopping() as stopped, SweepProgress(todo, count) as progress:
+        events = run_sweep(todo, store, workers=count, threads=each, should_stop=lambda: bool(stopped))
+        with closing(events):
+            for event in events:
+                progress.take(event, as_json=as_json)
+    return bool(stopped), progress
+
+
+def _tuned(
+    wanted: "SweepFile", store: Path, machine: tuple[int | None, int | None], *, retry_failed: bool, dry_run: bool
+) -> "Tuning | None":
+    """Measures the candidates of [tune] that are missing beside the store; returns the choices, None in a dry run
+    where there are no choices yet.
+    """
+    from sigbench.records.store import Store as RecordStore
+    from sigbench.records.store import replacing
+    from sigbench.sweep.run import missing_cells
+    from sigbench.sweep.tuning import choose, plan_tuning
+
+    candidates, skipped = plan_tuning(wanted)
+    beside = store.with_name(f"{store.name}-tuning")
+    kept = None if dry_run and not beside.is_dir() else RecordStore(beside)
+    todo = missing_cells([each.cell for each in candidates], kept, retry_failed=retry_failed)
+    _say_skipped(skipped)
+    if todo and dry_run:
+        say(f"{len(todo)} of {len(candidates)} candidates would be measured first; the best of them are no cells yet.")
+        return None
+    if kept is None:
+        return None
+    if todo:
+        say(f"tuning: {len(todo)} of {len(candidates)} candidates, on noise of their own, before what is chosen.")
+        stopped, progress = _measure(todo, kept, machine, as_json=False)
+        if stopped:
+            say(f"interrupted: {progress.measured} candidates are in {beside}; the same command goes on.")
+            raise typer.Exit(3)
+    tuning = choose(candidates, kept)
+    if not dry_run:
+        with replacing(beside / "choices.json") as temporary:
+            temporary.write_text(tuning.to_text(), encoding="utf-8")
+        say(f"the choices among {len(candidates)} candidates are in {beside / 'choices.json'}.")
+    return tuning
 
 
 def share(todo: "Sequence[PlannedCell]", workers: int | None, threads: int | None) -> tuple[int, int]:
@@ -201,97 +247,3 @@ def _print_summary(plan: "SweepPlan", statuses: dict[str, str]) -> None:
         found = Counter(statuses[key] for key in keys)
         table.row(task, str(len(keys)), *(str(found[kind] or "") for kind in kinds), str(skipped[task] or ""))
     TableConsole().print(table)
-
-
-class SweepProgress:
-    """What is done, running, failed and left: one live line on a terminal, else a line a minute; both on stderr."""
-
-    def __init__(self, todo: "Sequence[PlannedCell]", workers: int) -> None:
-        from sigbench.sweep.forecast import Forecast
-
-        self._left = {cell.key: cell for cell in todo}
-        self._running: dict[str, PlannedCell] = {}
-        self._workers, self._forecast = workers, Forecast()
-        self.measured, self._failed, self._last_line = 0, 0, monotonic()
-        self._bar = _Bar(len(todo)) if sys.stderr.isatty() else None
-
-    def __enter__(self) -> "SweepProgress":
-        if self._bar is not None:
-            self._bar.start()
-        return self
-
-    def __exit__(self, *details: object) -> None:
-        if self._bar is not None:
-            self._bar.stop()
-
-    @property
-    def left(self) -> int:
-        """How many cells are not finished."""
-        return len(self._left)
-
-    def take(self, event: "Event", *, as_json: bool) -> None:
-        """Shows what happened; with `as_json` prints the record of a finished cell on stdout."""
-        key, record = event.cell.key, event.record
-        if event.what == "started":
-            self._running[key] = event.cell
-        else:
-            self._running.pop(key, None)
-            self._left.pop(key)
-        if event.what == "lost":
-            self._failed += 1
-            say(f"{event.cell} was lost: {event.reason.rstrip('.')}; it is left missing.")
-        if event.what == "finished" and record is not None:
-            self.measured += 1
-            self._forecast.add(event.cell, event.seconds)
-            if record["status"] != "ok":
-                self._failed += 1
-                say(f"{event.cell} {record['status']}: {record.get('error', '')}")
-            if as_json:
-                from sigbench.records.record import to_json
-
-                print_json(to_json(record))
-        self._show()
-
-    def _show(self) -> None:
-        seconds, known = self._forecast.seconds(self._left.values(), self._workers)
-        left = f" · {'about' if known else 'more than'} {long_duration(seconds)} left" if self._left and seconds else ""
-        names = [str(cell) for cell in self._running.values()][:_RUNNING_SHOWN]
-        if self._bar is not None:
-            failed = f" · [red]{self._failed} failed[/red]" if self._failed else " · 0 failed"
-            self._bar.show(len(self._left), f"{len(self._running)} running{failed}{left}", names)
-        elif monotonic() - self._last_line >= _SECONDS_BETWEEN_LINES and self._left:
-            self._last_line = monotonic()
-            say(f"{self.measured} cells done, {len(self._running)} running, {self._failed} failed{left}.")
-
-
-class _Bar:
-    """A rich bar over the cells, gone when done."""
-
-    def __init__(self, total: int) -> None:
-        from rich.console import Console
-        from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
-
-        self._total = total
-        self._progress = Progress(
-            BarColumn(20),
-            MofNCompleteColumn(),
-            TextColumn("done · {task.description}"),
-            TimeElapsedColumn(),
-            console=Console(**plain_console(stderr=True)),
-            transient=True,
-            redirect_stdout=False,  # records go where stdout goes, not to the bar's console
-        )
-        self._row = self._progress.add_task("starting", total=total)
-
-    def start(self) -> None:
-        """Shows the bar."""
-        self._progress.start()
-
-    def stop(self) -> None:
-        """Takes the bar away."""
-        self._progress.stop()
-
-    def show(self, left: int, text: str, running: Sequence[str]) -> None:
-        """Shows how many cells are left, a text, and the names of running cells."""
-        named = f"\n{escape('; '.join(running))}" if running else ""
-        self._progress.update(self._row, completed=self._total - left, description=text + named, refresh=True)

@@ -305,3 +305,26 @@ def test_killed_at_random_moments(tmp_path: Path) -> None:
     assert tally.kills == 3
     assert tally.in_flight >= 1
     assert tally.stores >= 1
+
+
+def test_candidates_are_measured_first_and_the_best_of_them_then(sigbench: Command, tmp_path: Path) -> None:
+    """A dry run says how many; the records of what was chosen name the tuning, and a second run measures nothing."""
+    file = tmp_path / "tuned.toml"
+    file.write_text(
+        'tasks = ["gmm"]\nsamplers = ["ddim", "sigdeg"]\ncalls = [3, 5]\nsamples = 64\nrepeats = 2\ndevice = "cpu"\n'
+        '[tune]\ncalls = [5]\ngrids = ["uniform", "quadratic"]\n'
+    )
+    store = tmp_path / "records"
+    dry = sigbench("sweep", file, "--store", store, "--dry-run")
+    assert "2 of 2 candidates would be measured first" in dry.err
+    assert "2 of 2 cells would be measured" in dry.err
+    done = sigbench("sweep", file, "--store", store, "--json")
+    assert done.code == 0, done.err
+    choices = json.loads((tmp_path / "records-tuning" / "choices.json").read_text())
+    (choice,) = choices["choices"]
+    assert choice["spec"] == min(choice["scores"], key=lambda spec: choice["scores"][spec])
+    told = {(record["sampler"], record["steps"]): record.get("tuning") for record in done.records()}
+    note = {"candidates": 2, "calls": 5, "hash": choices["hash"]}
+    assert told == {("ddim", 3): note, ("ddim", 5): note, ("sigdeg", 3): None, ("sigdeg", 5): None}
+    again = sigbench("sweep", file, "--store", store)
+    assert "0 of 4 cells measured in" in again.err
