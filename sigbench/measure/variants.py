@@ -9,6 +9,7 @@ from sigbench.measure.settings import Final, Settings, check_final
 from sigbench.plug_ins import options_of
 from sigbench.records.names import Role
 from sigbench.registry import own_name, sampler_class
+from sigbench.sde.grids.ends import ENDS
 from sigbench.sde.grids.find import check_grid, family_named, family_options, is_file, is_list, listed_steps
 from sigbench.spec import Spec, parse_plug_in, parse_spec
 from sigbench.task import Task
@@ -56,7 +57,8 @@ def _check_quotes(asked: Spec, grid: str) -> None:
     """Raises BadInput where options of the grid were given to the sampler: a shell takes one pair of quotes away."""
     if is_list(grid) or is_file(grid) or asked.name == "teacher":
         return
-    of_grid, of_sampler = family_options(family_named(parse_plug_in(grid).name)), options_of(sampler_class(asked.name))
+    of_grid = {*family_options(family_named(parse_plug_in(grid).name)), *ENDS}
+    of_sampler = options_of(sampler_class(asked.name))
     if stray := [f"{key}={value}" for key, value in asked.options.items() if key in of_grid and key not in of_sampler]:
         whole = f"{asked.name}:grid='{':'.join([grid, *stray])}'"
         raise BadInput(

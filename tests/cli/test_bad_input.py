@@ -50,6 +50,7 @@ SCORE = ("run", "--task", "gmm")
         ((*SCORE, "--sampler", "ddim:grid="), "unknown grid ''"),
         ((*SCORE, "--sampler", "ddim:grid='karras:rho=5"), "the quote ' in"),
         ((*SCORE, "--sampler", "ddim:grid=karras:rho=5"), "rho=5 is an option of the grid karras, and not of"),
+        ((*SCORE, "--sampler", "ddim:grid=karras:t_end=0.1"), "t_end=0.1 is an option of the grid karras, and not of"),
         ((*SCORE, "--sampler", "ddim:grid='1,0.5,0.001':grid=karras"), "gives grid twice"),
         ((*SCORE, "--sampler", "ddim@7:grid='1,0.5,0.001'"), "make 2 steps, not 7"),
         ((*SCORE, "--sampler", "ddim:eta=0:eta=1"), "gives eta twice"),
