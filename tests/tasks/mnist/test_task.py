@@ -162,7 +162,9 @@ def test_cells_of_two_labels_are_each_judged_by_their_own_images() -> None:
 @pytest.mark.parametrize("weight", [1.0, 2.0, 4.0])
 def test_guided_students_come_with_the_task(weight: float) -> None:
     """By one call a step; at a weight between them the plain student would be refused by its manifest."""
-    weights = {read_manifest(folder).sha256: read_manifest(folder).data["guidance"] for folder in MNIST().students()}
+    weights = {
+        read_manifest(folder).sha256: read_manifest(folder).data.get("guidance", 0.0) for folder in MNIST().students()
+    }
     assert sorted(weights.values()) == [0.0, 1.0, 2.0, 4.0]
     (cell,) = plan_cells(Settings("mnist", samples=256, repeats=1, guidance=weight, device="cpu"), ["sigdeg"], [2])
     assert weights[cell.sampler.artifact_hashes()["sigdeg"]] == weight
