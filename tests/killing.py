@@ -30,6 +30,7 @@ from PIL import Image
 
 sys.path.insert(0, str(Path(__file__).parent / "fuzz"))
 
+from becoming import become, open_streams
 from fuzz_pantry import stock
 from fuzz_server import preload
 
@@ -230,21 +231,11 @@ class Killer:
         nothing = os.open(os.devnull, os.O_RDWR)
         os.dup2(said, 2)
         os.dup2(nothing, 1)
-        sys.stdout = open(1, "w", encoding="utf-8", closefd=False)  # noqa: SIM115
-        sys.stderr = open(2, "w", encoding="utf-8", closefd=False, buffering=1)  # noqa: SIM115
+        open_streams()
         if room is not None:
             signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
             resource.setrlimit(resource.RLIMIT_FSIZE, (room, room))
-        from sigbench.cli.app import main
-
-        sys.argv = ["sigbench", *arguments]
-        code = 99
-        try:
-            main()
-        except SystemExit as end:
-            code = end.code if isinstance(end.code, int) else 98
-        finally:
-            os._exit(code)
+        return become(arguments)
 
     def _wait(self, place: Path, pid: int) -> tuple[int, str]:
         deadline = time.monotonic() + PATIENCE_S

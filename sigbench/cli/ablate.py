@@ -1,7 +1,6 @@
 """`sigbench ablate`: students trained under one budget, to see what each part of Sig-DEG is worth."""
 
 from collections.abc import Sequence
-from contextlib import closing
 from pathlib import Path
 from time import monotonic
 from typing import TYPE_CHECKING, Annotated
@@ -9,12 +8,10 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from sigbench.cli.committed import here_or_copy
+from sigbench.cli.measuring import Machine, measure_cells
 from sigbench.cli.options import RESULTS, DryRun, Plot, RetryFailed, Threads, Workers, json_lines
 from sigbench.cli.printing import TableConsole, print_json, say
 from sigbench.cli.progress import Bar
-from sigbench.cli.sweep import say_unsound, share, stopping
-from sigbench.cli.sweep_progress import SweepProgress
-from sigbench.errors import BadInput
 from sigbench.report.numbers import long_duration
 
 if TYPE_CHECKING:
@@ -53,17 +50,13 @@ def ablate(
     sigbench ablate leaderboard/studies/ablation/gmm.toml --dry-run
     sigbench ablate mine.toml --work ablation --plot ablation.png
     """
-    for name, value in (("--workers", workers), ("--threads", threads)):
-        if value is not None and value < 1:
-            raise BadInput(f"{name} must be at least 1, got {value}.")
-        if value is not None and value > 1024:
-            raise BadInput(f"{name} must be at most 1024.")
+    machine = Machine(workers, threads)
 
     from sigbench.report.charts import check_picture
     from sigbench.studies.ablation.file import read_ablation
     from sigbench.studies.ablation.study import plan_ablation, planned_line, walk_teacher
     from sigbench.studies.result import to_line
-    from sigbench.sweep.run import missing_cells, run_sweep
+    from sigbench.sweep.run import missing_cells
 
     if plot is not None:
         check_picture(plot)
@@ -77,18 +70,11 @@ def ablate(
         return
     store = ablation.store
     todo = missing_cells(ablation.in_turn, store, retry_failed=retry_failed)
-    say_unsound(todo, store)
     began = monotonic()
-    with stopping() as stopped:
-        if todo:
-            with Bar("the teacher walks", "paths") as bar:
-                walk_teacher(ablation, bar.show)
-        count, each = share(todo, workers, threads)
-        with SweepProgress(todo, count) as progress:
-            events = run_sweep(todo, store, workers=count, threads=each, should_stop=lambda: bool(stopped))
-            with closing(events):
-                for event in events:
-                    progress.take(event, as_json=False)
+    if todo:
+        with Bar("the teacher walks", "paths") as bar:
+            walk_teacher(ablation, bar.show)
+    _, progress = measure_cells(todo, store, machine)
     results = ablation.results()
     if as_json:
         for result in results:

@@ -14,6 +14,7 @@ from sigbench.cli.options import MEASURED, RESULTS, Debug, Plot, json_lines
 from sigbench.cli.parsing import split_names
 from sigbench.cli.printing import TableConsole, print_json, say
 from sigbench.cli.progress import Bar
+from sigbench.files import MOST_TEXT, is_file, read_file
 
 if TYPE_CHECKING:
     from sigbench.gate.baseline import Baseline
@@ -93,7 +94,9 @@ def check(
     """
     tasks, samplers = split_names(task, "--task"), split_names(sampler, "--sampler")
     file = baseline if update else here_or_copy(baseline, quiet=True)
-    held = file.read_bytes() if file.is_file() else b""  # what a baseline holds need not be installed to be named
+    held = (
+        read_file(file, "the baseline", MOST_TEXT) if is_file(file) else b""
+    )  # what a baseline holds need not be installed to be named
     for name in tasks:
         if json.dumps(name).encode() not in held:
             names.check_names(name)

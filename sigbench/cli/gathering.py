@@ -12,6 +12,7 @@ from sigbench.cli.again import OUTDATED
 from sigbench.cli.committed import FOLDER, here_or_copy
 from sigbench.cli.printing import say
 from sigbench.errors import BadInput, unknown_name
+from sigbench.files import read_file
 from sigbench.registry import declared_metrics
 
 if TYPE_CHECKING:
@@ -62,8 +63,8 @@ def _files_of(board: Path) -> list[Path]:
 
 def _bytes_of(file: Path) -> bytes:
     try:
-        return file.read_bytes()
-    except OSError:
+        return read_file(file, "the records")
+    except BadInput:
         return b""  # a folder, or what must not be read: said where records are read
 
 

@@ -97,7 +97,8 @@ def grid(
 
     from sigbench.measure.settings import Settings
     from sigbench.records.store import replacing
-    from sigbench.sde.grids.computed import ENDING, to_text
+    from sigbench.sde.grids.computed import to_text
+    from sigbench.sde.grids.names import ENDING
     from sigbench.studies.grids.plan import plan_search
 
     if out.suffix != ENDING:

@@ -224,7 +224,8 @@ def _method(metric: Any) -> str:
 
 
 def _grids() -> Rows:
-    from sigbench.sde.grids.find import family_named, family_options, grid_aliases, grid_names
+    from sigbench.sde.grids.find import family_named, family_options
+    from sigbench.sde.grids.names import grid_aliases, grid_names
 
     aliases = grid_aliases()
     found = _sound(grid_names(), family_named)

@@ -1,12 +1,10 @@
 """The names that commands take, known without loading what they name: completion, and a refusal before torch loads."""
 
-import re
 from collections.abc import Iterable, Sequence
 
 import typer
 
 from sigbench.errors import BadInput, unknown_name
-from sigbench.plug_ins import aliases, entry_points
 from sigbench.registry import (
     METRICS,
     SAMPLERS,
@@ -18,10 +16,9 @@ from sigbench.registry import (
     sampler_names,
     task_names,
 )
-from sigbench.spec import number, parse_plug_in, parse_spec
+from sigbench.sde.grids.names import grid_aliases, grid_names, is_computed_name, is_file, is_list
+from sigbench.spec import parse_plug_in, parse_spec
 
-# As `sigbench.sde.grids.find` calls them, which loads numpy.
-GRIDS, GRID_ALIASES = "sigbench.grids", "sigbench.grid_aliases"
 TEACHER, TRAJECTORIES = "teacher", "trajectories"
 ALL, HEADLINE = "all", "headline"  # of --metrics
 
@@ -74,19 +71,14 @@ def check_criterion(task: str, name: str | None) -> None:
 
 
 def _check_grid(text: str | None) -> None:
-    if text is None or number(text) is not None or "," in text or ".py:" in text or text.endswith(".json"):
+    if text is None or is_list(text) or ".py:" in text or is_file(text):
         return
     name = parse_plug_in(text).name
-    if ":" in name or any(name in entry_points(group) for group in (GRIDS, GRID_ALIASES)):
+    if ":" in name or name in grid_names() or name in grid_aliases():
         return
-    if re.fullmatch(r".+-[0-9a-f]{12}", name):
-        return  # as records call a computed grid: whoever reads it says how it is named
+    if is_computed_name(name):
+        return  # whoever reads it says how it is named
     raise unknown_name("grid", name, grid_names())
-
-
-def grid_names() -> list[str]:
-    """Returns the names of the registered families of grids."""
-    return sorted(entry_points(GRIDS))
 
 
 def complete_task(incomplete: str) -> list[str]:
@@ -106,7 +98,7 @@ def complete_samplers(incomplete: str) -> list[str]:
 
 def complete_grid(incomplete: str) -> list[str]:
     """Returns the names of grids that begin so."""
-    return _beginning([*grid_names(), *aliases(GRID_ALIASES, GRIDS)], incomplete)
+    return _beginning([*grid_names(), *grid_aliases()], incomplete)
 
 
 def complete_added_metric(incomplete: str) -> list[str]:

@@ -1,23 +1,19 @@
 """`sigbench sweep`: measure all cells of a file, over worker processes; what is measured stays measured."""
 
 import json
-import signal
 from collections import Counter
-from collections.abc import Iterator, Sequence
-from contextlib import closing, contextmanager
+from collections.abc import Sequence
 from pathlib import Path
 from time import monotonic
-from types import FrameType
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from sigbench.cli.again import say_why_again
 from sigbench.cli.committed import here_or_copy
+from sigbench.cli.measuring import Machine, measure_cells
 from sigbench.cli.options import DEFAULT_STORE, DryRun, RetryFailed, Store, Threads, Workers, json_lines
 from sigbench.cli.printing import TableConsole, print_json, say
-from sigbench.cli.sweep_progress import SweepProgress
-from sigbench.errors import BadInput
 from sigbench.report.numbers import long_duration
 
 if TYPE_CHECKING:
@@ -26,8 +22,6 @@ if TYPE_CHECKING:
     from sigbench.sweep.file import SweepFile
     from sigbench.sweep.plan import PlannedCell, SkippedCell, SweepPlan
     from sigbench.sweep.tuning import Tuning
-
-_UNSOUND_SHOWN = 10
 
 
 def sweep(
@@ -52,11 +46,7 @@ def sweep(
     sigbench sweep leaderboard/sweep.toml --dry-run
     sigbench sweep mine.toml --store records --workers 2
     """
-    for name, value in (("--workers", workers), ("--threads", threads)):
-        if value is not None and value < 1:
-            raise BadInput(f"{name} must be at least 1, got {value}.")
-        if value is not None and value > 1024:
-            raise BadInput(f"{name} must be at most 1024.")
+    machine = Machine(workers, threads)
 
     from sigbench.records.store import Store as RecordStore
     from sigbench.sweep.file import read_sweep
@@ -64,7 +54,6 @@ def sweep(
     from sigbench.sweep.run import missing_cells
 
     wanted = read_sweep(here_or_copy(file))
-    machine = workers, threads
     tuning = None if wanted.tune is None else _tuned(wanted, store, machine, retry_failed=retry_failed, dry_run=dry_run)
     records_at = None if dry_run and not store.is_dir() else RecordStore(store)
     plan = plan_sweep(wanted) if tuning is None else plan_sweep(wanted, tuning.chosen)
@@ -77,7 +66,7 @@ def sweep(
     assert records_at is not None
     _say_skipped(plan.skipped)
     began = monotonic()
-    stopped, progress = _measure(todo, records_at, machine, as_json=as_json)
+    stopped, progress = measure_cells(todo, records_at, machine, as_json=as_json)
     statuses = _statuses(plan.cells, records_at)
     done = sum(status != "missing" for status in statuses.values())
     if stopped and (done < len(plan.cells) or progress.left):
@@ -93,25 +82,7 @@ def sweep(
     raise typer.Exit(0 if good == len(plan.cells) else 1 if good else 4)
 
 
-def _measure(
-    todo: "Sequence[PlannedCell]", store: "RecordStore", machine: tuple[int | None, int | None], *, as_json: bool
-) -> "tuple[bool, SweepProgress]":
-    """Measures cells into a store; returns whether a signal stopped it, and what was measured."""
-    from sigbench.sweep.run import run_sweep
-
-    say_unsound(todo, store)
-    count, each = share(todo, *machine)
-    with stopping() as stopped, SweepProgress(todo, count) as progress:
-        events = run_sweep(todo, store, workers=count, threads=each, should_stop=lambda: bool(stopped))
-        with closing(events):
-            for event in events:
-                progress.take(event, as_json=as_json)
-    return bool(stopped), progress
-
-
-def _tuned(
-    wanted: "SweepFile", store: Path, machine: tuple[int | None, int | None], *, retry_failed: bool, dry_run: bool
-) -> "Tuning | None":
+def _tuned(wanted: "SweepFile", store: Path, machine: Machine, *, retry_failed: bool, dry_run: bool) -> "Tuning | None":
     """Measures the candidates of [tune] that are missing beside the store; returns the choices, None in a dry run
     where there are no choices yet.
     """
@@ -132,7 +103,7 @@ def _tuned(
         return None
     if todo:
         say(f"tuning: {len(todo)} of {len(candidates)} candidates, on noise of their own, before what is chosen.")
-        stopped, progress = _measure(todo, kept, machine, as_json=False)
+        stopped, progress = measure_cells(todo, kept, machine)
         if stopped:
             say(f"interrupted: {progress.measured} candidates are in {beside}; the same command goes on.")
             raise typer.Exit(3)
@@ -144,39 +115,6 @@ def _tuned(
     return tuning
 
 
-def share(todo: "Sequence[PlannedCell]", workers: int | None, threads: int | None) -> tuple[int, int]:
-    """Returns the number of workers, no more than cells, and of threads for each."""
-    import torch
-
-    from sigbench.measure.settings import pick_device
-
-    cores = torch.get_num_threads()
-    if workers is None:
-        on_gpu = any(pick_device(device).type == "cuda" for device in {cell.settings.device for cell in todo})
-        workers = 1 if on_gpu else cores
-    workers = max(1, min(workers, len(todo)))
-    return workers, threads or max(1, cores // workers)
-
-
-@contextmanager
-def stopping() -> Iterator[list[int]]:
-    """Yields a list that holds a signal once Ctrl-C or SIGTERM has come.
-
-    Noted, not raised: the loop ends its workers within a moment, and no record is cut off on its way to the disk.
-    """
-    came: list[int] = []
-
-    def note(number: int, frame: FrameType | None) -> None:
-        came.append(number)
-
-    before = {number: signal.signal(number, note) for number in (signal.SIGINT, signal.SIGTERM)}
-    try:
-        yield came
-    finally:
-        for number, handler in before.items():
-            signal.signal(number, handler)
-
-
 def _unknown(todo: "Sequence[PlannedCell]", store: "RecordStore") -> "list[Determinants]":
     """What determines the cells that have no file in the store."""
     return [cell.determinants for cell in todo if not store.path_of(cell.key).exists() and cell.determinants]
@@ -185,15 +123,6 @@ def _unknown(todo: "Sequence[PlannedCell]", store: "RecordStore") -> "list[Deter
 def _statuses(cells: "Sequence[PlannedCell]", store: "RecordStore | None") -> dict[str, str]:
     found = {cell.key: None if store is None else store.read(cell.key) for cell in cells}
     return {key: "missing" if record is None else record["status"] for key, record in found.items()}
-
-
-def say_unsound(todo: "Sequence[PlannedCell]", store: "RecordStore") -> None:
-    """Says which files of the store hold no sound record of their cells, which are measured again."""
-    found = [(store.path_of(cell.key), reason) for cell in todo if (reason := store.look(cell.key)[1]) is not None]
-    for file, reason in found[:_UNSOUND_SHOWN]:
-        say(f"{file} is measured again: {reason}.")
-    if len(found) > _UNSOUND_SHOWN:
-        say(f"{len(found)} records in all are measured again.")
 
 
 def _say_skipped(skipped: "Sequence[SkippedCell]") -> None:

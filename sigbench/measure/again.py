@@ -11,7 +11,7 @@ from sigbench.progress import Listener, ignore
 from sigbench.records.changes import changes
 from sigbench.records.key import determinants_of
 from sigbench.records.record import Record
-from sigbench.sde.grids.computed import ENDING, is_computed_name
+from sigbench.sde.grids.names import ENDING, is_computed_name
 from sigbench.spec import Spec, parse_spec
 
 _NAMES = ("task", "sampler", "family", "conditions")

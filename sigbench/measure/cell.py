@@ -29,7 +29,7 @@ from sigbench.sde.brownian import BrownianDriver
 from sigbench.sde.clock import layout_of
 from sigbench.sde.grid import Grid, check_steps
 from sigbench.sde.grids.computed import read_grid
-from sigbench.sde.grids.find import is_file
+from sigbench.sde.grids.names import is_file
 from sigbench.sde.problem import ReverseDiffusion, SDEProblem, state_dtype
 from sigbench.task import Task
 

@@ -10,7 +10,8 @@ from sigbench.plug_ins import options_of
 from sigbench.records.names import Role
 from sigbench.registry import own_name, sampler_class
 from sigbench.sde.grids.ends import ENDS
-from sigbench.sde.grids.find import check_grid, family_named, family_options, is_file, is_list, listed_steps
+from sigbench.sde.grids.find import check_grid, family_named, family_options, listed_steps
+from sigbench.sde.grids.names import is_file, is_list
 from sigbench.spec import Spec, parse_plug_in, parse_spec
 from sigbench.task import Task
 

@@ -7,7 +7,7 @@ from sigbench.records.comparison import compare
 from sigbench.records.consistency import doubts_of
 from sigbench.records.family import budget_sentence
 from sigbench.records.names import Namer, namer
-from sigbench.records.record import Record
+from sigbench.records.record import MetricRecord, Record
 from sigbench.report.marks import NO_CALLS
 from sigbench.report.numbers import digits, duration, interval
 from sigbench.spec import quoted
@@ -47,8 +47,13 @@ def teacher_sentences(records: Sequence[Record]) -> list[str]:
 def _beside_teacher(student: Record, teacher: Record, name: str, called: Namer) -> str:
     who = f"{name} of {called(student)} at {student['steps']} steps beside its teacher's at {teacher['steps']}"
     shared = student["noise"]["paths"] == teacher["noise"]["paths"] == "shared"
+    return difference(who, student["metrics"][name], teacher["metrics"][name], shared=shared)
+
+
+def difference(who: str, one: MetricRecord, other: MetricRecord, *, shared: bool) -> str:
+    """Returns a sentence about `who`: the difference of a metric from another, its interval, and what that decides."""
     try:
-        found = compare(student["metrics"][name], teacher["metrics"][name], shared=shared)
+        found = compare(one, other, shared=shared)
     except BadInput as error:
         return f"{who}: not compared, since {error}"
     sign = "" if found.difference < 0 else "+"

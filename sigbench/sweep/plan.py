@@ -91,16 +91,18 @@ class Chooser(Protocol):
     def __call__(self, task: str, sampler: str, calls: int, /) -> Chosen | None: ...
 
 
-def plan_sweep(file: SweepFile, chooser: Chooser = lambda task, sampler, calls: None) -> SweepPlan:
+def plan_sweep(file: SweepFile, chooser: Chooser | None = None) -> SweepPlan:
     """Returns the plan of a sweep; raises BadInput where no cell of it can be measured.
 
-    Samplers that [tune] is for are measured as the `chooser` says, at each budget.
+    Samplers that [tune] is for are measured as the `chooser` says, at each budget; without one they are no cells yet.
     """
     plan, seen = SweepPlan(), set()
     for task in file.tasks:
         for settings, sampler, count in _wanted(file, task, chooser):
             steps = count.steps
             try:
+                if count.unchosen:
+                    raise BadInput("none of its candidates could be measured when it was tuned.")
                 if count.calls is not None:
                     steps = (steps_within(settings, sampler, count.calls),)
                 (cell,) = plan_cells(settings, [sampler], steps)
@@ -118,21 +120,29 @@ def plan_sweep(file: SweepFile, chooser: Chooser = lambda task, sampler, calls: 
 
 @dataclass(frozen=True, slots=True)
 class _Count:
-    """How many steps are asked for: none where the spec or the grid says it, one, or what so many calls allow."""
+    """How many steps are asked for: none where the spec or the grid says it, one, or what so many calls allow.
+
+    It is `unchosen` where tuning chose nothing for the sampler.
+    """
 
     steps: tuple[int, ...] = ()
     calls: int | None = None
+    unchosen: bool = False
 
 
-def _wanted(file: SweepFile, task: str, chooser: Chooser) -> Iterator[tuple[Settings, str, _Count]]:
+def _wanted(file: SweepFile, task: str, chooser: Chooser | None) -> Iterator[tuple[Settings, str, _Count]]:
     for seed, guidance in product(file.axis("seeds", task, {}) or (0,), file.axis("guidance", task, {}) or (0.0,)):
         for sampler, own in file.samplers(task):
             name, values = file.counts(task, own) or ("steps", task_class(task).default_steps)
             if file.tune is not None and file.tune.candidates(task, sampler):
                 settings = file.settings(task, seed=seed, grid=None, guidance=float(guidance))
+                if chooser is None:
+                    continue  # it is tuned first
                 for value in values:
-                    if (chosen := chooser(task, sampler, value)) is not None:
-                        count = _Count(calls=value) if name == "calls" else _Count((value,))
+                    count = _Count(calls=value) if name == "calls" else _Count((value,))
+                    if (chosen := chooser(task, sampler, value)) is None:
+                        yield settings, sampler, replace(count, unchosen=True)
+                    else:
                         yield replace(settings, tuning=chosen.note), chosen.spec, count
                 continue
             for grid in file.axis("grids", task, own) or (None,):

@@ -12,7 +12,7 @@ from sigbench.abilities import metrics_of
 from sigbench.cli import names
 from sigbench.errors import BadInput
 from sigbench.registry import declared_metrics, make_task, sampler_aliases, sampler_names, task_names
-from sigbench.sde.grids import find
+from sigbench.studies.grids import plan
 
 RUN = ("run", "--task", "gmm", "--sampler", "ddim")
 WRONG = {
@@ -103,9 +103,8 @@ def test_the_declared_metrics_are_those_of_the_task(task: str) -> None:
     assert declared_metrics(task) == tuple(metric.name for metric in metrics_of(make_task(task)))
 
 
-def test_grids_are_known_as_where_they_are_loaded() -> None:
-    assert (names.GRIDS, names.GRID_ALIASES) == (find.GRIDS, find.ALIASES)
-    assert names.grid_names() == find.grid_names()
+def test_the_way_to_choose_is_called_as_where_it_is_loaded() -> None:
+    assert names.TRAJECTORIES == plan.TRAJECTORIES
 
 
 @pytest.mark.parametrize(

@@ -14,6 +14,7 @@ from collections import Counter
 from pathlib import Path
 from random import Random
 
+sys.path.insert(0, str(Path(__file__).parents[1]))
 sys.path.insert(0, str(Path(__file__).parent))
 
 from fuzz_cases import Maker, Outcome, Server

@@ -4,37 +4,18 @@ from pathlib import Path
 from random import Random
 
 from fuzz_cases import Case
+from good_plug_in import SOURCE
 
-HEAD = """import math, os, random, sys, time
-import numpy as np
-import torch
-from sigbench.metrics.moments import MeanError
-from sigbench.sampler import Sampler
-from sigbench_tasks.mixture.task import GMM
-
-
-class Boom(BaseException):
-    pass
-
+HEAD = f"""{SOURCE}
 
 class Mute(Exception):
     def __str__(self):
         raise RuntimeError("no words")
 
 
-class Good(Sampler):
-    name, citation, family = "good", "a fuzzer", "sde"
-
-    def walk(self, problem, x, grid, brownian):
-        for step in grid:
-            noise = brownian.signature(step).increment
-            x = x + step.h * problem.drift(step.start, x) + problem.diffusion(step.start, x) * noise
-            yield x
-
-
 """
 RAISES = """ValueError('x') | ValueError('bad \\ud800') | ValueError('x\\n' * 9000) | SystemExit(0) | SystemExit('x')
-Boom() | Mute() | GeneratorExit() | StopIteration(3) | MemoryError() | RecursionError() | OSError(28, 'x')
+Loud() | Mute() | GeneratorExit() | StopIteration(3) | MemoryError() | RecursionError() | OSError(28, 'x')
 AssertionError() | KeyError('[/y]') | UnicodeDecodeError('utf-8', b'x', 0, 1, 'y') | BrokenPipeError() | Warning()"""
 VALUES = """None | 5 | -1 | 'x' | b'x' | math.nan | math.inf | [] | {} | {'a': b'x'} | {'\\ud800': 'x'} | object()
 '\\ud800' | 'a\\nb' | '[/y]' | '../../pwn/x' | 'n' * 5000 | '' | 10**400 | True | torch.tensor(3.0) | np.float64(2)

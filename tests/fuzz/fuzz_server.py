@@ -15,6 +15,10 @@ import time
 from contextlib import suppress
 from pathlib import Path
 
+sys.path.insert(0, str(Path(__file__).parents[1]))
+
+from becoming import become, open_streams
+
 SILENT_S, WORKING_S, FINISHING_S = 30.0, 1.5, 60.0
 _ROOM_MB = 4_096  # of memory, beyond which a child is ended
 
@@ -76,25 +80,13 @@ def child(job: dict[str, object], pipe: int) -> None:
         os.dup2(handle, number)
         os.close(handle)
     os.dup2(os.open(os.devnull, os.O_RDONLY), 0)
-    sys.stdout = open(1, "w", encoding="utf-8", closefd=False)  # noqa: SIM115
-    sys.stderr = open(2, "w", encoding="utf-8", closefd=False, buffering=1)  # noqa: SIM115
+    open_streams()
     signal.signal(signal.SIGINT, signal.default_int_handler)
     import torch
 
-    from sigbench.cli.app import main
-
     torch.set_num_threads(1)
     mark_work(pipe)
-    sys.argv = ["sigbench", *map(str, job["arguments"])]  # type: ignore[call-overload]
-    code = 99
-    try:
-        main()
-    except SystemExit as end:
-        code = end.code if isinstance(end.code, int) else 98
-    finally:
-        with suppress(ValueError, OSError):  # a plug-in may have closed it
-            sys.stdout.flush()
-        os._exit(code)
+    become(job["arguments"])  # type: ignore[arg-type]
 
 
 def run(job: dict[str, object]) -> dict[str, object]:

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from good_plug_in import SOURCE
 
 from sigbench.errors import BadInput
 from sigbench.measure.cell import plan_cells
@@ -15,23 +16,7 @@ from sigbench.records.checks import parse_record
 from sigbench.records.record import Record, to_json
 from sigbench.records.store import Store
 
-SOURCE = """
-import math, sys
-from sigbench.metrics.moments import MeanError
-from sigbench.sampler import Sampler
-from sigbench_tasks.mixture.task import GMM
-
-class Loud(BaseException):
-    pass
-
-class Good(Sampler):
-    name, citation, family = "good", "a test", "sde"
-
-    def walk(self, problem, x, grid, brownian):
-        for step in grid:
-            noise = brownian.signature(step).increment
-            x = x + step.h * problem.drift(step.start, x) + problem.diffusion(step.start, x) * noise
-            yield x
+BAD = """
 
 class Bad({base}):
     {body}
@@ -40,7 +25,7 @@ RAISES = ["ValueError('\\ud800')", "SystemExit(0)", "Loud('x\\n' * 9000)", "Gene
 
 
 def planned(folder: Path, body: str, base: str = "Good") -> Iterator[Record]:
-    (folder / "bad.py").write_text(SOURCE.format(base=base, body=body))
+    (folder / "bad.py").write_text(SOURCE + BAD.format(base=base, body=body))
     spec = f"{folder}/bad.py:Bad"
     of = {"Good": {}, "GMM": {"task": spec}, "MeanError": {"metrics": (spec,)}}[base]
     settings = Settings(**{"task": "gmm", "samples": 40, "repeats": 2, "device": "cpu", "floor_draws": 2, **of})  # type: ignore[arg-type]

@@ -10,7 +10,8 @@ from hypothesis import strategies as st
 from sigbench.errors import BadInput
 from sigbench.sde.clock import Clock, Layout, diffusion_clock, even_clock, layout_of
 from sigbench.sde.grid import uniform_grid
-from sigbench.sde.grids.find import diffusion_grid, grid_names
+from sigbench.sde.grids.find import diffusion_grid
+from sigbench.sde.grids.names import grid_names
 from sigbench.sde.schedule import VE, VPCosine, VPLinear
 
 PROPERTY = settings(deadline=None, derandomize=True, database=None, max_examples=30)

@@ -155,3 +155,11 @@ def test_mistakes_are_told(old: str, new: str, sentence: str, tmp_path: Path) ->
     assert old in TUNE
     with pytest.raises(BadInput, match=sentence):
         read(tmp_path, TUNE.replace(old, new))
+
+
+def test_a_sampler_of_which_no_candidate_could_be_measured_is_named(tmp_path: Path) -> None:
+    """It is left out with the reason, and what needs no tuning is measured all the same."""
+    plan = plan_sweep(read(tmp_path, TUNE), Tuning({}, []).chosen)
+    assert [cell.name for cell in plan.cells] == ["sigdeg"]
+    assert {each.sampler for each in plan.skipped} == {"ddim", "heun", "dpmpp-2m"}
+    assert all("none of its candidates could be measured" in each.reason for each in plan.skipped)

@@ -3,7 +3,6 @@
 import textwrap
 from collections.abc import Iterable, Sequence
 
-from sigbench.errors import BadInput
 from sigbench.leaderboard.documents.tables import markdown_table
 from sigbench.records.comparison import compare
 from sigbench.records.family import budget_sentence
@@ -11,6 +10,7 @@ from sigbench.records.names import display_name, namer
 from sigbench.records.record import MetricRecord, Record
 from sigbench.report.marks import LEGEND
 from sigbench.report.numbers import digits, interval, percent_interval, ratio
+from sigbench.report.run_sentences import difference
 
 WIDTH = 118
 
@@ -86,12 +86,7 @@ def time_times(one: Record, other: Record) -> str:
 def beside(one: Record, other: Record, name: str) -> str:
     """Returns the paired difference of a metric in two records, and what it is, in a sentence."""
     who = f"`{name}` of {_at(one)} less that of {_at(other)}"
-    try:
-        found = compare(one["metrics"][name], other["metrics"][name], shared=True)
-    except BadInput as error:
-        return f"{who}: not compared, since {error}"
-    sign = "" if found.difference < 0 else "+"
-    return f"{who}: {sign}{interval(found.difference, found.low, found.high)}, {found.outcome}."
+    return difference(who, one["metrics"][name], other["metrics"][name], shared=True)
 
 
 def pairs_table(one: Record, other: Record, *names: str) -> str:

@@ -5,7 +5,6 @@ A file says what it was computed for and how, and is sealed by its hash, so that
 
 import hashlib
 import json
-import re
 from typing import Any
 
 import msgspec
@@ -13,12 +12,10 @@ import numpy as np
 
 from sigbench.errors import BadInput
 from sigbench.files import MOST_TEXT, document, read_file
+from sigbench.sde.grids.names import HASH
 from sigbench.sde.schedule import Schedule
 
 KIND, SCHEMA = "sigbench grid", 1
-ENDING = ".json"
-_HASH = 12  # digits of the hash in a name
-_NAME = re.compile(rf".+-[0-9a-f]{{{_HASH}}}")
 
 
 class ComputedGrid(msgspec.Struct, kw_only=True, forbid_unknown_fields=True):
@@ -51,7 +48,7 @@ class ComputedGrid(msgspec.Struct, kw_only=True, forbid_unknown_fields=True):
     @property
     def name(self) -> str:
         """How records call the grid: its method, and enough of its hash to know it by."""
-        return f"{self.method}-{self.hash[:_HASH]}"
+        return f"{self.method}-{self.hash[:HASH]}"
 
     def check_schedule(self, schedule: Schedule, steps: int) -> None:
         """Raises BadInput where the grid is of another schedule, or of another number of steps."""
@@ -70,11 +67,6 @@ class ComputedGrid(msgspec.Struct, kw_only=True, forbid_unknown_fields=True):
                 f"the grid {self.name} was computed on version {self.task_version} of the task {self.task!r}, and here "
                 f"is version {version} of {task!r}: compute it anew, by `sigbench grid`."
             )
-
-
-def is_computed_name(name: str) -> bool:
-    """Returns whether a grid's name in a record is that of a computed one."""
-    return _NAME.fullmatch(name) is not None
 
 
 def facts_of(schedule: Schedule) -> dict[str, Any]:

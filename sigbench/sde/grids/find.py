@@ -10,28 +10,17 @@ from typing import Any
 import numpy as np
 
 from sigbench.errors import BadInput, unknown_name
-from sigbench.plug_ins import aliases, arguments_of, entry_points, load, options_of
+from sigbench.plug_ins import arguments_of, entry_points, load, options_of
 from sigbench.sde.grid import Grid, check_steps
-from sigbench.sde.grids.computed import ENDING, is_computed_name, read_grid
+from sigbench.sde.grids.computed import read_grid
 from sigbench.sde.grids.ends import ENDS, cut
 from sigbench.sde.grids.families import Family, Times
+from sigbench.sde.grids.names import ENDING, GRIDS, grid_aliases, grid_names, is_computed_name, is_file, is_list
 from sigbench.sde.schedule import Schedule, as_array
 from sigbench.spec import Spec, number, parse_plug_in
 from sigbench.user_code import load_file
 
-GRIDS = "sigbench.grids"
-ALIASES = "sigbench.grid_aliases"
 _ENDS = 1e-9  # by how much the ends of a grid may miss the schedule's
-
-
-def grid_names() -> list[str]:
-    """Returns the names of the registered families."""
-    return sorted(entry_points(GRIDS))
-
-
-def grid_aliases() -> dict[str, str]:
-    """Returns the names of registered families by the other names that people know them under."""
-    return aliases(ALIASES, GRIDS)
 
 
 def family_named(name: str) -> Family:
@@ -54,16 +43,6 @@ def family_named(name: str) -> Family:
 def family_options(family: Family) -> dict[str, Any]:
     """Returns the types of a family's options by their names: its arguments but the first two."""
     return dict(list(options_of(family).items())[2:])
-
-
-def is_list(text: str) -> bool:
-    """Whether a grid is asked for by its times: numbers with commas between them."""
-    return number(text) is not None or (":" not in text and "," in text)
-
-
-def is_file(text: str) -> bool:
-    """Whether a grid is asked for by the file of a computed one."""
-    return text.endswith(ENDING)
 
 
 def check_grid(text: str) -> None:

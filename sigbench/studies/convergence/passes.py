@@ -18,7 +18,7 @@ from sigbench.measure.settings import pick_dtype
 from sigbench.registry import make_sampler, sampler_class, sampler_names, split_spec
 from sigbench.sampler import Sampler
 from sigbench.sde.grid import Grid
-from sigbench.sde.grids.find import is_file, is_list
+from sigbench.sde.grids.names import is_file, is_list
 from sigbench.sde.problem import NoiseType, SDEProblem
 from sigbench.studies.convergence.references import ExactFlow, ExactPath, FlowRK4, LineLaw
 from sigbench.task import Task

@@ -12,7 +12,8 @@ from sigbench.measure.variants import CELL_KEYS
 from sigbench.registry import make_sampler
 from sigbench.sde.grid import Grid
 from sigbench.sde.grids.families import Times
-from sigbench.sde.grids.find import family_named, family_options, grid_names, grid_of_times
+from sigbench.sde.grids.find import family_named, family_options, grid_of_times
+from sigbench.sde.grids.names import grid_names
 from sigbench.sde.noise import seed_of
 from sigbench.sde.problem import ReverseDiffusion
 from sigbench.sde.schedule import as_array

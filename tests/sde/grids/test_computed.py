@@ -8,7 +8,8 @@ import pytest
 
 from sigbench.errors import BadInput
 from sigbench.sde.grids.computed import KIND, SCHEMA, ComputedGrid, facts_of, hash_of, read_grid, to_text
-from sigbench.sde.grids.find import diffusion_grid, is_file, listed_steps
+from sigbench.sde.grids.find import diffusion_grid, listed_steps
+from sigbench.sde.grids.names import is_file
 from sigbench.sde.schedule import VPCosine, VPLinear
 
 

@@ -11,7 +11,8 @@ from scipy.stats import beta as law
 
 from sigbench.errors import BadInput
 from sigbench.sde.grid import MAX_STEPS, uniform_grid
-from sigbench.sde.grids.find import diffusion_grid, family_grid, grid_names, listed_steps, one_name, parse_times
+from sigbench.sde.grids.find import diffusion_grid, family_grid, listed_steps, one_name, parse_times
+from sigbench.sde.grids.names import grid_names
 from sigbench.sde.schedule import SCHEDULES, Schedule, VPLinear, schedule_named
 
 PROPERTY = settings(deadline=None, derandomize=True, database=None, max_examples=30)

@@ -10,7 +10,8 @@ from sigbench.errors import BadInput
 from sigbench.sde.denoiser import Denoiser
 from sigbench.sde.grids.ends import cut
 from sigbench.sde.grids.families import karras, quadratic
-from sigbench.sde.grids.find import diffusion_grid, family_grid, family_named, family_options, grid_names, one_name
+from sigbench.sde.grids.find import diffusion_grid, family_grid, family_named, family_options, one_name
+from sigbench.sde.grids.names import grid_names
 from sigbench.sde.problem import ReverseDiffusion
 from sigbench.sde.schedule import SCHEDULES, VPLinear, schedule_named
 
