@@ -13,6 +13,7 @@ from sigbench.cli.again import say_why_again
 from sigbench.cli.committed import here_or_copy
 from sigbench.cli.measuring import Machine, measure_cells
 from sigbench.cli.options import DEFAULT_STORE, DryRun, RetryFailed, Store, Threads, Workers, json_lines
+from sigbench.cli.parsing import split_names
 from sigbench.cli.printing import TableConsole, print_json, say
 from sigbench.report.numbers import long_duration
 
@@ -28,6 +29,15 @@ def sweep(
     file: Annotated[
         Path, typer.Argument(metavar="FILE", help="The sweep, a TOML file; leaderboard/sweep.toml is an example.")
     ],
+    task: Annotated[
+        str,
+        typer.Option(
+            "--task",
+            metavar="NAMES",
+            help="Only these tasks of the file, separated by commas: the rest may follow, on another machine or day.",
+            rich_help_panel="What is measured",
+        ),
+    ] = "",
     store: Store = DEFAULT_STORE,
     workers: Workers = None,
     threads: Threads = None,
@@ -44,7 +54,7 @@ def sweep(
 
     \b
     sigbench sweep leaderboard/sweep.toml --dry-run
-    sigbench sweep mine.toml --store records --workers 2
+    sigbench sweep leaderboard/sweep.toml --store records --task gmm,gmm2d
     """
     machine = Machine(workers, threads)
 
@@ -54,6 +64,8 @@ def sweep(
     from sigbench.sweep.run import missing_cells
 
     wanted = read_sweep(here_or_copy(file))
+    if task:
+        wanted = wanted.only(split_names(task, "--task"))
     tuning = None if wanted.tune is None else _tuned(wanted, store, machine, retry_failed=retry_failed, dry_run=dry_run)
     records_at = None if dry_run and not store.is_dir() else RecordStore(store)
     plan = plan_sweep(wanted) if tuning is None else plan_sweep(wanted, tuning.chosen)
@@ -89,7 +101,7 @@ def _tuned(wanted: "SweepFile", store: Path, machine: Machine, *, retry_failed: 
     from sigbench.records.store import Store as RecordStore
     from sigbench.records.store import replacing
     from sigbench.sweep.run import missing_cells
-    from sigbench.sweep.tuning import choose, plan_tuning
+    from sigbench.sweep.tuning import choose, plan_tuning, read_tuning
 
     candidates, skipped = plan_tuning(wanted)
     beside = store.with_name(f"{store.name}-tuning")
@@ -109,9 +121,10 @@ def _tuned(wanted: "SweepFile", store: Path, machine: Machine, *, retry_failed: 
             raise typer.Exit(3)
     tuning = choose(candidates, kept)
     if not dry_run:
-        with replacing(beside / "choices.json") as temporary:
-            temporary.write_text(tuning.to_text(), encoding="utf-8")
-        say(f"the choices among {len(candidates)} candidates are in {beside / 'choices.json'}.")
+        choices = beside / "choices.json"
+        with replacing(choices) as temporary:
+            temporary.write_text(tuning.beside(read_tuning(choices)).to_text(), encoding="utf-8")
+        say(f"the choices among {len(candidates)} candidates are in {choices}.")
     return tuning
 
 

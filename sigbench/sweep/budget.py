@@ -3,6 +3,7 @@
 from sigbench.errors import BadInput
 from sigbench.measure.cell import plan_cells
 from sigbench.measure.settings import Settings
+from sigbench.spec import parse_spec
 
 
 def steps_within(settings: Settings, sampler: str, calls: int) -> int:
@@ -18,7 +19,9 @@ def steps_within(settings: Settings, sampler: str, calls: int) -> int:
     steps, taken = calls, declared(calls)
     while taken > calls:
         if steps == 1:
-            raise BadInput(f"{sampler} makes {taken} calls in one step, more than the {calls} that are allowed.")
+            raise BadInput(
+                f"{parse_spec(sampler).name} makes {taken} calls in one step, more than the {calls} that are allowed."
+            )
         steps = max(1, min(steps - 1, steps * calls // taken))
         taken = declared(steps)
     while steps < calls and declared(steps + 1) <= calls:

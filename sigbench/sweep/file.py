@@ -99,6 +99,13 @@ class SweepFile:
                     return name, table[name]
         return None
 
+    def only(self, tasks: Sequence[str]) -> "SweepFile":
+        """Returns the sweep of some of its tasks; raises BadInput for one that it has not."""
+        for task in tasks:
+            if task not in self.tasks:
+                raise unknown_name("task of the sweep", task, self.tasks)
+        return replace(self, tasks=tuple(task for task in self.tasks if task in tasks))
+
     @property
     def count(self) -> int:
         """How many cells it asks for, without making one: some of them may be the same, or be left out."""

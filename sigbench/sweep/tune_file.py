@@ -3,12 +3,13 @@
 [tune]
 calls = [5, 10, 20]                  # the budgets of network calls that are tuned for
 grids = ["quadratic", "log-snr"]     # the candidates' grids
+options = { final = ["none", "denoise"] }   # and options, which all samplers take; students are tuned in these alone
 repeats = 4                          # left out, like samples: as elsewhere in the file
 
 [tune.task.mnist]                    # grids, samples and repeats for one task
 samples = 4000
 
-[tune.sampler.dpmpp-2m]              # grids for one sampler, and options: each combination is a candidate
+[tune.sampler.dpmpp-2m]              # grids for one sampler, and further options: each combination is a candidate
 options = { lower_order_final = ["true", "false"] }
 """
 
@@ -26,6 +27,7 @@ from sigbench.spec import parse_spec
 from sigbench.sweep.toml_checks import (
     Mistake,
     Table,
+    as_dict,
     as_list,
     kind_of,
     list_of,
@@ -38,7 +40,7 @@ from sigbench.sweep.toml_checks import (
 from sigbench.sweep.toml_lines import KeyPath
 
 MOST_CANDIDATES = 12
-TUNE_KEYS = ("calls", "grids", "samples", "repeats", "task", "sampler")
+TUNE_KEYS = ("calls", "grids", "options", "samples", "repeats", "task", "sampler")
 _CHECKS: dict[str, Callable[[KeyPath, Any], Iterator[Mistake]]] = {
     "calls": list_of(whole(1, MAX_STEPS)),
     "grids": list_of(text(family_grid)),
@@ -69,17 +71,19 @@ class TuneFile:
     def candidates(self, task: str, spec: str) -> list[str]:
         """Returns the specs among which a sampler's is chosen.
 
-        There are none where it is not tuned: a student, the teacher, and what names grid or steps itself.
+        There are none where it is not tuned: the teacher, what names grid or steps itself, and a student, which knows
+        its grid, without options.
         """
         asked = parse_spec(spec)
         if asked.name == "teacher" or asked.steps is not None or "grid" in asked.options:
             return []
-        if sampler_class(asked.name).family == "student":
-            return []
         own = self.of_sampler.get(asked.name, {})
+        options = _options(self.common, own)
+        chosen = [dict(each) for each in _combinations({k: v for k, v in options.items() if k not in asked.options})]
+        if sampler_class(asked.name).family == "student":
+            return [str(asked.given(each)) for each in chosen if each]
         grids = own.get("grids", self.of_task.get(task, {}).get("grids", self.common["grids"]))
-        options = {name: values for name, values in own.get("options", {}).items() if name not in asked.options}
-        return [str(asked.given({**dict(chosen), "grid": grid})) for grid in grids for chosen in _combinations(options)]
+        return [str(asked.given({**each, "grid": grid})) for grid in grids for each in chosen]
 
 
 def tune_file(table: Table) -> TuneFile | None:
@@ -116,18 +120,32 @@ def tune_mistakes(
                 yield from _CHECKS[key]((*path, key), below[key])
             if "options" in below and kind == "sampler":
                 yield from option_mistakes((*path, "options"), name, below["options"])
-                yield from _too_many(table, path, below)
+    if "options" in table:
+        samplers = [name for name in names if name != "teacher"]
+        found = [list(option_mistakes(("tune", "options"), name, table["options"])) for name in samplers]
+        yield from next((mistakes for mistakes in found if mistakes), [])
+    yield from _too_many(table, names)
 
 
-def _too_many(table: Table, path: KeyPath, below: Table) -> Iterator[Mistake]:
-    grids = as_list(below.get("grids", table.get("grids")))
-    options = below["options"] if isinstance(below["options"], dict) else {}
-    count = len(grids) * len(_combinations(options))
-    if count > MOST_CANDIDATES:
-        yield (
-            path,
-            f"has {count} candidates, {len(grids)} grids times options, and at most {MOST_CANDIDATES} are tried.",
-        )
+def _too_many(table: Table, names: Sequence[str]) -> Iterator[Mistake]:
+    of_tasks = [as_list(as_dict(below).get("grids")) for _, below in tables(table, "task")]
+    usual = max([as_list(table.get("grids")), *of_tasks], key=len)
+    own = {name: as_dict(below) for name, below in tables(table, "sampler")}
+    for name in names:
+        grids = as_list(own.get(name, {}).get("grids")) or usual
+        count = len(grids) * len(_combinations(_options(table, own.get(name, {}))))
+        if count > MOST_CANDIDATES:
+            path: KeyPath = ("tune", "sampler", name) if name in own else ("tune",)
+            yield (
+                path,
+                f"has {count} candidates of {name}, {len(grids)} grids times options, and at most {MOST_CANDIDATES} "
+                "are tried.",
+            )
+
+
+def _options(common: Table, own: Table) -> Table:
+    """The options of all samplers, and those of one, which go before them."""
+    return {**as_dict(common.get("options")), **as_dict(own.get("options"))}
 
 
 def _combinations(options: Table) -> list[tuple[tuple[str, str], ...]]:

@@ -2,7 +2,7 @@
 
 Candidates are cells like any other, of the task's first metric alone, under a seed that is hashed for tuning. The best
 by the mean of their repeats is what the sweep then measures, on its own seeds; its record says of how many it is the
-best, and under which hash all of them are in `tuning.json`.
+best, and under which hash its task's are in `choices.json`.
 """
 
 import hashlib
@@ -10,6 +10,7 @@ import json
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from math import log
+from pathlib import Path
 
 import msgspec
 import numpy as np
@@ -51,11 +52,11 @@ class Choice(msgspec.Struct, frozen=True):
 
 
 class Tuning(msgspec.Struct, frozen=True):
-    """All choices of a sweep, and their hash."""
+    """All choices of a sweep: by task the metric that made them, and their hash."""
 
     metrics: dict[str, str]
     choices: list[Choice]
-    hash: str = ""
+    hashes: dict[str, str] = {}
 
     def choice(self, task: str, sampler: str, calls: int) -> Choice | None:
         """Returns the choice for the budget that is nearest in ratio, the smaller of two; None without any."""
@@ -64,16 +65,33 @@ class Tuning(msgspec.Struct, frozen=True):
 
     def note(self, choice: Choice) -> TuningRecord:
         """Returns what a record says of its choice."""
-        return {"candidates": len(choice.scores), "calls": choice.calls, "hash": self.hash}
+        return {"candidates": len(choice.scores), "calls": choice.calls, "hash": self.hashes[choice.task]}
 
     def chosen(self, task: str, sampler: str, calls: int) -> Chosen | None:
         """Returns what is to be measured of a sampler at a budget, None where it was not tuned."""
         found = self.choice(task, sampler, calls)
         return None if found is None else Chosen(found.spec, self.note(found))
 
+    def beside(self, earlier: "Tuning") -> "Tuning":
+        """Returns this tuning with what an earlier one says of tasks that are not in it."""
+        metrics = {task: name for task, name in earlier.metrics.items() if task not in self.metrics}
+        return Tuning(
+            {**metrics, **self.metrics},
+            [*(choice for choice in earlier.choices if choice.task in metrics), *self.choices],
+            {**{task: earlier.hashes[task] for task in metrics}, **self.hashes},
+        )
+
     def to_text(self) -> str:
         """Returns the tuning as its file holds it."""
         return json.dumps(msgspec.to_builtins(self), indent=1) + "\n"
+
+
+def read_tuning(file: Path) -> Tuning:
+    """Returns the tuning that a file holds, an empty one where there is none or it is damaged: it is made anew."""
+    try:
+        return msgspec.json.decode(file.read_bytes(), type=Tuning)
+    except (OSError, msgspec.MsgspecError):
+        return Tuning({}, [])
 
 
 def plan_tuning(file: SweepFile) -> tuple[list[Candidate], list[SkippedCell]]:
@@ -85,7 +103,7 @@ def plan_tuning(file: SweepFile) -> tuple[list[Candidate], list[SkippedCell]]:
             steps = steps_within(settings, spec, calls)
             (cell,) = plan_cells(settings, [spec], [steps])
         except BadInput as error:
-            skipped.append(SkippedCell(task, spec, None, (), f"at {calls} calls: {error}"))
+            skipped.append(SkippedCell(task, sampler, None, (), f"at {calls} calls: {error}"))
             continue
         found.append(Candidate(sampler, calls, spec, planned(cell, settings, spec, (steps,))))
     return found, skipped
@@ -114,8 +132,7 @@ def choose(candidates: Sequence[Candidate], store: Store) -> Tuning:
         for (task, sampler, calls), scores in groups.items()
         for best in [min(scores, key=lambda spec: scores[spec][0])]
     ]
-    tuning = Tuning(metrics, choices)
-    return msgspec.structs.replace(tuning, hash=_hash_of(tuning))
+    return Tuning(metrics, choices, {task: _hash_of(task, metric, choices) for task, metric in metrics.items()})
 
 
 def _wanted(file: SweepFile) -> Iterator[tuple[str, Settings, str, str, int]]:
@@ -141,6 +158,7 @@ def _wanted(file: SweepFile) -> Iterator[tuple[str, Settings, str, str, int]]:
                     yield task, settings, sampler, spec, calls
 
 
-def _hash_of(tuning: Tuning) -> str:
-    facts = json.dumps(msgspec.to_builtins(tuning), sort_keys=True, separators=(",", ":"))
+def _hash_of(task: str, metric: str, choices: Sequence[Choice]) -> str:
+    own = [msgspec.to_builtins(choice) for choice in choices if choice.task == task]
+    facts = json.dumps({"metric": metric, "choices": own}, sort_keys=True, separators=(",", ":"))
     return hashlib.blake2b(facts.encode(), digest_size=16).hexdigest()[:_HASH]

@@ -324,7 +324,7 @@ def test_candidates_are_measured_first_and_the_best_of_them_then(sigbench: Comma
     (choice,) = choices["choices"]
     assert choice["spec"] == min(choice["scores"], key=lambda spec: choice["scores"][spec])
     told = {(record["sampler"], record["steps"]): record.get("tuning") for record in done.records()}
-    note = {"candidates": 2, "calls": 5, "hash": choices["hash"]}
+    note = {"candidates": 2, "calls": 5, "hash": choices["hashes"]["gmm"]}
     assert told == {("ddim", 3): note, ("ddim", 5): note, ("sigdeg", 3): None, ("sigdeg", 5): None}
     again = sigbench("sweep", file, "--store", store)
     assert "0 of 4 cells measured in" in again.err

@@ -11,7 +11,7 @@ from sigbench.records.store import Store
 from sigbench.sweep.budget import steps_within
 from sigbench.sweep.file import SweepFile, read_sweep
 from sigbench.sweep.plan import plan_sweep
-from sigbench.sweep.tuning import Candidate, Tuning, choose, plan_tuning
+from sigbench.sweep.tuning import Candidate, Tuning, choose, plan_tuning, read_tuning
 
 TUNE = """
 tasks = ["gmm"]
@@ -117,7 +117,7 @@ def test_the_sweep_measures_what_was_chosen_and_says_so(
     assert tuning.choice("gmm", "dpmpp-2m", 40) == at_ten  # the nearest budget
     (cell,) = [each for each in plan.cells if each.sampler.startswith("dpmpp-2m") and each.steps == 10]
     known = cell.cell().known()
-    assert known["tuning"] == {"candidates": 4, "calls": 10, "hash": tuning.hash}
+    assert known["tuning"] == {"candidates": 4, "calls": 10, "hash": tuning.hashes["gmm"]}
     assert known["seed"] == 0
     assert "tuning" not in plan.cells[-1].cell().known()
     assert cell.cell().key == plan_sweep(file, tuning.chosen).cells[7].key
@@ -147,7 +147,7 @@ def test_a_sampler_that_was_not_tuned_yet_is_not_planned(tmp_path: Path) -> None
         (
             '["uniform", "quadratic"]',
             '["uniform", "karras:rho=1", "karras:rho=2", "karras:rho=3", "karras:rho=4", "karras:rho=5", "quadratic"]',
-            "has 14 candidates, 7 grids times options, and at most 12",
+            "has 14 candidates of dpmpp-2m, 7 grids times options",
         ),
     ],
 )
@@ -163,3 +163,54 @@ def test_a_sampler_of_which_no_candidate_could_be_measured_is_named(tmp_path: Pa
     assert [cell.name for cell in plan.cells] == ["sigdeg"]
     assert {each.sampler for each in plan.skipped} == {"ddim", "heun", "dpmpp-2m"}
     assert all("none of its candidates could be measured" in each.reason for each in plan.skipped)
+
+
+def test_options_of_all_samplers_and_students_tuned_in_them_alone(tmp_path: Path) -> None:
+    """What a sampler's own table says goes before what is said of all, and a student keeps its grid."""
+    text = TUNE.replace('grids = ["uniform"', 'options = { final = ["none", "denoise"] }\ngrids = ["uniform"')
+    found, _ = plan_tuning(read(tmp_path, text + "[tune.sampler.heun]\noptions = { final = ['none'] }\n"))
+    specs: dict[str, list[str]] = {}
+    for each in found:
+        if each.calls == 5:
+            specs.setdefault(each.sampler, []).append(each.spec)
+    assert specs["sigdeg"] == ["sigdeg:final=none", "sigdeg:final=denoise"]
+    assert specs["heun"] == ["heun:final=none:grid=uniform", "heun:final=none:grid=quadratic"]
+    assert len(specs["ddim"]) == 4
+    assert len(specs["dpmpp-2m"]) == 8
+
+
+def test_more_candidates_than_twelve_are_refused_whoever_brings_them(tmp_path: Path) -> None:
+    six = 'grids = ["uniform", "quadratic", "karras", "log-snr", "cosine", "beta"]'
+    options = "options = { final = ['none', 'denoise'] }"
+    text = TUNE.replace('grids = ["uniform", "quadratic"]', f"{six}\n{options}")
+    with pytest.raises(BadInput, match="has 24 candidates of dpmpp-2m, 6 grids times options, and at most 12"):
+        read(tmp_path, text)
+    with pytest.raises(BadInput, match="has 18 candidates of ddim"):
+        read(
+            tmp_path,
+            TUNE.replace(
+                "samples = 300", "samples = 300\noptions = { eta = [0, 0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8] }"
+            ),
+        )
+    with pytest.raises(BadInput, match="eta"):
+        read(tmp_path, TUNE.replace("samples = 300", "samples = 300\noptions = { eta = [0] }"))
+
+
+def test_tasks_tuned_on_other_days_stand_side_by_side(
+    tuned: tuple[SweepFile, list[Candidate], Store, Tuning], tmp_path: Path
+) -> None:
+    tuning = tuned[-1]
+    (tmp_path / "choices.json").write_text(tuning.to_text())
+    other = Tuning({"ou": "w1"}, [], {"ou": "1"}).beside(read_tuning(tmp_path / "choices.json"))
+    assert other.metrics == {"gmm": "w1", "ou": "w1"}
+    assert other.choices == tuning.choices
+    assert other.hashes == {**tuning.hashes, "ou": "1"}
+    assert tuning.beside(other) == Tuning({"ou": "w1", "gmm": "w1"}, tuning.choices, other.hashes)
+    assert read_tuning(tmp_path / "none.json") == Tuning({}, [])
+
+
+def test_some_tasks_of_a_sweep(tmp_path: Path) -> None:
+    file = read(tmp_path, TUNE.replace('["gmm"]', '["gmm", "gmm2d"]', 1))
+    assert file.only(["gmm2d"]).tasks == ("gmm2d",)
+    with pytest.raises(BadInput, match="unknown task of the sweep 'gm2d'"):
+        file.only(["gm2d"])
