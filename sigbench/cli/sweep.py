@@ -106,15 +106,16 @@ def _tuned(wanted: "SweepFile", store: Path, machine: Machine, *, retry_failed: 
     candidates, skipped = plan_tuning(wanted)
     beside = store.with_name(f"{store.name}-tuning")
     kept = None if dry_run and not beside.is_dir() else RecordStore(beside)
-    todo = missing_cells([each.cell for each in candidates], kept, retry_failed=retry_failed)
+    different = {each.cell.key: each.cell for each in candidates}  # two budgets may allow the same steps
+    todo = missing_cells(list(different.values()), kept, retry_failed=retry_failed)
     _say_skipped(skipped)
     if todo and dry_run:
-        say(f"{len(todo)} of {len(candidates)} candidates would be measured first; the best of them are no cells yet.")
+        say(f"{len(todo)} of {len(different)} candidates would be measured first; the best of them are no cells yet.")
         return None
     if kept is None:
         return None
     if todo:
-        say(f"tuning: {len(todo)} of {len(candidates)} candidates, on noise of their own, before what is chosen.")
+        say(f"tuning: {len(todo)} of {len(different)} candidates, on noise of their own, before what is chosen.")
         stopped, progress = measure_cells(todo, kept, machine)
         if stopped:
             say(f"interrupted: {progress.measured} candidates are in {beside}; the same command goes on.")
@@ -124,7 +125,7 @@ def _tuned(wanted: "SweepFile", store: Path, machine: Machine, *, retry_failed: 
         choices = beside / "choices.json"
         with replacing(choices) as temporary:
             temporary.write_text(tuning.beside(read_tuning(choices)).to_text(), encoding="utf-8")
-        say(f"the choices among {len(candidates)} candidates are in {choices}.")
+        say(f"the choices among {len(different)} candidates are in {choices}.")
     return tuning
 
 

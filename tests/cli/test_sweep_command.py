@@ -328,3 +328,18 @@ def test_candidates_are_measured_first_and_the_best_of_them_then(sigbench: Comma
     assert told == {("ddim", 3): note, ("ddim", 5): note, ("sigdeg", 3): None, ("sigdeg", 5): None}
     again = sigbench("sweep", file, "--store", store)
     assert "0 of 4 cells measured in" in again.err
+
+
+def test_budgets_that_allow_the_same_steps_share_their_candidates(sigbench: Command, tmp_path: Path) -> None:
+    """Two calls a step: 4 and 5 calls are two steps of heun, measured once and chosen for both."""
+    file = tmp_path / "tuned.toml"
+    file.write_text(
+        'tasks = ["gmm"]\nsamplers = ["stochastic-heun"]\ncalls = [4, 5]\nsamples = 64\nrepeats = 2\ndevice = "cpu"\n'
+        '[tune]\ncalls = [4, 5]\ngrids = ["uniform", "quadratic"]\n'
+    )
+    done = sigbench("sweep", file, "--store", tmp_path / "records")
+    assert done.code == 0, done.err
+    assert "tuning: 2 of 2 candidates" in done.err
+    assert "1 of 1 cells measured" in done.err
+    choices = json.loads((tmp_path / "records-tuning" / "choices.json").read_text())
+    assert [choice["calls"] for choice in choices["choices"]] == [4, 5]
