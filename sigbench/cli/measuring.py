@@ -1,7 +1,7 @@
 """Measuring the cells of a sweep or of an ablation: on how many workers, until when, and what is shown."""
 
 import signal
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from types import FrameType
@@ -14,6 +14,7 @@ from sigbench.errors import BadInput
 if TYPE_CHECKING:
     from sigbench.records.store import Store
     from sigbench.sweep.plan import PlannedCell
+    from sigbench.sweep.run import Event
 
 _MOST = 1024  # workers, and threads of each
 _UNSOUND_SHOWN = 10
@@ -48,11 +49,16 @@ class Machine:
 
 
 def measure_cells(
-    todo: "Sequence[PlannedCell]", store: "Store", machine: Machine, *, as_json: bool = False
+    todo: "Sequence[PlannedCell]",
+    store: "Store",
+    machine: Machine,
+    *,
+    as_json: bool = False,
+    seen: "Callable[[Event], None] | None" = None,
 ) -> tuple[bool, SweepProgress]:
     """Measures cells into a store; returns whether a signal stopped it, and what was measured.
 
-    With `as_json` the record of each finished cell is printed.
+    With `as_json` the record of each finished cell is printed; `seen` is told of every event.
     """
     from sigbench.sweep.run import run_sweep
 
@@ -63,6 +69,8 @@ def measure_cells(
         with closing(events):
             for event in events:
                 progress.take(event, as_json=as_json)
+                if seen is not None:
+                    seen(event)
     return bool(stopped), progress
 
 

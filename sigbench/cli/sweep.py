@@ -12,16 +12,18 @@ import typer
 from sigbench.cli.again import say_why_again
 from sigbench.cli.committed import here_or_copy
 from sigbench.cli.measuring import Machine, measure_cells
-from sigbench.cli.options import DEFAULT_STORE, DryRun, RetryFailed, Store, Threads, Workers, json_lines
+from sigbench.cli.options import DEFAULT_STORE, RESULTS, DryRun, RetryFailed, Store, Threads, Workers, json_lines
 from sigbench.cli.parsing import split_names
 from sigbench.cli.printing import TableConsole, print_json, say
+from sigbench.cli.skipped import say_skipped
+from sigbench.cli.sweep_forecast import print_forecast, tuning_store
 from sigbench.report.numbers import long_duration
 
 if TYPE_CHECKING:
     from sigbench.records.key import Determinants
     from sigbench.records.store import Store as RecordStore
     from sigbench.sweep.file import SweepFile
-    from sigbench.sweep.plan import PlannedCell, SkippedCell, SweepPlan
+    from sigbench.sweep.plan import PlannedCell, SweepPlan
     from sigbench.sweep.tuning import Tuning
 
 
@@ -43,6 +45,14 @@ def sweep(
     threads: Threads = None,
     retry_failed: RetryFailed = False,
     dry_run: DryRun = False,
+    forecast: Annotated[
+        bool,
+        typer.Option(
+            "--forecast",
+            help="Only try a few cells in little, and say how long all that is missing would take.",
+            rich_help_panel=RESULTS,
+        ),
+    ] = False,
     as_json: Annotated[bool, json_lines("a cell that this command finishes, its record")] = False,
 ) -> None:
     """Measure what a file asks for: tasks × samplers × steps × grids × seeds × guidance.
@@ -54,6 +64,7 @@ def sweep(
 
     \b
     sigbench sweep leaderboard/sweep.toml --dry-run
+    sigbench sweep leaderboard/sweep.toml --forecast --workers 2
     sigbench sweep leaderboard/sweep.toml --store records --task gmm,gmm2d
     """
     machine = Machine(workers, threads)
@@ -66,6 +77,9 @@ def sweep(
     wanted = read_sweep(here_or_copy(file))
     if task:
         wanted = wanted.only(split_names(task, "--task"))
+    if forecast:
+        print_forecast(wanted, store, machine)
+        return
     tuning = None if wanted.tune is None else _tuned(wanted, store, machine, retry_failed=retry_failed, dry_run=dry_run)
     records_at = None if dry_run and not store.is_dir() else RecordStore(store)
     plan = plan_sweep(wanted) if tuning is None else plan_sweep(wanted, tuning.chosen)
@@ -76,7 +90,7 @@ def sweep(
         _print_plan(plan, todo, records_at, as_json=as_json)
         return
     assert records_at is not None
-    _say_skipped(plan.skipped)
+    say_skipped(plan.skipped)
     began = monotonic()
     stopped, progress = measure_cells(todo, records_at, machine, as_json=as_json)
     statuses = _statuses(plan.cells, records_at)
@@ -101,14 +115,14 @@ def _tuned(wanted: "SweepFile", store: Path, machine: Machine, *, retry_failed: 
     from sigbench.records.store import Store as RecordStore
     from sigbench.records.store import replacing
     from sigbench.sweep.run import missing_cells
-    from sigbench.sweep.tuning import choose, plan_tuning, read_tuning
+    from sigbench.sweep.tuning import choose, different_cells, plan_tuning, read_tuning
 
     candidates, skipped = plan_tuning(wanted)
-    beside = store.with_name(f"{store.name}-tuning")
+    beside = tuning_store(store)
     kept = None if dry_run and not beside.is_dir() else RecordStore(beside)
-    different = {each.cell.key: each.cell for each in candidates}  # two budgets may allow the same steps
-    todo = missing_cells(list(different.values()), kept, retry_failed=retry_failed)
-    _say_skipped(skipped)
+    different = different_cells(candidates)
+    todo = missing_cells(different, kept, retry_failed=retry_failed)
+    say_skipped(skipped)
     if todo and dry_run:
         say(f"{len(todo)} of {len(different)} candidates would be measured first; the best of them are no cells yet.")
         return None
@@ -139,18 +153,6 @@ def _statuses(cells: "Sequence[PlannedCell]", store: "RecordStore | None") -> di
     return {key: "missing" if record is None else record["status"] for key, record in found.items()}
 
 
-def _say_skipped(skipped: "Sequence[SkippedCell]") -> None:
-    """Says what is left out, a line for all cells of a task that are so for the same reason."""
-    together: dict[tuple[str, str], list[SkippedCell]] = {}
-    for cell in skipped:
-        together.setdefault((cell.task, cell.reason), []).append(cell)
-    for (task, reason), cells in together.items():
-        samplers = dict.fromkeys(cell.sampler for cell in cells)
-        steps = dict.fromkeys(count for cell in cells for count in cell.steps)
-        at = f" at {', '.join(map(str, steps))} steps" if steps and len(samplers) == 1 else ""
-        say(f"skipped: {task} · {', '.join(samplers)}{at}: {reason}")
-
-
 def _print_plan(
     plan: "SweepPlan", todo: "Sequence[PlannedCell]", store: "RecordStore | None", *, as_json: bool
 ) -> None:
@@ -170,7 +172,7 @@ def _print_plan(
                 "measure": cell.key in wanted,
             }
             print_json(json.dumps(line, separators=(",", ":")))
-    _say_skipped(plan.skipped)
+    say_skipped(plan.skipped)
     if not as_json:
         _print_summary(plan, statuses)
         say(f"{len(todo)} of {len(plan.cells)} cells would be measured.")

@@ -25,7 +25,7 @@ from sigbench.records.store import Store
 from sigbench.sde.noise import seed_of
 from sigbench.sweep.budget import steps_within
 from sigbench.sweep.file import SweepFile
-from sigbench.sweep.plan import Chosen, PlannedCell, SkippedCell, planned
+from sigbench.sweep.plan import Chooser, Chosen, PlannedCell, SkippedCell, planned
 
 _HASH = 12
 
@@ -107,6 +107,21 @@ def plan_tuning(file: SweepFile) -> tuple[list[Candidate], list[SkippedCell]]:
             continue
         found.append(Candidate(sampler, calls, spec, planned(cell, settings, spec, (steps,))))
     return found, skipped
+
+
+def different_cells(candidates: Sequence[Candidate]) -> list[PlannedCell]:
+    """Returns the candidates' cells, each once: two budgets may allow the same steps."""
+    return list({each.cell.key: each.cell for each in candidates}.values())
+
+
+def first_candidates(file: SweepFile) -> Chooser:
+    """Returns a chooser that takes each sampler's first candidate: what a plan stands on that is not tuned yet."""
+
+    def first(task: str, sampler: str, calls: int, /) -> Chosen | None:
+        specs = file.tune.candidates(task, sampler) if file.tune is not None else []
+        return Chosen(specs[0], {"candidates": len(specs), "calls": calls, "hash": ""}) if specs else None
+
+    return first
 
 
 def choose(candidates: Sequence[Candidate], store: Store) -> Tuning:

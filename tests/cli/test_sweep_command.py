@@ -1,6 +1,7 @@
 """`sigbench sweep`: what it measures, what it leaves alone, how it ends, and two of them at once."""
 
 import json
+import re
 import os
 import pty
 import shutil
@@ -343,3 +344,20 @@ def test_budgets_that_allow_the_same_steps_share_their_candidates(sigbench: Comm
     assert "1 of 1 cells measured" in done.err
     choices = json.loads((tmp_path / "records-tuning" / "choices.json").read_text())
     assert [choice["calls"] for choice in choices["choices"]] == [4, 5]
+
+
+def test_a_forecast_says_how_long_and_keeps_nothing(sigbench: Command, tmp_path: Path) -> None:
+    file = tmp_path / "tuned.toml"
+    file.write_text(
+        'tasks = ["gmm"]\nsamplers = ["ddim", "heun"]\ncalls = [1, 4]\nsamples = 64\nrepeats = 4\ndevice = "cpu"\n'
+        '[tune]\ncalls = [4]\ngrids = ["uniform", "quadratic"]\n'
+    )
+    store = tmp_path / "records"
+    told = sigbench("sweep", file, "--store", store, "--forecast")
+    assert told.code == 0, told.err
+    assert re.search(r"gmm +┃? *│ +4 │ +3 │ +\d+ s", told.out), told.out
+    assert "skipped: gmm · heun" in told.err
+    assert re.search(r"about \d+ s on \d workers?, if nothing else", told.err)
+    assert sorted(tmp_path.iterdir()) == [file]
+    assert sigbench("sweep", file, "--store", store).code == 0
+    assert "nothing is missing" in sigbench("sweep", file, "--store", store, "--forecast").err

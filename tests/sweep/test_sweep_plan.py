@@ -12,7 +12,8 @@ from sigbench.measure.settings import Settings
 from sigbench.registry import make_task, sampler_names
 from sigbench.spec import parse_spec
 from sigbench.sweep.file import read_sweep
-from sigbench.sweep.plan import Chosen, SweepPlan, plan_sweep
+from sigbench.sweep.plan import SweepPlan, plan_sweep
+from sigbench.sweep.tuning import first_candidates
 
 ROOT = Path(__file__).parents[2]
 
@@ -136,14 +137,7 @@ def test_a_cell_whose_file_changed_is_refused(tmp_path: Path) -> None:
 def official() -> SweepPlan:
     """The official sweep as if the first candidate of each sampler had been chosen."""
     file = read_sweep(ROOT / "leaderboard" / "sweep.toml")
-    assert file.tune is not None
-    tune = file.tune
-
-    def first(task: str, sampler: str, calls: int) -> Chosen:
-        specs = tune.candidates(task, sampler)
-        return Chosen(specs[0], {"candidates": len(specs), "calls": calls, "hash": "0" * 12})
-
-    return plan_sweep(file, first)
+    return plan_sweep(file, first_candidates(file))
 
 
 @pytest.mark.parametrize("task", ["gmm", "gmm2d", "mnist", "rbergomi"])
