@@ -125,7 +125,7 @@ def show(
     check_mentioned(records, folder, task, metric, grid)
 
     from sigbench.leaderboard.board import boards
-    from sigbench.leaderboard.overview import SELECTION, blocks, narrowed
+    from sigbench.leaderboard.overview import blocks, narrowed, selection
     from sigbench.leaderboard.table import board_table, heading_of, line_of
     from sigbench.report.marks import LEGEND
 
@@ -162,8 +162,8 @@ def show(
     console.print(LEGEND, highlight=False)
     if more:
         say(f"{more} more rows: --rows 0 prints all.")
-    if grid == "best" and len(grids) > 1:
-        say(SELECTION)
+    if grid == "best" and (how := selection([board])):
+        say(how)
     if len(found[task]) > 1:
         others = "; ".join(
             f"{b.samples} samples, seed {b.seed}: {len(b.group)} records" for b in found[task][:4] if b is not board

@@ -7,7 +7,7 @@ from functools import cached_property
 from typing import Any, Literal
 
 from sigbench.records.comparison import mean_score
-from sigbench.records.names import identity
+from sigbench.records.names import identity, row_of
 from sigbench.records.record import MetricRecord, Record
 
 Standing = Literal["measured", "reported", "reproduced", "differs"]
@@ -119,7 +119,7 @@ def _least(entries: Sequence[Entry], board: Board, name: str, cost: Callable[[Re
     for entry in entries:
         metric = board.metric_of(entry.record, name)
         worth = float("inf") if metric is None else mean_score(metric)
-        at = (identity(entry.record), cost(entry.record), entry.standing)
+        at = (row_of(entry.record), cost(entry.record), entry.standing)
         if at not in best or worth < best[at][0]:
             best[at] = worth, entry
     return [entry for _, entry in best.values()]

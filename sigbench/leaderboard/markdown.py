@@ -8,11 +8,11 @@ from sigbench.errors import BadInput
 from sigbench.files import Missing, read_file
 from sigbench.leaderboard.board import Board
 from sigbench.leaderboard.claims import Answer
-from sigbench.leaderboard.overview import SELECTION, Block, Row, blocks
+from sigbench.leaderboard.overview import Block, Row, blocks, selection
 from sigbench.leaderboard.sections import Section
 from sigbench.leaderboard.summary import about, missing, sentences, teacher_line
 from sigbench.records.consistency import doubts_of
-from sigbench.records.names import display_name
+from sigbench.records.names import chosen, display_name
 from sigbench.report.marks import LEGEND, floor_mark
 from sigbench.report.numbers import duration, interval
 
@@ -37,7 +37,7 @@ def build_markdown(
         "the charts, every metric, all grids, and for each cell the command that measures it again.",
         "A cell is the value with its 95 % interval over independent repeats. Compared are the cells with as many "
         "network calls (NFE), and no others; *ranks* are those that the data allow, all of them at once with a "
-        f"probability of 95 %. {SELECTION} What has another number of repeats than the rest, was handed in and not "
+        "probability of 95 %. What has another number of repeats than the rest, was handed in and not "
         "reproduced, or calls no network has no rank.",
         _legend(),
     ]
@@ -88,7 +88,7 @@ def _board(board: Board, title: str) -> list[str]:
         return [f"{lead}{escaped(about(board))}", _table(board, [""], blocks(board, ""))]
     m, found = board.metrics[name], blocks(board, name)
     floor = f"Floor of {escaped(name)}: {escaped(interval(m['floor'], m['floor_low'], m['floor_high']))}."
-    said = [*sentences(found), missing(found), teacher_line(board, name)]
+    said = [*sentences(found), missing(found), teacher_line(board, name), selection([board])]
     return [
         f"{lead}{escaped(about(board))} {floor}",
         "\n".join(f"- {escaped(sentence)}" for sentence in said if sentence),
@@ -131,7 +131,7 @@ def _cells(board: Board, names: Sequence[str], row: Row, *, first: bool) -> list
     nfe = "–" if r["nfe"] is None else f"**{r['nfe']}**" if first else str(r["nfe"])
     marks = row.mark + ("" if row.metric is None else floor_mark(row.metric))
     names_of = [nfe, escaped(display_name(r)), marks, row.ranks]
-    return [*names_of, *values, str(r["steps"]), escaped(r["grid"]), time, str(r["repeats"]), row.entry.standing]
+    return [*names_of, *values, str(r["steps"]), escaped(chosen(r)), time, str(r["repeats"]), row.entry.standing]
 
 
 def _claims(claims: Sequence[Answer]) -> str:

@@ -3,11 +3,12 @@
 A *block* is what a board holds at one number of calls, by one metric. What is compared in it is one family: entries
 that were measured here, each sampler on the grid on which it does best at that number of calls, all with the same
 number of repeats and the same noise. Nothing is compared across blocks, and nothing that calls no network. That each
-grid was chosen by looking at the numbers that are then compared is a selection of its own, which no mark accounts for.
+grid was chosen by looking at the numbers that are then compared is a selection of its own, which no mark accounts for;
+what tuning chose, on other noise, is none.
 """
 
 from collections import Counter
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from math import inf
 
@@ -15,7 +16,7 @@ from sigbench.errors import BadInput
 from sigbench.leaderboard.board import Board, Entry, best_of, on_grid
 from sigbench.records.comparison import mean_score
 from sigbench.records.family import Ranked, budget_sentence, rank_records
-from sigbench.records.names import display_name
+from sigbench.records.names import chosen, display_name, is_tuned, row_of
 from sigbench.records.record import MetricRecord
 from sigbench.report.marks import MARKS, NO_CALLS
 
@@ -23,6 +24,10 @@ STANDARD_CALLS = (1, 2, 3, 5, 8, 10, 20, 50)
 SELECTION = (
     "Each sampler stands on the grid on which it does best at that number of calls. That grid was chosen by looking at "
     "the numbers shown, a selection that the marks do not account for: a close lead may be less than it seems."
+)
+TUNED = (
+    "Samplers that were tuned stand on the grid and the options that were their best among at most 12 candidates, on "
+    "noise that no number shown is of."
 )
 
 
@@ -74,6 +79,17 @@ class Block:
         apart = [f"{display_name(row.entry.record)} ({row.reason})" for row in counted if self.compared and row.reason]
         others = f" Not compared: {', '.join(apart)}." if apart else ""
         return f"{budget_sentence(records, self.metric)}{others}"
+
+
+def selection(several: Iterable[Board]) -> str:
+    """Returns how it was chosen on which grid each sampler of some boards stands, "" where nothing was."""
+    records = [entry.record for board in several for entry in board.entries]
+    places: dict[object, set[str]] = {}
+    for record in records:
+        at = (record["task"], record["samples"], record["seed"], row_of(record), record["nfe"])
+        places.setdefault(at, set()).add(chosen(record))
+    looked = any(len(grids) > 1 for grids in places.values())
+    return " ".join(part for part in (TUNED * any(map(is_tuned, records)), SELECTION * looked) if part)
 
 
 def blocks(board: Board, name: str, choice: str = "best") -> list[Block]:

@@ -27,13 +27,43 @@ def is_teacher(name: str) -> bool:
 
 
 def display_name(record: Mapping[str, Any]) -> str:
-    """Returns how tables, charts and sentences call the sampler of a record."""
+    """Returns how tables, charts and sentences call the sampler of a record.
+
+    One that was tuned goes by its bare name, whatever grid and options were its best: see `chosen`.
+    """
+    if is_tuned(record):
+        return str(record["sampler"])
     return name_of(record["sampler"], record["spec"], record["role"])
+
+
+def is_tuned(record: Mapping[str, Any]) -> bool:
+    """Returns whether a record's grid and options were chosen by tuning, as the best of several."""
+    return record.get("tuning") is not None
+
+
+def chosen(record: Mapping[str, Any]) -> str:
+    """Returns the grid of a record, and of one that was tuned the options that are not the sampler's own."""
+    options = name_of("", record["spec"])[1:] if is_tuned(record) else ""
+    return " ".join(part for part in (record["grid"], options.replace(":", " ")) if part)
+
+
+def tuned_line(record: Mapping[str, Any]) -> str:
+    """Returns what tuning chose for a record, and among how many, as a sentence; "" where nothing was tuned."""
+    if not is_tuned(record):
+        return ""
+    note = record["tuning"]
+    return f"Tuned at {note['calls']} calls, best of {note['candidates']} on other noise: {chosen(record)}."
 
 
 def identity(record: Mapping[str, Any]) -> tuple[str, str, Role]:
     """Returns what tells the samplers of records apart: two files may hold classes of one name."""
     return record["sampler"], record["spec"], record["role"]
+
+
+def row_of(record: Mapping[str, Any]) -> tuple[str, str, Role]:
+    """Returns what has a row on a board: a sampler as it was asked for, or whatever tuning chose for one."""
+    spec = _base(record["spec"]) if is_tuned(record) else record["spec"]
+    return record["sampler"], spec, record["role"]
 
 
 def display_names(records: Sequence[Mapping[str, Any]], *, grids: bool = False) -> list[str]:
@@ -50,8 +80,8 @@ def namer(records: Sequence[Mapping[str, Any]], *, grids: bool = True) -> Namer:
     specs: dict[str, set[str]] = {}
     walked: dict[tuple[str, str, Role], set[str]] = {}
     for record in records:
-        specs.setdefault(display_name(record), set()).add(record["spec"])
-        if grids:
+        specs.setdefault(display_name(record), set()).add(row_of(record)[1])
+        if grids and not is_tuned(record):
             walked.setdefault(identity(record), set()).add(record["grid"])
 
     def called(record: Mapping[str, Any]) -> str:
@@ -76,6 +106,11 @@ def bare_spec(spec: str) -> str:
     file, dot, rest = spec.partition(".py:")
     adapter, colon, path = file.rpartition(":")  # kdiffusion:FILE.py:FUNCTION
     return f"{adapter}{colon}{Path(path).name}{dot}{rest}" if dot else spec
+
+
+def _base(spec: str) -> str:
+    """A spec without its options."""
+    return ":".join(part for part in split_outside_quotes(spec, ":") if "=" not in part)
 
 
 def file_of(spec: str) -> Path | None:

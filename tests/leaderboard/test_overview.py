@@ -7,8 +7,19 @@ import pytest
 from made_records import made, metric, metric_of
 
 from sigbench.leaderboard.board import Board, Entry, Standing, boards
-from sigbench.leaderboard.overview import STANDARD_CALLS, Block, blocks, calls_of, narrowed, rank_text
+from sigbench.leaderboard.overview import (
+    SELECTION,
+    STANDARD_CALLS,
+    TUNED,
+    Block,
+    blocks,
+    calls_of,
+    narrowed,
+    rank_text,
+    selection,
+)
 from sigbench.records.family import rank_records
+from sigbench.records.names import display_name
 from sigbench.records.record import MetricRecord, Record
 from sigbench.report.marks import floor_mark
 
@@ -236,3 +247,24 @@ def test_marks_of_the_floor() -> None:
 def test_a_board_has_columns_for_the_standard_calls_and_for_all_others_that_it_holds() -> None:
     board = board_of(made("a", 5), made("b", 7), made("c", 30, nfe=60), made("d", 4, status="failed"))
     assert calls_of(board) == sorted({*STANDARD_CALLS, 7, 60})
+
+
+def test_how_a_grid_was_chosen_is_said_as_it_was() -> None:
+    """By looking at the numbers shown, by tuning on other noise, both, or not at all."""
+    note = {"candidates": 4, "calls": 5, "hash": "0" * 12}
+    plain, other = made("a", 5), made("a", 5, grid="karras")
+    tuned = [made("b", 5, grid="karras", tuning=note), made("b:order=2", 10, tuning=note)]
+
+    def of(*records: Record) -> str:
+        ((board,),) = boards(map(Entry, records)).values()
+        return selection([board])
+
+    assert of(plain) == ""
+    assert of(plain, other) == SELECTION
+    assert of(plain, *tuned) == TUNED
+    assert of(plain, other, *tuned) == f"{TUNED} {SELECTION}"
+    ((board,),) = boards(map(Entry, [plain, *tuned])).values()
+    assert [[display_name(row.entry.record) for row in block.rows] for block in blocks(board, "w1")] == [
+        ["a", "b"],
+        ["b"],
+    ]

@@ -134,7 +134,7 @@ def test_the_script_of_the_page_decides_nothing() -> None:
 
 def test_the_overview_says_who_wins_what_this_is_and_how_to_hand_in() -> None:
     records = [made("a", 5, {"w1": metric(0.1, 0.001)}), made("b", 5, {"w1": metric(0.3, 0.001)})]
-    records += [made("teacher (a)", 300, task="mnist")]
+    records += [made("teacher (a)", 300, task="mnist"), made("b", 5, {"w1": metric(0.4, 0.001)}, grid="karras")]
     found = boards(map(Entry, records))
     text = unescape(re.sub(r"<[^>]+>", "", page(found).partition("<footer")[0]))
     for summary in summaries(found, {}):
@@ -206,6 +206,7 @@ def test_the_markdown_table_has_blocks_with_marks_and_ranks() -> None:
         made("c", 5, {"w1": metric(0.3, 0.01)}),
         made("a", 10, {"w1": metric(0.001, 0.0001)}),
         made("d", 5, status="diverged"),
+        made("c", 5, {"w1": metric(0.4, 0.01)}, grid="karras"),
     ]
     found = boards([*map(Entry, rows), Entry(made("e", 5, {"w1": metric(0.2, 0.01)}), "reported")])
     text = build_markdown(found, titles={"gmm": "A mixture"}, claims={})

@@ -1,8 +1,20 @@
 """What a sampler is called, and how two of one name are told apart."""
 
 import pytest
+from made_records import made
 
-from sigbench.records.names import bare_spec, display_name, display_names, name_of, namer, spec_of
+from sigbench.records.names import (
+    bare_spec,
+    chosen,
+    display_name,
+    display_names,
+    identity,
+    name_of,
+    namer,
+    row_of,
+    spec_of,
+    tuned_line,
+)
 
 
 @pytest.mark.parametrize(
@@ -80,3 +92,20 @@ def test_options_in_quotes_are_one_part_of_a_name() -> None:
 )
 def test_a_bare_spec_has_no_folder(spec: str, bare: str) -> None:
     assert bare_spec(spec) == bare
+
+
+def test_a_tuned_sampler_goes_by_its_bare_name_and_says_what_was_chosen() -> None:
+    """One row, whatever grid and options were best at each budget; two files' classes of one name stay two."""
+    note = {"candidates": 12, "calls": 5, "hash": "0" * 12}
+    five = made("unipc:order=2:final=denoise", 5, grid="karras", tuning=note)
+    ten = made("unipc", 10, grid="log-snr", tuning=note)
+    plain = made("unipc:order=2", 5)
+    assert [display_name(record) for record in (five, ten, plain)] == ["unipc", "unipc", "unipc:order=2"]
+    assert row_of(five) == row_of(ten) != row_of(plain)
+    assert identity(five) != identity(ten)
+    assert [chosen(record) for record in (five, ten, plain)] == ["karras order=2 final=denoise", "log-snr", "quadratic"]
+    assert display_names([five, ten], grids=True) == ["unipc", "unipc"]
+    assert tuned_line(plain) == ""
+    assert tuned_line(five) == "Tuned at 5 calls, best of 12 on other noise: karras order=2 final=denoise."
+    mine = made("unipc", 5, tuning=note) | {"spec": "mine.py:UniPC:order=3"}
+    assert len(set(display_names([five, mine]))) == 2

@@ -13,7 +13,7 @@ from sigbench.leaderboard.documents.evidence import is_older
 from sigbench.leaderboard.markdown import escaped
 from sigbench.leaderboard.overview import blocks
 from sigbench.leaderboard.table import board_table
-from sigbench.records.names import namer
+from sigbench.records.names import chosen, namer
 from sigbench.records.record import MetricRecord, Record
 from sigbench.report.numbers import digits, duration, duration_interval, interval, ratio
 from sigbench.report.run_table import FLOOR_ROW, marks
@@ -36,13 +36,13 @@ def cell_table(records: Iterable[Record], *metrics: str) -> str:
     """
     some = sorted(records, key=lambda record: (_calls(record), record["metrics"][metrics[0]]["value"]))
     called = namer(some, grids=False)
-    several = len({record["grid"] for record in some}) > 1
+    several = len({chosen(record) for record in some}) > 1
     columns = [marked(some, name) for name in metrics]
     head = ["sampler", *(["grid"] if several else []), "calls", *(f"`{name}`" for name in metrics)]
     floors = [_floor(some[0]["metrics"][name]) for name in metrics]
     rows = [[FLOOR_ROW, *([""] if several else []), "", *floors]]
     for place, record in enumerate(some):
-        grid = [escaped(record["grid"])] if several else []
+        grid = [escaped(chosen(record))] if several else []
         rows.append([escaped(called(record)), *grid, _count(record), *(column[place] for column in columns)])
     return markdown_table(head, rows, words=2 if several else 1)
 

@@ -13,7 +13,7 @@ import msgspec
 
 from sigbench.leaderboard.board import Board
 from sigbench.leaderboard.claims import Answer
-from sigbench.leaderboard.overview import SELECTION
+from sigbench.leaderboard.overview import selection
 from sigbench.leaderboard.page.data import PATHS, page_data
 from sigbench.leaderboard.page.pictures import Picture, data_uri
 from sigbench.leaderboard.page.specifications import Tables, compact
@@ -62,7 +62,7 @@ def build_page(
         tasks=tasks,
         summaries=summaries(boards, titles, sections),
         legend=LEGEND.splitlines(),
-        selection=SELECTION,
+        selection=selection(board for several in boards.values() for board in several),
         css=Markup(_part("page.css")),
         script=Markup(script),
         script_hashes=Markup(f"{_hash_of(script)} {_hash_of(_bundle())}"),

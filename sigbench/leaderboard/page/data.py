@@ -13,7 +13,7 @@ from sigbench.leaderboard.overview import STANDARD_CALLS
 from sigbench.leaderboard.page.blocks import blocks_data
 from sigbench.leaderboard.page.charts import page_charts
 from sigbench.records.consistency import doubts_of
-from sigbench.records.names import display_names
+from sigbench.records.names import display_names, tuned_line
 from sigbench.records.record import MetricRecord, Record, SpreadRecord
 from sigbench.report.marks import MARKS, floor_mark
 from sigbench.report.numbers import digits
@@ -144,7 +144,9 @@ def _cell_data(board: Board, entry: Entry, called: str, shared: _Shared) -> dict
     names, settings = command_of(r)
     doubts = doubts_of(r)
     spread = None if timing is None or doubts else timing["sample_s"]
-    note = " ".join([r.get("note", ""), *([f"No times: {'; '.join(doubts)}."] if doubts else [])]).strip()
+    note = " ".join(
+        [r.get("note", ""), tuned_line(r), *([f"No times: {'; '.join(doubts)}."] if doubts else [])]
+    ).strip()
     cell: dict[str, Any] = {
         "k": r["key"],
         "s": called,
