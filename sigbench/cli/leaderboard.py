@@ -193,6 +193,7 @@ def build(
     from sigbench.leaderboard.markdown import build_markdown, check_own
     from sigbench.leaderboard.page.build import build_page, newest_date
     from sigbench.leaderboard.page.pictures import find_pictures
+    from sigbench.leaderboard.published import beside_ours, read_tables
     from sigbench.leaderboard.sections import find_sections, with_sections
     from sigbench.records.store import check_writable, make_folder, replacing
 
@@ -206,7 +207,9 @@ def build(
     make_folder(page.parent, "the page's folder")
     check_writable(page, "page")
     measured = boards(gather(records, folder)[0])
-    claims = answers(read_claims(board / "claims.toml"), measured) if (board / "claims.toml").is_file() else {}
+    said = board / "claims.toml"
+    claims = answers(read_claims(said), measured) if said.is_file() else {}
+    published = [beside_ours(table, measured) for table in read_tables(said)] if said.is_file() else []
     sections = find_sections(board / "studies", outdated=lambda sentence: say(f"left out: {sentence}"))
     found = with_sections(measured, sections)
     titles = titles_of(found)
@@ -217,9 +220,10 @@ def build(
         claims=claims,
         pictures=find_pictures(board),
         sections=sections,
+        published=published,
         footer=f"The newest record is of {day}." if day else "",
     )
-    text_of = build_markdown(found, titles=titles, claims=claims, sections=sections)
+    text_of = build_markdown(found, titles=titles, claims=claims, sections=sections, published=published)
     for file, text in ((page, html), (page.with_name("README.md"), text_of)):
         with replacing(file) as temporary:
             temporary.write_text(text, encoding="utf-8")

@@ -5,7 +5,7 @@ import tomllib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol, TypeVar
 
 import msgspec
 
@@ -18,10 +18,18 @@ from sigbench.records.names import display_name
 from sigbench.records.record import MetricRecord, Record
 from sigbench.report.numbers import digits, duration, interval, number
 
-_NEEDED = {"task", "kind", "words", "source", "url", "sampler", "steps", "against", "against_steps"}
 _KINDS = ("quality", "speed")
+TABLE = "table"  # the kind of a published table, which `published.py` reads
 _LINK = re.compile(r"https?://[^\s<>\"'`\\^{}|]{1,2000}")  # no other scheme: javascript: is one, too
 _LEAST_P = 0.001  # smaller ones hang on the tails of a distribution that is normal only nearly
+
+
+class _Sourced(Protocol):
+    @property
+    def url(self) -> str: ...
+
+
+_Entry = TypeVar("_Entry", bound=_Sourced)
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,30 +62,42 @@ class Answer:
 
 
 def read_claims(file: Path) -> list[Claim]:
-    """Returns the claims of a TOML file; raises BadInput, naming the claim, where it cannot be read."""
+    """Returns the claims of a TOML file, published tables left out; raises BadInput, naming what cannot be read."""
+    return [_claim(entry, where) for where, entry in claim_entries(file) if entry.get("kind") != TABLE]
+
+
+def claim_entries(file: Path) -> list[tuple[str, dict[str, Any]]]:
+    """Returns the entries of a file of claims, each with what it is called; raises BadInput where there are none."""
     try:
         entries = tomllib.loads(read_text(file, "the claims")).get("claim", [])
     except (ValueError, RecursionError) as error:
         raise BadInput(f"the claims {file} cannot be read: {error}.") from error
     if not isinstance(entries, list) or not all(isinstance(entry, dict) for entry in entries):
         raise BadInput(f"the claims {file} are a list of tables, each [[claim]].")
-    return [_claim(entry, f"claim {number} of {file}") for number, entry in enumerate(entries, 1)]
+    return [(f"claim {number} of {file}", entry) for number, entry in enumerate(entries, 1)]
 
 
 def _claim(entry: Mapping[str, Any], where: str) -> Claim:
-    missing, unknown = _NEEDED - entry.keys(), entry.keys() - _NEEDED - {"metrics", "remark"}
+    claim = convert_entry(entry, Claim, where)
+    if claim.kind not in _KINDS:
+        raise BadInput(f"the kind of {where} is {claim.kind!r}: valid are {', '.join((*_KINDS, TABLE))}.")
+    return claim
+
+
+def convert_entry(entry: Mapping[str, Any], kind: type[_Entry], where: str) -> _Entry:
+    """Returns an entry as what it is; raises BadInput for fields that are missing, unknown or wrong."""
+    fields = {field.name: field.required for field in msgspec.inspect.type_info(kind).fields}  # type: ignore[attr-defined]
+    missing, unknown = {name for name, needed in fields.items() if needed} - entry.keys(), entry.keys() - fields.keys()
     if missing or unknown:
         what = f"lacks {', '.join(sorted(missing))}" if missing else f"has an unknown {', '.join(sorted(unknown))}"
         raise BadInput(f"{where} {what}.")
-    if entry["kind"] not in _KINDS:
-        raise BadInput(f"the kind of {where} is {entry['kind']!r}: valid are {', '.join(_KINDS)}.")
     try:
-        claim = msgspec.convert(entry, Claim)
+        found = msgspec.convert(entry, kind)
     except msgspec.ValidationError as error:
         raise BadInput(f"{where} is not as it should be: {error}.") from error
-    if not _LINK.fullmatch(claim.url):
-        raise BadInput(f"the url of {where} is {claim.url[:100]!r}: it begins https:// or http://, and has no spaces.")
-    return claim
+    if not _LINK.fullmatch(found.url):
+        raise BadInput(f"the url of {where} is {found.url[:100]!r}: it begins https:// or http://, and has no spaces.")
+    return found
 
 
 def answers(claims: Sequence[Claim], boards: Mapping[str, Sequence[Board]]) -> dict[str, list[Answer]]:

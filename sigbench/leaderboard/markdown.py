@@ -1,7 +1,7 @@
 """The leaderboard as Markdown, for readers on a code host."""
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 
 from sigbench.errors import BadInput
@@ -9,6 +9,7 @@ from sigbench.files import Missing, read_file
 from sigbench.leaderboard.board import Board
 from sigbench.leaderboard.claims import Answer
 from sigbench.leaderboard.overview import Block, Row, blocks, selection
+from sigbench.leaderboard.published import Beside
 from sigbench.leaderboard.sections import Section
 from sigbench.leaderboard.summary import about, missing, sentences, teacher_line
 from sigbench.records.consistency import doubts_of
@@ -26,8 +27,11 @@ def build_markdown(
     titles: Mapping[str, str],
     claims: Mapping[str, Sequence[Answer]],
     sections: Sequence[Section] = (),
+    published: Sequence[Beside] = (),
 ) -> str:
     """Returns the first board of each task in sentences and as a Markdown table, with claims and studies below.
+
+    Tables that others published stand at the end, beside our ranks.
 
     Names and notes of records are escaped: they are text, whatever they hold.
     """
@@ -51,6 +55,8 @@ def build_markdown(
         if claims.get(task):
             parts.append(_claims(claims[task]))
         parts += [_section(section) for section in sections if section.task == task]
+    if published:
+        parts += ["## Published elsewhere", *(_published(beside) for beside in published)]
     return "\n\n".join(part for part in parts if part) + "\n"
 
 
@@ -145,5 +151,17 @@ def _claims(claims: Sequence[Answer]) -> str:
     return "\n".join(lines)
 
 
-def _line(cells: Sequence[str]) -> str:
+def _published(beside: Beside) -> str:
+    table = beside.table
+    head = ["sampler", f"published {table.metric}", "rank there", *(f"rank on {each.task}" for each in beside.here)]
+    lines = [_line(map(escaped, head)), _line(["---", *["---:"] * (len(head) - 1)])]
+    for name, rank in beside.there.items():
+        here = [each.ranks[name] or "–" for each in beside.here]
+        lines.append(_line([escaped(name), f"{table.values[name]:g}", rank, *here]))
+    link = f"[{escaped(table.source)}](<{table.url}>)"
+    said = " ".join(escaped(part) for part in (beside.sentence, table.remark) if part)
+    return "\n\n".join([f"{escaped(table.words)} Source: {link}.", "\n".join(lines), said])
+
+
+def _line(cells: Iterable[str]) -> str:
     return f"| {' | '.join(cells)} |"

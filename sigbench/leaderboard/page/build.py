@@ -17,6 +17,7 @@ from sigbench.leaderboard.overview import selection
 from sigbench.leaderboard.page.data import PATHS, page_data
 from sigbench.leaderboard.page.pictures import Picture, data_uri
 from sigbench.leaderboard.page.specifications import Tables, compact
+from sigbench.leaderboard.published import Beside
 from sigbench.leaderboard.sections import Section
 from sigbench.leaderboard.summary import summaries
 from sigbench.report.marks import LEGEND
@@ -32,6 +33,7 @@ def build_page(
     claims: Mapping[str, Sequence[Answer]],
     pictures: Sequence[Picture],
     sections: Sequence[Section] = (),
+    published: Sequence[Beside] = (),
     footer: str = "",
 ) -> str:
     """Returns the page of all boards, by task; `titles` says what the tasks are called in words.
@@ -62,6 +64,7 @@ def build_page(
         tasks=tasks,
         summaries=summaries(boards, titles, sections),
         legend=LEGEND.splitlines(),
+        published=published,
         selection=selection(board for several in boards.values() for board in several),
         css=Markup(_part("page.css")),
         script=Markup(script),
