@@ -1,6 +1,7 @@
 """Tables that others published, and the ranks that the same samplers have here at as many calls.
 
-They are no measurement of ours: numbers of other networks, data and metrics are not comparable with ours; the order of the samplers is worth a look.
+They are no measurement of ours: numbers of other networks, data and metrics are not comparable with ours. The order of
+the samplers is worth a look.
 """
 
 from collections.abc import Mapping, Sequence
