@@ -49,8 +49,8 @@ class DPM2Ancestral(Sampler):
         problem = reverse_diffusion(problem)
         for step, here, there in levels_of(problem, grid):
             need_signal(self.name, here)
-            up = self.eta * there.ratio * math.sqrt(1.0 - (there.ratio / here.ratio) ** 2)
-            down = math.sqrt(there.ratio**2 - up**2)
+            # √(ρ′² − ρ_↑²), without a difference of numbers that are nearly the same after a long step.
+            down = there.ratio * math.hypot(math.sqrt(1.0 - self.eta**2), self.eta * there.ratio / here.ratio)
             z = x / here.alpha
             eps = problem.denoiser.eps(step.t, x)
             if down > 0.0:

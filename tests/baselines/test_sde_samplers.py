@@ -101,3 +101,13 @@ def test_restart_leaves_a_grid_without_an_interval_alone() -> None:
 def test_options_out_of_range_are_refused(make: Callable[[], Sampler], message: str) -> None:
     with pytest.raises(BadInput, match=message):
         make()
+
+
+@pytest.mark.parametrize("schedule", [VPLinear(), VPCosine(), VE()], ids=lambda schedule: schedule.name)
+@pytest.mark.parametrize("family", ["quadratic", "uniform", "log-snr", "karras"])
+def test_dpm2_ancestral_takes_one_step_over_the_whole_schedule(schedule: Schedule, family: str) -> None:
+    """At η = 1 its middle is the step's own end, √(ρ·ρ′²/ρ) = ρ′, which no rounding may push out of the schedule."""
+    problem = mixture(schedule)
+    grid = problem.grid(family, 1)
+    (end,) = states(DPM2Ancestral(), problem, start(problem, PATHS), grid, path(grid, PATHS))
+    assert end.isfinite().all()
