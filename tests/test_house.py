@@ -15,6 +15,7 @@ from pathlib import Path
 from types import ModuleType
 
 import pytest
+import yaml
 
 from sigbench import abilities
 from sigbench.task import Task
@@ -182,3 +183,17 @@ def test_everything_public_is_documented() -> None:
     found = list(modules())
     assert len(found) > 40
     assert [name for module in found for name in undocumented(module)] == []
+
+
+def test_what_runs_at_night_is_there() -> None:
+    nightly = yaml.safe_load((ROOT / ".github" / "workflows" / "nightly.yml").read_text())
+    commands = nightly["jobs"]["break-it"]["strategy"]["matrix"]["what"]
+    assert len(commands) == 3
+    assert (ROOT / "tests" / "fuzz" / "__main__.py").is_file()
+    for command in commands:
+        program, *words = command.split()
+        if program == "nox":
+            assert f"def {words[-1]}(" in (ROOT / "noxfile.py").read_text()
+        else:
+            assert '--seed "$SEED"' in command
+            assert words[0] == "-m" or (ROOT / words[0]).is_file()

@@ -16,12 +16,11 @@ from sigbench.records.comparison import compare
 from sigbench.records.consistency import doubts_of
 from sigbench.records.names import display_name
 from sigbench.records.record import MetricRecord, Record
-from sigbench.report.numbers import digits, duration, interval, number
+from sigbench.report.numbers import chance, digits, duration, interval, number
 
 _KINDS = ("quality", "speed")
 TABLE = "table"  # the kind of a published table, which `published.py` reads
 _LINK = re.compile(r"https?://[^\s<>\"'`\\^{}|]{1,2000}")  # no other scheme: javascript: is one, too
-_LEAST_P = 0.001  # smaller ones hang on the tails of a distribution that is normal only nearly
 
 
 class _Sourced(Protocol):
@@ -167,8 +166,7 @@ def _outcome(a: MetricRecord, b: MetricRecord, *, shared: bool) -> str:
     except BadInput as error:
         return f"not decided ({str(error).rstrip('.')})"
     if found.outcome in ("better", "worse"):
-        chance = f"= {digits(found.p_value, 2)}" if found.p_value >= _LEAST_P else f"< {_LEAST_P:g}"
-        return f"{found.outcome} (p {chance})"
+        return f"{found.outcome} (p {chance(found.p_value)})"
     return found.outcome
 
 

@@ -10,6 +10,7 @@ import math
 _UNITS = ((1 / 3600, "h"), (1 / 60, "min"), (1.0, "s"), (1e3, "ms"), (1e6, "µs"), (1e9, "ns"))
 _LARGEST, _SMALLEST = 1e5, 1e-3  # beyond these, tables write exponents
 _LARGEST_PLAIN, _SMALLEST_PLAIN = 1e6, 1e-4  # and sentences
+_LEAST_P = 0.001
 
 
 def number(value: float | None) -> str:
@@ -100,6 +101,11 @@ def signed_digits(value: float) -> str:
     """Returns a change in three significant digits with its sign."""
     text = digits(value)
     return text if text.startswith("-") else f"+{text}"
+
+
+def chance(p_value: float) -> str:
+    """Returns a p-value behind its sign: = 0.023, or < 0.001 where it hangs on tails that are normal only nearly."""
+    return f"= {digits(p_value, 2)}" if p_value >= _LEAST_P else f"< {_LEAST_P:g}"
 
 
 def ratio(value: float) -> str:
