@@ -10,7 +10,7 @@ from torch import Tensor
 from sigbench.errors import BadInput, BrokenContract, BudgetExceeded, unknown_name
 from sigbench.sde.schedule import Schedule
 
-Prediction = Literal["eps", "x0", "v", "score"]
+Prediction = Literal["eps", "x0", "v", "score", "flow"]
 Network = Callable[..., Tensor]
 _ROUNDING = 1e-9  # by how much a time may leave the schedule's interval: sums of steps round
 
@@ -68,6 +68,8 @@ def _to_x0(prediction: Prediction, alpha: float, sigma: float) -> tuple[float, f
         return 1.0 / alpha, -sigma / alpha
     if prediction == "score":
         return 1.0 / alpha, sigma * sigma / alpha
+    if prediction == "flow":
+        return 1.0 / (alpha + sigma), -sigma / (alpha + sigma)
     norm = alpha * alpha + sigma * sigma
     return alpha / norm, -sigma / norm
 
@@ -80,11 +82,16 @@ def _from_x0(prediction: Prediction, alpha: float, sigma: float) -> tuple[float,
         return 1.0 / sigma, -alpha / sigma
     if prediction == "score":
         return -1.0 / sigma**2, alpha / sigma**2
+    if prediction == "flow":
+        return 1.0 / sigma, -alpha / sigma - 1.0
     return alpha / sigma, -alpha * alpha / sigma - sigma
 
 
 def conversion(source: Prediction, target: Prediction, alpha: float, sigma: float) -> tuple[float, float]:
-    """Returns the (a, b) with target = a·x + b·source, for x = α·x0 + σ·ε, v = α·ε − σ·x0, score = −ε/σ."""
+    """Returns the (a, b) with target = a·x + b·source, for x = α·x0 + σ·ε.
+
+    There v = α·ε − σ·x0, the score is −ε/σ, and the velocity of a flow ε − x0.
+    """
     if source == target:
         return 0.0, 1.0
     p, q = _to_x0(source, alpha, sigma)
@@ -168,6 +175,10 @@ class Denoiser:
     def v(self, t: float, x: Tensor) -> Tensor:
         """Returns v = α·ε − σ·x0 (Salimans & Ho 2022)."""
         return self.predict("v", t, x)
+
+    def flow(self, t: float, x: Tensor) -> Tensor:
+        """Returns ε − x0, the velocity of the straight path of flow matching (Lipman et al. 2023)."""
+        return self.predict("flow", t, x)
 
     def score(self, t: float, x: Tensor) -> Tensor:
         """Returns ∇ log p_t(x)."""

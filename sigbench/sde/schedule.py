@@ -181,7 +181,68 @@ class VE(Schedule):
         return 2.0 * np.log(self.sigma_max / self.sigma_min) * self.sigma(t) ** 2
 
 
-SCHEDULES: dict[str, type[Schedule]] = {cls.name: cls for cls in (VPLinear, VPCosine, VE)}
+class EDM(Schedule):
+    """Variance exploding with σ(t) = t and α = 1, from σ_max down to σ_min (Karras et al. 2022, table 1)."""
+
+    name = "edm"
+
+    def __init__(self, sigma_min: float = 0.002, sigma_max: float = 80.0) -> None:
+        if not 0.0 < sigma_min < sigma_max < np.inf:
+            raise BadInput(
+                f"noise levels run from sigma_max down to sigma_min > 0, not {sigma_max:g} to {sigma_min:g}."
+            )
+        self.t_end, self.t_start = sigma_min, sigma_max
+
+    def log_alpha(self, t: Times) -> Times:
+        return 0.0 * np.asarray(t, dtype=np.float64) if np.ndim(t) else 0.0
+
+    def sigma(self, t: Times) -> Times:
+        return t
+
+    def drift_rate(self, t: Times) -> Times:
+        return 0.0 * np.asarray(t, dtype=np.float64) if np.ndim(t) else 0.0
+
+    def diffusion_squared(self, t: Times) -> Times:
+        return 2.0 * t
+
+
+class Flow(Schedule):
+    """The straight path of flow matching, α = 1 − τ and σ = τ (Lipman et al. 2023, eq. 22; Liu et al. 2023, eq. 1).
+
+    `shift` puts more of time where the noise is: τ = shift·t/(1 + (shift − 1)·t) (Esser et al. 2024, eq. 23). Its SDE
+    has g² = 2τ·τ′/(1 − τ), which has a pole at t = 1, so that sampling starts at `t_start` below it.
+    """
+
+    name = "flow"
+
+    def __init__(self, shift: float = 1.0, t_start: float = 0.999, t_end: float = 1e-3) -> None:
+        if not 0.0 < shift < np.inf:
+            raise BadInput(f"the time shift of a flow is a number above 0, not {shift:g}.")
+        if not 0.0 < t_end < t_start < 1.0:
+            raise BadInput(
+                f"a flow runs from t_start below 1 down to t_end above 0, not from {t_start:g} to {t_end:g}."
+            )
+        self.shift, self.t_start, self.t_end = shift, t_start, t_end
+
+    def log_alpha(self, t: Times) -> Times:
+        return np.log1p(-self.sigma(t))
+
+    def sigma(self, t: Times) -> Times:
+        return self.shift * t / (1.0 + (self.shift - 1.0) * t)
+
+    def _slope(self, t: Times) -> Times:
+        """τ′."""
+        return self.shift / (1.0 + (self.shift - 1.0) * t) ** 2
+
+    def drift_rate(self, t: Times) -> Times:
+        return -self._slope(t) / (1.0 - self.sigma(t))
+
+    def diffusion_squared(self, t: Times) -> Times:
+        level = self.sigma(t)
+        return 2.0 * level * self._slope(t) / (1.0 - level)
+
+
+SCHEDULES: dict[str, type[Schedule]] = {cls.name: cls for cls in (VPLinear, VPCosine, VE, EDM, Flow)}
 
 
 def schedule_named(name: str, **options: float) -> Schedule:

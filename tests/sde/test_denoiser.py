@@ -43,7 +43,7 @@ def test_predictions_mean_what_they_say(
     generator = torch.Generator().manual_seed(seed)
     x0, eps = torch.randn(2, 5, 3, dtype=torch.float64, generator=generator)
     x = alpha * x0 + sigma * eps
-    truth = {"x0": x0, "eps": eps, "v": alpha * eps - sigma * x0, "score": -eps / sigma}
+    truth = {"x0": x0, "eps": eps, "v": alpha * eps - sigma * x0, "score": -eps / sigma, "flow": eps - x0}
     before = x.clone(), truth[source].clone()
     denoiser = Denoiser(lambda t, x: truth[source], source, schedule)
     found = getattr(denoiser, target)(t, x)
