@@ -1,9 +1,9 @@
 """`sigbench sweep`: what it measures, what it leaves alone, how it ends, and two of them at once."""
 
 import json
-import re
 import os
 import pty
+import re
 import shutil
 import signal
 import subprocess

@@ -134,7 +134,7 @@ def test_unknown_name_suggests_the_nearest(wrong: str, nearest: str) -> None:
 
 
 def test_hopeless_name_lists_the_valid_ones() -> None:
-    with pytest.raises(BadInput, match="valid are ve, vp-cosine, vp-linear") as error:
+    with pytest.raises(BadInput, match="valid are edm, flow, ve, vp-cosine, vp-linear") as error:
         schedule_named("zzzzzz")
     assert "did you mean" not in str(error.value)
 
