@@ -126,6 +126,15 @@ class HasNetworks(Protocol):
 
 
 @runtime_checkable
+class HasHashes(Protocol):
+    """A task whose numbers depend on more than code and artifacts: data and weights that a user named."""
+
+    def hashes(self) -> Mapping[str, str]:
+        """Returns the hashes of all that, by what it is."""
+        ...
+
+
+@runtime_checkable
 class HasRecipes(Protocol):
     """A task whose own networks can be trained again."""
 
@@ -219,7 +228,8 @@ def networks_of(task: "Task") -> dict[str, Path]:
 
 
 def network_hashes(task: "Task") -> dict[str, str]:
-    """Returns the hashes of the task's own networks, by their names."""
+    """Returns the hashes of the task's own networks, by their names, and of what else its numbers depend on."""
     from sigbench.networks.artifacts import read_manifest
 
-    return {name: read_manifest(folder).sha256 for name, folder in networks_of(task).items()}
+    own = {name: read_manifest(folder).sha256 for name, folder in networks_of(task).items()}
+    return {**own, **(task.hashes() if isinstance(task, HasHashes) else {})}

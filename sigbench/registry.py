@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from sigbench.adapter import Adapter
 from sigbench.errors import BadInput, unknown_name
+from sigbench.files import MOST_TEXT, read_file
 from sigbench.guard import guarded
 from sigbench.plug_ins import aliases, arguments_of, check_facts, entry_points, load, options_of
 from sigbench.sampler import Sampler
@@ -86,6 +87,9 @@ def check_name(group: str, name: str) -> None:
     What names a file's class, FILE.py:CLASS, or an adapter's target passes: only loading it tells.
     """
     known = entry_points(group)
+    if group == TASKS and is_file_task(name):
+        read_file(name, "the task", MOST_TEXT)  # whether there is one
+        return
     if ".py:" in name or (group == SAMPLERS and is_adapted(name)):
         return
     bare, colon, rest = name.partition(":")
@@ -93,6 +97,11 @@ def check_name(group: str, name: str) -> None:
         raise BadInput(f"{rest!r} in {name!r} is not option=value.")
     if name not in known and not (group == SAMPLERS and name in sampler_aliases()):
         raise unknown_name(_KINDS[group], name, known)
+
+
+def is_file_task(name: str) -> bool:
+    """Returns whether a task's name is a file's that makes one of a model and of data: FILE.toml."""
+    return name.endswith(".toml")
 
 
 def declared_metrics(task: str) -> tuple[str, ...]:
@@ -113,7 +122,7 @@ def declared_metrics(task: str) -> tuple[str, ...]:
 
 
 def task_class(name: str) -> type[Task]:
-    """Returns the task class called `name`, or the one at `FILE.py:CLASS`; raises BadInput otherwise."""
+    """Returns the task class called `name`, the one at `FILE.py:CLASS` or of FILE.toml; raises BadInput otherwise."""
     found: type[Task] = _class(TASKS, name)
     return found
 
@@ -159,6 +168,10 @@ def make_metric(spec: str) -> "Metric":
 
 def _class(group: str, name: str) -> Any:
     base = _base(group)
+    if group == TASKS and is_file_task(name):
+        from sigbench.models.task import file_task
+
+        return _complete(file_task(name), f"the task {name}", base)
     if group == SAMPLERS and name.partition(":")[0] in entry_points(ADAPTERS):
         return _adapted_class(name, base)
     if ".py:" in name:

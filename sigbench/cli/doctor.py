@@ -79,7 +79,23 @@ def _report() -> dict[str, Any]:
         "packages": packages,
         "plugins": plugins,
         "artifacts": artifacts,
+        "torchvision": _torchvision(),
     }
+
+
+def _torchvision() -> str | None:
+    """What keeps torchvision, and with it diffusers' models, from being imported elsewhere; None where nothing does."""
+    from importlib.metadata import version
+
+    from sigbench.metrics.fidelity import mend_torchvision
+
+    if mend_torchvision():
+        return None
+    return (
+        f"torchvision {version('torchvision')} is built for CUDA and torch {version('torch')} is not, so that `import "
+        "torchvision` and `from diffusers import UNet2DModel` fail in your own programs: install both from one index, "
+        "for CPUs https://download.pytorch.org/whl/cpu. sigbench itself works."
+    )
 
 
 def _artifacts_of(task: "Task") -> dict[str, Path]:
@@ -114,5 +130,7 @@ def _print(report: dict[str, Any]) -> None:
         what = f"{entry['sampler']} for {entry['task']}: "
         held = f"SHA-256 {entry['sha256'][:16]}… holds" if entry["sha256"] else entry["problem"]
         table.row("artifact", (what + held, "" if entry["sha256"] else "red"))
+    if report["torchvision"]:
+        table.row("note", (report["torchvision"], "yellow"))
     console.print(table)
     console.print("healthy" if report["healthy"] else "not healthy", style="green" if report["healthy"] else "red")

@@ -10,12 +10,7 @@ _kept: list[Any] = []
 @cache
 def torch_fidelity() -> ModuleType:
     """Returns the module `torch_fidelity`, with its submodules of metrics imported."""
-    try:
-        import torchvision  # noqa: F401  # torch-fidelity imports it at its own first line
-    except RuntimeError as error:
-        if "torchvision::nms" not in str(error):
-            raise
-        _declare_missing_operators()
+    mend_torchvision()  # torch-fidelity imports it at its own first line
     import torch_fidelity
     import torch_fidelity.metric_fid
     import torch_fidelity.metric_isc
@@ -24,6 +19,24 @@ def torch_fidelity() -> ModuleType:
 
     module: ModuleType = torch_fidelity
     return module
+
+
+@cache
+def mend_torchvision() -> bool:
+    """Makes torchvision importable for those that import it, torch-fidelity and diffusers; returns whether it was.
+
+    Without it there is nothing to mend.
+    """
+    try:
+        import torchvision  # noqa: F401
+    except ImportError:
+        return True
+    except RuntimeError as error:
+        if "torchvision::nms" not in str(error):
+            raise
+        _declare_missing_operators()
+        return False
+    return True
 
 
 def _declare_missing_operators() -> None:

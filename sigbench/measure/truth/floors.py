@@ -23,7 +23,7 @@ from typing import Any
 import msgspec
 import platformdirs
 
-from sigbench.abilities import HasFloors, conditions_of, observe_truth
+from sigbench.abilities import HasFloors, HasHashes, conditions_of, observe_truth
 from sigbench.errors import BadInput
 from sigbench.files import read_file
 from sigbench.guard import one_line
@@ -214,7 +214,8 @@ def _place(entry: FloorEntry) -> Path:
 def _code_of(task: Task, metric: Metric) -> str:
     options = {name: _written(value) for name, value in sorted(vars(metric).items())}
     code = [code_of("task", type(task)), code_of(metric.name, type(metric)), package_code()["sigbench/metrics"]]
-    parts = [*code, options, {name: _written(value) for name, value in sorted(vars(task).items())}]
+    named = dict(task.hashes()) if isinstance(task, HasHashes) else {}
+    parts = [*code, options, {name: _written(value) for name, value in sorted(vars(task).items())}, named]
     return hashlib.blake2b(json.dumps(parts, sort_keys=True).encode(), digest_size=10).hexdigest()
 
 

@@ -1,0 +1,116 @@
+"""A file that makes a task of a trained network and of data, as people write it:
+
+    name = "cifar10"                     # what tables and records call it; `version` counts its changes, 1 left out
+    steps = [5, 10, 20]                  # and grid, batch: defaults of its runs
+
+    [model]
+    kind = "diffusers"                   # "diffusers", "edm", "python"
+    path = "ddpm-cifar10-32"             # a folder; of "python" FILE.py:FUNCTION, which returns the network
+    predicts = "eps"                     # eps, x0, v, score or flow; of "diffusers" its scheduler's
+    schedule = { kind = "vp-linear" }    # of "diffusers" its scheduler's, of "edm" its noise levels
+
+    [data]
+    images = "train"                     # a folder, a .zip or an .npz of images
+    array = "x.npy"                      # or vectors and series: (n, d) or (n, T, c)
+
+    [judge]
+    features = "inception:weights=FILE"  # of images: or FILE.py:FUNCTION; vectors need none
+    samples = 10_000
+
+Paths are seen from the file's folder.
+"""
+
+import tomllib
+from pathlib import Path
+from typing import Annotated, Literal
+
+import msgspec
+
+from sigbench.errors import BadInput
+from sigbench.files import read_text
+from sigbench.sde.denoiser import Prediction
+
+ENDING = ".toml"
+_MOST_BYTES = 1 << 20
+
+Name = Annotated[str, msgspec.Meta(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$")]
+Steps = Annotated[int, msgspec.Meta(ge=1, le=100_000)]
+Count = Annotated[int, msgspec.Meta(ge=2, le=10_000_000)]
+
+
+class ScheduleTable(msgspec.Struct, forbid_unknown_fields=True, frozen=True, kw_only=True):
+    """A noise schedule by its kind, with the constants that this kind has."""
+
+    kind: Literal["vp-linear", "vp-cosine", "ve", "edm", "flow", "discrete"]
+    beta_start: float | None = None
+    beta_end: float | None = None
+    offset: float | None = None
+    sigma_min: float | None = None
+    sigma_max: float | None = None
+    shift: float | None = None
+    t_start: float | None = None
+    t_end: float | None = None
+    betas: Literal["linear", "scaled_linear", "squaredcos_cap_v2"] | None = None
+    steps: Annotated[int, msgspec.Meta(ge=2, le=100_000)] | None = None
+    zero_terminal_snr: bool | None = None
+
+
+class ModelTable(msgspec.Struct, forbid_unknown_fields=True, frozen=True, kw_only=True):
+    """Where the network is, and how it is asked."""
+
+    kind: Literal["diffusers", "edm", "python"]
+    path: str
+    predicts: Prediction | None = None
+    schedule: ScheduleTable | None = None
+
+
+class DataTable(msgspec.Struct, forbid_unknown_fields=True, frozen=True, kw_only=True):
+    """Where the data are: images or an array."""
+
+    images: str | None = None
+    array: str | None = None
+
+
+class JudgeTable(msgspec.Struct, forbid_unknown_fields=True, frozen=True, kw_only=True):
+    """What judges: the network whose features images are compared in, and of how many samples."""
+
+    features: str | None = None
+    samples: Count | None = None
+
+
+class ModelFile(msgspec.Struct, forbid_unknown_fields=True, frozen=True, kw_only=True):
+    """The whole file, every value of its kind."""
+
+    name: Name
+    model: ModelTable
+    data: DataTable
+    judge: JudgeTable = JudgeTable()
+    version: Annotated[int, msgspec.Meta(ge=1, le=1_000_000)] = 1
+    title: str = ""
+    steps: Annotated[tuple[Steps, ...], msgspec.Meta(min_length=1)] = (5, 10, 20)
+    grid: str = "log-snr"
+    batch: Count = 256
+
+
+def read_model_file(path: Path) -> ModelFile:
+    """Returns what a file says; raises BadInput, naming the key, for what is not as it should be."""
+    text = read_text(path, "the task", _MOST_BYTES)
+    try:
+        found = msgspec.convert(tomllib.loads(text), ModelFile)
+    except msgspec.ValidationError as error:
+        raise BadInput(f"{path}: {_in_words(str(error))}.") from None
+    except (ValueError, RecursionError) as error:
+        raise BadInput(f"the task {path} is not TOML: {error}.") from None
+    if (found.data.images is None) == (found.data.array is None):
+        raise BadInput(f"{path}: data: name either images or an array, so that there is a law to compare with.")
+    if found.data.array is not None and found.judge.features is not None:
+        raise BadInput(f"{path}: judge.features: vectors are judged as they are, without features.")
+    return found
+
+
+def _in_words(text: str) -> str:
+    """msgspec's "Expected `int`, got `str` - at `$.model.kind`" as "model.kind: expected int, got str"."""
+    message, _, place = text.partition(" - at `$")
+    message = message.replace("`", "")
+    where = place.strip("`.").replace("[...]", "")
+    return f"{where}: {message[:1].lower()}{message[1:]}" if where else f"{message[:1].lower()}{message[1:]}"
