@@ -93,8 +93,8 @@ def _torchvision() -> str | None:
         return None
     return (
         f"torchvision {version('torchvision')} is built for CUDA and torch {version('torch')} is not, so that `import "
-        "torchvision` and `from diffusers import UNet2DModel` fail in your own programs: install both from one index, "
-        "for CPUs https://download.pytorch.org/whl/cpu. sigbench itself works."
+        "torchvision` and `from diffusers import UNet2DModel` fail in your own programs: install both as "
+        "builds of one kind. sigbench itself works."
     )
 
 

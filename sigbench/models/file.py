@@ -17,6 +17,11 @@
     features = "inception:weights=FILE"  # of images: or FILE.py:FUNCTION; vectors need none
     samples = 10_000
 
+    [teacher]                            # the slow sampler, and what students learn from; these are the defaults
+    scheme = "ddpm"                      # whose steps are exact where the network's prediction is constant
+    steps = 300
+    grid = "log-snr"
+
 Paths are seen from the file's folder.
 """
 
@@ -78,6 +83,14 @@ class JudgeTable(msgspec.Struct, forbid_unknown_fields=True, frozen=True, kw_onl
     samples: Count | None = None
 
 
+class TeacherTable(msgspec.Struct, forbid_unknown_fields=True, frozen=True, kw_only=True):
+    """The slow sampler that samples are compared with and students learn from."""
+
+    scheme: str = "ddpm"
+    steps: Steps = 300
+    grid: str = "log-snr"
+
+
 class ModelFile(msgspec.Struct, forbid_unknown_fields=True, frozen=True, kw_only=True):
     """The whole file, every value of its kind."""
 
@@ -85,6 +98,7 @@ class ModelFile(msgspec.Struct, forbid_unknown_fields=True, frozen=True, kw_only
     model: ModelTable
     data: DataTable
     judge: JudgeTable = JudgeTable()
+    teacher: TeacherTable = TeacherTable()
     version: Annotated[int, msgspec.Meta(ge=1, le=1_000_000)] = 1
     title: str = ""
     steps: Annotated[tuple[Steps, ...], msgspec.Meta(min_length=1)] = (5, 10, 20)

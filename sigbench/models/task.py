@@ -11,6 +11,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from sigbench.abilities import Teacher
 from sigbench.errors import BadInput
 from sigbench.files import read_file
 from sigbench.guard import guarded
@@ -26,6 +27,7 @@ from sigbench.sde.problem import ReverseDiffusion, state_dtype
 from sigbench.task import Task
 
 _DEFAULT_SAMPLES = 2_000
+_IMAGE_ORDER, _VECTOR_ORDER = 2, 4  # moments of the path: every one costs as many random numbers as a sample has
 _TRIED = 2  # states that a network is first asked for
 
 
@@ -130,7 +132,8 @@ def _task(path: Path, read: ModelFile, stamps: Hashable, sha256: str) -> type[Ta
         "default_steps": read.steps,
         "default_grid": read.grid,
         "batch_size": read.batch,
-        "path_order": 2,
+        "path_order": _IMAGE_ORDER if of_images else _VECTOR_ORDER,
+        "teacher": Teacher(read.teacher.steps, read.teacher.grid, read.teacher.scheme),
         "file": path,
         "read": read,
         "model": model,

@@ -8,9 +8,9 @@ from typing import Any
 import numpy as np
 import torch
 
-from sigbench.abilities import networks_of
+from sigbench.abilities import HasTrainingData, networks_of
 from sigbench.errors import BadInput
-from sigbench.metrics.metric import KnownModes, Truth
+from sigbench.metrics.metric import KnownModes
 from sigbench.networks import edm, gaussian_edm
 from sigbench.networks.artifacts import read_manifest
 from sigbench.networks.training import TrainingPlan
@@ -71,7 +71,7 @@ class Kind:
 
 def _vectors(task: Task, choices: StudentChoices, shared: dict[str, Any]) -> StudentConfig:
     """A perceptron of its own around the exact linear step of the data's moments."""
-    mean, std, local = _data_moments(task.truth())
+    mean, std, local = _data_moments(task)
     return VectorGeneratorConfig(
         **shared,
         shape=task.shape,
@@ -83,13 +83,15 @@ def _vectors(task: Task, choices: StudentChoices, shared: dict[str, Any]) -> Stu
     )
 
 
-def _data_moments(truth: Truth, n: int = 20_000) -> tuple[tuple[float, ...], float, float]:
+def _data_moments(task: Task, n: int = 20_000) -> tuple[tuple[float, ...], float, float]:
     """Mean, overall standard deviation and the standard deviation within a cluster of the training data.
 
-    The first two come from exact draws; the last from the modes where the truth knows them, else it is the
-    overall one.
+    The first two come from the data that the task has to learn from, else from exact draws; the last from the modes
+    where the truth knows them, else it is the overall one.
     """
-    data = truth.sample(n, seed=0)
+    truth = task.truth()
+    own = task.training_data()[0].flatten(1).double().numpy() if isinstance(task, HasTrainingData) else None
+    data = truth.sample(n, seed=0) if own is None else own
     overall = float(data.std(0).mean())
     local = float(np.sqrt(truth.weights @ truth.stds**2)) if isinstance(truth, KnownModes) else overall
     return tuple(data.mean(0).tolist()), overall, local
