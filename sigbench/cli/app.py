@@ -23,6 +23,7 @@ from sigbench.cli import (
     grid,
     leaderboard,
     listing,
+    new,
     run,
     spectrum,
     sweep,
@@ -63,6 +64,7 @@ for _panel, _members in _COMMANDS.items():
     for _name, _function in _members.items():
         app.command(_name, cls=Command, rich_help_panel=_panel)(_function)
 app.add_typer(leaderboard.app, name="leaderboard", rich_help_panel=MEASURE)
+app.add_typer(new.app, name="new", rich_help_panel=LOOK)
 
 
 def _print_version(wanted: bool) -> None:

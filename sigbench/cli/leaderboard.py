@@ -194,7 +194,7 @@ def build(
     from sigbench.leaderboard.page.build import build_page, newest_date
     from sigbench.leaderboard.page.pictures import find_pictures
     from sigbench.leaderboard.published import beside_ours, read_tables
-    from sigbench.leaderboard.sections import find_sections, with_sections
+    from sigbench.leaderboard.sections import find_sections, order_sentences, with_sections
     from sigbench.records.store import check_writable, make_folder, replacing
 
     board = board_of(folder, quiet=True)
@@ -208,9 +208,9 @@ def build(
     check_writable(page, "page")
     measured = boards(gather(records, folder)[0])
     said = board / "claims.toml"
-    claims = answers(read_claims(said), measured) if said.is_file() else {}
-    published = [beside_ours(table, measured) for table in read_tables(said)] if said.is_file() else []
     sections = find_sections(board / "studies", outdated=lambda sentence: say(f"left out: {sentence}"))
+    claims = answers(read_claims(said), measured, order_sentences(sections)) if said.is_file() else {}
+    published = [beside_ours(table, measured) for table in read_tables(said)] if said.is_file() else []
     found = with_sections(measured, sections)
     titles = titles_of(found)
     day = newest_date(found)

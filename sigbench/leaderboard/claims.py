@@ -18,7 +18,8 @@ from sigbench.records.names import display_name
 from sigbench.records.record import MetricRecord, Record
 from sigbench.report.numbers import chance, digits, duration, interval, number
 
-_KINDS = ("quality", "speed")
+_ORDERS = "orders"
+_KINDS = ("quality", "speed", _ORDERS)
 TABLE = "table"  # the kind of a published table, which `published.py` reads
 _LINK = re.compile(r"https?://[^\s<>\"'`\\^{}|]{1,2000}")  # no other scheme: javascript: is one, too
 
@@ -33,7 +34,10 @@ _Entry = TypeVar("_Entry", bound=_Sourced)
 
 @dataclass(frozen=True, slots=True)
 class Claim:
-    """What a source says: `sampler` at `steps` is as good ("quality") or faster ("speed") than `against`."""
+    """What a source says: `sampler` at `steps` is as good ("quality") or faster ("speed") than `against`.
+
+    Of "orders" the two are named without steps: their orders of convergence answer.
+    """
 
     task: str
     kind: str
@@ -41,9 +45,9 @@ class Claim:
     source: str
     url: str
     sampler: str
-    steps: int
     against: str
-    against_steps: int
+    steps: int = 0
+    against_steps: int = 0
     metrics: tuple[str, ...] = ()
     remark: str = ""
 
@@ -80,6 +84,8 @@ def _claim(entry: Mapping[str, Any], where: str) -> Claim:
     claim = convert_entry(entry, Claim, where)
     if claim.kind not in _KINDS:
         raise BadInput(f"the kind of {where} is {claim.kind!r}: valid are {', '.join((*_KINDS, TABLE))}.")
+    if (claim.kind == _ORDERS) != (claim.steps == claim.against_steps == 0):
+        raise BadInput(f"{where} names steps and against_steps where its kind is not {_ORDERS!r}, and only there.")
     return claim
 
 
@@ -99,11 +105,21 @@ def convert_entry(entry: Mapping[str, Any], kind: type[_Entry], where: str) -> _
     return found
 
 
-def answers(claims: Sequence[Claim], boards: Mapping[str, Sequence[Board]]) -> dict[str, list[Answer]]:
-    """Returns the answers to all claims by task, from the first board of the task that holds both cells."""
+def answers(
+    claims: Sequence[Claim],
+    boards: Mapping[str, Sequence[Board]],
+    orders: Mapping[str, Mapping[str, str]] | None = None,
+) -> dict[str, list[Answer]]:
+    """Returns the answers to all claims by task, from the first board of the task that holds both cells.
+
+    `orders` are sentences on the samplers' orders, by task and name.
+    """
     found: dict[str, list[Answer]] = {}
     for claim in claims:
-        verdict, text = _answer(claim, boards.get(claim.task, ()))
+        if claim.kind == _ORDERS:
+            verdict, text = _of_orders(claim, (orders or {}).get(claim.task, {}))
+        else:
+            verdict, text = _answer(claim, boards.get(claim.task, ()))
         answer = Answer(claim.words, claim.source, claim.url, verdict, text, claim.remark)
         found.setdefault(claim.task, []).append(answer)
     return found
@@ -115,6 +131,12 @@ def _answer(claim: Claim, several: Sequence[Board]) -> tuple[str, str]:
         if pair is not None:
             return _speed(*pair) if claim.kind == "speed" else _quality(board, claim, *pair)
     return "Not measured yet", f"No board holds both {claim.sampler} and {claim.against} at these steps."
+
+
+def _of_orders(claim: Claim, sentences: Mapping[str, str]) -> tuple[str, str]:
+    if not {claim.sampler, claim.against} <= sentences.keys():
+        return "Not measured yet", f"No study of orders holds both {claim.sampler} and {claim.against}."
+    return "What is seen", " ".join(f"{name}: {sentences[name]}" for name in (claim.sampler, claim.against))
 
 
 def _cells(board: Board, claim: Claim) -> tuple[Record, Record] | None:

@@ -18,6 +18,7 @@ from sigbench.studies.guidance.result import METRICS, Guided
 from sigbench.studies.reading import read_study
 from sigbench.studies.spectrum.result import SpectrumGap
 
+_ORDERS = "Orders of convergence"
 Panels = Mapping[str, Mapping[str, Any]]
 _Result = TypeVar("_Result")
 
@@ -63,6 +64,15 @@ def with_sections(boards: Mapping[str, Sequence[Board]], sections: Sequence[Sect
     return {**boards, **{section.task: () for section in sections if section.task not in boards}}
 
 
+def order_sentences(sections: Iterable[Section]) -> dict[str, dict[str, str]]:
+    """Returns what is said of the orders of samplers, by task and name."""
+    found: dict[str, dict[str, str]] = {}
+    for section in sections:
+        if section.title == _ORDERS:
+            found.setdefault(section.task, {}).update(section.sentences)
+    return found
+
+
 def _orders_section(file: Path) -> Section:
     from sigbench.studies.convergence.chart import order_charts
     from sigbench.studies.convergence.verdict import sentence_of
@@ -85,7 +95,7 @@ def _orders_section(file: Path) -> Section:
         ["--dtype", first.dtype, *(["--sup"] if first.sup else []), "--json"],
     )
     sentences = tuple((one.display_name, sentence_of(one)) for one in found)
-    return Section(first.task, "Orders of convergence", note, sentences, tuple(legend), _drawn(charts), command)
+    return Section(first.task, _ORDERS, note, sentences, tuple(legend), _drawn(charts), command)
 
 
 def _gap_section(file: Path) -> Section:

@@ -10,7 +10,7 @@ from sigbench.leaderboard.overview import Block, Row
 from sigbench.leaderboard.verification import MetricDifference
 from sigbench.records.comparison import at_floor
 from sigbench.records.consistency import doubts_of
-from sigbench.records.names import chosen, display_name
+from sigbench.records.names import display_name, tuned_line
 from sigbench.report.fitting import Cell, FittingTable
 from sigbench.report.marks import floor_mark
 from sigbench.report.numbers import digits, duration, interval, number, signed_digits
@@ -31,6 +31,7 @@ def line_of(name: str, row: Row) -> dict[str, Any]:
         "nfe": r["nfe"],
         "sampler": r["sampler"],
         "spec": r["spec"],
+        "tuned": tuned_line(r) or None,
         "role": r["role"],
         "family": r["family"],
         "grid": r["grid"],
@@ -65,7 +66,7 @@ def heading_of(board: Board, name: str) -> Text:
 
 def board_table(name: str, found: Sequence[Block], width: int) -> FittingTable:
     """Returns blocks as a table of at most `width` columns, one under the other, each in its order."""
-    several = len({chosen(row.entry.record) for block in found for row in block.rows}) > 1
+    several = len({row.entry.record["grid"] for block in found for row in block.rows}) > 1
     table = FittingTable(keys=2)
     table.column("calls", right=True)
     table.column("sampler", fold=True, most=max(_NAME, width - _REST))
@@ -96,7 +97,7 @@ def _cells(row: Row, *, grids: bool) -> list[Cell]:
     return [
         "–" if r["nfe"] is None else str(r["nfe"]),
         label,
-        *([printable(chosen(r))] if grids else []),
+        *([printable(r["grid"])] if grids else []),
         str(r["steps"]),
         value,
         (mark, style),

@@ -94,7 +94,7 @@ def test_what_is_missing_failed_or_only_reported_answers_nothing() -> None:
     assert answer({}, student(0.1)).verdict == "Not measured yet"
     assert answer({}, student(0.1), teacher(0.1, status="failed")).verdict == "Not measured yet"
     reported = [Entry(student(0.1)), Entry(teacher(0.1), "reported")]
-    claim = Claim("gmm", "quality", "w", "s", "u", "sigdeg", 5, "teacher", 300, ("w1",))
+    claim = Claim("gmm", "quality", "w", "s", "u", "sigdeg", "teacher", 5, 300, ("w1",))
     assert answers([claim], boards(reported))["gmm"][0].verdict == "Not measured yet"
 
 
@@ -108,7 +108,10 @@ def test_the_committed_claims_are_read_and_name_their_source() -> None:
     ("text", "words"),
     [
         ("[[claim]]\ntask = 'gmm'", "claim 1 of .* lacks"),
-        (COMMITTED.read_text().replace('kind = "speed"', 'kind = "fast"'), "'fast': valid are quality, speed"),
+        (
+            COMMITTED.read_text().replace('kind = "speed"', 'kind = "fast"'),
+            "'fast': valid are quality, speed, orders, table",
+        ),
         (COMMITTED.read_text().replace("remark =", "remrak ="), "unknown remrak"),
         ("[[claim", "cannot be read"),
     ],
@@ -127,3 +130,17 @@ def test_times_beside_other_cells_are_not_compared_with_those_alone() -> None:
     found = answer({"kind": "speed"}, alone, busy)
     assert found.verdict == "Only the calls can be compared"
     assert "beside more or fewer others" in found.answer
+
+
+def test_orders_are_answered_by_what_a_study_says() -> None:
+    claim = Claim("gmm", "orders", "w", "s", "u", "sigdeg", "euler-maruyama")
+    sentences = {"gmm": {"sigdeg": "Strong order 0.9.", "euler-maruyama": "Strong order 1.0."}}
+    (found,) = answers([claim], {}, sentences)["gmm"]
+    assert (found.verdict, found.answer) == (
+        "What is seen",
+        "sigdeg: Strong order 0.9. euler-maruyama: Strong order 1.0.",
+    )
+    (found,) = answers([claim], {}, {"gmm": {"sigdeg": "x"}})["gmm"]
+    assert found.verdict == "Not measured yet"
+    (found,) = answers([claim], {})["gmm"]
+    assert found.verdict == "Not measured yet"

@@ -83,6 +83,14 @@ def payback_table(*several: tuple[Iterable[Record], str, int]) -> str:
     return markdown_table(["task", "student", "calls", "training", "as good without training", "it pays after"], rows)
 
 
+def leaders(records: Iterable[Record], metric: str, calls: int, count: int) -> list[Record]:
+    """Returns the students' records within a budget, and so many of the best others' by a metric."""
+    some = within(records, calls)
+    students = [record for record in some if record["family"] == "student"]
+    others = [record for record in some if record["family"] != "student"]
+    return students + sorted(others, key=lambda record: mean_score(record["metrics"][metric]))[:count]
+
+
 def limits(records: Iterable[Record], least: int = 100) -> list[Record]:
     """Returns what shows the most that a network gives: the records of at least so many calls, the teacher's too."""
     return [record for record in records if record["status"] == "ok" and (record["nfe"] or 0) >= least]

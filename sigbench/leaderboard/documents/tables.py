@@ -11,7 +11,7 @@ from rich.console import Console
 from sigbench.leaderboard.board import Entry, boards
 from sigbench.leaderboard.documents.evidence import is_older
 from sigbench.leaderboard.markdown import escaped
-from sigbench.leaderboard.overview import blocks
+from sigbench.leaderboard.overview import blocks, narrowed
 from sigbench.leaderboard.table import board_table
 from sigbench.records.names import chosen, namer
 from sigbench.records.record import MetricRecord, Record
@@ -94,11 +94,11 @@ def guidance_table(records: Iterable[Record], metric: str) -> str:
     return markdown_table([f"W, `{metric}`", *columns], table)
 
 
-def board_text(records: Iterable[Record], metric: str, calls: int) -> str:
-    """Returns what `sigbench leaderboard show` prints of records with so many calls, as a block of plain text."""
+def board_text(records: Iterable[Record], metric: str, calls: int, rows: int) -> str:
+    """Returns the first rows of what `sigbench leaderboard show` prints at so many calls, as a block of plain text."""
     entries = [Entry(record) for record in records]
     (board,) = boards(entries)[entries[0].record["task"]]
-    shown = [block for block in blocks(board, metric) if block.calls == calls]
+    shown, _ = narrowed([block for block in blocks(board, metric) if block.calls == calls], most_rows=rows)
     console = Console(width=_TERMINAL, file=io.StringIO(), color_system=None)
     console.print(board_table(metric, shown, _TERMINAL))
     lines = console.file.getvalue().splitlines()  # type: ignore[attr-defined]

@@ -33,7 +33,7 @@ def at_the_root(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.fixture
 def gmm() -> Cells:
-    return cells("records/gmm-multistep.jsonl")
+    return cells("../tests/leaderboard/documents/seven_samplers.jsonl")
 
 
 def column(table: str, place: int) -> list[str]:

@@ -45,7 +45,7 @@ def copy(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     (tmp_path / "docs").mkdir()
     records = tmp_path / "leaderboard" / "records"
     records.mkdir(parents=True)
-    shutil.copy(ROOT / "leaderboard" / "records" / "gmm-multistep.jsonl", records)
+    shutil.copy(ROOT / "leaderboard" / "records" / "gmm.jsonl", records)
     monkeypatch.chdir(tmp_path)
     return tmp_path
 
@@ -68,7 +68,7 @@ def change(file: Path, sampler: str, steps: int, factor: float) -> None:
 
 
 def test_another_record_changes_the_table_and_the_sentence(copy: Path) -> None:
-    change(copy / "leaderboard" / "records" / "gmm-multistep.jsonl", "sigdeg", 5, 100.0)
+    change(copy / "leaderboard" / "records" / "gmm.jsonl", "sigdeg", 5, 100.0)
     before = (copy / "README.md").read_text()
     assert "w1 at 5 calls: sigdeg is best" in before
     assert main(["--check"]) == 1
@@ -82,13 +82,13 @@ def test_another_record_changes_the_table_and_the_sentence(copy: Path) -> None:
 
 
 def test_an_edited_record_is_refused_with_its_place(copy: Path) -> None:
-    file = copy / "leaderboard" / "records" / "gmm-multistep.jsonl"
+    file = copy / "leaderboard" / "records" / "gmm.jsonl"
     file.write_text(file.read_text().replace('"steps":20', '"steps":21', 1))
-    with pytest.raises(BadInput, match=r"gmm-multistep.jsonl, line \d+"):
+    with pytest.raises(BadInput, match=r"gmm.jsonl, line \d+"):
         write(copy, check=True)
 
 
 def test_a_record_that_is_not_there_is_named(copy: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    (copy / "leaderboard" / "records" / "gmm-multistep.jsonl").unlink()
+    (copy / "leaderboard" / "records" / "gmm.jsonl").unlink()
     assert main([]) == 2
-    assert "gmm-multistep.jsonl cannot be read" in capsys.readouterr().err
+    assert "gmm.jsonl cannot be read" in capsys.readouterr().err
