@@ -90,6 +90,13 @@ def exists(path: str | Path) -> bool:
     return True
 
 
+def cache_folder(kind: str) -> Path:
+    """Returns where what took long to find is kept: in SIGBENCH_CACHE, or in the user's cache."""
+    import platformdirs
+
+    return Path(os.environ.get("SIGBENCH_CACHE") or platformdirs.user_cache_dir("sigbench", appauthor=False)) / kind
+
+
 @contextmanager
 def document(what: str) -> Iterator[None]:
     """A context in which a document is taken apart: whatever it makes its reader raise is BadInput, in one sentence.

@@ -35,10 +35,14 @@ _DIRECTIONS = 64
 
 @dataclass(frozen=True)
 class Extractor:
-    """Features of images, (n, c, H, W) uint8 to (n, f) float64, and their name, with the hash of what makes them."""
+    """Features of images, (n, c, H, W) uint8 to (n, f) float64, and their name, with the hash of what makes them.
+
+    Those of all data are kept in the cache where they are `costly`.
+    """
 
     name: str
     extract: Callable[[NDArray[np.uint8]], Array]
+    costly: bool = False
     written_in: tuple[Callable[..., Any], ...] = ()
 
 
@@ -127,7 +131,9 @@ def _of_file(text: str, folder: Path) -> Extractor:
         return values
 
     sha256 = hashlib.sha256(read_file(file, "the features")).hexdigest()
-    return Extractor(f"features {function} of {file.name} {sha256[:12]}", _in_parts(features), written_in=(extract,))
+    return Extractor(
+        f"features {function} of {file.name} {sha256[:12]}", _in_parts(features), costly=True, written_in=(extract,)
+    )
 
 
 def _inception(options: Any, folder: Path) -> Extractor:
@@ -140,7 +146,7 @@ def _inception(options: Any, folder: Path) -> Extractor:
         return inception_features(pixels, weights)
 
     name = f"torch-fidelity Inception {sha256[:12]}, 2048 features, bilinear to 299 × 299 without antialiasing"
-    return Extractor(name, _in_parts(features))
+    return Extractor(name, _in_parts(features), costly=True)
 
 
 def _in_parts(extract: Callable[[NDArray[np.uint8]], Array]) -> Callable[[NDArray[np.uint8]], Array]:

@@ -155,7 +155,7 @@ def _vectors(data: Data) -> VectorTruth:
 
 @lru_cache(maxsize=2)
 def _images(data: Data, extractor: Extractor) -> FeatureTruth:
-    return FeatureTruth(data, extractor.name, extractor.extract)
+    return FeatureTruth(data, extractor.name, extractor.extract, kept=extractor.costly)
 
 
 def _file_hash(path: Path) -> str:

@@ -1,15 +1,20 @@
 """Data as the law that samples should have: one part to compare with, the other for floors."""
 
+import hashlib
+import io
 from collections.abc import Callable
+from contextlib import suppress
 from functools import cached_property, lru_cache
 
 import numpy as np
 from numpy.typing import NDArray
 
 from sigbench.errors import BadInput
+from sigbench.files import cache_folder, read_file
 from sigbench.metrics.image_sample import ImageSample
 from sigbench.metrics.metric import Array
 from sigbench.models.data import Data
+from sigbench.records.store import replacing
 
 _HELD_OUT = 0.5  # the share of the data that no metric compares with, and that floors are drawn of
 _SEED = 20_261_127
@@ -65,22 +70,24 @@ class FeatureTruth(SplitData):
     """Images with the features of a frozen network; it satisfies `sigbench.metrics.image_sample.ImageTruth`.
 
     `extract` gives the features (n, f) of images (n, c, H, W) uint8, `extractor` says whose they are. The mean and the
-    covariance are of all images.
+    covariance are of all images, whose features are `kept` from one run to the next.
     """
 
     class_means = class_covariances = np.zeros((0, 0))
     class_weights = np.ones(1)
 
-    def __init__(self, data: Data, extractor: str, extract: Callable[[NDArray[np.uint8]], Array]) -> None:
+    def __init__(
+        self, data: Data, extractor: str, extract: Callable[[NDArray[np.uint8]], Array], *, kept: bool = False
+    ) -> None:
         super().__init__(data)
-        self.extractor, self._extract = extractor, extract
+        self.extractor, self.extract, self._kept = extractor, extract, kept
         self.test_images = len(self.held_out)
         self.real: Callable[[int, int], ImageSample] = lru_cache(maxsize=16)(self._real)
 
     @cached_property
     def features(self) -> Array:
         """The features of all images, extracted once."""
-        return self._extract(self._pixels)
+        return _kept_features(self) if self._kept else self.extract(self._pixels)
 
     @property
     def _pixels(self) -> NDArray[np.uint8]:
@@ -107,7 +114,7 @@ class FeatureTruth(SplitData):
 
     def seen(self, pixels: NDArray[np.uint8]) -> ImageSample:
         """Returns images (n, c, H, W) as metrics see them."""
-        return self._as_sample(pixels, self._extract(pixels))
+        return self._as_sample(pixels, self.extract(pixels))
 
     def _real(self, n: int, seed: int) -> ImageSample:
         return self._known(self.choice(self.reference, n, seed))
@@ -118,6 +125,30 @@ class FeatureTruth(SplitData):
     @staticmethod
     def _as_sample(pixels: NDArray[np.uint8], features: Array) -> ImageSample:
         return ImageSample(pixels, features, np.zeros((len(pixels), 0)))
+
+
+def _kept_features(truth: FeatureTruth) -> Array:
+    """The features of all images from the cache, or taken now and kept there, under the hashes of both."""
+    named = f"{truth.data.sha256} {truth.extractor}".encode()
+    place = cache_folder("features") / f"{hashlib.blake2b(named, digest_size=12).hexdigest()}.npy"
+    try:
+        found = np.load(io.BytesIO(read_file(place, "the features")), allow_pickle=False)
+        if found.dtype == np.float64 and found.ndim == 2 and len(found) == len(truth.data):
+            return np.asarray(found)
+    except (BadInput, OSError, ValueError):
+        pass  # there are none yet, or they are damaged: they are taken again
+    features = truth.extract(truth.data.values.astype(np.uint8, copy=False))
+    with suppress(OSError, BadInput):  # a cache that cannot be written costs time alone
+        place.parent.mkdir(parents=True, exist_ok=True)
+        with replacing(place) as temporary:
+            temporary.write_bytes(_as_npy(features))
+    return features
+
+
+def _as_npy(values: Array) -> bytes:
+    written = io.BytesIO()
+    np.save(written, values, allow_pickle=False)
+    return written.getvalue()
 
 
 def in_state_units(pixels: NDArray[np.uint8]) -> Array:

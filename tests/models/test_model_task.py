@@ -9,6 +9,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from numpy.typing import NDArray
 from PIL import Image
 from torch import Tensor
 
@@ -18,7 +19,7 @@ from sigbench.measure.cell import plan_cells
 from sigbench.measure.run import measure
 from sigbench.measure.settings import Settings
 from sigbench.models.data import read_array, read_images
-from sigbench.models.truth import in_pixels, in_state_units
+from sigbench.models.truth import FeatureTruth, in_pixels, in_state_units
 from sigbench.registry import make_sampler, make_task, task_class
 from sigbench.sde.discrete import VPDiscrete, linear_betas
 from sigbench.sde.problem import ReverseDiffusion
@@ -337,3 +338,23 @@ def test_an_artifact_of_noise_levels(folder: Path) -> None:
     assert problem.denoiser.x0(5.0, torch.zeros(2, 1, 28, 28)).shape == (2, 1, 28, 28)
     assert network_hashes(task)["model"] == read_manifest(digits).sha256
     assert json.dumps(network_hashes(task))
+
+
+def test_features_of_all_data_are_taken_once(images: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Kept under the hashes of the data and of what makes them; damaged ones are taken again."""
+    monkeypatch.setenv("SIGBENCH_CACHE", str(images / "cache"))
+    data, calls = read_images(images / "digits"), []
+
+    def extract(pixels: NDArray[np.uint8]) -> NDArray[np.float64]:
+        calls.append(len(pixels))
+        return pixels.reshape(len(pixels), -1)[:, :3].astype(np.float64)
+
+    first = FeatureTruth(data, "one", extract, kept=True).features
+    assert (FeatureTruth(data, "one", extract, kept=True).features == first).all()
+    assert calls == [40]
+    assert FeatureTruth(data, "other", extract, kept=True).features.shape == (40, 3)
+    assert calls == [40, 40]
+    for file in (images / "cache" / "features").iterdir():
+        file.write_bytes(b"broken")
+    assert (FeatureTruth(data, "one", extract, kept=True).features == first).all()
+    assert calls == [40, 40, 40]

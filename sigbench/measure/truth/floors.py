@@ -13,7 +13,6 @@ a new version, when its law changes.
 import hashlib
 import inspect
 import json
-import os
 import pickle
 from collections.abc import Iterator, Sequence
 from contextlib import suppress
@@ -21,11 +20,10 @@ from pathlib import Path
 from typing import Any
 
 import msgspec
-import platformdirs
 
 from sigbench.abilities import HasFloors, HasHashes, conditions_of, observe_truth
 from sigbench.errors import BadInput
-from sigbench.files import read_file
+from sigbench.files import cache_folder, read_file
 from sigbench.guard import one_line
 from sigbench.measure.source.plug_ins import code_of, package_code
 from sigbench.measure.truth.references import number_of
@@ -207,8 +205,7 @@ def _belongs(entry: FloorEntry) -> FloorEntry:
 
 def _place(entry: FloorEntry) -> Path:
     name = hashlib.blake2b(msgspec.json.encode(_belongs(entry), order="sorted"), digest_size=12).hexdigest()
-    folder = os.environ.get("SIGBENCH_CACHE") or platformdirs.user_cache_dir("sigbench", appauthor=False)
-    return Path(folder) / "floors" / f"{name}.json"
+    return cache_folder("floors") / f"{name}.json"
 
 
 def _code_of(task: Task, metric: Metric) -> str:
