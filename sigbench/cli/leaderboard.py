@@ -23,7 +23,6 @@ from sigbench.cli.parsing import split_ints
 from sigbench.cli.printing import TableConsole, print_json, say
 from sigbench.errors import BadInput, unknown_name
 from sigbench.records.names import display_name
-from sigbench.report.numbers import digits
 from sigbench.report.text import printable
 
 if TYPE_CHECKING:
@@ -212,24 +211,24 @@ def build(
     claims = answers(read_claims(said), measured, order_sentences(sections)) if said.is_file() else {}
     published = [beside_ours(table, measured) for table in read_tables(said)] if said.is_file() else []
     found = with_sections(measured, sections)
-    titles = titles_of(found)
-    day = newest_date(found)
     html = build_page(
         found,
-        titles=titles,
+        titles=titles_of(found),
         claims=claims,
         pictures=find_pictures(board),
         sections=sections,
         published=published,
-        footer=f"The newest record is of {day}." if day else "",
+        footer=f"The newest record is of {day}." if (day := newest_date(found)) else "",
     )
-    text_of = build_markdown(found, titles=titles, claims=claims, sections=sections, published=published)
-    for file, text in ((page, html), (page.with_name("README.md"), text_of)):
+    text_of = build_markdown(found, titles=titles_of(found), claims=claims, sections=sections, published=published)
+    beside = page.with_name("README.md")
+    for file, text in ((page, html), (beside, text_of)):
         with replacing(file) as temporary:
             temporary.write_text(text, encoding="utf-8")
     cells = sum(len(board.entries) for several in found.values() for board in several)
-    size = digits(len(html) / 1e6)
-    print(f"{page} and {page.with_name('README.md')}: {cells} cells of {len(measured)} tasks, {size} MB.")
+    print(
+        f"{page} and {page.with_name('README.md')}: {cells} cells of {len(measured)} tasks, {len(html) / 1e6:.3g} MB."
+    )
 
 
 @app.command(cls=Command)

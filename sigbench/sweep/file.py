@@ -23,41 +23,33 @@ each training-free sampler measured on its best grid and options: see `tune_file
 """
 
 import itertools
-import math
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from math import prod
 from pathlib import Path
 from typing import Any
 
 from sigbench.errors import BadInput, unknown_name
-from sigbench.measure.settings import MAX_SAMPLES, MAX_SEED, Settings, check_final, pick_device, pick_dtype
+from sigbench.measure.settings import Settings
 from sigbench.measure.variants import CELL_KEYS
-from sigbench.registry import make_metric, make_sampler, split_spec, task_class
-from sigbench.sde.grid import MAX_STEPS, check_steps
-from sigbench.sde.grids.find import check_grid
-from sigbench.spec import Spec, parse_spec
+from sigbench.registry import split_spec
+from sigbench.spec import parse_spec
+from sigbench.sweep.file_checks import ADDED, CHECKS, option_mistakes
 from sigbench.sweep.toml_checks import (
-    Check,
     Mistake,
     Table,
     as_dict,
     as_list,
     kind_of,
     list_of,
-    message_of,
     read_checked,
-    single,
     tables,
-    text,
     unknown_keys,
-    whole,
 )
 from sigbench.sweep.toml_lines import KeyPath
 from sigbench.sweep.tune_file import TuneFile, tune_file, tune_mistakes
 
 SETTINGS = ("samples", "repeats", "batch", "nfe", "device", "dtype", "label", "final")
-ADDED = "add_metrics"
 MOST_CELLS = 20_000
 AXES = ("steps", "calls", "grids", "seeds", "guidance")
 TOP_KEYS = ("tasks", "samplers", *AXES, *SETTINGS, ADDED, "task", "sampler", "tune")
@@ -172,7 +164,7 @@ def _mistakes(table: Table) -> Iterator[Mistake]:
     yield from _sampler_mistakes(table, listed, specs)
     yield from _steps_and_calls(table)
     if "tune" in table:
-        yield from tune_mistakes(table["tune"], listed, sorted({_name(spec) for spec in specs}), _option_mistakes)
+        yield from tune_mistakes(table["tune"], listed, sorted({_name(spec) for spec in specs}), option_mistakes)
     for kind in ("task", "sampler"):
         if not isinstance(table.get(kind, {}), dict):
             yield (kind,), f"is a table of tables, [{kind}.NAME], not {kind_of(table[kind])}."
@@ -201,89 +193,13 @@ def _sampler_mistakes(table: Table, listed: Sequence[str], specs: Sequence[str])
         if "tasks" in below:
             yield from list_of(lambda task: _among(task, listed))((*path, "tasks"), below["tasks"])
         if "options" in below:
-            yield from _option_mistakes((*path, "options"), name, below["options"])
-
-
-def _option_mistakes(path: KeyPath, sampler: str, options: Any) -> Iterator[Mistake]:
-    if not isinstance(options, dict):
-        yield path, f"is a table of options and their values, not {kind_of(options)}."
-        return
-    if sampler == "teacher":
-        yield path, "the teacher has no options: it is the task's own."
-        return
-    for option, values in options.items():
-        if values == []:
-            yield (*path, option), "is an empty list."
-        for index, value in enumerate(as_list(values) or ([] if values == [] else [values])):
-            where = (*path, option, index) if isinstance(values, list) else (*path, option)
-            if isinstance(value, bool) or not isinstance(value, str | int | float):
-                yield where, f"is a number or a text, not {kind_of(value)}."
-            else:
-                message = _sampler_mistake(str(parse_spec(sampler).given({option: str(value)})))
-                if message is not None and "unknown sampler" not in message:
-                    yield where, message
-
-
-def _steps(value: Any) -> str | None:
-    return whole(None, None)(value) or message_of(check_steps, value)
-
-
-def _guidance(value: Any) -> str | None:
-    if isinstance(value, bool) or not isinstance(value, int | float):
-        return f"is a number, not {kind_of(value)}."
-    return None if 0 <= value < math.inf else f"must be a finite number, 0 or above, got {value:g}."
-
-
-def _one_or_more(check: Check) -> Callable[[KeyPath, Any], Iterator[Mistake]]:
-    one, several = single(check), list_of(check)
-    return lambda path, value: (several if isinstance(value, list) else one)(path, value)
-
-
-def _sampler_mistake(spec: str) -> str | None:
-    try:
-        asked = parse_spec(spec)
-        if asked.steps is not None:
-            check_steps(asked.steps)
-        if "grid" in asked.options:
-            check_grid(asked.options["grid"])
-        check_final(asked.options.get("final", "none"))
-        own = replace(asked.without(*CELL_KEYS), steps=None)
-        if own != Spec("teacher"):
-            make_sampler(str(own))
-    except BadInput as error:
-        return str(error)
-    return None
-
-
-def _sampler(spec: str) -> None:
-    if (message := _sampler_mistake(spec)) is not None:
-        raise BadInput(message)
+            yield from option_mistakes((*path, "options"), name, below["options"])
 
 
 def _among(task: Any, listed: Sequence[str]) -> str | None:
     if not isinstance(task, str):
         return f"is a text in quotes, not {kind_of(task)}."
     return None if task in listed else str(unknown_name("task in tasks", task, listed))
-
-
-CHECKS: dict[str, Callable[[KeyPath, Any], Iterator[Mistake]]] = {
-    "tasks": list_of(text(task_class)),
-    "samplers": list_of(text(_sampler)),
-    "steps": list_of(_steps),
-    "calls": list_of(whole(1, MAX_STEPS)),
-    "grids": list_of(text(check_grid)),
-    "seeds": list_of(whole(-MAX_SEED, MAX_SEED)),
-    "samples": single(whole(2, MAX_SAMPLES)),
-    "repeats": single(whole(1, 1000)),
-    "batch": single(whole(1, MAX_SAMPLES)),
-    "nfe": single(whole(1, None)),
-    "device": single(text(pick_device)),
-    "dtype": single(text(pick_dtype)),
-    "label": single(whole(0, None)),
-    "final": single(text(check_final)),
-    "guidance": _one_or_more(_guidance),
-    ADDED: list_of(text(make_metric)),
-}
 
 
 def _name(spec: str) -> str:

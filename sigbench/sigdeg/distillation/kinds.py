@@ -86,12 +86,16 @@ def _vectors(task: Task, choices: StudentChoices, shared: dict[str, Any]) -> Stu
 def _data_moments(task: Task, n: int = 20_000) -> tuple[tuple[float, ...], float, float]:
     """Mean, overall standard deviation and the standard deviation within a cluster of the training data.
 
-    The first two come from the data that the task has to learn from, else from exact draws; the last from the modes
-    where the truth knows them, else it is the overall one.
+    The first two come from exact draws, or from the data that there are to learn from where those are fewer; the last
+    from the modes where the truth knows them, else it is the overall one.
     """
     truth = task.truth()
-    own = task.training_data()[0].flatten(1).double().numpy() if isinstance(task, HasTrainingData) else None
-    data = truth.sample(n, seed=0) if own is None else own
+    try:
+        data = truth.sample(n, seed=0)
+    except BadInput:
+        if not isinstance(task, HasTrainingData):
+            raise
+        data = task.training_data()[0].flatten(1).double().numpy()
     overall = float(data.std(0).mean())
     local = float(np.sqrt(truth.weights @ truth.stds**2)) if isinstance(truth, KnownModes) else overall
     return tuple(data.mean(0).tolist()), overall, local
