@@ -13,11 +13,12 @@ from functools import lru_cache
 from pathlib import Path
 from typing import Any, cast
 
+import msgspec
 import torch
 from torch import Tensor, nn
 
 from sigbench.errors import BadInput
-from sigbench.files import is_file, is_folder
+from sigbench.files import document, is_file, is_folder, read_text
 from sigbench.guard import guarded, told
 from sigbench.metrics.fidelity import mend_torchvision
 from sigbench.models.file import ModelTable
@@ -31,6 +32,7 @@ from sigbench.user_code import load_file
 
 _PICKLES = (".pkl", ".pickle", ".pt", ".pth", ".bin", ".ckpt")
 _WEIGHTS = "diffusion_pytorch_model.safetensors"
+_CLASS = "UNet2DModel"
 _CHUNK = 1 << 20
 
 
@@ -39,8 +41,8 @@ class Model:
     """A trained network: what it predicts, under which schedule, and how it is loaded.
 
     `make` loads it on a device in a dtype; `hashes` are of its weights or of the code that makes it, by what they are;
-    `written_in` are functions of files that it is made by, and `channels` how many an image has, None where it is not
-    said.
+    `written_in` are functions of files that it is made by, `channels` how many an image has, None where it is not said,
+    and `classes` how many a sample may be of: a network of some is called as network(t, x, labels).
     """
 
     prediction: Prediction
@@ -50,6 +52,7 @@ class Model:
     written_in: tuple[Callable[..., Any], ...] = ()
     packages: tuple[str, ...] = ()
     channels: int | None = None
+    classes: int = 0
 
 
 def read_model(table: ModelTable, folder: Path) -> Model:
@@ -124,6 +127,7 @@ def _diffusers(table: ModelTable, where: Path) -> Model:
         raise BadInput(
             f"model.path: {inner} holds no {_WEIGHTS}: save it by save_pretrained(…, safe_serialization=True)."
         )
+    _check_class(inner)
     if table.predicts is None or table.schedule is None:
         schedule, prediction = read_scheduler(where)
     if table.schedule is not None:
@@ -131,25 +135,35 @@ def _diffusers(table: ModelTable, where: Path) -> Model:
     if table.predicts is not None:
         prediction = table.predicts
     module = _unet(inner, stamp_of(inner))
-    labels = getattr(module.config, "num_class_embeds", None)
-    if labels:
-        raise BadInput(
-            f"model.path: {inner} is conditioned on {labels} classes, and only unconditional models run yet."
-        )
+    kind, classes = module.config.class_embed_type, module.config.num_class_embeds or 0
+    if kind is not None:
+        raise BadInput(f"model.path: {inner} takes classes by {kind!r}, and only those of num_class_embeds run.")
 
     def make(device: torch.device, dtype: torch.dtype) -> Network:
         with _quiet():
             network = copy.deepcopy(module).to(device=device, dtype=dtype)
 
-        def call(t: float, x: Tensor) -> Tensor:
+        def call(t: float, x: Tensor, labels: Tensor | None = None) -> Tensor:
             asked = torch.full((len(x),), _time_of(schedule, t), device=x.device, dtype=torch.float32)
-            found: Tensor = network(x.to(dtype), asked, return_dict=False)[0]
+            of = None if labels is None else labels.expand(len(x))
+            found: Tensor = network(x.to(dtype), asked, class_labels=of, return_dict=False)[0]
             return found
 
         return call
 
     hashes = {"model": sha256_of(inner / _WEIGHTS)}
-    return Model(prediction, schedule, make, hashes, packages=("diffusers",), channels=int(module.config.in_channels))
+    channels = int(module.config.in_channels)
+    return Model(prediction, schedule, make, hashes, packages=("diffusers",), channels=channels, classes=classes)
+
+
+def _check_class(folder: Path) -> None:
+    file = folder / "config.json"
+    with document(f"the model's configuration {file}"):
+        found = msgspec.json.decode(read_text(file, "the model's configuration"), type=dict[str, Any]).get(
+            "_class_name"
+        )
+    if found != _CLASS:
+        raise BadInput(f"model.path: {folder} is a {found}, and of diffusers' models a {_CLASS} runs.")
 
 
 def _time_of(schedule: Schedule, t: float) -> float:

@@ -23,7 +23,7 @@ from sigbench.models.judges import Extractor, extractor_of, image_judges, vector
 from sigbench.models.networks import Model, read_model, stamp_of
 from sigbench.models.truth import FeatureTruth, VectorTruth, in_pixels
 from sigbench.sde.denoiser import Denoiser, Network
-from sigbench.sde.problem import ReverseDiffusion, state_dtype
+from sigbench.sde.problem import Classes, ReverseDiffusion, state_dtype
 from sigbench.task import Task
 
 _DEFAULT_SAMPLES = 2_000
@@ -40,7 +40,9 @@ class FileTask(Task):
 
     def problem(self, device: torch.device, dtype: torch.dtype) -> ReverseDiffusion:
         network, schedule = _made(self.model, self.shape, device, dtype), self.model.schedule
-        return ReverseDiffusion(schedule, Denoiser(network, self.model.prediction, schedule), self.shape, device)
+        denoiser = Denoiser(network, self.model.prediction, schedule)
+        classes = Classes([1.0] * self.model.classes) if self.model.classes else None  # all as often
+        return ReverseDiffusion(schedule, denoiser, self.shape, device, classes)
 
     def hashes(self) -> Mapping[str, str]:
         """Returns the hashes of what the numbers depend on beside code: the file, the weights, the data."""
@@ -168,7 +170,8 @@ def _made(model: Model, shape: tuple[int, ...], device: torch.device, dtype: tor
     network = model.make(device, dtype)
     states = torch.zeros((_TRIED, *shape), device=device, dtype=state_dtype(dtype))
     with guarded(f"the model cannot be asked for data of shape {shape}"), torch.no_grad():
-        found = network(model.schedule.t_start, states)
+        labels = (torch.zeros(_TRIED, device=device, dtype=torch.int64),) if model.classes else ()
+        found = network(model.schedule.t_start, states, *labels)
         fits = isinstance(found, Tensor) and found.shape == states.shape
     if not fits:
         given = tuple(found.shape[1:]) if isinstance(found, Tensor) else type(found).__name__

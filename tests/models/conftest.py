@@ -78,7 +78,7 @@ def unet(images: Path) -> Callable[..., Path]:
 
     mend_torchvision()
 
-    def make(channels: int = 1, **config: object) -> Path:
+    def make(channels: int = 1, classes: int | None = None, **config: object) -> Path:
         torch.manual_seed(0)
         model = diffusers.UNet2DModel(
             sample_size=4,
@@ -87,6 +87,7 @@ def unet(images: Path) -> Callable[..., Path]:
             layers_per_block=1,
             block_out_channels=(8, 8),
             norm_num_groups=4,
+            num_class_embeds=classes,
             down_block_types=("DownBlock2D", "DownBlock2D"),
             up_block_types=("UpBlock2D", "UpBlock2D"),
         )

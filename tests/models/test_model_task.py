@@ -175,6 +175,25 @@ def test_a_scheduler_s_prediction_schedule_and_flow(unet: Callable[..., Path]) -
     assert schedule.alphas_cumprod == pytest.approx(np.cumprod(1 - np.array(trained)))
 
 
+def test_a_model_of_classes_is_asked_for_all_of_them(unet: Callable[..., Path]) -> None:
+    diffusers = pytest.importorskip("diffusers")
+    folder = unet(classes=3)
+    problem = make_task(str(folder / "task.toml")).problem(CPU, torch.float32)
+    assert isinstance(problem, ReverseDiffusion)
+    labels = problem.labels_from(torch.randn(3000, generator=torch.Generator().manual_seed(0)))
+    assert labels is not None
+    assert (torch.bincount(labels) > 900).all()
+    x, of = torch.zeros(2, 1, 4, 4), torch.tensor([0, 2])
+    model = diffusers.UNet2DModel.from_pretrained(folder / "model")
+    with torch.no_grad():
+        theirs = model(x, 499, class_labels=of).sample
+        ours = problem.labelled(of).denoiser.eps(0.5, x)
+    torch.testing.assert_close(ours, theirs)
+    settings = Settings(str(folder / "task.toml"), samples=18, repeats=2, device="cpu", time_calls=False)
+    (record,) = measure(plan_cells(settings, ["ddim"], [3]))
+    assert record["status"] == "ok", record
+
+
 def says(folder: Path) -> str:
     with pytest.raises(BadInput) as error:
         settings = Settings(str(folder / "task.toml"), samples=10, repeats=2, device="cpu")
@@ -288,6 +307,10 @@ def test_a_model_that_is_not_there_or_broken(unet: Callable[..., Path]) -> None:
     (folder / "task.toml").write_text(text.replace('path = "model"', 'path = "google/ddpm-cifar10-32"'))
     assert "a hub name is downloaded before" in says(folder)
     (folder / "task.toml").write_text(text)
+    config = (folder / "model" / "config.json").read_text()
+    (folder / "model" / "config.json").write_text(config.replace("UNet2DModel", "DiTTransformer2DModel"))
+    assert "is a DiTTransformer2DModel, and of diffusers' models a UNet2DModel runs" in says(folder)
+    (folder / "model" / "config.json").write_text(config)
     (folder / "model" / "scheduler_config.json").unlink()
     assert "say model.predicts and model.schedule in the file" in says(folder)
     unet()
