@@ -92,13 +92,16 @@ def choose(records: Iterable[Record], metric: str, calls: int) -> Choice | None:
     return Choice(calls, metric, best, len(free), tied, doubtful, student, beside, own.p_adjusted)
 
 
-def payback(records: Sequence[Record], metric: str, student: Record) -> Payback:
-    """Returns what a student's training buys beside the training-free samplers among some records."""
+def payback(records: Sequence[Record], metric: str, student: Record, timed: Sequence[Record] = ()) -> Payback:
+    """Returns what a student's training buys beside the training-free samplers among some records.
+
+    Times are those of `timed`, records of the same samplers and calls on a quiet machine, where it holds them.
+    """
     budgets = sorted({record["nfe"] or 0 for record in records if record["role"] != "teacher"})
     for calls in budgets:
         found = choose(records, metric, calls)
         if found is not None and (found.free["nfe"] or 0) == calls and _as_good(found.free, student, metric):
-            return Payback(student, found.free, _samples(student, found.free))
+            return Payback(student, found.free, _samples(_timed(student, timed), _timed(found.free, timed)))
     return Payback(student, None, None)
 
 
@@ -119,6 +122,12 @@ def _as_good(free: Record, student: Record, metric: str) -> bool:
 
 def _worth(record: Record, metric: str) -> float:
     return mean_score(record["metrics"][metric])
+
+
+def _timed(record: Record, timed: Sequence[Record]) -> Record:
+    """The record of the same sampler and calls whose times count."""
+    alike = (each for each in timed if (each["sampler"], each["nfe"]) == (record["sampler"], record["nfe"]))
+    return next(alike, record)
 
 
 def _samples(student: Record, rival: Record) -> float | None:

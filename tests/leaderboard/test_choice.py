@@ -112,3 +112,5 @@ def test_what_is_never_matched_saves_nothing_or_has_no_time() -> None:
     busy["timing"]["load"] = [50.0, 50.0, 50.0]
     assert doubts_of(busy)
     assert payback([busy, own], "w1", own).samples is None
+    quiet = timed(record("a", 0.1, 20), 20e-3)
+    assert payback([busy, own], "w1", own, [quiet]).samples == pytest.approx(150.0 / 0.015)

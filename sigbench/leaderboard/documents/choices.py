@@ -45,24 +45,25 @@ def choice_table(*several: tuple[Iterable[Record], str]) -> str:
 def budget_table(records: Iterable[Record], metric: str, *budgets: int) -> str:
     """Returns a row a sampler and a column a budget of calls, each cell a metric with interval and mark.
 
-    Fewer calls than a budget allows stand behind the value. Rows stand in the order of the middle budget.
+    Fewer calls than a budget allows stand behind the value. Rows stand in the order of the middle budget, and a budget
+    within which nothing was measured has no column.
     """
     some = list(records)
+    held = {calls: found for calls in budgets if (found := within(some, calls))}
     rows: dict[str, dict[int, tuple[float, str]]] = {}
-    for calls in budgets:
-        found = within(some, calls)
+    for calls, found in held.items():
         for record, own in zip(found, ranked(found, metric), strict=True):
             fewer = "" if record["nfe"] == calls else f" ({record['nfe']})"
             text = f"{_value(record, metric, MARKS[own.mark])}{fewer}"
             worth = mean_score(record["metrics"][metric])
             rows.setdefault(escaped(display_name(record)), {})[calls] = worth, text
-    middle = budgets[len(budgets) // 2]
+    middle = list(held)[len(held) // 2]
     order = sorted(rows, key=lambda name: rows[name].get(middle, (inf, ""))[0])
     first = some[0]["metrics"][metric]
     floor = interval(first["floor"], first["floor_low"], first["floor_high"], brief=True)
-    table = [[FLOOR_ROW, floor, *[""] * (len(budgets) - 1)]]
-    table += [[name, *(rows[name].get(calls, (inf, NONE))[1] for calls in budgets)] for name in order]
-    return markdown_table([f"`{metric}`", *(f"{calls} calls" for calls in budgets)], table)
+    table = [[FLOOR_ROW, floor, *[""] * (len(held) - 1)]]
+    table += [[name, *(rows[name].get(calls, (inf, NONE))[1] for calls in held)] for name in order]
+    return markdown_table([f"`{metric}`", *(f"{calls} calls" for calls in held)], table)
 
 
 def choice_lines(records: Iterable[Record], metric: str) -> list[str]:
@@ -70,16 +71,17 @@ def choice_lines(records: Iterable[Record], metric: str) -> list[str]:
     return [_line(found) for found in _choices(list(records), metric)]
 
 
-def payback_table(*several: tuple[Iterable[Record], str, int]) -> str:
+def payback_table(*several: tuple[Iterable[Record], str, int, Iterable[Record]]) -> str:
     """Returns a row a student: its training, the first training-free sampler that is as good, and when training pays.
 
-    `several` are the records of a task each, with the metric that decides and the student's number of steps.
+    `several` are the records of a task each, with the metric that decides, the student's number of steps, and records
+    of the same samplers on a quiet machine, whose times are taken.
     """
     rows = []
-    for some, metric, steps in several:
-        records = list(some)
+    for some, metric, steps, quiet in several:
+        records, timed = list(some), list(quiet)
         students = [each for each in records if each["family"] == "student" and each["steps"] == steps]
-        rows += [_payback_row(records, metric, student) for student in students]
+        rows += [_payback_row(records, metric, student, timed) for student in students]
     return markdown_table(["task", "student", "calls", "training", "as good without training", "it pays after"], rows)
 
 
@@ -115,8 +117,8 @@ def _line(found: Choice) -> str:
     return f"{line}. {display_name(found.student)} less {display_name(found.free)}: {told}: {beside.outcome}."
 
 
-def _payback_row(records: Sequence[Record], metric: str, student: Record) -> list[str]:
-    found, timing = payback(records, metric, student), student["timing"]
+def _payback_row(records: Sequence[Record], metric: str, student: Record, timed: Sequence[Record]) -> list[str]:
+    found, timing = payback(records, metric, student, timed), student["timing"]
     trained = None if timing is None else timing["training_s"]
     most = max(record["nfe"] or 0 for record in records if record["role"] != "teacher")
     rival = f"none up to {most} calls"

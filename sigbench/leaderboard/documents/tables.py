@@ -13,6 +13,7 @@ from sigbench.leaderboard.documents.evidence import is_older
 from sigbench.leaderboard.markdown import escaped
 from sigbench.leaderboard.overview import blocks, narrowed
 from sigbench.leaderboard.table import board_table
+from sigbench.records.consistency import doubts_of
 from sigbench.records.names import chosen, namer
 from sigbench.records.record import MetricRecord, Record
 from sigbench.report.numbers import digits, duration, duration_interval, interval, ratio
@@ -106,7 +107,10 @@ def board_text(records: Iterable[Record], metric: str, calls: int, rows: int) ->
 
 
 def cost_table(records: Iterable[Record]) -> str:
-    """Returns a row a record with its time a sample, efficiency, peak memory, and what its training took."""
+    """Returns a row a record with its time a sample, efficiency, peak memory, and what its training took.
+
+    Times that are in doubt are not shown.
+    """
     some = sorted((record for record in records if record["timing"] is not None), key=_calls)
     called = namer(some)
     rows = []
@@ -123,8 +127,8 @@ def cost_table(records: Iterable[Record]) -> str:
             [
                 escaped(called(record)),
                 _count(record),
-                duration_interval(spread["value"], spread["low"], spread["high"]),
-                NONE if eff is None else ratio(eff["value"]),
+                NONE if doubts_of(record) else duration_interval(spread["value"], spread["low"], spread["high"]),
+                NONE if eff is None or doubts_of(record) else ratio(eff["value"]),
                 NONE if memory is None else f"{digits(memory)} MB",
                 NONE if trained is None else duration(trained),
             ]

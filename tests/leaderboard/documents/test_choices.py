@@ -103,7 +103,7 @@ def test_a_budget_s_table_holds_every_sampler_with_its_mark(gmm: Cells) -> None:
 
 
 def test_a_student_is_matched_by_somebody_or_by_nobody(gmm: Cells) -> None:
-    ((task, name, calls, training, rival, pays),) = rows_of(payback_table((gmm, "w1", 5)))
+    ((task, name, calls, training, rival, pays),) = rows_of(payback_table((gmm, "w1", 5, ())))
     assert (task, name, calls) == ("`gmm`", "sigdeg", "5")
     assert training.endswith("min")
     assert rival.startswith("none up to") or re.search(r" at \d+ calls$", rival)
