@@ -381,3 +381,12 @@ def test_features_of_all_data_are_taken_once(images: Path, monkeypatch: pytest.M
         file.write_bytes(b"broken")
     assert (FeatureTruth(data, "one", extract, kept=True).features == first).all()
     assert calls == [40, 40, 40]
+
+
+def test_the_code_of_a_file_s_task_is_in_its_records(folder: Path) -> None:
+    """The suite's own rooms that make it, and the user's file."""
+    settings = Settings(str(folder / "task.toml"), samples=20, repeats=2, device="cpu")
+    (cell,) = plan_cells(settings, ["ddim"], [2])
+    (code,) = [each for each in cell.known()["code"]["plug_ins"] if each["plug_in"] == "task"]
+    assert {f"sigbench/models/{name}.py" for name in ("task", "networks", "truth")} <= code["files"].keys()
+    assert "net.py" in code["files"]

@@ -84,7 +84,7 @@ def test_rankings_by_time_leave_them_out() -> None:
     assert break_even(student, slow) is not None
     assert break_even(busy, slow) is break_even(student, with_timing(slow, load=[9.0, 9.0, 9.0])) is None
     assert break_even_lines([busy, slow]) == []
-    claim = Claim("gmm", "speed", "faster", "a source", "https://example.org", "sigdeg", 5, "heun", 300)
+    claim = Claim("gmm", "speed", "faster", "a source", "https://example.org", "sigdeg", "heun", 5, 300)
     for record, verdict in ((student, "times faster"), (busy, "Not decided")):
         (answer,) = answers([claim], boards([Entry(record), Entry(slow)]))["gmm"]
         assert verdict in answer.verdict
