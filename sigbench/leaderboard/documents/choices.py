@@ -28,18 +28,15 @@ def choice_table(*several: tuple[Iterable[Record], str]) -> str:
             best, student = found.free, found.student
             rows.append(
                 [
-                    f"`{best['task']}`",
+                    f"`{best['task']}`, `{metric}`",
                     str(found.calls),
-                    f"`{metric}`",
-                    f"{escaped(display_name(best))} ({escaped(chosen(best))})",
-                    _value(best, metric),
-                    NONE if student is None else escaped(display_name(student)),
-                    NONE if student is None else _value(student, metric),
+                    f"{escaped(display_name(best))} ({escaped(chosen(best))}): {_value(best, metric)}",
+                    NONE if student is None else f"{escaped(display_name(student))}: {_value(student, metric)}",
                     _beside(found),
                 ]
             )
-    head = ["task", "calls", "by", "best training-free", "it has", "best student", "it has", "student less the other"]
-    return markdown_table(head, rows, words=4)
+    head = ["task, by", "calls", "best training-free sampler", "best student", "student less the other"]
+    return markdown_table(head, rows, words=len(head))
 
 
 def budget_table(records: Iterable[Record], metric: str, *budgets: int) -> str:

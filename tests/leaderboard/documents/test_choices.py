@@ -73,11 +73,12 @@ def test_the_best_of_each_kind_at_each_budget(gmm: Cells) -> None:
         found = choose(gmm, "w1", calls)
         assert found is not None
         assert found.beside is not None
-        assert row[0] == "`gmm`"
-        assert row[3].startswith(f"{found.free['sampler']} ({found.free['grid']}")
-        assert float(row[4].split()[0]) == pytest.approx(found.free["metrics"]["w1"]["value"], abs=6e-5)
-        assert row[5] == "sigdeg"
-        assert re.search(rf": {found.beside.outcome}, p [=<] ", row[7])
+        assert row[0] == "`gmm`, `w1`"
+        assert row[2].startswith(f"{found.free['sampler']} ({found.free['grid']}")
+        value = float(row[2].partition("): ")[2].split()[0])
+        assert value == pytest.approx(found.free["metrics"]["w1"]["value"], abs=6e-5)
+        assert row[3].startswith("sigdeg: ")
+        assert re.search(rf": {found.beside.outcome}, p [=<] ", row[4])
 
 
 def test_sentences_name_what_cannot_be_told_from_the_best(gmm: Cells) -> None:
