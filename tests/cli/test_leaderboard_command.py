@@ -215,7 +215,7 @@ def test_build_writes_the_page_and_the_table(sigbench: Command, board: Path) -> 
     assert "vegaEmbed" in text
     assert "Not measured yet" in text
     table = (board / "README.md").read_text()
-    assert [line.split(" | ")[:2] for line in table.splitlines() if "quadratic" in line] == [
+    assert [line.split(" | ")[:2] for line in table.splitlines() if "| quadratic |" in line] == [
         ["| **3**", "ddim"],
         ["| **6**", "heun"],
     ]
