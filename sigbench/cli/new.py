@@ -24,15 +24,7 @@ _DIFFUSERS = """# predicts and schedule are those of its scheduler_config.json; 
 # predicts = "eps"             # eps, x0, v, score or flow
 # schedule = { kind = "discrete", betas = "linear", beta_start = 0.0001, beta_end = 0.02, steps = 1000 }"""
 _EDM = '# schedule = { kind = "edm", sigma_min = 0.002, sigma_max = 80.0 }'
-_IMAGES = """
-[judge]
-{features}
-samples = 2_000                # of a repeat; half of the data are compared with, and bound them
-"""
-_VECTORS = """
-[judge]
-samples = 2_000                # of a repeat; half of the data are compared with, and bound them
-"""
+_SAMPLES = "samples = 2_000                # of a repeat; half of the data are compared with, and bound them"
 _FEATURES = """# In the features of a network; images of up to 1,024 numbers may be judged as they are.
 # features = "inception:weights=weights-inception-2015-12-05-6726825d.pth"
 # features = "features.py:of"  # a function: images (n, c, H, W) uint8 to features (n, f)"""
@@ -73,10 +65,10 @@ def task(
     where = model or _ask("Where is it? (FILE.py:FUNCTION for python, else a folder)", "--model", "")
     what = data or _ask("Where are the data? (images: a folder, .zip or .npz; vectors: an .npy)", "--data", "")
     text = _text(file.stem, chosen, where, what, features)
-    try:
-        file.write_text(text, encoding="utf-8")
-    except OSError as error:
-        raise BadInput(f"{file} cannot be written: {error.strerror or error}.") from error
+    from sigbench.records.store import replacing
+
+    with replacing(file) as temporary:
+        temporary.write_text(text, encoding="utf-8")
     say(f"{file} is written. Try it: sigbench run --task {file} --sampler dpmpp-2m,unipc,ddim --steps 5,10,20")
 
 
@@ -90,16 +82,12 @@ def _ask(question: str, option: str, usual: str) -> str:
 def _text(name: str, kind: str, model: str, data: str, features: str | None) -> str:
     of_vectors = data.endswith(".npy")
     model_lines = {"python": _PYTHON, "diffusers": _DIFFUSERS, "edm": _EDM}[kind]
-    judge = (
-        _VECTORS
-        if of_vectors
-        else _IMAGES.format(features=f"features = {_quoted(features)}" if features else _FEATURES)
-    )
+    judged_in = "" if of_vectors else f"features = {_quoted(features)}\n" if features else f"{_FEATURES}\n"
     return (
         f"# Compare samplers on it: sigbench run --task {name}.toml --sampler dpmpp-2m,unipc,ddim --steps 5,10,20\n"
         "# Paths are seen from this file's folder.\n"
         f"name = {_quoted(_plain(name))}\n\n[model]\nkind = {_quoted(kind)}\npath = {_quoted(model)}\n{model_lines}\n\n"
-        f"[data]\n{'array' if of_vectors else 'images'} = {_quoted(data)}\n{judge}{_REST}"
+        f"[data]\n{'array' if of_vectors else 'images'} = {_quoted(data)}\n\n[judge]\n{judged_in}{_SAMPLES}\n{_REST}"
     )
 
 

@@ -78,7 +78,7 @@ def sweep(
     if task:
         wanted = wanted.only(split_names(task, "--task"))
     if forecast:
-        print_forecast(wanted, store, machine)
+        print_forecast(wanted, store, machine, as_json=as_json)
         return
     tuning = None if wanted.tune is None else _tuned(wanted, store, machine, retry_failed=retry_failed, dry_run=dry_run)
     records_at = None if dry_run and not store.is_dir() else RecordStore(store)

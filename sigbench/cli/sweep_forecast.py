@@ -1,6 +1,8 @@
 """`sigbench sweep --forecast`: how long what is missing takes, from a few cells tried in little and not kept."""
 
+import json
 from collections.abc import Sequence
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING
@@ -8,7 +10,7 @@ from typing import TYPE_CHECKING
 import typer
 
 from sigbench.cli.measuring import Machine, measure_cells
-from sigbench.cli.printing import TableConsole, say
+from sigbench.cli.printing import TableConsole, print_json, say
 from sigbench.cli.skipped import say_skipped
 from sigbench.report.numbers import long_duration
 
@@ -24,8 +26,30 @@ def tuning_store(store: Path) -> Path:
     return store.with_name(f"{store.name}-tuning")
 
 
-def print_forecast(wanted: "SweepFile", store: Path, machine: Machine) -> None:
-    """Says what is left out, and how long all that is missing would take.
+@dataclass(frozen=True, slots=True)
+class _Row:
+    """How many candidates and cells of a task are missing, and the seconds that they take; `known` where all tried."""
+
+    task: str
+    candidates: int
+    cells: int
+    seconds: float
+    known: bool
+
+    @staticmethod
+    def of(
+        task: str,
+        cells: "Sequence[PlannedCell]",
+        candidates: "Sequence[PlannedCell]",
+        found: "Forecast",
+        workers: int,
+    ) -> "_Row":
+        own, tried = ([cell for cell in those if cell.task == task] for those in (cells, candidates))
+        return _Row(task, len(tried), len(own), *found.seconds([*own, *tried], workers))
+
+
+def print_forecast(wanted: "SweepFile", store: Path, machine: Machine, *, as_json: bool) -> None:
+    """Says what is left out, and how long all that is missing would take: a table, or a JSON object a task.
 
     Until a sweep is tuned, each sampler stands on its first candidate.
     """
@@ -50,7 +74,15 @@ def print_forecast(wanted: "SweepFile", store: Path, machine: Machine) -> None:
         return
     workers, threads = machine.share([*candidates, *cells])
     found = _tried([*candidates, *cells], threads)
-    _print(wanted.tasks, cells, candidates, found, workers)
+    rows = [_Row.of(task, cells, candidates, found, workers) for task in wanted.tasks]
+    if as_json:
+        for row in rows:
+            print_json(json.dumps(asdict(row), separators=(",", ":")))
+        return
+    _print(rows)
+    seconds, known = found.seconds([*cells, *candidates], workers)
+    several = f"{workers} worker{'s' if workers > 1 else ''}"
+    say(f"{_about(seconds, known)} on {several}, if nothing else keeps the machine busy.")
 
 
 def _tried(cells: "Sequence[PlannedCell]", threads: int) -> "Forecast":
@@ -75,21 +107,16 @@ def _tried(cells: "Sequence[PlannedCell]", threads: int) -> "Forecast":
     return found
 
 
-def _print(
-    tasks: Sequence[str],
-    cells: "Sequence[PlannedCell]",
-    candidates: "Sequence[PlannedCell]",
-    found: "Forecast",
-    workers: int,
-) -> None:
+def _print(rows: "Sequence[_Row]") -> None:
     from sigbench.report.fitting import FittingTable
 
     table = FittingTable()
     for name in ("task", "candidates", "cells", "time"):
         table.column(name, right=name != "task")
-    for task in tasks:
-        own, tried = ([cell for cell in those if cell.task == task] for those in (cells, candidates))
-        table.row(task, str(len(tried) or ""), str(len(own)), long_duration(found.seconds([*own, *tried], workers)[0]))
+    for row in rows:
+        table.row(row.task, str(row.candidates or ""), str(row.cells), _about(row.seconds, row.known))
     TableConsole().print(table)
-    total = long_duration(found.seconds([*cells, *candidates], workers)[0])
-    say(f"about {total} on {workers} worker{'s' if workers > 1 else ''}, if nothing else keeps the machine busy.")
+
+
+def _about(seconds: float, known: bool) -> str:
+    return f"{'about' if known else 'more than'} {long_duration(seconds)}"

@@ -81,15 +81,15 @@ def choose(records: Iterable[Record], metric: str, calls: int) -> Choice | None:
     student = min(students, key=lambda record: mean_score(record["metrics"][metric]), default=None)
     if student is None:
         return Choice(calls, metric, best, len(free), tied, doubtful, None, None, None)
+    together = [*free, *students]
     try:
         beside = _beside(student, best, metric)
-        family = ranked([*free, *students], metric)
+        family = ranked(together, metric)
     except BadInput:
         return Choice(calls, metric, best, len(free), tied, doubtful, student, None, None)
-    together = [*free, *students]
-    # One of the two is the best of all, or both are less than something that neither is: then the plain p-value.
-    own = family[together.index(best if mean_score(best["metrics"][metric]) > _worth(student, metric) else student)]
-    return Choice(calls, metric, best, len(free), tied, doubtful, student, beside, own.p_adjusted)
+    behind = best if beside.difference < 0 else student  # the other one is the best of all
+    p_value = family[together.index(behind)].p_adjusted
+    return Choice(calls, metric, best, len(free), tied, doubtful, student, beside, p_value)
 
 
 def payback(records: Sequence[Record], metric: str, student: Record, timed: Sequence[Record] = ()) -> Payback:
@@ -118,10 +118,6 @@ def _beside(one: Record, other: Record, metric: str) -> Comparison:
 
 def _as_good(free: Record, student: Record, metric: str) -> bool:
     return _beside(free, student, metric).outcome in ("better", "equivalent")
-
-
-def _worth(record: Record, metric: str) -> float:
-    return mean_score(record["metrics"][metric])
 
 
 def _timed(record: Record, timed: Sequence[Record]) -> Record:

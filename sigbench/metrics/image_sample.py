@@ -48,8 +48,8 @@ class ImageSample:
 class ImageTruth(Protocol):
     """Real images: the statistics of all of them, and as many as a metric compares with.
 
-    `extractor` is the SHA-256 of the feature network's weights, and `test_images` the number of images that are none of
-    the reference; `feature_mean` (f,), `feature_covariance` (f, f)
+    `extractor` names what takes the features, with its hash, as every metric's method says it, and `test_images` is the
+    number of images that are none of the reference; `feature_mean` (f,), `feature_covariance` (f, f)
     and `class_weights` (classes,) belong to all reference images, `class_means` (classes, f) and
     `class_covariances` (classes, f, f) to those of each class.
     """
@@ -87,7 +87,7 @@ class ImageMetric(Metric):
         self.method = self._method(extractor)  # type: ignore[misc]  # it names the instance's hash
 
     def _method(self, extractor: str) -> str:
-        return f"{self.how}; classifier {extractor[:12]}"
+        return f"{self.how}; {extractor}"
 
     def for_truth(self, truth: Truth) -> "ImageMetric":
         if not isinstance(truth, ImageTruth):

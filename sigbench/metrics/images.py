@@ -149,23 +149,13 @@ class IntraClassFCD(ImageMetric):
         return float(np.mean(distances))
 
 
-UNCONDITIONAL = (
-    FCD,
-    ExtrapolatedFCD,
-    InceptionScore,
-    KID,
-    Precision,
-    Recall,
-    Density,
-    Coverage,
-    PixelSlicedW2,
-    ClassTV,
-)
+WITHOUT_CLASSES = (KID, Precision, Recall, Density, Coverage, PixelSlicedW2)
+UNCONDITIONAL = (FCD, ExtrapolatedFCD, InceptionScore, *WITHOUT_CLASSES, ClassTV)
 CONDITIONAL = (LabelAccuracy, IntraClassFCD)
 
 
 def image_metrics(extractor: str, most: int, *, conditional: bool) -> tuple[ImageMetric, ...]:
-    """Returns all scores under a feature network's hash, FCD first, each reading at most `most` samples.
+    """Returns all scores in the features of an extractor, FCD first, each reading at most `most` samples.
 
     `conditional` adds those that need samples with labels.
     """

@@ -3,7 +3,9 @@
 import hashlib
 import io
 import zipfile
-from collections.abc import Iterator
+import zlib
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
@@ -16,9 +18,11 @@ from sigbench.files import is_file, is_folder, read_file
 from sigbench.guard import told
 from sigbench.records.machine import check_memory
 
+_MOST_BYTES = 1 << 28  # of one image's file
 _SUFFIXES = (".png", ".jpg", ".jpeg", ".bmp", ".webp", ".ppm", ".pgm", ".tif", ".tiff")
 _LEAST = 10  # of data: below there is no law to speak of
 _MOST_PIXELS = 1 << 26  # of one image: what unpacks to more is no image to learn from
+_MODES = {"1": "L", "L": "L", "P": "RGB", "RGB": "RGB", "CMYK": "RGB", "YCbCr": "RGB", "LA": "RGBA", "RGBA": "RGBA"}
 
 
 @dataclass(frozen=True, eq=False)
@@ -89,7 +93,10 @@ def _images(where: Path, stamp: tuple[int, int]) -> Data:
         digest.update(content)
         return Data(_image_array(where, _loaded(where, content)), digest.hexdigest())
     images: list[NDArray[np.uint8]] = []
-    for name, content in _files(where):
+    names, read = _files(where)
+    _check_count(len(names), where)
+    for name in names:
+        content = read(name)
         digest.update(f"{name}\0".encode())
         digest.update(hashlib.sha256(content).digest())
         image = _decoded(name, content)
@@ -100,27 +107,42 @@ def _images(where: Path, stamp: tuple[int, int]) -> Data:
             )
         images.append(image)
         if len(images) == 1:
-            check_memory(image.nbytes * 1000, "a thousand of the images", "bring smaller ones")
-    _check_count(len(images), where)
+            check_memory(2 * image.nbytes * len(names), f"{len(names):,} images", "bring fewer or smaller ones")
     return Data(np.stack(images), digest.hexdigest())
 
 
-def _files(where: Path) -> Iterator[tuple[str, bytes]]:
-    """Names and contents of the image files of a folder or a .zip, in the order of their names."""
+def _files(where: Path) -> tuple[list[str], Callable[[str], bytes]]:
+    """The names of the image files of a folder or a .zip, in their order, and what reads one of them."""
     if is_folder(where):
-        found = sorted(file for file in where.rglob("*") if file.suffix.lower() in _SUFFIXES and is_file(file))
-        for file in found:
-            yield file.relative_to(where).as_posix(), read_file(file, "the image")
-        return
+        found = [file for file in where.rglob("*") if _is_image(file.name) and is_file(file)]
+        return sorted(file.relative_to(where).as_posix() for file in found), lambda name: read_file(
+            where / name, "the image", _MOST_BYTES
+        )
     if where.suffix != ".zip":
         raise BadInput(f"data.images: {where} is no folder, .zip or .npz.")
+    with _archive(where) as archive:
+        sizes = {info.filename: info.file_size for info in archive.infolist() if _is_image(info.filename)}
+
+    def read(name: str) -> bytes:
+        if sizes[name] > _MOST_BYTES:
+            raise BadInput(f"data.images: {name} of {where} holds more than {_MOST_BYTES:,} bytes.")
+        with _archive(where) as archive:
+            return archive.read(name)
+
+    return sorted(sizes), read
+
+
+def _is_image(name: str) -> bool:
+    return Path(name).suffix.lower() in _SUFFIXES
+
+
+@contextmanager
+def _archive(where: Path) -> Iterator[zipfile.ZipFile]:
     try:
         with zipfile.ZipFile(where) as archive:
-            for info in sorted(archive.infolist(), key=lambda info: info.filename):
-                if Path(info.filename).suffix.lower() in _SUFFIXES and not info.is_dir():
-                    yield info.filename, archive.read(info)
-    except (OSError, zipfile.BadZipFile, RuntimeError, NotImplementedError) as error:
-        raise BadInput(f"data.images: {where} cannot be read: {told(error)}.") from error
+            yield archive
+    except (OSError, zipfile.BadZipFile, zlib.error, RuntimeError, NotImplementedError) as error:
+        raise BadInput(f"data: {where} cannot be read: {told(error)}.") from error
 
 
 def _decoded(name: str, content: bytes) -> NDArray[np.uint8]:
@@ -131,13 +153,9 @@ def _decoded(name: str, content: bytes) -> NDArray[np.uint8]:
         with Image.open(io.BytesIO(content)) as image:
             if image.width * image.height > _MOST_PIXELS:
                 raise BadInput(f"data.images: {name} has more than {_MOST_PIXELS:,} pixels.")
-            mode = (
-                "RGBA"
-                if "A" in image.mode or "transparency" in image.info
-                else "L"
-                if image.mode in "1LI;16F"
-                else "RGB"
-            )
+            mode = "RGBA" if "transparency" in image.info else _MODES.get(image.mode)
+            if mode is None:
+                raise BadInput(f"data.images: {name} is an image of mode {image.mode}, and not of 8 bits a channel.")
             values = np.asarray(image.convert(mode), dtype=np.uint8)
     except BadInput:
         raise
@@ -148,19 +166,17 @@ def _decoded(name: str, content: bytes) -> NDArray[np.uint8]:
 
 def _loaded(where: Path, content: bytes) -> NDArray[np.generic]:
     """The one array of an .npy or an .npz; nothing is unpickled."""
+    if where.suffix == ".npz":
+        with _archive(where) as archive:  # what it unpacks to, before it is unpacked
+            check_memory(sum(info.file_size for info in archive.infolist()), f"the data {where}", "bring fewer")
     try:
         found = np.load(io.BytesIO(content), allow_pickle=False)
-        if isinstance(found, np.ndarray):
-            return found
-        if len(found.files) != 1:
-            raise BadInput(
-                f"data: {where} holds {len(found.files)} arrays ({', '.join(found.files[:5])}), and not one."
-            )
-        return np.asarray(found[found.files[0]])
-    except BadInput:
-        raise
+        arrays = [found] if isinstance(found, np.ndarray) else [found[name] for name in found.files]
     except Exception as error:
         raise BadInput(f"data: {where} cannot be read as an array: {told(error)}.") from error
+    if len(arrays) != 1:
+        raise BadInput(f"data: {where} holds {len(arrays)} arrays ({', '.join(found.files[:5])}), and not one.")
+    return np.asarray(arrays[0])
 
 
 def _image_array(where: Path, values: NDArray[np.generic]) -> NDArray[np.uint8]:

@@ -15,10 +15,9 @@ from sigbench.files import read_file
 from sigbench.guard import guarded
 from sigbench.metrics.discrepancy import MMD
 from sigbench.metrics.duplicates import Duplicates
-from sigbench.metrics.image_neighbours import Coverage, Density, Precision, Recall
-from sigbench.metrics.image_pixels import LostPixelVariance, PixelSlicedW2
+from sigbench.metrics.image_pixels import LostPixelVariance
 from sigbench.metrics.image_sample import ImageMetric
-from sigbench.metrics.images import FCD, KID, ExtrapolatedFCD
+from sigbench.metrics.images import FCD, WITHOUT_CLASSES, ExtrapolatedFCD
 from sigbench.metrics.inception import hash_of, inception_features
 from sigbench.metrics.metric import Array, Metric
 from sigbench.metrics.moments import MeanError, VarianceError
@@ -52,9 +51,6 @@ class FD(FCD):
     name, title = "fd", "FD"
     how = "torch-fidelity Fréchet distance of uint8 images' features to those of all data"
 
-    def _method(self, extractor: str) -> str:
-        return f"{self.how}; {extractor}"
-
 
 class ExtrapolatedFD(ExtrapolatedFCD):
     """FD at infinitely many samples, by a line through FD at n, n/2, n/3 and n/4 against 1/n (Chong & Forsyth 2020)."""
@@ -62,21 +58,8 @@ class ExtrapolatedFD(ExtrapolatedFCD):
     name, title = "fd-inf", "FD∞"
     how = "intercept of FD against 1/n over disjoint blocks of n, n/2, n/3, n/4 samples"
 
-    def _method(self, extractor: str) -> str:
-        return f"{self.how}; {extractor}"
 
-
-_OF_IMAGES: tuple[type[ImageMetric], ...] = (
-    FD,
-    ExtrapolatedFD,
-    KID,
-    Precision,
-    Recall,
-    Density,
-    Coverage,
-    PixelSlicedW2,
-    LostPixelVariance,
-)
+_OF_IMAGES: tuple[type[ImageMetric], ...] = (FD, ExtrapolatedFD, *WITHOUT_CLASSES, LostPixelVariance)
 
 
 def extractor_of(text: str | None, folder: Path, shape: tuple[int, ...]) -> Extractor:

@@ -22,7 +22,7 @@ from sigbench.files import document, is_file, is_folder, read_text
 from sigbench.guard import guarded, told
 from sigbench.metrics.fidelity import mend_torchvision
 from sigbench.models.file import ModelTable
-from sigbench.models.schedules import read_scheduler, schedule_of
+from sigbench.models.schedules import read_scheduler, schedule_of, scheduler_file
 from sigbench.networks.artifacts import read_manifest
 from sigbench.networks.scheduled import ScheduledDenoiser, load_denoiser
 from sigbench.sde.denoiser import Network, Prediction
@@ -32,7 +32,7 @@ from sigbench.user_code import load_file
 
 _PICKLES = (".pkl", ".pickle", ".pt", ".pth", ".bin", ".ckpt")
 _WEIGHTS = "diffusion_pytorch_model.safetensors"
-_CLASS = "UNet2DModel"
+_CONFIG, _CLASS = "config.json", "UNet2DModel"
 _CHUNK = 1 << 20
 
 
@@ -140,8 +140,11 @@ def _diffusers(table: ModelTable, where: Path) -> Model:
         raise BadInput(f"model.path: {inner} takes classes by {kind!r}, and only those of num_class_embeds run.")
 
     def make(device: torch.device, dtype: torch.dtype) -> Network:
-        with _quiet():
-            network = copy.deepcopy(module).to(device=device, dtype=dtype)
+        if (device.type, dtype) == ("cpu", torch.float32):
+            network = module  # as it was loaded
+        else:
+            with _quiet():
+                network = copy.deepcopy(module).to(device=device, dtype=dtype)
 
         def call(t: float, x: Tensor, labels: Tensor | None = None) -> Tensor:
             asked = torch.full((len(x),), _time_of(schedule, t), device=x.device, dtype=torch.float32)
@@ -151,17 +154,18 @@ def _diffusers(table: ModelTable, where: Path) -> Model:
 
         return call
 
-    hashes = {"model": sha256_of(inner / _WEIGHTS)}
+    hashes = {"model": sha256_of(inner / _WEIGHTS), "configuration": sha256_of(inner / _CONFIG)}
+    if (scheduler := scheduler_file(where)) is not None:
+        hashes["scheduler"] = sha256_of(scheduler)
     channels = int(module.config.in_channels)
     return Model(prediction, schedule, make, hashes, packages=("diffusers",), channels=channels, classes=classes)
 
 
 def _check_class(folder: Path) -> None:
-    file = folder / "config.json"
-    with document(f"the model's configuration {file}"):
-        found = msgspec.json.decode(read_text(file, "the model's configuration"), type=dict[str, Any]).get(
-            "_class_name"
-        )
+    file, what = folder / _CONFIG, "the model's configuration"
+    text = read_text(file, what)
+    with document(f"{what} {file}"):
+        found = msgspec.json.decode(text, type=dict[str, Any]).get("_class_name")
     if found != _CLASS:
         raise BadInput(f"model.path: {folder} is a {found}, and of diffusers' models a {_CLASS} runs.")
 

@@ -8,7 +8,7 @@ import msgspec
 import numpy as np
 
 from sigbench.errors import BadInput
-from sigbench.files import document, read_text
+from sigbench.files import document, is_file, read_text
 from sigbench.models.file import ScheduleTable
 from sigbench.sde.denoiser import Prediction
 from sigbench.sde.discrete import (
@@ -54,13 +54,18 @@ def schedule_of(table: ScheduleTable) -> Schedule:
     )
 
 
+def scheduler_file(folder: Path) -> Path | None:
+    """Returns the configuration of a scheduler that diffusers saved, in `folder` or its `scheduler/`; None without."""
+    return next((place for place in (folder / "scheduler" / CONFIG, folder / CONFIG) if is_file(place)), None)
+
+
 def read_scheduler(folder: Path) -> tuple[Schedule, Prediction]:
-    """Returns the schedule and the prediction of a scheduler that diffusers saved, in `folder` or its `scheduler/`.
+    """Returns the schedule and the prediction that a scheduler's configuration says: see `scheduler_file`.
 
     Flow-matching schedulers give the straight path with their shift. Raises BadInput where there is no such file, and
     for one without betas or of another prediction.
     """
-    file = next((place for place in (folder / "scheduler" / CONFIG, folder / CONFIG) if place.is_file()), None)
+    file = scheduler_file(folder)
     if file is None:
         raise BadInput(
             f"there is no {CONFIG} in {folder} or in its scheduler/: say model.predicts and model.schedule in the file."

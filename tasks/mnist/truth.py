@@ -25,8 +25,9 @@ class MNISTTruth:
     """
 
     def __init__(self, folder: Path, label: int | None = None) -> None:
-        self._classifier, self.extractor = load_classifier(folder)
-        self._statistics = load_statistics(folder, self.extractor)
+        self._classifier, sha256 = load_classifier(folder)
+        self._statistics = load_statistics(folder, sha256)
+        self.extractor = f"classifier {sha256[:12]}"
         self.class_means, self.class_covariances = self._statistics.class_means, self._statistics.class_covariances
         if label is None:
             self.feature_mean, self.feature_covariance = self._statistics.mean, self._statistics.covariance

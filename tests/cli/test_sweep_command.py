@@ -355,9 +355,12 @@ def test_a_forecast_says_how_long_and_keeps_nothing(sigbench: Command, tmp_path:
     store = tmp_path / "records"
     told = sigbench("sweep", file, "--store", store, "--forecast")
     assert told.code == 0, told.err
-    assert re.search(r"gmm +┃? *│ +4 │ +3 │ +\d+ s", told.out), told.out
+    assert re.search(r"gmm +│ +4 │ +3 │ +about \d+ s", told.out), told.out
     assert "skipped: gmm · heun" in told.err
     assert re.search(r"about \d+ s on \d workers?, if nothing else", told.err)
     assert sorted(tmp_path.iterdir()) == [file]
+    (row,) = sigbench("sweep", file, "--store", store, "--forecast", "--json").records()
+    assert {"task": "gmm", "candidates": 4, "cells": 3, "known": True}.items() <= row.items()
+    assert row["seconds"] > 0
     assert sigbench("sweep", file, "--store", store).code == 0
     assert "nothing is missing" in sigbench("sweep", file, "--store", store, "--forecast").err

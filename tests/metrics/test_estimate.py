@@ -41,13 +41,13 @@ FLOOR = Floor(0.1, 0.01, 0.2, 400)
 def test_mean_interval_is_that_of_scipy(values: list[float], below: float, above: float) -> None:
     found = mean_interval(values, (below, above))
     assert found.value == pytest.approx(np.mean(values))
-    spread = stats.sem(values)
+    size = max(map(abs, values)) or 1.0  # scipy squares what is too small to be squared
+    spread = stats.sem(np.array(values) / size) * size
     if spread == 0:
         assert found.low == found.high == pytest.approx(values[0])
     else:
         low = stats.t.interval(1 - 2 * below, len(values) - 1, loc=np.mean(values), scale=spread)[0]
         high = stats.t.interval(1 - 2 * above, len(values) - 1, loc=np.mean(values), scale=spread)[1]
-        size = max(map(abs, values))
         assert found.low == pytest.approx(low, abs=1e-9 * size)
         assert found.high == pytest.approx(high, abs=1e-9 * size)
 

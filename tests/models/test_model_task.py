@@ -18,8 +18,10 @@ from sigbench.errors import BadInput
 from sigbench.measure.cell import plan_cells
 from sigbench.measure.run import measure
 from sigbench.measure.settings import Settings
+from sigbench.models import data as data_module
 from sigbench.models.data import read_array, read_images
 from sigbench.models.truth import FeatureTruth, in_pixels, in_state_units
+from sigbench.records import machine
 from sigbench.registry import make_sampler, make_task, task_class
 from sigbench.sde.discrete import VPDiscrete, linear_betas
 from sigbench.sde.problem import ReverseDiffusion
@@ -122,7 +124,9 @@ def test_images_are_judged_by_their_pixels_or_by_a_file_s_features(images: Path)
         file.write('[judge]\nfeatures = "net.py:features"\n')
     task = make_task(str(images / "task.toml"))
     assert observe(task, torch.zeros(6, 1, 4, 4), None).features.shape == (6, 5)
-    assert "features features of net.py" in task.metrics()[0].method
+    methods = {metric.name: metric.method for metric in task.metrics() if metric.name != "duplicates"}
+    (named,) = {re.search(r"; (features features of net\.py [0-9a-f]{12})$", text)[1] for text in methods.values()}  # type: ignore[index]
+    assert methods["kid"].endswith(named)
 
 
 def test_a_run_on_images(images: Path) -> None:
@@ -390,3 +394,50 @@ def test_the_code_of_a_file_s_task_is_in_its_records(folder: Path) -> None:
     (code,) = [each for each in cell.known()["code"]["plug_ins"] if each["plug_in"] == "task"]
     assert {f"sigbench/models/{name}.py" for name in ("task", "networks", "truth")} <= code["files"].keys()
     assert "net.py" in code["files"]
+
+
+@pytest.mark.parametrize("name", ["scheduler_config.json", "config.json"])
+def test_a_model_s_configurations_are_in_the_key(unet: Callable[..., Path], name: str) -> None:
+    """Another schedule, or a network that reads its weights otherwise, is another measurement."""
+    folder = unet()
+
+    def key() -> str:
+        settings = Settings(str(folder / "task.toml"), samples=18, repeats=2, device="cpu")
+        (cell,) = plan_cells(settings, ["ddim"], [2])
+        return cell.key
+
+    before = key()
+    assert key() == before
+    text = (folder / "model" / name).read_text()
+    changed = text.replace("0.02", "0.03").replace('"flip_sin_to_cos": true', '"flip_sin_to_cos": false')
+    assert changed != text
+    (folder / "model" / name).write_text(changed)
+    assert key() != before
+
+
+def test_archives_are_bounded_before_they_are_unpacked(images: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    with zipfile.ZipFile(images / "bomb.zip", "w", zipfile.ZIP_DEFLATED) as archive:
+        for number in range(10):
+            archive.writestr(f"{number}.png", b"0" * 2_000_000)
+    monkeypatch.setattr(data_module, "_MOST_BYTES", 1_000_000)
+    with pytest.raises(BadInput, match=r"0\.png of .*bomb\.zip holds more than 1,000,000 bytes"):
+        read_images(images / "bomb.zip")
+    np.savez_compressed(images / "bomb.npz", np.zeros((1000, 1000)))
+    monkeypatch.setattr(machine, "free_memory", lambda: 1_000_000)
+    with pytest.raises(BadInput, match=r"the data .*bomb\.npz"):
+        read_array(images / "bomb.npz")
+    with pytest.raises(BadInput, match="40 images"):
+        monkeypatch.setattr(machine, "free_memory", lambda: 1_000)
+        read_images(images / "digits")
+
+
+def test_sixteen_bits_are_not_cut_to_eight(images: Path) -> None:
+    for file in (images / "digits").iterdir():
+        Image.fromarray(np.full((4, 4), 40_000, dtype=np.uint16)).save(file)
+    assert "000.png is an image of mode I;16, and not of 8 bits a channel" in says(images)
+
+
+def test_a_damaged_archive_is_named(images: Path) -> None:
+    (images / "digits.zip").write_bytes(b"PK no archive")
+    with pytest.raises(BadInput, match=r"digits\.zip cannot be read"):
+        read_images(images / "digits.zip")
