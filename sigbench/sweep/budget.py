@@ -6,10 +6,14 @@ from sigbench.measure.settings import Settings
 from sigbench.spec import parse_spec
 
 
+class TooFewCalls(BadInput):
+    """A budget does not allow one step of a sampler."""
+
+
 def steps_within(settings: Settings, sampler: str, calls: int) -> int:
     """Returns the most steps that a sampler's spec walks with at most `calls` calls, as far as it declares them.
 
-    Raises BadInput where one step takes more, and for whatever `plan_cells` refuses.
+    Raises TooFewCalls where one step takes more, and BadInput for whatever `plan_cells` refuses.
     """
 
     def declared(steps: int) -> int:
@@ -19,7 +23,7 @@ def steps_within(settings: Settings, sampler: str, calls: int) -> int:
     steps, taken = calls, declared(calls)
     while taken > calls:
         if steps == 1:
-            raise BadInput(
+            raise TooFewCalls(
                 f"{parse_spec(sampler).name} makes {taken} calls in one step, more than the {calls} that are allowed."
             )
         steps = max(1, min(steps - 1, steps * calls // taken))

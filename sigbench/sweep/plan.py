@@ -13,7 +13,7 @@ from sigbench.records.record import TuningRecord
 from sigbench.registry import task_class
 from sigbench.sde.grids.find import listed_steps
 from sigbench.spec import parse_spec
-from sigbench.sweep.budget import steps_within
+from sigbench.sweep.budget import TooFewCalls, steps_within
 from sigbench.sweep.file import SweepFile
 
 
@@ -69,6 +69,12 @@ class SkippedCell:
     reason: str
 
 
+def too_few_calls(task: str, sampler: str, calls: int | None) -> SkippedCell:
+    """Returns what is said where a budget does not allow one step: the same of all samplers of which it is so."""
+    reason = f"one step takes more calls than the {calls} that are allowed."
+    return SkippedCell(task, parse_spec(sampler).name, None, (), reason)
+
+
 @dataclass
 class SweepPlan:
     """The cells of a sweep in the order of its file, each once, and those that are left out."""
@@ -106,6 +112,9 @@ def plan_sweep(file: SweepFile, chooser: Chooser | None = None) -> SweepPlan:
                 if count.calls is not None:
                     steps = (steps_within(settings, sampler, count.calls),)
                 (cell,) = plan_cells(settings, [sampler], steps)
+            except TooFewCalls:
+                plan.skipped.append(too_few_calls(task, sampler, count.calls))
+                continue
             except BadInput as error:
                 plan.skipped.append(SkippedCell(task, sampler, settings.grid, steps, str(error)))
                 continue

@@ -23,9 +23,9 @@ from sigbench.records.comparison import score
 from sigbench.records.record import TuningRecord
 from sigbench.records.store import Store
 from sigbench.sde.noise import seed_of
-from sigbench.sweep.budget import steps_within
+from sigbench.sweep.budget import TooFewCalls, steps_within
 from sigbench.sweep.file import SweepFile
-from sigbench.sweep.plan import Chooser, Chosen, PlannedCell, SkippedCell, planned
+from sigbench.sweep.plan import Chooser, Chosen, PlannedCell, SkippedCell, planned, too_few_calls
 
 _HASH = 12
 
@@ -102,6 +102,9 @@ def plan_tuning(file: SweepFile) -> tuple[list[Candidate], list[SkippedCell]]:
         try:
             steps = steps_within(settings, spec, calls)
             (cell,) = plan_cells(settings, [spec], [steps])
+        except TooFewCalls:
+            skipped.append(too_few_calls(task, sampler, calls))
+            continue
         except BadInput as error:
             skipped.append(SkippedCell(task, sampler, None, (), f"at {calls} calls: {error}"))
             continue

@@ -356,7 +356,7 @@ def test_a_forecast_says_how_long_and_keeps_nothing(sigbench: Command, tmp_path:
     told = sigbench("sweep", file, "--store", store, "--forecast")
     assert told.code == 0, told.err
     assert re.search(r"gmm +│ +4 │ +3 │ +about \d+ s", told.out), told.out
-    assert "skipped: gmm · heun" in told.err
+    assert "skipped: gmm · heun: one step takes more calls than the 1 that are allowed." in told.err
     assert re.search(r"about \d+ s on \d workers?, if nothing else", told.err)
     assert sorted(tmp_path.iterdir()) == [file]
     (row,) = sigbench("sweep", file, "--store", store, "--forecast", "--json").records()

@@ -148,7 +148,7 @@ def test_the_official_sweep_has_every_sampler_that_a_task_can_have(official: Swe
     if missing:
         pytest.skip(f"{task}: {missing[0].reason}")
     for cell in skipped:
-        assert re.search(r"makes \d+ calls in one step, more than|student was trained for", cell.reason), cell
+        assert re.search(r"one step takes more calls than|student was trained for", cell.reason), cell
     cells = [cell for cell in official.cells if cell.task == task]
     assert {cell.settings.repeats for cell in cells} == {10}
     cannot = {"taylor15"} if task in ("mnist", "rbergomi") else set()
