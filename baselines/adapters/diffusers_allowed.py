@@ -162,9 +162,9 @@ ALLOWED: Mapping[str, Scheduler] = {
         "twice",
         "flow",
         "Esser et al. 2024, arXiv 2403.03206, with Heun's rule",
-        "To compare with diffusers.",
+        "To compare with diffusers; flow-heun is the same.",
         flow(2.0),
-        None,
+        lambda values: "flow-heun",
         single=True,
     ),
     "HeunDiscreteScheduler": Scheduler(

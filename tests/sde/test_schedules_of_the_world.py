@@ -182,7 +182,7 @@ def walked(schedule: Schedule, sampler: str, prediction: str) -> Tensor:
 @pytest.mark.parametrize("prediction", ["x0", "eps", "v", "score", "flow"])
 @pytest.mark.parametrize("schedule", WORLD, ids=lambda each: f"{each.name}-{getattr(each, 'shift', '')}")
 @pytest.mark.parametrize(
-    "sampler", ["ddim", "dpmpp-2m", "dpmpp-3m", "unipc", "heun", "dpm-solver-2s", "deis:variable=rho"]
+    "sampler", ["ddim", "dpmpp-2m", "dpmpp-3m", "unipc", "heun", "flow-heun", "dpm-solver-2s", "deis:variable=rho"]
 )
 def test_samplers_in_lambda_know_no_schedule(sampler: str, schedule: Schedule, prediction: str) -> None:
     """At equal λ they give the same z = x/α for one Gaussian, whatever the schedule and the network's prediction."""
