@@ -6,7 +6,7 @@ A task has an ability by having the methods, with no base class to name: a task 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Protocol, runtime_checkable
+from typing import TYPE_CHECKING, Any, Literal, Protocol, runtime_checkable
 
 from sigbench.errors import BadInput, BrokenContract
 
@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from sigbench.metrics.metric import Metric
     from sigbench.metrics.spectra import Spectrum
     from sigbench.networks.recipe import Recipe
+    from sigbench.progress import Listener
     from sigbench.task import Task
 
 
@@ -135,6 +136,22 @@ class HasHashes(Protocol):
 
 
 @runtime_checkable
+class PreparesTruth(Protocol):
+    """A task whose truth takes long to be read: it is, with progress, before samples are judged."""
+
+    def prepare_truth(self, report: "Listener") -> None:
+        """Reads what is not known yet; does nothing where all is."""
+        ...
+
+
+@runtime_checkable
+class HasCompiledNetwork(Protocol):
+    """A task that says how its network is compiled: "none", or by what."""
+
+    compiled: Literal["none", "torch.compile"]
+
+
+@runtime_checkable
 class HasRecipes(Protocol):
     """A task whose own networks can be trained again."""
 
@@ -220,6 +237,17 @@ def metrics_of(task: "Task") -> "list[Metric]":
 def observe_truth(task: "Task", n: int, seed: int) -> Any:
     """Returns what metrics read of n exact draws, a function of `seed` alone."""
     return task.observe_truth(n, seed) if isinstance(task, ObservesSamples) else task.truth().sample(n, seed)
+
+
+def prepare_truth(task: "Task", report: "Listener") -> None:
+    """Has the task's truth read where that takes long."""
+    if isinstance(task, PreparesTruth):
+        task.prepare_truth(report)
+
+
+def compilation_of(task: "Task") -> Literal["none", "torch.compile"]:
+    """Returns by what the task's network is compiled, "none" where it is not."""
+    return task.compiled if isinstance(task, HasCompiledNetwork) else "none"
 
 
 def networks_of(task: "Task") -> dict[str, Path]:

@@ -169,7 +169,7 @@ def make_metric(spec: str) -> "Metric":
 def _class(group: str, name: str) -> Any:
     base = _base(group)
     if group == TASKS and is_file_task(name):
-        from sigbench.models.task import file_task
+        from sigbench.models.from_file import file_task
 
         return _complete(file_task(name), f"the task {name}", base)
     if group == SAMPLERS and name.partition(":")[0] in entry_points(ADAPTERS):

@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 
 from sigbench import __version__
-from sigbench.abilities import ObservesSamples, conditions_of, network_hashes
+from sigbench.abilities import ObservesSamples, compilation_of, conditions_of, network_hashes
 from sigbench.errors import BadInput
 from sigbench.guard import guarded
 from sigbench.measure.settings import Final, Settings, pick_device, pick_dtype
@@ -184,7 +184,7 @@ class Cell:
             "batch": self.batch,
             "dtype": self.settings.dtype,
             "tf32": {"matmul": torch.backends.cuda.matmul.allow_tf32, "cudnn": torch.backends.cudnn.allow_tf32},
-            "compile": "none",
+            "compile": compilation_of(self.task),
             "stop": self.stop,
             "metrics": {metric.name: metric.method for metric in self.metrics},
         }

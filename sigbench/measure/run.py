@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 from torch import Tensor
 
-from sigbench.abilities import observe, to_data
+from sigbench.abilities import observe, prepare_truth, to_data
 from sigbench.errors import BadInput, BrokenContract, Diverged
 from sigbench.guard import guarded, told
 from sigbench.measure.batch import walk_batch
@@ -62,6 +62,7 @@ def measure(
         at = (settings.task, settings.seed, settings.label, settings.metrics, settings.only, settings.floor_draws)
         if at not in against:
             with guarded(f"the task {settings.task} has no truth to be held against"):
+                prepare_truth(cell.task, progress)
                 against[at] = _Truth(cell)
         repeats = _Repeats(cell, against[at], progress)
         record = _measure_cell(cell, repeats, on_failure, workers)

@@ -40,11 +40,15 @@ def _network(weights: Path) -> Any:
 
 
 def inception_features(pixels: NDArray[np.uint8], weights: Path) -> Array:
-    """Returns the 2,048 features of grey images (n, H, W), shape (n, 2048), float64; all three colours are the grey."""
+    """Returns the 2,048 features of images, grey (n, H, W) or of three colours (n, 3, H, W), shape (n, 2048), float64.
+
+    All three colours of a grey one are the grey.
+    """
     network = _network(weights)
-    images = torch.from_numpy(pixels.copy())[:, None]
+    images = torch.from_numpy(pixels.copy())
+    coloured = images if images.ndim == 4 else images[:, None].expand(-1, 3, -1, -1)
     with torch.no_grad():
-        parts = [network(part.expand(-1, 3, -1, -1))[0] for part in images.split(_BATCH)]
+        parts = [network(part)[0] for part in coloured.split(_BATCH)]
     return torch.cat(parts).double().numpy()
 
 

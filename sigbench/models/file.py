@@ -8,13 +8,21 @@
     path = "ddpm-cifar10-32"             # a folder; of "python" FILE.py:FUNCTION, which returns the network
     predicts = "eps"                     # eps, x0, v, score or flow; of "diffusers" its scheduler's
     schedule = { kind = "vp-linear" }    # of "diffusers" its scheduler's, of "edm" its noise levels
+    classes = 10                         # of "python" and "edm": the labels 0 to 9 of network(t, x, labels)
+    null_label = 10                      # the label that means none, which guidance needs
+    guidance = 1.5                       # (1 + w)·N(label) − w·N(none); --guidance goes before it
+    channels_last = true                 # how weights and states lie in memory
+    compile = true                       # by torch.compile
+    vae = "vae"                          # the autoencoder of a latent model; of a pipeline its own
 
     [data]
-    images = "train"                     # a folder, a .zip or an .npz of images
+    images = "train"                     # a folder, a .zip, an .npy or an .npz of images, or an .npz of statistics
+    labels = "labels.npy"                # their classes, in the order of their names
+    shape = [3, 32, 32]                  # of one image, where there are only statistics
     array = "x.npy"                      # or vectors and series: (n, d) or (n, T, c)
 
     [judge]
-    features = "inception:weights=FILE"  # of images: or FILE.py:FUNCTION; vectors need none
+    features = "inception:weights=FILE"  # of images: see extractors.py; vectors need none
     samples = 10_000
 
     [teacher]                            # the slow sampler, and what students learn from; these are the defaults
@@ -40,6 +48,7 @@ _MOST_BYTES = 1 << 20
 
 Name = Annotated[str, msgspec.Meta(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$")]
 Steps = Annotated[int, msgspec.Meta(ge=1, le=100_000)]
+Length = Annotated[int, msgspec.Meta(ge=1, le=100_000)]
 Count = Annotated[int, msgspec.Meta(ge=2, le=10_000_000)]
 
 
@@ -67,12 +76,20 @@ class ModelTable(msgspec.Struct, forbid_unknown_fields=True, frozen=True, kw_onl
     path: str
     predicts: Prediction | None = None
     schedule: ScheduleTable | None = None
+    classes: Annotated[int, msgspec.Meta(ge=1, le=1_000_000)] | None = None
+    null_label: Annotated[int, msgspec.Meta(ge=0, le=1_000_000)] | None = None
+    guidance: Annotated[float, msgspec.Meta(ge=0.0, le=1e6)] = 0.0
+    channels_last: bool = False
+    compile: bool = False
+    vae: str | None = None
 
 
 class DataTable(msgspec.Struct, forbid_unknown_fields=True, frozen=True, kw_only=True):
     """Where the data are: images or an array."""
 
     images: str | None = None
+    labels: str | None = None
+    shape: tuple[Length, Length, Length] | None = None
     array: str | None = None
 
 
@@ -117,6 +134,8 @@ def read_model_file(path: Path) -> ModelFile:
         raise BadInput(f"the task {path} is not TOML: {error}.") from None
     if (found.data.images is None) == (found.data.array is None):
         raise BadInput(f"{path}: data: name either images or an array, so that there is a law to compare with.")
+    if found.data.array is not None and (found.data.labels is not None or found.data.shape is not None):
+        raise BadInput(f"{path}: data: labels and shape are of images, and an array has neither.")
     if found.data.array is not None and found.judge.features is not None:
         raise BadInput(f"{path}: judge.features: vectors are judged as they are, without features.")
     return found

@@ -1,62 +1,83 @@
-"""Tasks that a file makes of a trained network and of data: `sigbench run --task cifar.toml`."""
+"""Tasks of trained networks and of data that people bring; `sigbench.models.from_file` makes their classes."""
 
 import hashlib
-from collections.abc import Hashable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from functools import lru_cache
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Literal, Self
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from sigbench.abilities import Teacher
 from sigbench.errors import BadInput
 from sigbench.files import read_file
 from sigbench.guard import guarded
 from sigbench.metrics.image_sample import ImageSample
 from sigbench.metrics.metric import Metric
-from sigbench.models.data import Data, read_array, read_images
-from sigbench.models.file import ModelFile, read_model_file
-from sigbench.models.judges import Extractor, extractor_of, image_judges, vector_judges
-from sigbench.models.networks import Model, read_model, stamp_of
-from sigbench.models.truth import FeatureTruth, VectorTruth, in_pixels
+from sigbench.models.data.arrays import ArrayData
+from sigbench.models.data.images import Images
+from sigbench.models.data.statistics import FeatureStatistics
+from sigbench.models.features import Extractor
+from sigbench.models.file import ModelFile
+from sigbench.models.judges import image_judges, vector_judges
+from sigbench.models.networks.model import Model
+from sigbench.models.truth import FeatureTruth, StatisticsTruth, VectorTruth, in_pixels, in_state_units
+from sigbench.progress import Listener
 from sigbench.sde.denoiser import Denoiser, Network
 from sigbench.sde.problem import Classes, ReverseDiffusion, state_dtype
 from sigbench.task import Task
 
-_DEFAULT_SAMPLES = 2_000
-_IMAGE_ORDER, _VECTOR_ORDER = 2, 4  # moments of the path: every one costs as many random numbers as a sample has
+if TYPE_CHECKING:
+    from PIL.Image import Image
+
 _TRIED = 2  # states that a network is first asked for
+Data = Images | ArrayData | FeatureStatistics
 
 
 class FileTask(Task):
-    """A task of a file. Its classes are made by `file_task`, one a file, with the file's facts on their faces."""
+    """A task of a file. Its classes are made by `from_file.file_task`, one a file, with the file's facts on them."""
 
     file: Path
     read: ModelFile
     model: Model
+    data: Data
+    compiled: Literal["none", "torch.compile"]
 
     def problem(self, device: torch.device, dtype: torch.dtype) -> ReverseDiffusion:
-        network, schedule = _made(self.model, self.shape, device, dtype), self.model.schedule
-        denoiser = Denoiser(network, self.model.prediction, schedule)
-        classes = Classes([1.0] * self.model.classes) if self.model.classes else None  # all as often
+        network, schedule = self.network(device, dtype), self.model.schedule
+        cost = 2 if self.guidance else 1
+        denoiser = Denoiser(self.model.guided(network, self.guidance), self.model.prediction, schedule, cost=cost)
+        weights = self.class_weights()
+        classes = None if weights is None else Classes(weights)
         return ReverseDiffusion(schedule, denoiser, self.shape, device, classes)
+
+    def network(self, device: torch.device, dtype: torch.dtype) -> Network:
+        """Returns the network as it was trained, the same one as long as its files are."""
+        return _made(self.model, self.shape, device, dtype)
+
+    @property
+    def guidance(self) -> float:
+        """The weight of the guidance towards labels; none here."""
+        return 0.0
+
+    def class_weights(self) -> Sequence[float] | None:
+        """Returns how often samples are asked to be of each class; None, as here, where there are none."""
+        return None
 
     def hashes(self) -> Mapping[str, str]:
         """Returns the hashes of what the numbers depend on beside code: the file, the weights, the data."""
-        return {"file": _file_hash(self.file), "data": self.truth().data.sha256, **self.model.hashes}
-
-    def truth(self) -> VectorTruth | FeatureTruth:
-        raise NotImplementedError
+        return {"file": _file_hash(self.file), "data": self.data.sha256, **self.model.hashes}
 
 
 class VectorTask(FileTask):
     """Vectors or series, judged as they are."""
 
+    data: ArrayData
+
     def truth(self) -> VectorTruth:
-        return _vectors(_data(self.file, self.read))
+        return _vectors(self.data)
 
     def metrics(self) -> Sequence[Metric]:
         return vector_judges(self.truth())
@@ -75,89 +96,124 @@ class VectorTask(FileTask):
 
 
 class ImageTask(FileTask):
-    """Images (c, H, W) in units from −1 to 1, judged in the features of a network."""
+    """Images (c, H, W) in units from −1 to 1, or their codes, judged as pixels in the features of a network."""
 
+    data: Images | FeatureStatistics
     extractor: Extractor
+    image_shape: tuple[int, ...]
 
-    def truth(self) -> FeatureTruth:
-        return _images(_data(self.file, self.read), self.extractor)
+    def truth(self) -> FeatureTruth | StatisticsTruth:
+        return image_truth(self.data, self.extractor, self.image_shape)
+
+    def prepare_truth(self, report: Listener) -> None:
+        """Takes the features of all images that are not known yet."""
+        self.truth().prepare(report)
 
     def metrics(self) -> Sequence[Metric]:
         return image_judges(self.truth())
 
     def observe(self, samples: Tensor, labels: Tensor | None) -> ImageSample:
         """Returns samples as pixels with their features."""
-        return self.truth().seen(in_pixels(samples.double().cpu().numpy()))
+        return self.truth().seen(self.to_data(samples).numpy())
 
     def observe_truth(self, n: int, seed: int) -> ImageSample:
         """Returns n images that no metric compares with."""
         return self.truth().held_out_sample(n, seed)
 
     def to_data(self, samples: Tensor) -> Tensor:
-        """Returns samples as pixels, uint8."""
-        return torch.from_numpy(in_pixels(samples.double().cpu().numpy()))
+        """Returns samples as pixels (n, c, H, W), uint8, codes decoded."""
+        latents = self.model.latents
+        images = samples if latents is None else latents.decode(samples)
+        return torch.from_numpy(in_pixels(images.double().cpu().numpy()))
+
+    def to_states(self, pixels: NDArray[np.uint8]) -> Tensor:
+        """Returns images (n, c, H, W), uint8, as states, float32: from −1 to 1, or their codes."""
+        images, latents = torch.from_numpy(in_state_units(pixels)).float(), self.model.latents
+        return images if latents is None else latents.encode(images)
+
+    def picture(self, samples: NDArray[np.float64], title: str, labels: NDArray[np.int64] | None = None) -> "Image":
+        """Returns samples in data units side by side."""
+        from sigbench.models.pictures import image_grid
+
+        return image_grid(samples.astype(np.uint8), title, labels)
+
+    def strip(self, rows: Sequence[tuple[str, NDArray[np.float64]]], title: str) -> "Image":
+        """Returns rows of samples in data units, one noise in a column."""
+        from sigbench.models.pictures import image_strip
+
+        return image_strip([(name, images.astype(np.uint8)) for name, images in rows], title)
 
 
-def file_task(text: str) -> type[Task]:
-    """Returns the task class of a file; raises BadInput, in a sentence, for whatever does not fit in it."""
-    path = Path(text).resolve()
-    read = read_model_file(path)
-    # A class is made anew, and networks are loaded again, where anything that it stands on has changed.
-    named = [part for part in (read.model.path, read.judge.features) if part is not None]
-    stamps = tuple(stamp_of(path.parent / _file_of(part)) for part in named)
-    return _task(path, read, stamps, _data(path, read).sha256)
+class ClassImageTask(ImageTask):
+    """Images whose network tells classes apart: samples are of all of them as often as the data are, or of `label`."""
 
+    labels: NDArray[np.int64] | None
 
-def _file_of(part: str) -> str:
-    """The file or the folder that a part of the file names: of FILE.py:FUNCTION the file."""
-    head, dot, _ = part.partition(".py:")
-    return f"{head}.py" if dot else part
+    def __init__(self, label: int | None = None, guidance: float | None = None) -> None:
+        if label is not None and not 0 <= label < self.model.classes:
+            raise BadInput(f"the label must be one of the model's classes, 0 to {self.model.classes - 1}, got {label}.")
+        if label is not None and self.labels is None:
+            raise BadInput("to compare with one class, data.labels must say which images are of it.")
+        self._label = label
+        self._guidance = self.read.model.guidance if guidance is None else guidance
 
+    @property
+    def guidance(self) -> float:
+        """The weight of the guidance towards labels."""
+        return self._guidance
 
-def _data(path: Path, read: ModelFile) -> Data:
-    if read.data.images is not None:
-        return read_images(path.parent / read.data.images)
-    return read_array(path.parent / str(read.data.array))
+    def conditioned(self, label: int | None, guidance: float) -> Self:
+        """Returns the task of one class, guided; without guidance it has that of its file."""
+        return type(self)(label, guidance or None)
 
+    def conditions(self) -> Mapping[str, float]:
+        """Returns the label and the guidance, defaults left out."""
+        chosen = {} if self._label is None else {"label": float(self._label)}
+        return {**chosen, **({"guidance": self._guidance} if self._guidance else {})}
 
-@lru_cache(maxsize=16)
-def _task(path: Path, read: ModelFile, stamps: Hashable, sha256: str) -> type[Task]:
-    model = read_model(read.model, path.parent)
-    of_images = read.data.images is not None
-    data = _data(path, read)
-    facts: dict[str, Any] = {
-        "name": read.name,
-        "version": read.version,
-        "title": read.title or f"{read.name}: a {read.model.kind} model and {len(data):,} data",
-        "shape": data.shape,
-        "default_samples": min(read.judge.samples or _DEFAULT_SAMPLES, len(data) // 2),
-        "default_steps": read.steps,
-        "default_grid": read.grid,
-        "batch_size": read.batch,
-        "path_order": _IMAGE_ORDER if of_images else _VECTOR_ORDER,
-        "teacher": Teacher(read.teacher.steps, read.teacher.grid, read.teacher.scheme),
-        "file": path,
-        "read": read,
-        "model": model,
-        "written_in": model.written_in,
-        "packages": model.packages,
-    }
-    if of_images:
-        if model.channels is not None and model.channels != data.shape[0]:
-            raise BadInput(f"{path}: the model takes {model.channels} channels, and the images have {data.shape[0]}.")
-        facts["extractor"] = extractor_of(read.judge.features, path.parent, data.shape)
-        facts["written_in"] = (*model.written_in, *facts["extractor"].written_in)
-    return type(read.name, (ImageTask if of_images else VectorTask,), facts)
+    def class_weights(self) -> Sequence[float]:
+        """Returns the shares of the classes among the data, all the same where nobody labelled these."""
+        count = self.model.classes
+        if self._label is not None:
+            return [float(index == self._label) for index in range(count)]
+        if self.labels is None:
+            return [1.0] * count
+        return np.bincount(self.labels, minlength=count).astype(float).tolist()
+
+    def truth(self) -> FeatureTruth | StatisticsTruth:
+        if self._label is None:
+            return super().truth()
+        return _of_class(self.data, self.extractor, self._label, type(self))
+
+    def hashes(self) -> Mapping[str, str]:
+        named = self.read.data.labels
+        return {**super().hashes(), **({} if named is None else {"labels": _file_hash(self.file.parent / named)})}
 
 
 @lru_cache(maxsize=2)  # features are extracted once
-def _vectors(data: Data) -> VectorTruth:
+def _vectors(data: ArrayData) -> VectorTruth:
     return VectorTruth(data)
 
 
 @lru_cache(maxsize=2)
-def _images(data: Data, extractor: Extractor) -> FeatureTruth:
-    return FeatureTruth(data, extractor.name, extractor.extract, kept=extractor.costly)
+def image_truth(
+    data: Images | FeatureStatistics, extractor: Extractor, shape: tuple[int, ...]
+) -> FeatureTruth | StatisticsTruth:
+    """Returns the truth of images or of their statistics, the same one at every call.
+
+    Raises BadInput for statistics of another network's features.
+    """
+    if isinstance(data, FeatureStatistics):
+        return StatisticsTruth(data, extractor, shape)
+    return FeatureTruth(data, extractor)
+
+
+@lru_cache(maxsize=16)
+def _of_class(
+    data: Images | FeatureStatistics, extractor: Extractor, label: int, of: type[ClassImageTask]
+) -> FeatureTruth:
+    assert isinstance(data, Images) and of.labels is not None
+    return FeatureTruth(data, extractor, np.flatnonzero(of.labels == label))
 
 
 def _file_hash(path: Path) -> str:

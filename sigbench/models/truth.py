@@ -1,39 +1,44 @@
 """Data as the law that samples should have: one part to compare with, the other for floors."""
 
-import hashlib
-import io
 from collections.abc import Callable
-from contextlib import suppress
 from functools import cached_property, lru_cache
 
 import numpy as np
 from numpy.typing import NDArray
 
 from sigbench.errors import BadInput
-from sigbench.files import cache_folder, read_file
 from sigbench.metrics.image_sample import ImageSample
 from sigbench.metrics.metric import Array
-from sigbench.models.data import Data
-from sigbench.records.store import replacing
+from sigbench.models.data.arrays import ArrayData
+from sigbench.models.data.images import Images, Pixels
+from sigbench.models.data.statistics import FeatureStatistics
+from sigbench.models.features import Extractor, FeaturesOf
+from sigbench.progress import Listener, ignore
 
 _HELD_OUT = 0.5  # the share of the data that no metric compares with, and that floors are drawn of
 _SEED = 20_261_127
+_NO_CLASSES = np.zeros((0, 0))
 
 
 class SplitData:
-    """Data in two parts that are the same for everybody: `reference` to compare with, `held_out` for floors."""
+    """Places of data in two parts that are the same for everybody: `reference` to compare with, `held_out` for floors.
 
-    def __init__(self, data: Data) -> None:
-        order = np.random.default_rng(_SEED).permutation(len(data))
-        kept = len(data) - int(_HELD_OUT * len(data))
-        self.data, self.reference, self.held_out = data, order[:kept], order[kept:]
+    With `members` they are of these places alone.
+    """
+
+    def __init__(self, count: int, members: NDArray[np.int64] | None = None) -> None:
+        order = np.random.default_rng(_SEED).permutation(count)
+        if members is not None:
+            order = order[np.isin(order, members)]
+        kept = len(order) - int(_HELD_OUT * len(order))
+        self.members, self.reference, self.held_out = np.sort(order), order[:kept], order[kept:]
 
     def choice(self, part: NDArray[np.int64], n: int, seed: int) -> NDArray[np.int64]:
         """Returns n different members of a part, a function of `seed` alone; raises BadInput above their number."""
         if n > len(part):
             raise BadInput(
-                f"there are {len(self.data):,} data, {len(part):,} of them to compare with, and {n:,} were asked for: "
-                "take fewer --samples, or bring more data."
+                f"there are {len(self.members):,} data, {len(part):,} of them to compare with, and {n:,} were asked "
+                "for: take fewer --samples, or bring more data."
             )
         found: NDArray[np.int64] = np.random.default_rng(seed).choice(part, n, replace=False)
         return found
@@ -41,6 +46,10 @@ class SplitData:
 
 class VectorTruth(SplitData):
     """Vectors, or series row by row: the mean and the covariance of all, draws from the part to compare with."""
+
+    def __init__(self, data: ArrayData) -> None:
+        super().__init__(len(data))
+        self.data = data
 
     @cached_property
     def points(self) -> Array:
@@ -69,93 +78,115 @@ class VectorTruth(SplitData):
 class FeatureTruth(SplitData):
     """Images with the features of a frozen network; it satisfies `sigbench.metrics.image_sample.ImageTruth`.
 
-    `extract` gives the features (n, f) of images (n, c, H, W) uint8, `extractor` says whose they are. The mean and the
-    covariance are of all images, whose features are `kept` from one run to the next.
+    The mean and the covariance are of all images, with `members` of those at these places.
     """
 
-    class_means = class_covariances = np.zeros((0, 0))
+    class_means = class_covariances = _NO_CLASSES
     class_weights = np.ones(1)
 
-    def __init__(
-        self, data: Data, extractor: str, extract: Callable[[NDArray[np.uint8]], Array], *, kept: bool = False
-    ) -> None:
-        super().__init__(data)
-        self.extractor, self.extract, self._kept = extractor, extract, kept
-        self.test_images = len(self.held_out)
+    def __init__(self, images: Images, extractor: Extractor, members: NDArray[np.int64] | None = None) -> None:
+        super().__init__(len(images), members)
+        self.images, self.features = images, FeaturesOf(images, extractor)
+        self.extractor, self.test_images = extractor.name, len(self.held_out)
+        self._all = members is None
         self.real: Callable[[int, int], ImageSample] = lru_cache(maxsize=16)(self._real)
 
-    @cached_property
-    def features(self) -> Array:
-        """The features of all images, extracted once."""
-        return _kept_features(self) if self._kept else self.extract(self._pixels)
-
-    @property
-    def _pixels(self) -> NDArray[np.uint8]:
-        return self.data.values.astype(np.uint8, copy=False)
+    def prepare(self, report: Listener = ignore) -> None:
+        """Takes the features of all images that are not known yet."""
+        self.features.prepare(report)
 
     @cached_property
     def feature_mean(self) -> Array:
-        """The mean of all images' features."""
-        return np.asarray(self.features.mean(0))
+        """The mean of the images' features."""
+        return self.features.mean if self._all else np.asarray(self._own_features.mean(0))
 
     @cached_property
     def feature_covariance(self) -> Array:
-        """The covariance of all images' features."""
-        return np.atleast_2d(np.cov(self.features, rowvar=False))
+        """The covariance of the images' features."""
+        return self.features.covariance if self._all else np.atleast_2d(np.cov(self._own_features, rowvar=False))
+
+    @cached_property
+    def _own_features(self) -> Array:
+        """Those of the members, which are a class."""
+        self.prepare()
+        return self.features.rows(self.members)
 
     def sample(self, n: int, seed: int) -> Array:
-        """Returns n images that nothing is compared with, in state units, flat."""
-        chosen = self._pixels[self.choice(self.held_out, n, seed)]
-        return in_state_units(chosen).reshape(n, -1)
+        """Returns n images that nothing is compared with, in units from −1 to 1, flat."""
+        return in_state_units(self.images.take(self.choice(self.held_out, n, seed))).reshape(n, -1)
 
     def held_out_sample(self, n: int, seed: int) -> ImageSample:
         """Returns the images of `sample` as metrics see them."""
         return self._known(self.choice(self.held_out, n, seed))
 
-    def seen(self, pixels: NDArray[np.uint8]) -> ImageSample:
+    def seen(self, pixels: Pixels) -> ImageSample:
         """Returns images (n, c, H, W) as metrics see them."""
-        return self._as_sample(pixels, self.extract(pixels))
+        return _sample(pixels, self.features.extractor.features(pixels))
 
     def _real(self, n: int, seed: int) -> ImageSample:
         return self._known(self.choice(self.reference, n, seed))
 
     def _known(self, chosen: NDArray[np.int64]) -> ImageSample:
-        return self._as_sample(self._pixels[chosen], self.features[chosen])
-
-    @staticmethod
-    def _as_sample(pixels: NDArray[np.uint8], features: Array) -> ImageSample:
-        return ImageSample(pixels, features, np.zeros((len(pixels), 0)))
+        return _sample(self.images.take(chosen), self.features.rows(chosen))
 
 
-def _kept_features(truth: FeatureTruth) -> Array:
-    """The features of all images from the cache, or taken now and kept there, under the hashes of both."""
-    named = f"{truth.data.sha256} {truth.extractor}".encode()
-    place = cache_folder("features") / f"{hashlib.blake2b(named, digest_size=12).hexdigest()}.npy"
-    try:
-        found = np.load(io.BytesIO(read_file(place, "the features")), allow_pickle=False)
-        if found.dtype == np.float64 and found.ndim == 2 and len(found) == len(truth.data):
-            return np.asarray(found)
-    except (BadInput, OSError, ValueError):
-        pass  # there are none yet, or they are damaged: they are taken again
-    features = truth.extract(truth.data.values.astype(np.uint8, copy=False))
-    with suppress(OSError, BadInput):  # a cache that cannot be written costs time alone
-        place.parent.mkdir(parents=True, exist_ok=True)
-        with replacing(place) as temporary:
-            temporary.write_bytes(_as_npy(features))
-    return features
+class StatisticsTruth:
+    """Images of which only the features' mean and covariance are known; no metric may ask for one of them.
+
+    What floors are drawn of are Gaussian features with these moments, and pixels of noise.
+    """
+
+    class_means = class_covariances = _NO_CLASSES
+    class_weights = np.ones(1)
+    test_images = None  # no number bounds what a metric reads
+
+    def __init__(self, statistics: FeatureStatistics, extractor: Extractor, shape: tuple[int, ...]) -> None:
+        self.statistics, self._extractor, self._shape = statistics, extractor, shape
+        self.extractor = extractor.name
+        self.feature_mean, self.feature_covariance = statistics.mean, statistics.covariance
+        own = extractor.features(np.zeros((1, *shape), dtype=np.uint8)).shape[1]
+        if own != len(statistics.mean):
+            raise BadInput(
+                f"the statistics are of {len(statistics.mean):,} features, and {extractor.name} gives {own:,}: they "
+                "are of another network."
+            )
+
+    def prepare(self, report: Listener = ignore) -> None:
+        """Takes nothing: there are no images."""
+
+    @cached_property
+    def _root(self) -> Array:
+        values, vectors = np.linalg.eigh(self.feature_covariance)
+        return np.asarray(vectors * np.sqrt(np.maximum(values, 0.0)))
+
+    def sample(self, n: int, seed: int) -> Array:
+        """Raises BadInput: there are no images."""
+        raise BadInput("of the data only statistics are known: there is no image of them.")
+
+    def real(self, n: int, seed: int) -> ImageSample:
+        """Raises BadInput: there are no images."""
+        raise BadInput("of the data only statistics are known: there is no image to compare with.")
+
+    def held_out_sample(self, n: int, seed: int) -> ImageSample:
+        """Returns Gaussian features of these moments, with pixels of noise."""
+        rng = np.random.default_rng(seed)
+        features = self.feature_mean + rng.standard_normal((n, len(self.feature_mean))) @ self._root.T
+        return _sample(rng.integers(0, 256, (n, *self._shape), dtype=np.uint8), features)
+
+    def seen(self, pixels: Pixels) -> ImageSample:
+        """Returns images (n, c, H, W) as metrics see them."""
+        return _sample(pixels, self._extractor.features(pixels))
 
 
-def _as_npy(values: Array) -> bytes:
-    written = io.BytesIO()
-    np.save(written, values, allow_pickle=False)
-    return written.getvalue()
+def _sample(pixels: Pixels, features: Array) -> ImageSample:
+    return ImageSample(pixels, features, np.zeros((len(pixels), 0)))
 
 
-def in_state_units(pixels: NDArray[np.uint8]) -> Array:
+def in_state_units(pixels: Pixels) -> Array:
     """Returns pixels as networks of images take them: from −1 to 1."""
     return np.asarray(pixels, dtype=np.float64) / 127.5 - 1.0
 
 
-def in_pixels(states: NDArray[np.float64]) -> NDArray[np.uint8]:
+def in_pixels(states: NDArray[np.float64]) -> Pixels:
     """Returns states as pixels: rounded, and cut to what a pixel can be."""
     return np.clip(np.rint((states + 1.0) * 127.5), 0, 255).astype(np.uint8)

@@ -99,7 +99,7 @@ class RequestRecord(TypedDict):
     batch: int
     dtype: str
     tf32: TF32Record
-    compile: Literal["none"]
+    compile: Literal["none", "torch.compile"]
     stop: StopRecord
     metrics: dict[str, str]  # the methods of the metrics that judge, by their names
 

@@ -1,4 +1,4 @@
-"""The classifier as a feature extractor of torch-fidelity, for its own command line and functions.
+"""The classifier as a feature extractor: of torch-fidelity's command line and functions, and of tasks of files.
 
 The name holds the classifier's hash: torch-fidelity's cache knows an extractor by its name alone.
 """
@@ -6,13 +6,33 @@ The name holds the classifier's hash: torch-fidelity's cache knows an extractor 
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+from numpy.typing import NDArray
 from torch import Tensor
 
+from sigbench.errors import BadInput
 from sigbench.metrics.fidelity import torch_fidelity
-from sigbench_tasks.mnist.classifier import load_classifier
+from sigbench.models.extractors import Asked
+from sigbench.models.features import Extractor
+from sigbench_tasks.mnist.classifier import features_of, load_classifier
 from sigbench_tasks.mnist.pixels import standardised
 
 FEATURES, LOGITS = "features", "logits"
+
+
+def of_digits(asked: Asked) -> Extractor:
+    """Returns the 128 features of the classifier in a folder, of grey images of 28 × 28: `classifier:FOLDER`."""
+    asked.only()
+    if asked.shape != (1, 28, 28):
+        raise BadInput(
+            f"judge.features: the classifier reads images of shape (1, 28, 28), and these have {asked.shape}."
+        )
+    module, sha256 = load_classifier(asked.folder / asked.which)
+
+    def features(pixels: NDArray[np.uint8]) -> NDArray[np.float64]:
+        return features_of(module, standardised(pixels[:, 0].copy())).double().numpy()
+
+    return Extractor(f"classifier {sha256[:12]}, no resizing", features, costly=True)
 
 
 def register_extractor(folder: Path) -> str:

@@ -83,7 +83,9 @@ def test_one_step_is_a_walk_too(target: str) -> None:
     assert entry.equal is not None
     ours = "ddim" if entry.drive != "twice" else entry.equal({})
     wanted = states(make_sampler(ours), problem, x, grid, noise)
-    torch.testing.assert_close(theirs, wanted, rtol=0, atol=tolerance(target, float(wanted.abs().max())) * (1 if entry.single else 1e3))
+    torch.testing.assert_close(
+        theirs, wanted, rtol=0, atol=tolerance(target, float(wanted.abs().max())) * (1 if entry.single else 1e3)
+    )
 
 
 def test_a_step_behind_the_last_block_is_of_order_1(caplog: pytest.LogCaptureFixture) -> None:

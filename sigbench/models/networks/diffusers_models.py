@@ -1,0 +1,230 @@
+"""Models of diffusers: UNet2DModel and DiT, in a folder of `save_pretrained` or a pipeline's, with an autoencoder."""
+
+import copy
+import logging
+from collections.abc import Callable, Hashable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from functools import lru_cache
+from pathlib import Path
+from typing import Any
+
+import msgspec
+import torch
+from torch import Tensor
+
+from sigbench.errors import BadInput
+from sigbench.files import document, is_file, is_folder, read_text
+from sigbench.guard import guarded, one_line, told
+from sigbench.metrics.fidelity import mend_torchvision
+from sigbench.models.file import ModelTable
+from sigbench.models.networks.latents import Latents
+from sigbench.models.networks.model import (
+    Model,
+    UNetFiles,
+    arranged,
+    as_arranged,
+    check_finite,
+    sha256_of,
+    stamp_of,
+)
+from sigbench.models.schedules import read_scheduler, schedule_of, scheduler_file
+from sigbench.sde.denoiser import Network, Prediction
+from sigbench.sde.discrete import VPDiscrete
+from sigbench.sde.schedule import Schedule
+
+WEIGHTS = "diffusion_pytorch_model.safetensors"
+CONFIG = "config.json"
+_PARTS = ("unet", "transformer")  # where a pipeline keeps its network
+_AUTOENCODER = "AutoencoderKL"
+
+
+@dataclass(frozen=True)
+class _Kind:
+    """How a class of diffusers is asked: its states by the name of that argument, its steps, and its classes."""
+
+    state: str
+    step: str
+    classes: Callable[[Any], int]
+    null: Callable[[Any], int | None]  # the label that means none, where such a network always has one
+
+
+def _of_embeddings(config: Any) -> int:
+    if config.class_embed_type is not None:
+        raise BadInput(
+            f"model.path: the model takes classes by {config.class_embed_type!r}, and only those of num_class_embeds "
+            "run."
+        )
+    return int(config.num_class_embeds or 0)
+
+
+_UNET = _Kind("sample", "timestep", _of_embeddings, lambda config: None)
+_DIT = _Kind(
+    "hidden_states",
+    "timestep",
+    lambda config: int(config.num_embeds_ada_norm or 0),
+    lambda config: int(config.num_embeds_ada_norm),
+)
+_KINDS = {"UNet2DModel": _UNET, "DiTTransformer2DModel": _DIT, "Transformer2DModel": _DIT}
+
+
+def diffusers_model(table: ModelTable, folder: Path) -> Model:
+    """Returns the model of a file in `folder`; raises BadInput, in a sentence, for what is none that runs."""
+    where = folder / table.path
+    if not is_folder(where):
+        raise BadInput(
+            f"model.path: there is no folder {where}: a hub name is downloaded before, by diffusers' own "
+            "DiffusionPipeline.from_pretrained(NAME).save_pretrained(FOLDER)."
+        )
+    try:
+        mend_torchvision()
+        import diffusers  # noqa: F401
+    except Exception as error:  # it imports much, and dies of what does not fit together
+        raise BadInput(f"model.kind: diffusers cannot be imported ({told(error)}): pip install diffusers.") from error
+    _check_pipeline(where)
+    inner = next((where / part for part in _PARTS if is_folder(where / part)), where)
+    name = _class_of(inner)
+    module = _loaded(name, inner, stamp_of(inner))
+    schedule, prediction = _schedule_and_prediction(table, where)
+    kind = _KINDS[name]
+    classes, null = kind.classes(module.config), table.null_label
+    if null is None and classes:
+        null = kind.null(module.config)
+    elif null is not None and null == classes - 1:
+        classes -= 1  # of a UNet, the last of its embeddings is what means none
+
+    def make(device: torch.device, dtype: torch.dtype) -> Network:
+        own = module  # as it was loaded
+        if (device.type, dtype) != ("cpu", torch.float32) or table.channels_last or table.compile:
+            with quiet():
+                own = copy.deepcopy(module).to(device=device, dtype=dtype)
+        called = arranged(own, channels_last=table.channels_last, compiled=table.compile)
+
+        def call(t: float, x: Tensor, labels: Tensor | None = None) -> Tensor:
+            asked = torch.full((len(x),), _time_of(schedule, t), device=x.device, dtype=torch.float32)
+            of = None if labels is None else labels.expand(len(x))
+            states = as_arranged(x.to(dtype), channels_last=table.channels_last)
+            given = {kind.state: states, kind.step: asked, "class_labels": of, "return_dict": False}
+            found: Tensor = called(**given)[0]
+            return found[:, : x.shape[1]]  # what is beside it is a learned variance
+
+        return call
+
+    hashes = {"model": sha256_of(inner / WEIGHTS), "configuration": sha256_of(inner / CONFIG)}
+    if (scheduler := scheduler_file(where)) is not None:
+        hashes["scheduler"] = sha256_of(scheduler)
+    latents = _latents(where / "vae" if table.vae is None else folder / table.vae, table.vae, hashes)
+    size = module.config.sample_size
+    sides = (int(size), int(size)) if isinstance(size, int) else None if size is None else (int(size[0]), int(size[1]))
+    return Model(
+        prediction,
+        schedule,
+        make,
+        hashes,
+        packages=("diffusers",),
+        channels=int(module.config.in_channels),
+        size=sides,
+        classes=classes,
+        null=null,
+        latents=latents,
+        unet=UNetFiles(dict(module.config), inner / WEIGHTS) if kind is _UNET and latents is None else None,
+    )
+
+
+def _check_pipeline(where: Path) -> None:
+    """Raises BadInput for a pipeline that asks for more than states and classes."""
+    if not is_file(where / "model_index.json"):
+        return
+    found = _document(where / "model_index.json", "the pipeline's configuration")
+    if any(name.startswith("text_encoder") for name in found):
+        raise BadInput(
+            f"model.path: {where} is a {found.get('_class_name')}, whose network reads text, which no task of a file "
+            'gives it: hold the prompts in a FILE.py:FUNCTION of yours, kind = "python".'
+        )
+
+
+def _schedule_and_prediction(table: ModelTable, where: Path) -> tuple[Schedule, Prediction]:
+    schedule = None if table.schedule is None else schedule_of(table.schedule)
+    if schedule is not None and table.predicts is not None:
+        return schedule, table.predicts
+    of_scheduler, predicts = read_scheduler(where)
+    return schedule or of_scheduler, table.predicts or predicts
+
+
+def _document(file: Path, what: str) -> dict[str, Any]:
+    text = read_text(file, what)
+    with document(f"{what} {file}"):
+        return msgspec.json.decode(text, type=dict[str, Any])
+
+
+def _class_of(folder: Path) -> str:
+    """The name of the class in a model's folder; raises BadInput for one that does not run, or without weights."""
+    if not is_file(folder / WEIGHTS):
+        raise BadInput(
+            f"model.path: {folder} holds no {WEIGHTS}: save it by save_pretrained(…, safe_serialization=True)."
+        )
+    name = str(_document(folder / CONFIG, "the model's configuration").get("_class_name"))
+    if name not in _KINDS:
+        raise BadInput(f"model.path: {folder} is a {name}, and of diffusers' models {', '.join(_KINDS)} run.")
+    return name
+
+
+def _time_of(schedule: Schedule, t: float) -> float:
+    """What a diffusers network is asked with: the index of a step, or a thousandth of a flow's level."""
+    return schedule.index(t) if isinstance(schedule, VPDiscrete) else 1000.0 * float(schedule.sigma(t))
+
+
+@lru_cache(maxsize=4)
+def _loaded(name: str, folder: Path, stamp: Hashable) -> Any:
+    """A module of diffusers, frozen, as it is on disk."""
+    import diffusers
+
+    options = {"use_safetensors": True, "local_files_only": True, "low_cpu_mem_usage": False}
+    with guarded(f"the model {folder} cannot be loaded"), quiet():
+        module, found = getattr(diffusers, name).from_pretrained(str(folder), output_loading_info=True, **options)
+    # What is missing diffusers would fill with random numbers, without a word.
+    if missing := [str(key) for kind in ("missing_keys", "mismatched_keys") for key in found.get(kind, ())]:
+        raise BadInput(f"the weights in {folder} are not those of its {CONFIG}: {one_line(missing[0])} is missing.")
+    check_finite(module, folder)
+    return module.eval().requires_grad_(False)
+
+
+def _latents(folder: Path, named: str | None, hashes: dict[str, str]) -> Latents | None:
+    """The autoencoder that a file names, or that lies in a pipeline's folder; None where states are images."""
+    if named is None and not is_folder(folder):
+        return None
+    if not is_file(folder / WEIGHTS):
+        raise BadInput(f"model.vae: {folder} holds no {WEIGHTS}.")
+    config = _document(folder / CONFIG, "the autoencoder's configuration")
+    if (name := config.get("_class_name")) != _AUTOENCODER:
+        raise BadInput(f"model.vae: {folder} is a {name}, and of diffusers' autoencoders {_AUTOENCODER} runs.")
+    hashes["vae"] = sha256_of(folder / WEIGHTS)
+    hashes["vae configuration"] = sha256_of(folder / CONFIG)
+    stamp = stamp_of(folder)
+    own = _loaded(_AUTOENCODER, folder, stamp).config
+    return Latents(
+        module=lambda device: _autoencoder(folder, stamp, device),
+        image_channels=int(own.in_channels),
+        channels=int(own.latent_channels),
+        factor=2 ** (len(own.block_out_channels) - 1),
+        scale=float(own.scaling_factor),
+        shift=float(getattr(own, "shift_factor", None) or 0.0),
+    )
+
+
+@lru_cache(maxsize=2)
+def _autoencoder(folder: Path, stamp: Hashable, device: torch.device) -> Any:
+    module = _loaded(_AUTOENCODER, folder, stamp)
+    return module if device.type == "cpu" else copy.deepcopy(module).to(device)
+
+
+@contextmanager
+def quiet() -> Iterator[None]:
+    """A context in which diffusers says nothing but errors: what it advises is for those who call it themselves."""
+    logger = logging.getLogger("diffusers")
+    level = logger.level
+    logger.setLevel(logging.ERROR)
+    try:
+        yield
+    finally:
+        logger.setLevel(level)
