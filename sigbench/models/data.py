@@ -2,8 +2,8 @@
 
 import hashlib
 import io
+import os
 import zipfile
-import zlib
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -15,10 +15,11 @@ from numpy.typing import NDArray
 
 from sigbench.errors import BadInput
 from sigbench.files import is_file, is_folder, read_file
-from sigbench.guard import told
+from sigbench.guard import one_line, told
 from sigbench.records.machine import check_memory
 
 _MOST_BYTES = 1 << 28  # of one image's file
+_MOST_FILES = 2_000_000
 _SUFFIXES = (".png", ".jpg", ".jpeg", ".bmp", ".webp", ".ppm", ".pgm", ".tif", ".tiff")
 _LEAST = 10  # of data: below there is no law to speak of
 _MOST_PIXELS = 1 << 26  # of one image: what unpacks to more is no image to learn from
@@ -73,7 +74,7 @@ def _stamp(where: Path) -> tuple[int, int]:
 def _array(where: Path, stamp: tuple[int, int]) -> Data:
     content = read_file(where, "the data")
     found = _loaded(where, content)
-    if found.ndim not in (2, 3) or found.dtype.kind not in "fiu":
+    if found.ndim not in (2, 3) or found.dtype.kind not in "fiu" or not found[:1].size:
         raise BadInput(
             f"data.array: {where} holds {found.dtype} of shape {found.shape}, not numbers (n, d) or (n, T, c)."
         )
@@ -93,43 +94,52 @@ def _images(where: Path, stamp: tuple[int, int]) -> Data:
         digest.update(content)
         return Data(_image_array(where, _loaded(where, content)), digest.hexdigest())
     images: list[NDArray[np.uint8]] = []
-    names, read = _files(where)
-    _check_count(len(names), where)
-    for name in names:
-        content = read(name)
-        digest.update(f"{name}\0".encode())
-        digest.update(hashlib.sha256(content).digest())
-        image = _decoded(name, content)
-        if images and image.shape != images[0].shape:
-            raise BadInput(
-                f"data.images: {name} is of {_size(image)}, and the first one of {_size(images[0])}: bring images of "
-                "one size."
-            )
-        images.append(image)
-        if len(images) == 1:
-            check_memory(2 * image.nbytes * len(names), f"{len(names):,} images", "bring fewer or smaller ones")
+    with _opened(where) as (names, read):
+        _check_count(len(names), where)
+        for name in names:
+            content = read(name)
+            digest.update(f"{name}\0".encode(errors="surrogateescape"))  # names of files need not be text
+            digest.update(hashlib.sha256(content).digest())
+            image = _decoded(one_line(name), content)
+            if images and image.shape != images[0].shape:
+                raise BadInput(
+                    f"data.images: {one_line(name)} is of {_size(image)}, and the first one of {_size(images[0])}: "
+                    "bring images of one size."
+                )
+            images.append(image)
+            if len(images) == 1:
+                check_memory(2 * image.nbytes * len(names), f"{len(names):,} images", "bring fewer or smaller ones")
     return Data(np.stack(images), digest.hexdigest())
 
 
-def _files(where: Path) -> tuple[list[str], Callable[[str], bytes]]:
-    """The names of the image files of a folder or a .zip, in their order, and what reads one of them."""
+@contextmanager
+def _opened(where: Path) -> Iterator[tuple[list[str], Callable[[str], bytes]]]:
+    """A context with the names of the image files of a folder or a .zip, in their order, and what reads one of them."""
     if is_folder(where):
-        found = [file for file in where.rglob("*") if _is_image(file.name) and is_file(file)]
-        return sorted(file.relative_to(where).as_posix() for file in found), lambda name: read_file(
-            where / name, "the image", _MOST_BYTES
-        )
+        inside = sorted(file.relative_to(where).as_posix() for file in _files_below(where) if is_file(file))
+        yield inside, lambda name: read_file(where / name, "the image", _MOST_BYTES)
+        return
     if where.suffix != ".zip":
         raise BadInput(f"data.images: {where} is no folder, .zip or .npz.")
     with _archive(where) as archive:
         sizes = {info.filename: info.file_size for info in archive.infolist() if _is_image(info.filename)}
 
-    def read(name: str) -> bytes:
-        if sizes[name] > _MOST_BYTES:
-            raise BadInput(f"data.images: {name} of {where} holds more than {_MOST_BYTES:,} bytes.")
-        with _archive(where) as archive:
+        def read(name: str) -> bytes:
+            if sizes[name] > _MOST_BYTES:
+                raise BadInput(f"data.images: {one_line(name)} of {where} holds more than {_MOST_BYTES:,} bytes.")
             return archive.read(name)
 
-    return sorted(sizes), read
+        yield sorted(sizes), read
+
+
+def _files_below(folder: Path) -> Iterator[Path]:
+    """The files in a folder and in those in it that are called as images are; what may not be looked into is none."""
+    seen = 0
+    for place, _, names in os.walk(folder):
+        seen += len(names)
+        if seen > _MOST_FILES:
+            raise BadInput(f"data.images: {folder} holds more than {_MOST_FILES:,} files: name the folder of images.")
+        yield from (Path(place, name) for name in names if _is_image(name))
 
 
 def _is_image(name: str) -> bool:
@@ -138,10 +148,14 @@ def _is_image(name: str) -> bool:
 
 @contextmanager
 def _archive(where: Path) -> Iterator[zipfile.ZipFile]:
+    if not is_file(where):  # a pipe would be waited for, and a device never end
+        raise BadInput(f"data: {where} cannot be read: it is no regular file.")
     try:
         with zipfile.ZipFile(where) as archive:
             yield archive
-    except (OSError, zipfile.BadZipFile, zlib.error, RuntimeError, NotImplementedError) as error:
+    except BadInput:
+        raise
+    except Exception as error:  # whatever its readers make of bytes
         raise BadInput(f"data: {where} cannot be read: {told(error)}.") from error
 
 
@@ -188,6 +202,8 @@ def _image_array(where: Path, values: NDArray[np.generic]) -> NDArray[np.uint8]:
     if images.shape[-1] not in (1, 3, 4):
         raise BadInput(f"data.images: the images of {where} have {images.shape[-1]} channels, not 1, 3 or 4.")
     _check_count(len(images), where)
+    if not images.size:
+        raise BadInput(f"data.images: the images of {where} have no pixels, of shape {images.shape[1:]}.")
     return np.ascontiguousarray(images.transpose(0, 3, 1, 2)).astype(np.uint8)
 
 

@@ -6,6 +6,7 @@ Weights are read from safetensors alone, or made by a file of the user's, which 
 import copy
 import hashlib
 import logging
+import math
 from collections.abc import Callable, Hashable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
@@ -15,11 +16,12 @@ from typing import Any, cast
 
 import msgspec
 import torch
+from safetensors import safe_open
 from torch import Tensor, nn
 
 from sigbench.errors import BadInput
 from sigbench.files import document, is_file, is_folder, read_text
-from sigbench.guard import guarded, told
+from sigbench.guard import guarded, one_line, told
 from sigbench.metrics.fidelity import mend_torchvision
 from sigbench.models.file import ModelTable
 from sigbench.models.schedules import read_scheduler, schedule_of, scheduler_file
@@ -80,8 +82,8 @@ def _python(table: ModelTable, where: Path) -> Model:
     def make(device: torch.device, dtype: torch.dtype) -> Network:
         with guarded(f"{table.path} cannot make the network"):
             network = build()
-        if isinstance(network, nn.Module):
-            network = network.eval().requires_grad_(False).to(device=device, dtype=dtype)
+            if isinstance(network, nn.Module):
+                network = network.eval().requires_grad_(False).to(device=device, dtype=dtype)
         if not callable(network):
             raise BadInput(f"{table.path} returns {type(network).__name__}, and not a network(t, x).")
         return cast(Network, network)
@@ -127,13 +129,14 @@ def _diffusers(table: ModelTable, where: Path) -> Model:
         raise BadInput(
             f"model.path: {inner} holds no {_WEIGHTS}: save it by save_pretrained(…, safe_serialization=True)."
         )
-    _check_class(inner)
+    config = _check_class(inner)
     if table.predicts is None or table.schedule is None:
         schedule, prediction = read_scheduler(where)
     if table.schedule is not None:
         schedule = schedule_of(table.schedule)
     if table.predicts is not None:
         prediction = table.predicts
+    _check_size(inner, config)
     module = _unet(inner, stamp_of(inner))
     kind, classes = module.config.class_embed_type, module.config.num_class_embeds or 0
     if kind is not None:
@@ -161,13 +164,36 @@ def _diffusers(table: ModelTable, where: Path) -> Model:
     return Model(prediction, schedule, make, hashes, packages=("diffusers",), channels=channels, classes=classes)
 
 
-def _check_class(folder: Path) -> None:
+def _check_class(folder: Path) -> dict[str, Any]:
+    """The configuration of a model, which is of the class that runs."""
     file, what = folder / _CONFIG, "the model's configuration"
     text = read_text(file, what)
     with document(f"{what} {file}"):
-        found = msgspec.json.decode(text, type=dict[str, Any]).get("_class_name")
-    if found != _CLASS:
-        raise BadInput(f"model.path: {folder} is a {found}, and of diffusers' models a {_CLASS} runs.")
+        found = msgspec.json.decode(text, type=dict[str, Any])
+    if (kind := found.get("_class_name")) != _CLASS:
+        raise BadInput(f"model.path: {folder} is a {one_line(str(kind))}, and of diffusers' models a {_CLASS} runs.")
+    return found
+
+
+def _check_size(folder: Path, config: dict[str, Any]) -> None:
+    """Raises BadInput where a configuration asks for another network than the weights are of, before one is built."""
+    from diffusers import UNet2DModel
+
+    what = f"the model {folder} cannot be loaded"
+    with guarded(what), safe_open(folder / _WEIGHTS, framework="pt") as file:
+        there = {name: tuple(file.get_slice(name).get_shape()) for name in file.keys()}  # noqa: SIM118  no dictionary
+    with guarded(what), _quiet(), torch.device("meta"):  # where nothing takes memory
+        blocks = (*config["down_block_types"], *config["up_block_types"])
+        layers = len(blocks) * config.get("layers_per_block", 1)
+        asked = {} if layers > len(there) else _shapes_of(UNet2DModel.from_config(config))
+    wrong = sorted(name for name in asked.keys() & there.keys() if asked[name] != there[name])
+    if not asked or wrong or sum(map(math.prod, asked.values())) > sum(map(math.prod, there.values())):
+        odd = f": {wrong[0]} is {asked[wrong[0]]} by the one, and {there[wrong[0]]} by the other" if wrong else ""
+        raise BadInput(f"model.path: {_CONFIG} and {_WEIGHTS} of {folder} are not of one network{odd}.")
+
+
+def _shapes_of(module: nn.Module) -> dict[str, tuple[int, ...]]:
+    return {name: tuple(value.shape) for name, value in module.state_dict().items()}
 
 
 def _time_of(schedule: Schedule, t: float) -> float:
@@ -181,7 +207,10 @@ def _unet(folder: Path, stamp: Hashable) -> Any:
 
     options = {"use_safetensors": True, "local_files_only": True, "low_cpu_mem_usage": False}
     with guarded(f"the model {folder} cannot be loaded"), _quiet():
-        module = UNet2DModel.from_pretrained(str(folder), **options)
+        module, found = UNet2DModel.from_pretrained(str(folder), output_loading_info=True, **options)
+        lacking = sorted(found["missing_keys"])
+    if lacking:  # they would be random numbers
+        raise BadInput(f"model.path: {_WEIGHTS} of {folder} holds no {lacking[0]}, which {_CONFIG} asks for.")
     bad = [name for name, value in module.named_parameters() if not bool(value.isfinite().all())]
     if bad:
         raise BadInput(f"the model {folder} has weights that are not finite: {bad[0]}.")
@@ -202,12 +231,12 @@ def _quiet() -> Iterator[None]:
 
 def stamp_of(place: Path) -> Hashable:
     """Returns what tells whether a file, or the files right in a folder and one below, have changed."""
-    files = sorted((*place.glob("*"), *place.glob("*/*"))) if place.is_dir() else [place]
     found = []
-    for file in files:
-        with suppress(OSError):
-            status = file.stat()
-            found.append((str(file), status.st_mtime_ns, status.st_size))
+    with suppress(OSError, ValueError):  # what cannot be looked at, or has a zero byte in its path
+        for file in sorted((*place.glob("*"), *place.glob("*/*"))) if is_folder(place) else [place]:
+            with suppress(OSError):
+                status = file.stat()
+                found.append((str(file), status.st_mtime_ns, status.st_size))
     return tuple(found)
 
 

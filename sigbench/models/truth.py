@@ -14,6 +14,7 @@ from sigbench.files import cache_folder, read_file
 from sigbench.metrics.image_sample import ImageSample
 from sigbench.metrics.metric import Array
 from sigbench.models.data import Data
+from sigbench.records.machine import check_memory
 from sigbench.records.store import replacing
 
 _HELD_OUT = 0.5  # the share of the data that no metric compares with, and that floors are drawn of
@@ -55,7 +56,7 @@ class VectorTruth(SplitData):
     @cached_property
     def covariance(self) -> Array:
         """The covariance of all, shape (d, d)."""
-        return np.atleast_2d(np.cov(self.points, rowvar=False))
+        return _covariance(self.points)
 
     def sample(self, n: int, seed: int) -> Array:
         """Returns n rows of the part to compare with, shape (n, d)."""
@@ -101,7 +102,7 @@ class FeatureTruth(SplitData):
     @cached_property
     def feature_covariance(self) -> Array:
         """The covariance of all images' features."""
-        return np.atleast_2d(np.cov(self.features, rowvar=False))
+        return _covariance(self.features)
 
     def sample(self, n: int, seed: int) -> Array:
         """Returns n images that nothing is compared with, in state units, flat."""
@@ -125,6 +126,13 @@ class FeatureTruth(SplitData):
     @staticmethod
     def _as_sample(pixels: NDArray[np.uint8], features: Array) -> ImageSample:
         return ImageSample(pixels, features, np.zeros((len(pixels), 0)))
+
+
+def _covariance(points: Array) -> Array:
+    """The covariance (d, d) of points (n, d); raises BadInput where this machine cannot hold it."""
+    size = points.shape[1]
+    check_memory(2.0 * 8 * size**2, f"the covariance of {size:,} numbers", "bring fewer numbers a sample")
+    return np.atleast_2d(np.cov(points, rowvar=False))
 
 
 def _kept_features(truth: FeatureTruth) -> Array:
