@@ -16,9 +16,11 @@ import random
 import resource
 import shutil
 import signal
+import subprocess
 import sys
 import tempfile
 import time
+import tomllib
 from collections import Counter
 from collections.abc import Sequence
 from contextlib import suppress
@@ -53,6 +55,8 @@ class Writer:
     folder: str
     leaves: str
     before: Sequence[str] = ()  # a command that comes first, once
+    once: bool = False  # it refuses to write over what it left
+    in_git: bool = False  # it wants a clean tree
 
 
 WRITERS = {
@@ -107,6 +111,20 @@ WRITERS = {
         "kept",
         "kept/orders.png",
     ),
+    "gap": Writer(
+        ("gap", "--task", "gmm", "--sampler", "ddim", "--steps", "2", *SMALL, "--plot", "kept/gap.svg"),
+        "kept",
+        "kept/gap.svg",
+    ),
+    "new": Writer(
+        ("new", "task", "kept/mine.toml", "--kind", "python", "--model", "net.py:build", "--data", "x.npy"),
+        "kept",
+        "kept/mine.toml",
+        once=True,
+    ),
+    "update": Writer(
+        ("check", "--update", "--baseline", "kept/baseline.json"), "kept", "kept/baseline.json", in_git=True
+    ),
     "check": Writer(
         ("check", "--baseline", "baseline.json", "--summary", "kept/check.md", "--junit", "kept/check.xml"),
         "kept",
@@ -132,8 +150,10 @@ def whole(file: Path) -> None:
         torch.load(io.BytesIO(data), weights_only=True)
     elif file.suffix == ".safetensors":
         assert len(data) > 8 + int.from_bytes(data[:8], "little")
-    elif file.suffix in (".html", ".xml"):
-        assert data.rstrip().endswith((b"</html>", b"</testsuites>", b"</testsuite>")), data[-40:]
+    elif file.suffix in (".html", ".xml", ".svg"):
+        assert data.rstrip().endswith((b"</html>", b"</testsuites>", b"</testsuite>", b"</svg>")), data[-40:]
+    elif file.suffix == ".toml":
+        tomllib.loads(data.decode())
     elif file.suffix == ".md":
         assert data.endswith(b"\n"), data[-40:]
 
@@ -163,14 +183,18 @@ class Killer:
         (place / "kept").mkdir()
         if writer.before:
             self._finished(place, writer.before, name)
+        if writer.in_git:
+            _commit(place)
         arguments = [self._key(place) if word == "KEY" else word for word in writer.arguments]
         began = time.monotonic()
         self._finished(place, arguments, name)
         usual = time.monotonic() - began
         for number in range(kills):
-            if number % 8 == 0 and not writer.before:
+            if number % 8 == 0 and not (writer.before or writer.in_git):
                 shutil.rmtree(place / "kept")
                 (place / "kept").mkdir()
+            if writer.once and self._chance.random() < 0.8:
+                self._remove(place, writer)
             way = self._chance.choice(ways)
             before = contents(place)
             code, said = self._ended(place, arguments, way, usual)
@@ -179,6 +203,10 @@ class Killer:
             (place / "kept").mkdir(exist_ok=True)
             if way == "gone" and writer.before:
                 self._finished(place, writer.before, name)
+            if way == "gone" and writer.in_git:
+                shutil.copy(place / "baseline.json", place / "kept")
+        if writer.once:
+            self._remove(place, writer)
         self._finished(place, arguments, name)
         assert list(place.glob(writer.leaves)), f"{name} leaves no {writer.leaves}"
 
@@ -198,6 +226,10 @@ class Killer:
         if way in ("full", "gone", "term"):
             assert code in (*range(5), -signal.SIGTERM), where
             assert len([line for line in said.splitlines() if "skipped" not in line]) <= MOST_LINES + 4, where
+
+    def _remove(self, place: Path, writer: Writer) -> None:
+        for file in place.glob(writer.leaves):
+            file.unlink()
 
     def _key(self, place: Path) -> str:
         return next(file.stem for file in sorted((place / "kept" / "submitted").glob("*.json")))
@@ -254,6 +286,14 @@ class Killer:
     def _signal(self, pid: int, number: int) -> None:
         with _gone_is_fine():
             os.killpg(pid, number)
+
+
+def _commit(place: Path) -> None:
+    """Makes a folder a Git tree, and a clean one."""
+    shutil.copy(place / "baseline.json", place / "kept")
+    who = ("-c", "user.name=a", "-c", "user.email=a@example.org")
+    for words in (("init", "--quiet"), ("add", "--all"), (*who, "commit", "--quiet", "--message", "all")):
+        subprocess.run(["git", *words], cwd=place, check=True)
 
 
 def _gone_is_fine() -> suppress:

@@ -29,7 +29,14 @@ from sigbench.cli import (
     sweep,
     train,
 )
-from sigbench.cli.ending import end_on_sigterm, hold_streams, leave_stdout, refused_by_the_system, say_internal
+from sigbench.cli.ending import (
+    end_on_sigterm,
+    hold_streams,
+    in_few_lines,
+    leave_stdout,
+    refused_by_the_system,
+    say_internal,
+)
 from sigbench.cli.help import Command, Group, UsageError
 from sigbench.cli.printing import prepare_streams, say, show_traceback
 from sigbench.errors import SigbenchError
@@ -104,14 +111,14 @@ def main() -> None:
         code = end.exit_code
     except SigbenchError as error:
         show_traceback(error)
-        say(str(error))
+        say(in_few_lines(str(error)))
         code = error.exit_code
     except UsageError as error:
         message = error.format_message()
         if type(error).__name__ == "NoArgsIsHelpError":  # by its name, as typer itself knows it
             print(message)
         elif message:
-            say(message)
+            say(in_few_lines(message))
         code = 2
     except (KeyboardInterrupt, typer.Abort):
         say("interrupted; nothing was left half-written.")

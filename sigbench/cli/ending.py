@@ -19,6 +19,7 @@ _NAMES = (
     "EACCES EAGAIN EBUSY EDQUOT EEXIST EFBIG EIO EISDIR ELOOP EMFILE ENAMETOOLONG ENFILE ENODEV ENOENT ENOMEM ENOSPC "
     "ENOTDIR ENXIO EPERM EROFS ESTALE ETXTBSY"
 )
+_MOST_LINES, _LONGEST = 5, 4_000  # of what is said of bad input
 _OF_THE_SYSTEM = frozenset(getattr(errno, name) for name in _NAMES.split())
 
 
@@ -66,6 +67,12 @@ def refused_by_the_system(error: BaseException) -> str | None:
     )
 
 
+def in_few_lines(message: str) -> str:
+    """Returns what is said of bad input in five lines at most, whatever of a file stands in it."""
+    lines = [line if len(line) <= _LONGEST else f"{line[: _LONGEST - 1]}…" for line in message.splitlines()]
+    return "\n".join(lines if len(lines) <= _MOST_LINES else [*lines[: _MOST_LINES - 1], "  …"])
+
+
 def leave_stdout() -> None:
     """Writes what is left for stdout; where that cannot be, lets the interpreter's own last attempt fail on nothing."""
     try:
@@ -92,6 +99,7 @@ def say_internal(error: BaseException) -> None:
     """Says that an error is sigbench's own, and where its traceback is: in a file, else on stderr."""
     file = write_traceback(error)
     if not file:
-        traceback.print_exception(error)
+        with suppress(OSError, ValueError):  # stderr may be on the same full disk
+            traceback.print_exception(error)
     where = f"with {file}, which holds the traceback" if file else "with the lines above"
     say(f"an error of sigbench itself, not of what you asked for: {told(error)}; please report it {where}.")

@@ -11,6 +11,8 @@ from sigbench.cli.help import Command, Group
 from sigbench.cli.printing import say
 from sigbench.errors import BadInput
 from sigbench.files import exists
+from sigbench.guard import one_line
+from sigbench.leaderboard.command import shell_line
 
 app = typer.Typer(
     cls=Group, help="Begin something of your own: a task of your network and your data.", no_args_is_help=True
@@ -69,7 +71,7 @@ def task(
 
     with replacing(file) as temporary:
         temporary.write_text(text, encoding="utf-8")
-    say(f"{file} is written. Try it: sigbench run --task {file} --sampler dpmpp-2m,unipc,ddim --steps 5,10,20")
+    say(f"{file} is written. Try it: {_try(file)}")
 
 
 def _ask(question: str, option: str, usual: str) -> str:
@@ -84,7 +86,7 @@ def _text(name: str, kind: str, model: str, data: str, features: str | None) -> 
     model_lines = {"python": _PYTHON, "diffusers": _DIFFUSERS, "edm": _EDM}[kind]
     judged_in = "" if of_vectors else f"features = {_quoted(features)}\n" if features else f"{_FEATURES}\n"
     return (
-        f"# Compare samplers on it: sigbench run --task {name}.toml --sampler dpmpp-2m,unipc,ddim --steps 5,10,20\n"
+        f"# Compare samplers on it: {_try(f'{name}.toml')}\n"
         "# Paths are seen from this file's folder.\n"
         f"name = {_quoted(_plain(name))}\n\n[model]\nkind = {_quoted(kind)}\npath = {_quoted(model)}\n{model_lines}\n\n"
         f"[data]\n{'array' if of_vectors else 'images'} = {_quoted(data)}\n\n[judge]\n{judged_in}{_SAMPLES}\n{_REST}"
@@ -96,7 +98,18 @@ def _plain(name: str) -> str:
     return re.sub(r"[^A-Za-z0-9._-]+", "-", name).lstrip("._-")[:64] or "mine"
 
 
+def _try(file: object) -> str:
+    return shell_line(["sigbench", "run", "--task", file, "--sampler", "dpmpp-2m,unipc,ddim", "--steps", "5,10,20"])
+
+
 def _quoted(text: str) -> str:
-    """A text as TOML writes it."""
-    escaped = text.replace("\\", "\\\\").replace('"', '\\"')
-    return f'"{escaped}"'
+    """A text as TOML writes it, with escapes for what its strings may not hold; raises BadInput for what is no text."""
+    if any("\ud800" <= character <= "\udfff" for character in text):
+        raise BadInput(f"{one_line(text)!r} is no text, and cannot be written into a file of text.")
+    return '"' + "".join(_escaped(character) for character in text) + '"'
+
+
+def _escaped(character: str) -> str:
+    if character in '"\\':
+        return f"\\{character}"
+    return character if character >= " " and character != "\x7f" else f"\\u{ord(character):04x}"

@@ -11,6 +11,7 @@ from sigbench.progress import Listener, ignore
 from sigbench.records.changes import changes
 from sigbench.records.key import determinants_of
 from sigbench.records.record import Record
+from sigbench.registry import is_file_task
 from sigbench.sde.grids.names import ENDING, is_computed_name
 from sigbench.spec import Spec, parse_spec
 
@@ -90,7 +91,12 @@ def files_of(record: Record) -> list[str]:
     asked = parse_spec(record["spec"])
     told = [record["task_spec"], asked.name, *asked.options.values()]
     told += [] if is_computed_name(record["grid"]) else [record["grid"]]
-    return [text for text in told if ".py" in text or text.endswith(ENDING) or "/" in text or text in _paths(asked)]
+    return [text for text in told if _is_a_file(text) or text in _paths(asked)]
+
+
+def _is_a_file(text: str) -> bool:
+    """Whether a name leads to a file: code, a task's file, which names code, a grid's; or anything in a folder."""
+    return ".py" in text or "/" in text or text.endswith(ENDING) or is_file_task(text)
 
 
 def _paths(asked: Spec) -> list[str]:

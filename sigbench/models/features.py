@@ -19,6 +19,7 @@ from sigbench.files import cache_folder, read_file
 from sigbench.metrics.metric import Array
 from sigbench.models.data.images import Images, Pixels
 from sigbench.progress import Listener, Progress, ignore
+from sigbench.records.machine import check_memory
 from sigbench.records.store import replacing
 
 _BATCH = 500  # images that features are taken of at once
@@ -113,6 +114,8 @@ def _moments(parts: Iterator[Array], count: int, report: Listener) -> tuple[Arra
     for part in parts:
         if centre is None:
             centre = part.mean(0)
+            size = len(centre)
+            check_memory(3.0 * 8 * size**2, f"the covariance of {size:,} features", "take a judge of fewer features")
             total, squares = np.zeros_like(centre), np.zeros((len(centre), len(centre)))
         away = part - centre
         total += away.sum(0)

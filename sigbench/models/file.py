@@ -41,13 +41,15 @@ import msgspec
 
 from sigbench.errors import BadInput
 from sigbench.files import read_text
+from sigbench.guard import one_line
 from sigbench.sde.denoiser import Prediction
 
 ENDING = ".toml"
+MOST_STEPS = 100_000
 _MOST_BYTES = 1 << 20
 
 Name = Annotated[str, msgspec.Meta(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$")]
-Steps = Annotated[int, msgspec.Meta(ge=1, le=100_000)]
+Steps = Annotated[int, msgspec.Meta(ge=1, le=MOST_STEPS)]
 Length = Annotated[int, msgspec.Meta(ge=1, le=100_000)]
 Count = Annotated[int, msgspec.Meta(ge=2, le=10_000_000)]
 
@@ -65,7 +67,7 @@ class ScheduleTable(msgspec.Struct, forbid_unknown_fields=True, frozen=True, kw_
     t_start: float | None = None
     t_end: float | None = None
     betas: Literal["linear", "scaled_linear", "squaredcos_cap_v2"] | None = None
-    steps: Annotated[int, msgspec.Meta(ge=2, le=100_000)] | None = None
+    steps: Annotated[int, msgspec.Meta(ge=2, le=MOST_STEPS)] | None = None
     zero_terminal_snr: bool | None = None
 
 
@@ -129,7 +131,7 @@ def read_model_file(path: Path) -> ModelFile:
     try:
         found = msgspec.convert(tomllib.loads(text), ModelFile)
     except msgspec.ValidationError as error:
-        raise BadInput(f"{path}: {_in_words(str(error))}.") from None
+        raise BadInput(f"{path}: {_in_words(one_line(str(error)))}.") from None
     except (ValueError, RecursionError) as error:
         raise BadInput(f"the task {path} is not TOML: {error}.") from None
     if (found.data.images is None) == (found.data.array is None):

@@ -9,7 +9,8 @@ import numpy as np
 
 from sigbench.errors import BadInput
 from sigbench.files import document, is_file, read_text
-from sigbench.models.file import ScheduleTable
+from sigbench.guard import guarded
+from sigbench.models.file import MOST_STEPS, ScheduleTable
 from sigbench.sde.denoiser import Prediction
 from sigbench.sde.discrete import (
     VPDiscrete,
@@ -21,6 +22,7 @@ from sigbench.sde.discrete import (
 from sigbench.sde.schedule import Schedule, schedule_named
 
 CONFIG = "scheduler_config.json"
+_LOOKS = 65  # times at which a schedule is looked at
 _CONSTANTS: dict[str, tuple[str, ...]] = {
     "vp-linear": ("beta_start", "beta_end"),
     "vp-cosine": ("offset",),
@@ -43,8 +45,11 @@ def schedule_of(table: ScheduleTable) -> Schedule:
     kind = given.pop("kind")
     if other := sorted(given.keys() - set(_CONSTANTS[kind])):
         raise BadInput(f"model.schedule.{other[0]}: the schedule {kind!r} has {', '.join(_CONSTANTS[kind])}.")
-    if kind != "discrete":
-        return schedule_named(kind, **given)
+    with guarded(f"model.schedule: the schedule {kind!r} cannot be made"), np.errstate(all="ignore"):
+        return _checked(schedule_named(kind, **given) if kind != "discrete" else _of_table(given))
+
+
+def _of_table(given: Mapping[str, Any]) -> VPDiscrete:
     return _discrete(
         given.get("betas", "linear"),
         given.get("beta_start", 1e-4),
@@ -52,6 +57,16 @@ def schedule_of(table: ScheduleTable) -> Schedule:
         given.get("steps", 1000),
         zero_terminal=given.get("zero_terminal_snr", False),
     )
+
+
+def _checked(schedule: Schedule) -> Schedule:
+    """The schedule; raises BadInput where its noise does not grow with t: constants may be any numbers, nan and inf."""
+    t = np.linspace(schedule.t_end, schedule.t_start, _LOOKS)
+    log_snr, squared = schedule.log_snr(t), schedule.diffusion_squared(t)
+    sound = np.isfinite(log_snr) & np.isfinite(squared) & (squared >= 0.0)
+    if not (sound.all() and (np.diff(log_snr) < 0.0).all()):
+        raise BadInput(f"model.schedule: with these constants the noise of {schedule.name!r} does not grow with t.")
+    return schedule
 
 
 def scheduler_file(folder: Path) -> Path | None:
@@ -71,25 +86,27 @@ def read_scheduler(folder: Path) -> tuple[Schedule, Prediction]:
             f"there is no {CONFIG} in {folder} or in its scheduler/: say model.predicts and model.schedule in the file."
         )
     text = read_text(file, "the scheduler's configuration")
-    with document(f"the scheduler's configuration {file}"):
+    with document(f"the scheduler's configuration {file}"), np.errstate(all="ignore"):
         config = msgspec.json.decode(text, type=dict[str, Any])
         if "FlowMatch" in str(config.get("_class_name", "")):
             if config.get("use_dynamic_shifting"):
                 raise BadInput(f"{file} shifts time by the size of an image, which no schedule here does.")
-            return schedule_named("flow", shift=float(config.get("shift", 1.0))), "flow"
+            return _checked(schedule_named("flow", shift=float(config.get("shift", 1.0)))), "flow"
         asked = config.get("prediction_type", "epsilon")
         if asked not in _PREDICTIONS:
             raise BadInput(f"{file} is of the prediction {asked!r}: known are {', '.join(_PREDICTIONS)}.")
-        return _of_betas(config, file), _PREDICTIONS[asked]
+        return _checked(_of_betas(config, file)), _PREDICTIONS[asked]
 
 
 def _of_betas(config: Mapping[str, Any], file: Path) -> VPDiscrete:
     zero_terminal = bool(config.get("rescale_betas_zero_snr", False))
     trained: Sequence[float] | None = config.get("trained_betas")
     if trained is not None:
+        _check_steps(len(trained), file)
         return _table(np.cumprod(1.0 - np.asarray(trained, dtype=np.float64)), zero_terminal=zero_terminal)
     if "beta_schedule" not in config or "num_train_timesteps" not in config:
         raise BadInput(f"{file} holds no betas: it needs beta_schedule and num_train_timesteps, or trained_betas.")
+    _check_steps(int(config["num_train_timesteps"]), file)
     return _discrete(
         config["beta_schedule"],
         float(config.get("beta_start", 1e-4)),
@@ -97,6 +114,11 @@ def _of_betas(config: Mapping[str, Any], file: Path) -> VPDiscrete:
         int(config["num_train_timesteps"]),
         zero_terminal=zero_terminal,
     )
+
+
+def _check_steps(steps: int, file: Path) -> None:
+    if steps > MOST_STEPS:
+        raise BadInput(f"{file} has {steps:,} steps, and a discrete schedule at most {MOST_STEPS:,}.")
 
 
 def _discrete(betas: str, start: float, end: float, steps: int, *, zero_terminal: bool) -> VPDiscrete:

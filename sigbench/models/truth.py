@@ -14,6 +14,7 @@ from sigbench.models.data.images import Images, Pixels
 from sigbench.models.data.statistics import FeatureStatistics
 from sigbench.models.features import Extractor, FeaturesOf
 from sigbench.progress import Listener, ignore
+from sigbench.records.machine import check_memory
 
 _HELD_OUT = 0.5  # the share of the data that no metric compares with, and that floors are drawn of
 _SEED = 20_261_127
@@ -64,7 +65,7 @@ class VectorTruth(SplitData):
     @cached_property
     def covariance(self) -> Array:
         """The covariance of all, shape (d, d)."""
-        return np.atleast_2d(np.cov(self.points, rowvar=False))
+        return _covariance(self.points)
 
     def sample(self, n: int, seed: int) -> Array:
         """Returns n rows of the part to compare with, shape (n, d)."""
@@ -103,7 +104,7 @@ class FeatureTruth(SplitData):
     @cached_property
     def feature_covariance(self) -> Array:
         """The covariance of the images' features."""
-        return self.features.covariance if self._all else np.atleast_2d(np.cov(self._own_features, rowvar=False))
+        return self.features.covariance if self._all else _covariance(self._own_features)
 
     @cached_property
     def _own_features(self) -> Array:
@@ -176,6 +177,13 @@ class StatisticsTruth:
     def seen(self, pixels: Pixels) -> ImageSample:
         """Returns images (n, c, H, W) as metrics see them."""
         return _sample(pixels, self._extractor.features(pixels))
+
+
+def _covariance(points: Array) -> Array:
+    """The covariance (d, d) of points (n, d); raises BadInput where this machine cannot hold it."""
+    size = points.shape[1]
+    check_memory(2.0 * 8 * size**2, f"the covariance of {size:,} numbers", "bring fewer numbers a sample")
+    return np.atleast_2d(np.cov(points, rowvar=False))
 
 
 def _sample(pixels: Pixels, features: Array) -> ImageSample:

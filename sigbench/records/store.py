@@ -13,7 +13,7 @@ from sigbench.files import Missing, is_folder, read_file
 from sigbench.records.checks import parse_sound
 from sigbench.records.record import Record
 
-_WRITING = ".writing-"
+WRITING = ".writing-"  # how the names of files that are being written begin
 _LEFT_BEHIND_S = 600.0
 
 
@@ -35,7 +35,7 @@ def tidy(folder: Path) -> int:
     A file is written within moments; the rest of the time is for slow disks and clocks that disagree.
     """
     removed = 0
-    for file in folder.glob(f"{_WRITING}*"):
+    for file in folder.glob(f"{WRITING}*"):
         with suppress(OSError):
             if time.time() - file.stat().st_mtime > _LEFT_BEHIND_S:
                 file.unlink()
@@ -72,7 +72,7 @@ def replacing(file: Path) -> Iterator[Path]:
         file = Path(os.path.realpath(file))
         if file.exists() and not file.is_file():
             raise BadInput(f"{file} cannot be written: it is no regular file.")
-        handle, name = tempfile.mkstemp(dir=file.parent, prefix=_WRITING, suffix=file.suffix)
+        handle, name = tempfile.mkstemp(dir=file.parent, prefix=WRITING, suffix=file.suffix)
         os.close(handle)
         temporary = Path(name)
         yield temporary

@@ -18,6 +18,9 @@ from multiprocessing.connection import Connection
 from types import TracebackType
 from typing import TYPE_CHECKING, Any
 
+from sigbench.errors import BadInput
+from sigbench.guard import told
+
 if TYPE_CHECKING:
     from sigbench.measure.cell import Cell
     from sigbench.records.record import Record
@@ -153,6 +156,8 @@ def _start_worker(threads: int, workers: int) -> _Worker:
         with _environment(dict.fromkeys(_THREADS, "1")):
             forkserver.ensure_running()
         process.start()
+    except (EOFError, ConnectionError) as error:  # the server died: of a full disk, or of too little memory
+        raise BadInput(f"no worker process can be started here: {told(error)}.") from error
     finally:
         signal.pthread_sigmask(signal.SIG_SETMASK, before)
     theirs.close()  # so that the end of the worker ends the pipe
@@ -197,8 +202,6 @@ def _work(pipe: Connection, threads: int, workers: int, environment: dict[str, s
 
 
 def _cells(pipe: Connection) -> Iterator["Cell"]:
-    from sigbench.errors import BadInput
-
     while True:
         try:
             planned = pipe.recv()

@@ -72,7 +72,9 @@ class Server:
             folder.mkdir()
         else:
             shutil.copytree(self._pantry, folder)
-        os.mkfifo(folder / "pipe.json")
+        for ending in ("json", "toml", "npy", "zip", "png", "py"):
+            os.mkfifo(folder / f"pipe.{ending}")
+            (folder / f"zero.{ending}").symlink_to("/dev/zero")
         case.prepare(folder)
         job = {"arguments": case.arguments, "folder": str(folder), "finish": case.finish}
         assert self._process.stdin is not None

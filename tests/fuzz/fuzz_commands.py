@@ -68,6 +68,8 @@ FILES += [
     "/dev/zero",
     "/dev/full",
 ]
+FILES += ["task.toml", "images.toml", "npz.toml", "unet.toml", "unet", "digits", "digits.zip", "digits.npz", "x.npy"]
+FILES += ["net.py:build", "net.py:nobody", "pipe.toml", "pipe.npy", "pipe.zip", "pipe.py:X", "zero.toml", "zero.zip"]
 FILES += ["/dev/null", "nowhere", "nowhere/file.png", "new.png", "new.svg", "new.json", "new.html", "new", "n" * 300]
 FILES += ["sub/new.png", f"{'n' * 300}.png", "/proc/self/mem", "/proc/1/environ", "a\nb.json", "\ud800.json", "-"]
 # What keeps a line small where it is not what is fuzzed.
@@ -75,7 +77,9 @@ SMALL = {"--samples": "60", "--repeats": "2", "--iterations": "2", "--paths": "4
 SMALL |= {"--draws": "2", "--others": "2", "--floor-draws": "2", "--candidates": "2", "--points": "4", "--workers": "1"}
 GOOD = {"--task": "gmm", "--sampler": "ddim", "--steps": "2,3", "--out": "new", "--baseline": "baseline.json"}
 GOOD |= {"--records": "records.jsonl", "--folder": "board"}
+GOOD |= {"--kind": "python", "--model": "net.py:build", "--data": "x.npy"}
 GOOD_ARGUMENTS = {"sweep": "sweep.toml", "ablate": "ablation.toml", "leaderboard add": "records.jsonl"}
+GOOD_ARGUMENTS["new task"] = "fresh.toml"
 
 
 def commands() -> dict[str, Any]:
@@ -108,6 +112,8 @@ def make_command(chance: Random, pantry: Path) -> Case:
                 words.append(name)
         elif name in SMALL or name in GOOD or chance.random() < 0.2:
             usual = SMALL.get(name) or GOOD.get(name) or value_of(chance)
+            if name == "--task" and chance.random() < 0.25:
+                usual = chance.choice(["task.toml", "images.toml", "npz.toml", "unet.toml"])
             if name == "--out":
                 usual = {"train": "new", "grid": "new.json", "floors": "new.json"}.get(path, "new.html")
             spoiled = chance.random() < 0.08
@@ -130,7 +136,5 @@ def value_of(chance: Random) -> str:
 
 
 def passable(word: str) -> str:
-    """A word as a system can hand it over: of lone surrogates those that stand for bytes."""
-    return word.encode("utf-8", "surrogateescape" if "\udc80" <= word <= "\udcff" else "replace").decode(
-        "utf-8", "replace"
-    )
+    """A word as a system hands it over: bytes that are no UTF-8 are lone surrogates there."""
+    return word.encode("utf-8", "surrogatepass").decode("utf-8", "surrogateescape")

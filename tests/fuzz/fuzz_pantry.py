@@ -8,7 +8,13 @@ import os
 import shutil
 import subprocess
 import sys
+import zipfile
 from pathlib import Path
+
+import numpy as np
+from PIL import Image
+
+from sigbench.metrics.fidelity import mend_torchvision
 
 SWEEP = """tasks = ["gmm"]
 samplers = ["ddim", "euler-maruyama"]
@@ -67,6 +73,57 @@ class Mine(Sampler):
             x = x + step.h * problem.drift(step.start, x) + self.strength * problem.diffusion(step.start, x) * noise
             yield x
 '''
+NET = '''"""A network of a task's file, and features."""
+
+
+def build():
+    return lambda t, x: x * (1 - t)
+
+
+def features(images):
+    return images.double().flatten(1)[:, :5] / 255
+'''
+TASK = """name = "mine"
+steps = [ 2, 3 ]
+grid = "log-snr"
+batch = 32
+
+[model]
+kind = "python"
+path = "net.py:build"
+predicts = "eps"
+schedule = { kind = "discrete" , betas = "linear" , beta_start = 0.0001 , beta_end = 0.02 , steps = 1000 }
+
+[data]
+array = "x.npy"
+
+[judge]
+samples = 20
+
+[teacher]
+scheme = "ddpm"
+steps = 4
+grid = "uniform"
+"""
+OF_IMAGES = """name = "digits"
+[model]
+kind = "python"
+path = "net.py:build"
+predicts = "flow"
+schedule = { kind = "flow" , shift = 1.0 , t_start = 0.999 , t_end = 0.001 }
+[data]
+images = "digits"
+[judge]
+features = "net.py:features"
+samples = 10
+"""
+OF_DIFFUSERS = """name = "unet"
+[model]
+kind = "diffusers"
+path = "unet"
+[data]
+images = "digits.zip"
+"""
 
 
 def stock(folder: Path) -> Path:
@@ -77,7 +134,10 @@ def stock(folder: Path) -> Path:
 
 
 def _write(folder: Path) -> None:
-    for name, text in (("sweep.toml", SWEEP), ("ablation.toml", ABLATION), ("mine.py", PLUG_IN)):
+    files = {"sweep.toml": SWEEP, "ablation.toml": ABLATION, "mine.py": PLUG_IN, "net.py": NET}
+    files |= {"task.toml": TASK, "images.toml": OF_IMAGES, "unet.toml": OF_DIFFUSERS}
+    files["npz.toml"] = OF_IMAGES.replace('"digits"\n[judge]', '"digits.npz"\n[judge]')
+    for name, text in files.items():
         (folder / name).write_text(text)
     (folder / "list.txt").write_text("ddim\nddim:eta=0.5  # stochastic\nheun@3\n")
     (folder / "board").mkdir()
@@ -85,6 +145,30 @@ def _write(folder: Path) -> None:
     (folder / "empty").write_text("")
     (folder / "bytes").write_bytes(bytes(range(256)))
     (folder / "sub").mkdir()
+
+
+def _bring(folder: Path) -> None:
+    """Data and a small model of diffusers', as people bring them."""
+    import diffusers
+    import torch
+
+    chance = np.random.default_rng(0)
+    np.save(folder / "x.npy", chance.standard_normal((200, 3)))
+    images = chance.integers(0, 256, (24, 4, 4), dtype=np.uint8)
+    np.savez(folder / "digits.npz", images)
+    (folder / "digits").mkdir()
+    with zipfile.ZipFile(folder / "digits.zip", "w", zipfile.ZIP_DEFLATED) as archive:
+        for number, pixels in enumerate(images):
+            file = folder / "digits" / f"{number:02d}.png"
+            Image.fromarray(pixels).save(file)
+            archive.write(file, file.name)
+    torch.manual_seed(0)
+    blocks = {"down_block_types": ("DownBlock2D",) * 2, "up_block_types": ("UpBlock2D",) * 2, "layers_per_block": 1}
+    model = diffusers.UNet2DModel(
+        sample_size=4, in_channels=1, out_channels=1, block_out_channels=(8, 8), norm_num_groups=4, **blocks
+    )
+    model.save_pretrained(folder / "unet", safe_serialization=True)
+    diffusers.DDPMScheduler().save_pretrained(folder / "unet")
 
 
 def _measure(folder: Path) -> None:
@@ -148,5 +232,7 @@ if __name__ == "__main__":
     os.environ.setdefault("OMP_NUM_THREADS", "1")
     os.environ["SIGBENCH_CACHE"] = str(PLACE.parent / "cache")
     _write(PLACE)
+    mend_torchvision()
+    _bring(PLACE)
     _measure(PLACE)
     _ask(PLACE)

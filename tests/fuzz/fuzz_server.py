@@ -27,10 +27,16 @@ def preload() -> None:
     """Imports what commands import late, so that children have it."""
     import torch
 
+    from sigbench.metrics.fidelity import mend_torchvision
+
+    mend_torchvision()
+    import diffusers
+
     import sigbench.cli.app
     import sigbench.gate.run
     import sigbench.leaderboard.page.build
     import sigbench.measure.run
+    import sigbench.models.task
     import sigbench.report.charts
     import sigbench.sigdeg.distillation.students
     import sigbench.studies.ablation.study
@@ -41,6 +47,7 @@ def preload() -> None:
     import sigbench.sweep.run
     from sigbench.registry import adapter, adapter_names, sampler_class, sampler_names, task_class, task_names
 
+    assert diffusers.UNet2DModel  # it is loaded when it is asked for
     for name in task_names():
         task_class(name)
     for name in sampler_names():

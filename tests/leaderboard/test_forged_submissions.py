@@ -6,6 +6,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 from commandline_in import in_folder
 from made_records import made, metric, sealed
@@ -84,6 +85,8 @@ def test_a_stranger_by_a_name_of_its_own_is_taken(tmp_path: Path) -> None:
         (update(spec="sigdeg:artifact=evil", sampler="sigdeg"), ["evil"]),
         (update(spec="theirs:weights=/etc/passwd", sampler="theirs"), ["/etc/passwd"]),
         (update(task_spec="evil.py:Task", task="evil"), ["evil.py:Task"]),
+        (update(task_spec="evil.toml", task="evil"), ["evil.toml"]),  # which names a FILE.py:FUNCTION
+        (update(spec="theirs:task=evil.toml", sampler="theirs"), ["evil.toml"]),
         (update(grid="evil.py:times"), ["evil.py:times"]),
         (update(grid="evil.json"), ["evil.json"]),
         (update(), []),
@@ -95,14 +98,34 @@ def test_the_files_that_a_record_names(change: Callable[[dict[str, Any]], object
 
 
 EVIL = "import pathlib; pathlib.Path('EXECUTED').write_text('x')\n"
+EVIL_TASK = """name = "evil"
+[model]
+kind = "python"
+path = "evil.py:build"
+predicts = "eps"
+schedule = { kind = "vp-linear" }
+[data]
+array = "x.npy"
+"""
 
 
+@pytest.mark.parametrize(
+    "names",
+    [
+        {"spec": "./evil.py:Evil", "sampler": "evil"},
+        {"task_spec": "evil.toml", "task": "evil"},
+        {"task_spec": "evil.py:Task", "task": "evil"},
+        {"grid": "evil.py:times"},
+    ],
+)
 def test_verify_reads_no_file_of_a_record_unless_it_is_allowed_to(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], names: dict[str, str]
 ) -> None:
-    record = forged(update(spec="./evil.py:Evil", sampler="evil"))
+    record = forged(update(**names))
     sigbench = in_folder(tmp_path, monkeypatch, capsys)
     (tmp_path / "evil.py").write_text(EVIL)
+    (tmp_path / "evil.toml").write_text(EVIL_TASK)
+    np.save(tmp_path / "x.npy", np.zeros((20, 2)))
     (tmp_path / "file.jsonl").write_text(json.dumps(record) + "\n")
     assert sigbench("leaderboard", "add", "file.jsonl")[0] == 0
     code, _, err = sigbench("leaderboard", "verify", record["key"])

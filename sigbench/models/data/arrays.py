@@ -43,7 +43,7 @@ def read_array(where: Path) -> ArrayData:
 def _array(where: Path, stamp: tuple[int, int]) -> ArrayData:
     content = read_file(where, "the data")
     found = only_array(where, arrays_of(where, content))
-    if found.ndim not in (2, 3) or found.dtype.kind not in "fiu":
+    if found.ndim not in (2, 3) or found.dtype.kind not in "fiu" or not found[:1].size:
         raise BadInput(
             f"data.array: {where} holds {found.dtype} of shape {found.shape}, not numbers (n, d) or (n, T, c)."
         )

@@ -2,7 +2,6 @@
 
 import io
 import zipfile
-import zlib
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
@@ -11,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from sigbench.errors import BadInput
+from sigbench.files import is_file
 from sigbench.guard import told
 from sigbench.records.machine import check_memory
 
@@ -32,10 +32,14 @@ def stamp_of_file(where: Path) -> tuple[int, int]:
 @contextmanager
 def archive(where: Path) -> Iterator[zipfile.ZipFile]:
     """A context with an opened .zip or .npz; raises BadInput for whatever is wrong with it."""
+    if not is_file(where):  # a pipe would be waited for, and a device never end
+        raise BadInput(f"data: {where} cannot be read: it is no regular file.")
     try:
         with zipfile.ZipFile(where) as opened:
             yield opened
-    except (OSError, zipfile.BadZipFile, zlib.error, RuntimeError, NotImplementedError) as error:
+    except BadInput:
+        raise
+    except Exception as error:  # whatever its readers make of bytes
         raise BadInput(f"data: {where} cannot be read: {told(error)}.") from error
 
 

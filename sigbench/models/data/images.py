@@ -3,6 +3,7 @@
 import hashlib
 import io
 import json
+import os
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
@@ -14,12 +15,13 @@ from numpy.typing import NDArray
 
 from sigbench.errors import BadInput
 from sigbench.files import cache_folder, is_file, is_folder, read_file
-from sigbench.guard import told
+from sigbench.guard import one_line, told
 from sigbench.models.data.files import archive, arrays_of, check_count, only_array, stamp_of_file
 from sigbench.records.store import replacing
 
 Pixels = NDArray[np.uint8]
 _MOST_BYTES = 1 << 28  # of one image's file
+_MOST_FILES = 2_000_000
 _SUFFIXES = (".png", ".jpg", ".jpeg", ".bmp", ".webp", ".ppm", ".pgm", ".tif", ".tiff")
 _MOST_PIXELS = 1 << 26  # of one image: what unpacks to more is no image to learn from
 _MODES = {"1": "L", "L": "L", "P": "RGB", "RGB": "RGB", "CMYK": "RGB", "YCbCr": "RGB", "LA": "RGBA", "RGBA": "RGBA"}
@@ -80,6 +82,8 @@ def _of_array(where: Path, values: NDArray[np.generic], sha256: str) -> Images:
     if shape[0] not in (1, 3, 4):
         raise BadInput(f"data.images: the images of {where} have {shape[0]} channels, not 1, 3 or 4.")
     check_count(len(values), where)
+    if 0 in shape:
+        raise BadInput(f"data.images: the images of {where} have no pixels, of shape {shape}.")
 
     def take(chosen: NDArray[np.int64]) -> Pixels:
         found = np.asarray(values[chosen], dtype=np.uint8)
@@ -91,6 +95,8 @@ def _of_array(where: Path, values: NDArray[np.generic], sha256: str) -> Images:
 
 
 def _mapped(where: Path) -> NDArray[np.generic]:
+    if not is_file(where):
+        raise BadInput(f"data: {where} cannot be read: it is no regular file.")
     try:
         found: NDArray[np.generic] = np.load(where, mmap_mode="r", allow_pickle=False)
         return found
@@ -111,13 +117,16 @@ def _of_files(where: Path) -> Images:
     files = _ZipFiles(where) if where.suffix == ".zip" else _FolderFiles(where)
     names = files.names
     check_count(len(names), where)
-    place = cache_folder("images") / f"{hashlib.blake2b(files.stamps().encode(), digest_size=12).hexdigest()}.json"
+    place = (
+        cache_folder("images")
+        / f"{hashlib.blake2b(files.stamps().encode(errors='surrogateescape'), digest_size=12).hexdigest()}.json"
+    )
     shape, sha256 = _looked_at_before(place) or _look_at_all(files, place)
 
     def take(chosen: NDArray[np.int64]) -> Pixels:
         found = np.empty((len(chosen), *shape), dtype=np.uint8)
         for row, (name, content) in enumerate(files.read([names[index] for index in chosen])):
-            image = decoded(name, content)
+            image = decoded(one_line(name), content)
             _check_shape(name, image.shape, shape)
             found[row] = image
         return found
@@ -138,9 +147,9 @@ def _looked_at_before(place: Path) -> tuple[tuple[int, ...], str] | None:
 def _look_at_all(files: "_FolderFiles | _ZipFiles", place: Path) -> tuple[tuple[int, ...], str]:
     digest, shape = hashlib.sha256(), tuple[int, ...]()
     for name, content in files.read(files.names):
-        digest.update(f"{name}\0".encode())
+        digest.update(f"{name}\0".encode(errors="surrogateescape"))  # names of files need not be text
         digest.update(hashlib.sha256(content).digest())
-        image = decoded(name, content)
+        image = decoded(one_line(name), content)
         shape = shape or image.shape
         _check_shape(name, image.shape, shape)
     with suppress(OSError, BadInput):  # a cache that cannot be written costs time alone
@@ -157,8 +166,7 @@ class _FolderFiles:
         if not is_folder(where):
             raise BadInput(f"data.images: {where} is no folder, .zip, .npy or .npz.")
         self._where = where
-        found = (file for file in where.rglob("*") if _is_image(file.name) and is_file(file))
-        self.names = sorted(file.relative_to(where).as_posix() for file in found)
+        self.names = sorted(file.relative_to(where).as_posix() for file in _files_below(where) if is_file(file))
 
     def stamps(self) -> str:
         """Returns what tells whether any of them has changed."""
@@ -189,8 +197,20 @@ class _ZipFiles:
         with archive(self._where) as opened:
             for name in names:
                 if self._sizes[name] > _MOST_BYTES:
-                    raise BadInput(f"data.images: {name} of {self._where} holds more than {_MOST_BYTES:,} bytes.")
+                    raise BadInput(
+                        f"data.images: {one_line(name)} of {self._where} holds more than {_MOST_BYTES:,} bytes."
+                    )
                 yield name, opened.read(name)
+
+
+def _files_below(folder: Path) -> Iterator[Path]:
+    """The files in a folder and in those in it that are called as images are; what may not be looked into is none."""
+    seen = 0
+    for place, _, names in os.walk(folder):
+        seen += len(names)
+        if seen > _MOST_FILES:
+            raise BadInput(f"data.images: {folder} holds more than {_MOST_FILES:,} files: name the folder of images.")
+        yield from (Path(place, name) for name in names if _is_image(name))
 
 
 def _is_image(name: str) -> bool:
@@ -219,7 +239,8 @@ def decoded(name: str, content: bytes) -> Pixels:
 def _check_shape(name: str, found: tuple[int, ...], wanted: tuple[int, ...]) -> None:
     if found != wanted:
         raise BadInput(
-            f"data.images: {name} is of {_size(found)}, and the first one of {_size(wanted)}: bring images of one size."
+            f"data.images: {one_line(name)} is of {_size(found)}, and the first one of {_size(wanted)}: bring images of "
+            "one size."
         )
 
 

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from sigbench.errors import BadInput
-from sigbench.files import read_file
+from sigbench.files import is_file, read_file
 from sigbench.models.data.files import arrays_of
 
 _NAMES = ("mu", "sigma")  # as pytorch-fid, clean-fid, EDM and ADM write them
@@ -27,12 +27,12 @@ class FeatureStatistics:
 
 def holds_statistics(where: Path) -> bool:
     """Returns whether a file is an .npz of statistics, and not of images."""
-    if where.suffix != ".npz":
+    if where.suffix != ".npz" or not is_file(where):
         return False
     try:
         with zipfile.ZipFile(where) as opened:
             names = {name.removesuffix(".npy") for name in opened.namelist()}
-    except (OSError, zipfile.BadZipFile):
+    except Exception:  # whatever its reader makes of bytes: reading the images says what is wrong
         return False
     return names >= set(_NAMES)
 

@@ -2,6 +2,7 @@
 
 import copy
 import logging
+import math
 from collections.abc import Callable, Hashable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -11,7 +12,8 @@ from typing import Any
 
 import msgspec
 import torch
-from torch import Tensor
+from safetensors import safe_open
+from torch import Tensor, nn
 
 from sigbench.errors import BadInput
 from sigbench.files import document, is_file, is_folder, read_text
@@ -165,7 +167,7 @@ def _class_of(folder: Path) -> str:
         )
     name = str(_document(folder / CONFIG, "the model's configuration").get("_class_name"))
     if name not in _KINDS:
-        raise BadInput(f"model.path: {folder} is a {name}, and of diffusers' models {', '.join(_KINDS)} run.")
+        raise BadInput(f"model.path: {folder} is a {one_line(name)}, and of diffusers' models {', '.join(_KINDS)} run.")
     return name
 
 
@@ -179,14 +181,34 @@ def _loaded(name: str, folder: Path, stamp: Hashable) -> Any:
     """A module of diffusers, frozen, as it is on disk."""
     import diffusers
 
+    _check_size(getattr(diffusers, name), folder)
     options = {"use_safetensors": True, "local_files_only": True, "low_cpu_mem_usage": False}
     with guarded(f"the model {folder} cannot be loaded"), quiet():
         module, found = getattr(diffusers, name).from_pretrained(str(folder), output_loading_info=True, **options)
-    # What is missing diffusers would fill with random numbers, without a word.
-    if missing := [str(key) for kind in ("missing_keys", "mismatched_keys") for key in found.get(kind, ())]:
-        raise BadInput(f"the weights in {folder} are not those of its {CONFIG}: {one_line(missing[0])} is missing.")
+    if missing := sorted(map(str, found["missing_keys"])):  # diffusers would take random numbers, without a word
+        raise BadInput(f"model.path: {WEIGHTS} of {folder} holds no {one_line(missing[0])}, which {CONFIG} asks for.")
     check_finite(module, folder)
     return module.eval().requires_grad_(False)
+
+
+def _check_size(of: Any, folder: Path) -> None:
+    """Raises BadInput where a configuration asks for another network than the weights are of, before one is built."""
+    what = f"the model {folder} cannot be loaded"
+    config = _document(folder / CONFIG, "the model's configuration")
+    with guarded(what), safe_open(folder / WEIGHTS, framework="pt") as file:
+        there = {name: tuple(file.get_slice(name).get_shape()) for name in file.keys()}  # noqa: SIM118  no dictionary
+    with guarded(what), quiet(), torch.device("meta"):  # where nothing takes memory
+        blocks = (*config.get("down_block_types", ()), *config.get("up_block_types", ()))
+        layers = max(len(blocks), 1) * max(config.get("layers_per_block", 1), config.get("num_layers", 1))
+        asked = {} if layers > len(there) else _shapes_of(of.from_config(config))
+    wrong = sorted(name for name in asked.keys() & there.keys() if asked[name] != there[name])
+    if not asked or wrong or sum(map(math.prod, asked.values())) > sum(map(math.prod, there.values())):
+        odd = f": {wrong[0]} is {asked[wrong[0]]} by the one, and {there[wrong[0]]} by the other" if wrong else ""
+        raise BadInput(f"model.path: {CONFIG} and {WEIGHTS} of {folder} are not of one network{odd}.")
+
+
+def _shapes_of(module: nn.Module) -> dict[str, tuple[int, ...]]:
+    return {name: tuple(value.shape) for name, value in module.state_dict().items()}
 
 
 def _latents(folder: Path, named: str | None, hashes: dict[str, str]) -> Latents | None:
@@ -197,7 +219,9 @@ def _latents(folder: Path, named: str | None, hashes: dict[str, str]) -> Latents
         raise BadInput(f"model.vae: {folder} holds no {WEIGHTS}.")
     config = _document(folder / CONFIG, "the autoencoder's configuration")
     if (name := config.get("_class_name")) != _AUTOENCODER:
-        raise BadInput(f"model.vae: {folder} is a {name}, and of diffusers' autoencoders {_AUTOENCODER} runs.")
+        raise BadInput(
+            f"model.vae: {folder} is a {one_line(str(name))}, and of diffusers' autoencoders {_AUTOENCODER} runs."
+        )
     hashes["vae"] = sha256_of(folder / WEIGHTS)
     hashes["vae configuration"] = sha256_of(folder / CONFIG)
     stamp = stamp_of(folder)

@@ -11,6 +11,7 @@ import torch
 from torch import Tensor, nn
 
 from sigbench.errors import BadInput, BrokenContract
+from sigbench.files import is_folder
 from sigbench.models.networks.latents import Latents
 from sigbench.sde.denoiser import Network, Prediction
 from sigbench.sde.schedule import Schedule
@@ -102,12 +103,12 @@ def check_finite(module: nn.Module, where: Path) -> None:
 
 def stamp_of(place: Path) -> Hashable:
     """Returns what tells whether a file, or the files right in a folder and one below, have changed."""
-    files = sorted((*place.glob("*"), *place.glob("*/*"))) if place.is_dir() else [place]
     found = []
-    for file in files:
-        with suppress(OSError):
-            status = file.stat()
-            found.append((str(file), status.st_mtime_ns, status.st_size))
+    with suppress(OSError, ValueError):  # what cannot be looked at, or has a zero byte in its path
+        for file in sorted((*place.glob("*"), *place.glob("*/*"))) if is_folder(place) else [place]:
+            with suppress(OSError):
+                status = file.stat()
+                found.append((str(file), status.st_mtime_ns, status.st_size))
     return tuple(found)
 
 

@@ -105,12 +105,13 @@ def _made(
     """The network as it is called; a module on its device in its dtype, as the file asks for it."""
     with guarded(f"{table.path} cannot make the network"):
         network = build()
+        if isinstance(network, nn.Module):
+            network = network.eval().requires_grad_(False).to(device=device, dtype=dtype)
     if not callable(network):
         raise BadInput(f"{table.path} returns {type(network).__name__}, and not a network(t, x).")
     if not isinstance(network, nn.Module):
         return cast(Callable[..., Tensor], network)
-    module = network.eval().requires_grad_(False).to(device=device, dtype=dtype)
-    called = arranged(module, channels_last=table.channels_last, compiled=table.compile)
+    called = arranged(network, channels_last=table.channels_last, compiled=table.compile)
 
     def call(*arguments: Any) -> Tensor:
         taken = (_taken(each, dtype, table.channels_last) for each in arguments)
