@@ -3,6 +3,8 @@
 A task has an ability by having the methods, with no base class to name: a task with `picture` has pictures.
 """
 
+import hashlib
+import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -253,6 +255,17 @@ def compilation_of(task: "Task") -> Literal["none", "torch.compile"]:
 def networks_of(task: "Task") -> dict[str, Path]:
     """Returns the folders of the task's own networks, by their names."""
     return dict(task.networks()) if isinstance(task, HasNetworks) else {}
+
+
+def teacher_hash(task: "Task") -> str | None:
+    """Returns the hash of the network that the task's teacher walks with, None where that is in closed form.
+
+    Of a network that a user brought it is the hash of all that it depends on.
+    """
+    found = network_hashes(task)
+    if "teacher" in found or not found:
+        return found.get("teacher")
+    return hashlib.sha256(json.dumps(sorted(found.items())).encode()).hexdigest()
 
 
 def network_hashes(task: "Task") -> dict[str, str]:

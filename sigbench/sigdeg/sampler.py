@@ -19,6 +19,7 @@ from sigbench.sde.grid import Grid
 from sigbench.sde.problem import ReverseDiffusion, SDEProblem
 from sigbench.sde.schedule import Schedule
 from sigbench.sde.signature import PartialSignature
+from sigbench.sigdeg.generators.brought import ReadsItsTeacher
 from sigbench.sigdeg.generators.build import read_config
 from sigbench.sigdeg.generators.student import StudentNetwork
 from sigbench.task import Task
@@ -68,7 +69,8 @@ class SigDEG(Sampler):
                 f"{task.name!r} has {problem.schedule.name!r}."
             )
         trained = _loaded(folder, stamp_of(folder), problem.schedule, problem.device, dtype)
-        self._manifest, self._network, self.signature_order = manifest, trained.network, trained.network.order
+        self._manifest, self._network = manifest, with_teacher(trained.network, task, problem.device, dtype)
+        self.signature_order = self._network.order
         self._steps, self._seconds, self.own_grid = trained.steps, trained.seconds, trained.grid
         self._call = problem.counted(_step_of(self._network, dtype))
 
@@ -133,6 +135,15 @@ def _loaded(folder: Path, stamp: Hashable, schedule: Schedule, device: torch.dev
         raise
     except Exception as error:  # a manifest is data, and may hold anything
         raise BadInput(f"the artifact {folder} does not fit its manifest: {told(error)}.") from error
+
+
+def with_teacher(network: StudentNetwork, task: Task, device: torch.device, dtype: torch.dtype) -> StudentNetwork:
+    """Returns a student's network with the task's own beside it, where it reads that; those calls are part of its."""
+    if not isinstance(network, ReadsItsTeacher):
+        return network
+    problem = task.problem(device, dtype)  # with a counter of its own, which nobody looks at
+    assert isinstance(problem, ReverseDiffusion)
+    return network.beside(problem.denoiser)
 
 
 def _step_of(network: StudentNetwork, compute: torch.dtype) -> Callable[..., Tensor]:

@@ -239,8 +239,8 @@ def decoded(name: str, content: bytes) -> Pixels:
 def _check_shape(name: str, found: tuple[int, ...], wanted: tuple[int, ...]) -> None:
     if found != wanted:
         raise BadInput(
-            f"data.images: {one_line(name)} is of {_size(found)}, and the first one of {_size(wanted)}: bring images of "
-            "one size."
+            f"data.images: {one_line(name)} is of {_size(found)}, and the first one of {_size(wanted)}: bring images "
+            "of one size."
         )
 
 

@@ -103,7 +103,7 @@ def diffusers_model(table: ModelTable, folder: Path) -> Model:
         called = arranged(own, channels_last=table.channels_last, compiled=table.compile)
 
         def call(t: float, x: Tensor, labels: Tensor | None = None) -> Tensor:
-            asked = torch.full((len(x),), _time_of(schedule, t), device=x.device, dtype=torch.float32)
+            asked = torch.full((len(x),), time_of(schedule, t), device=x.device, dtype=torch.float32)
             of = None if labels is None else labels.expand(len(x))
             states = as_arranged(x.to(dtype), channels_last=table.channels_last)
             given = {kind.state: states, kind.step: asked, "class_labels": of, "return_dict": False}
@@ -171,8 +171,8 @@ def _class_of(folder: Path) -> str:
     return name
 
 
-def _time_of(schedule: Schedule, t: float) -> float:
-    """What a diffusers network is asked with: the index of a step, or a thousandth of a flow's level."""
+def time_of(schedule: Schedule, t: float) -> float:
+    """Returns what a diffusers network is asked with: the index of a step, or a thousandth of a flow's level."""
     return schedule.index(t) if isinstance(schedule, VPDiscrete) else 1000.0 * float(schedule.sigma(t))
 
 

@@ -2,15 +2,17 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
+from math import prod
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import torch
 
-from sigbench.abilities import HasTrainingData, networks_of
+from sigbench.abilities import HasTrainingData, networks_of, teacher_of
 from sigbench.errors import BadInput
 from sigbench.metrics.metric import KnownModes
+from sigbench.models.task import ImageTask
 from sigbench.networks import edm, gaussian_edm
 from sigbench.networks.artifacts import read_manifest
 from sigbench.networks.training import TrainingPlan
@@ -18,8 +20,9 @@ from sigbench.sigdeg.distillation.coarse_steps import SourcePlan
 from sigbench.sigdeg.distillation.fresh_steps import FreshPlan
 from sigbench.sigdeg.distillation.law.loss import LawPlan
 from sigbench.sigdeg.distillation.plan import DistillPlan
-from sigbench.sigdeg.distillation.stored_paths import MOST_MOMENTS
+from sigbench.sigdeg.distillation.stored_paths import MOST_MOMENTS, group_of
 from sigbench.sigdeg.distillation.stored_steps import StoredPlan
+from sigbench.sigdeg.generators.brought import BroughtConfig, digest_of_levels
 from sigbench.sigdeg.generators.images import ImageGeneratorConfig
 from sigbench.sigdeg.generators.paths import PathGeneratorConfig
 from sigbench.sigdeg.generators.student import StudentConfig
@@ -27,6 +30,8 @@ from sigbench.sigdeg.generators.vectors import VectorGeneratorConfig
 from sigbench.task import Task
 
 WIDTH, DEPTH = 128, 3
+BROUGHT = "brought"  # the kind of a network of images that a file names
+_ROOM = 4 << 30  # bytes of a brought teacher's paths
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,6 +122,41 @@ def _of_network(config: type[StudentConfig]) -> Callable[[Task, StudentChoices, 
     return made
 
 
+def _of_brought(task: Task, choices: StudentChoices, shared: dict[str, Any]) -> StudentConfig:
+    """The network that a user brought, widened where it is a UNet of diffusers, else with one of ours beside it."""
+    assert isinstance(task, ImageTask)
+    unet, model = task.model.unet, task.model
+    own: dict[str, Any] = {"unet": None if unet is None else dict(unet.configuration)}
+    for name, value in (("width", choices.width), ("depth", choices.depth)):
+        if value is not None and unet is not None:
+            raise BadInput(f"a student of {task.name!r} has the network of its teacher: no {name} can be chosen.")
+        if value is not None:
+            own[name] = value
+    if shared["base"] != "exponential":
+        raise BadInput(f"a student of {task.name!r} adds to the exponential step, not to {shared['base']!r}.")
+    return BroughtConfig(
+        **shared,
+        **own,
+        shape=task.shape,
+        prediction=model.prediction,
+        classes=model.classes,
+        levels=digest_of_levels(model.schedule),
+    )
+
+
+def _stored_within(room: int) -> Callable[[Task, StudentChoices], StoredPlan]:
+    """Stored paths, as many as `room` bytes hold."""
+
+    def made(task: Task, choices: StudentChoices) -> StoredPlan:
+        teacher, together = teacher_of(task), group_of(task.shape)
+        assert teacher is not None
+        fitting = room // (2 * (teacher.steps + 1) * prod(task.shape)) // together * together
+        usual = StoredPlan(paths=max(together, min(StoredPlan().paths, fitting)))
+        return _stored(usual)(task, choices)
+
+    return made
+
+
 def _fresh(task: Task, choices: StudentChoices) -> FreshPlan:
     if choices.teacher_paths is not None:
         raise BadInput(
@@ -139,6 +179,24 @@ def _stored(usual: StoredPlan) -> Callable[[Task, StudentChoices], StoredPlan]:
 
 # By the kind of the teacher's network, None where it is in closed form.
 KINDS: dict[str | None, Kind] = {
+    BROUGHT: Kind(
+        order=2,
+        plan=DistillPlan(
+            TrainingPlan(
+                iterations=6_000,
+                learning_rate=2e-4,
+                muon_rate=0.0,
+                warmup=100,
+                averaging=0.998,
+                checkpoint_every_s=120.0,
+            ),
+        ),
+        config=_of_brought,
+        source=_stored_within(_ROOM),
+        stores_paths=True,
+        law_training=TrainingPlan(iterations=6_000, learning_rate=2e-4, muon_rate=0.0),
+        law=LawPlan(),
+    ),
     None: Kind(
         order=4,
         plan=DistillPlan(TrainingPlan(iterations=15_000)),

@@ -7,9 +7,11 @@ from pathlib import Path
 from typing import Any
 
 import torch
+from safetensors.torch import load_file
 from torch import Tensor
 
-from sigbench.abilities import conditions_of, network_hashes, networks_of
+from sigbench.abilities import conditions_of, networks_of, teacher_hash
+from sigbench.models.task import ImageTask
 from sigbench.networks.artifacts import load_artifact
 from sigbench.networks.recipe import Trained
 from sigbench.networks.training import train
@@ -19,7 +21,7 @@ from sigbench.sigdeg.distillation.coarse_steps import SourcePlan
 from sigbench.sigdeg.distillation.loss import Distillation
 from sigbench.sigdeg.distillation.plan import DistillPlan
 from sigbench.sigdeg.generators.student import StudentConfig
-from sigbench.sigdeg.sampler import KIND
+from sigbench.sigdeg.sampler import KIND, with_teacher
 from sigbench.task import Task
 
 RECIPE = 3  # raised whenever the same choices would train another student
@@ -59,7 +61,7 @@ class StudentRecipe:
         assert isinstance(problem, ReverseDiffusion)
         weights = teacher_weights(task)
         torch.manual_seed(plan.seed)
-        network = self.config.network(problem.schedule)
+        network = with_teacher(self.config.network(problem.schedule), task, torch.device("cpu"), torch.float32)
         network.start_from(weights)
         steps = self.source.open(task, plan, network, self.kept or checkpoint.parent / PATHS, report)
         distillation = Distillation(network)
@@ -95,7 +97,7 @@ class StudentRecipe:
             "recipe": RECIPE,
             "task": self.task.name,
             "task_version": self.task.version,
-            "teacher": network_hashes(self.task).get("teacher"),
+            "teacher": teacher_hash(self.task),
             **conditions_of(self.task),
             "config": self.config.as_json(),
             "plan": {**self.plan.facts(), **asdict(self.plan.training)},
@@ -104,6 +106,8 @@ class StudentRecipe:
 
 
 def teacher_weights(task: Task) -> Mapping[str, Tensor]:
-    """Returns the weights of the teacher's network, none where it is in closed form."""
+    """Returns the weights of the teacher's network, none where it is in closed form or stands beside the student."""
     folder = networks_of(task).get("teacher")
-    return {} if folder is None else load_artifact(folder)[0]
+    if folder is not None:
+        return load_artifact(folder)[0]
+    return load_file(task.model.unet.weights) if isinstance(task, ImageTask) and task.model.unet is not None else {}

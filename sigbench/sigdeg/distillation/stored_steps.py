@@ -14,7 +14,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from sigbench.abilities import Teacher, conditions_of, network_hashes, teacher_of
+from sigbench.abilities import Teacher, conditions_of, teacher_hash, teacher_of
 from sigbench.errors import BadInput
 from sigbench.progress import Listener
 from sigbench.records.store import make_folder
@@ -90,7 +90,7 @@ class StoredPlan:
             task.name,
             task.version,
             teacher.scheme,
-            network_hashes(task)["teacher"],
+            teacher_hash(task) or "",
             teacher.grid,
             teacher.steps,
             self.paths,

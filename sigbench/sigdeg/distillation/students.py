@@ -9,12 +9,13 @@ import torch
 from sigbench.abilities import HasClasses, HasRecipes, networks_of, teacher_of
 from sigbench.errors import BadInput, unknown_name
 from sigbench.measure.settings import pick_device
+from sigbench.models.task import ImageTask
 from sigbench.networks.artifacts import read_manifest
 from sigbench.networks.recipe import Recipe
 from sigbench.sde.grid import check_steps
 from sigbench.sde.grids.find import one_name
 from sigbench.sde.problem import ReverseDiffusion
-from sigbench.sigdeg.distillation.kinds import KINDS, Kind, StudentChoices
+from sigbench.sigdeg.distillation.kinds import BROUGHT, KINDS, Kind, StudentChoices
 from sigbench.sigdeg.distillation.law.recipe import LawRecipe
 from sigbench.sigdeg.distillation.plan import DistillPlan, Loss, LossOfLaw
 from sigbench.sigdeg.distillation.recipe import StudentRecipe
@@ -121,6 +122,8 @@ def _guided(task: Task, guidance: float) -> Task:
 
 
 def _kind_of(task: Task) -> Kind:
+    if isinstance(task, ImageTask):
+        return KINDS[BROUGHT]
     folder = networks_of(task).get("teacher")
     kind = None if folder is None else read_manifest(folder).kind
     if kind not in KINDS:

@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from typing import Any
 
+from sigbench.sigdeg.generators.brought import BroughtConfig
 from sigbench.sigdeg.generators.images import ImageGeneratorConfig
 from sigbench.sigdeg.generators.paths import PathGeneratorConfig
 from sigbench.sigdeg.generators.student import StudentConfig
@@ -11,6 +12,8 @@ from sigbench.sigdeg.generators.vectors import VectorGeneratorConfig
 
 def read_config(fields: Mapping[str, Any]) -> StudentConfig:
     """Returns the configuration in an artifact's manifest; raises TypeError for fields of no kind."""
+    if "levels" in fields:
+        return BroughtConfig.from_json(fields)
     denoiser = fields.get("denoiser")
     if denoiser is None:
         return VectorGeneratorConfig.from_json(fields)
