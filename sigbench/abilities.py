@@ -154,6 +154,17 @@ class HasCompiledNetwork(Protocol):
 
 
 @runtime_checkable
+class IsOfLibrary(Protocol):
+    """A task whose network belongs to another library, in which its winners are set up."""
+
+    library: str  # an adapter's name
+
+    def library_steps(self, times: "Sequence[float]") -> "list[float]":
+        """Returns the library's own times of diffusion times t."""
+        ...
+
+
+@runtime_checkable
 class HasRecipes(Protocol):
     """A task whose own networks can be trained again."""
 

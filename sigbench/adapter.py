@@ -1,11 +1,14 @@
 """The adapter's contract: it makes sampler classes of what another library calls a sampler."""
 
 from abc import ABC, abstractmethod
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import ClassVar
+from typing import TYPE_CHECKING, ClassVar
 
 from sigbench.sampler import Sampler
+
+if TYPE_CHECKING:
+    from sigbench.sde.schedule import Schedule
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,6 +42,22 @@ class Adapter(ABC):
     @abstractmethod
     def allowed(self) -> Mapping[str, Target]:
         """Returns the targets that it takes, by their names; the library need not be installed."""
+
+    def line(
+        self,
+        sampler: Sampler,
+        make: Callable[[str], Sampler],
+        schedule: "Schedule",
+        grid: str,
+        steps: Sequence[float],
+        denoised: bool,
+    ) -> str | None:
+        """Returns the code that sets a sampler of this suite up in the library, None, as here, where there is none.
+
+        `make` gives a sampler of a spec, `steps` are the library's own times at which the network is asked on the grid
+        called `grid` of `schedule`, and `denoised` says whether the last call is for the denoised sample.
+        """
+        return None
 
     @abstractmethod
     def refused(self) -> Mapping[str, str]:

@@ -3,7 +3,7 @@
 import importlib
 import importlib.util
 import inspect
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import cache
 from typing import Any, ClassVar
 
@@ -16,8 +16,10 @@ from sigbench.sampler import Sampler
 from sigbench.sde.brownian import BrownianDriver
 from sigbench.sde.grid import Grid
 from sigbench.sde.problem import SDEProblem
+from sigbench.sde.schedule import Schedule
 from sigbench_baselines.adapters.diffusers_allowed import ALLOWED, Scheduler, refused_together
 from sigbench_baselines.adapters.diffusers_driving import tell
+from sigbench_baselines.adapters.diffusers_line import line_of
 from sigbench_baselines.adapters.diffusers_refused import REFUSED, REFUSED_OPTIONS, SET
 from sigbench_baselines.adapters.facts import AdaptedSampler, adapted_class, default_values
 from sigbench_baselines.adapters.levels import levels_on
@@ -42,6 +44,17 @@ class DiffusersAdapter(Adapter):
 
     def refused(self) -> Mapping[str, str]:
         return REFUSED
+
+    def line(
+        self,
+        sampler: Sampler,
+        make: Callable[[str], Sampler],
+        schedule: Schedule,
+        grid: str,
+        steps: Sequence[float],
+        denoised: bool,
+    ) -> str | None:
+        return line_of(sampler, make, schedule, grid, steps, denoised)
 
 
 def _held_to(entry: Scheduler) -> str:

@@ -63,6 +63,8 @@ def _task(path: Path, read: ModelFile, stamps: Hashable, sha256: str) -> type[Ta
         "packages": model.packages,
         "compiled": "torch.compile" if read.model.compile else "none",
     }
+    if read.model.kind == "diffusers":
+        facts["library"] = "diffusers"
     if isinstance(data, ArrayData):
         facts |= {"shape": data.shape, "path_order": _VECTOR_ORDER, **_counts(read, model, len(data))}
         return type(read.name, (VectorTask,), facts)

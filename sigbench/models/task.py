@@ -22,6 +22,7 @@ from sigbench.models.data.statistics import FeatureStatistics
 from sigbench.models.features import Extractor
 from sigbench.models.file import ModelFile
 from sigbench.models.judges import image_judges, vector_judges
+from sigbench.models.networks.diffusers_models import time_of
 from sigbench.models.networks.model import Model
 from sigbench.models.truth import FeatureTruth, StatisticsTruth, VectorTruth, in_pixels, in_state_units
 from sigbench.progress import Listener
@@ -65,6 +66,10 @@ class FileTask(Task):
     def class_weights(self) -> Sequence[float] | None:
         """Returns how often samples are asked to be of each class; None, as here, where there are none."""
         return None
+
+    def library_steps(self, times: Sequence[float]) -> list[float]:
+        """Returns what a diffusers model is asked with at diffusion times t."""
+        return [time_of(self.model.schedule, t) for t in times]
 
     def hashes(self) -> Mapping[str, str]:
         """Returns the hashes of what the numbers depend on beside code: the file, the weights, the data."""
