@@ -24,11 +24,15 @@ _PYTHON = """predicts = "eps"               # what the network predicts: eps, x0
 schedule = { kind = "vp-linear" }  # vp-cosine, discrete, ve, edm or flow, with their constants"""
 _DIFFUSERS = """# predicts and schedule are those of its scheduler_config.json; say them here where there is none:
 # predicts = "eps"             # eps, x0, v, score or flow
-# schedule = { kind = "discrete", betas = "linear", beta_start = 0.0001, beta_end = 0.02, steps = 1000 }"""
+# schedule = { kind = "discrete", betas = "linear", beta_start = 0.0001, beta_end = 0.02, steps = 1000 }
+# null_label = 10              # of a UNet of classes: the label that means none, for guidance
+# guidance = 1.5               # (1 + w)·N(label) − w·N(none)
+# vae = "vae"                  # of a latent model: its autoencoder's folder; a pipeline's own is found"""
 _EDM = '# schedule = { kind = "edm", sigma_min = 0.002, sigma_max = 80.0 }'
 _SAMPLES = "samples = 2_000                # of a repeat; half of the data are compared with, and bound them"
 _FEATURES = """# In the features of a network; images of up to 1,024 numbers may be judged as they are.
 # features = "inception:weights=weights-inception-2015-12-05-6726825d.pth"
+# features = "dinov2:weights=FILE"  # or torchvision:resnet50:weights=FILE, timm:NAME:weights=FILE
 # features = "features.py:of"  # a function: images (n, c, H, W) uint8 to features (n, f)"""
 _REST = """
 # [teacher]                    # the slow sampler, and what students learn from
@@ -45,7 +49,7 @@ def task(
     ] = None,
     model: Annotated[str | None, typer.Option(metavar="PATH", help="Its folder, or FILE.py:FUNCTION.")] = None,
     data: Annotated[
-        str | None, typer.Option(metavar="PATH", help="A folder, .zip or .npz of images, or an .npy of vectors.")
+        str | None, typer.Option(metavar="PATH", help="A folder, .zip or .npz of images or of statistics, or an .npy of vectors.")
     ] = None,
     features: Annotated[
         str | None, typer.Option(metavar="SPEC", help="What images are compared in (see the file's comments).")
