@@ -2,9 +2,9 @@
 
     python fuzz_server.py        reads a job a line on stdin, {"arguments", "folder", "finish"}, and answers each
 
-A job is killed once real work began (noise was drawn: what was asked for had been understood), unless it is to be
-finished, and after half a minute without a word in any case: of sleep, or of work of its own, for a machine that is
-busy with other things slows it down.
+A job is killed once real work began (noise was drawn, or a bar shown: what was asked for had been understood), unless
+it is to be finished, and after half a minute without a word in any case: of sleep, or of work of its own, for a machine
+that is busy with other things slows it down.
 """
 
 import io
@@ -13,6 +13,7 @@ import os
 import signal
 import sys
 import time
+from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
 
@@ -65,17 +66,24 @@ def preload() -> None:
 
 
 def mark_work(pipe: int) -> None:
-    """Has a byte written into the pipe when noise is drawn for the first time."""
+    """Has a byte written into the pipe when work begins: noise is drawn, or a bar shows how much of it is done."""
+    from sigbench.cli.progress import Bar
+    from sigbench.cli.sweep_progress import SweepProgress
     from sigbench.sde.noise import NoiseStream
 
-    draw = NoiseStream.normal
+    for owner, name in ((NoiseStream, "normal"), (Bar, "__enter__"), (SweepProgress, "__enter__")):
+        setattr(owner, name, _marked(owner, name, pipe))
 
-    def normal(self: NoiseStream, *arguments: object, **named: object) -> object:
+
+def _marked(owner: type, name: str, pipe: int) -> Callable[..., object]:
+    usual = getattr(owner, name)
+
+    def marked(*arguments: object, **named: object) -> object:
         os.write(pipe, b"w")
-        NoiseStream.normal = draw  # type: ignore[method-assign]
-        return draw(self, *arguments, **named)  # type: ignore[arg-type]
+        setattr(owner, name, usual)
+        return usual(*arguments, **named)
 
-    NoiseStream.normal = normal  # type: ignore[method-assign, assignment]
+    return marked
 
 
 def child(job: dict[str, object], pipe: int) -> None:
