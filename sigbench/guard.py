@@ -1,7 +1,8 @@
 """What a plug-in may do, held in one place: whatever it raises becomes one sentence, Ctrl-C alone passes."""
 
+import os
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 
 from sigbench.errors import BadInput, SigbenchError
 
@@ -36,8 +37,25 @@ def guarded(what: str) -> Iterator[None]:
     passes, and so does the user's Ctrl-C.
     """
     try:
-        yield
+        with same_folder():
+            yield
     except (SigbenchError, KeyboardInterrupt):
         raise
     except BaseException as error:
         raise BadInput(f"{what}: {told(error)}.") from error
+
+
+@contextmanager
+def same_folder() -> Iterator[None]:
+    """A context that is left in the working folder that it was entered in: paths are the user's, seen from there."""
+    try:
+        here = os.open(".", os.O_RDONLY)
+    except OSError:  # it may not be looked into
+        yield
+        return
+    try:
+        yield
+    finally:
+        with suppress(OSError):
+            os.fchdir(here)
+        os.close(here)

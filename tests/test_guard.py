@@ -1,11 +1,13 @@
 """Whatever a plug-in raises becomes one sentence, which every file can hold and every terminal can show."""
 
+import os
 import sys
+from pathlib import Path
 
 import pytest
 
 from sigbench.errors import BadInput, BrokenContract
-from sigbench.guard import guarded, one_line, told
+from sigbench.guard import guarded, one_line, same_folder, told
 
 
 class Mute(Exception):
@@ -55,3 +57,21 @@ def test_a_line_is_bounded() -> None:
     assert one_line("x" * 10**6, 50) == "x" * 49 + "…"
     assert one_line("x" * 50, 50) == "x" * 50
     assert one_line("\n".join("ab")) == "a b"
+
+
+def test_the_working_folder_is_the_users(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whatever goes elsewhere within comes back, to a folder that was removed, too."""
+    monkeypatch.chdir(tmp_path)
+    with guarded("it cannot be asked"):
+        os.chdir("/")
+    assert Path.cwd() == tmp_path
+    with pytest.raises(BadInput), guarded("it cannot be asked"):
+        os.chdir("/")
+        raise SystemExit
+    assert Path.cwd() == tmp_path
+    (tmp_path / "gone").mkdir()
+    monkeypatch.chdir(tmp_path / "gone")
+    (tmp_path / "gone").rmdir()
+    with same_folder():
+        os.chdir("/")
+    assert not os.listdir(".")  # noqa: PTH208  a Path has no name for it

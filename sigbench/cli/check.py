@@ -116,6 +116,9 @@ def check(
     for name, wanted_at in (("summary", summary), ("report", junit)):
         if wanted_at is not None:
             check_writable(wanted_at, name)  # before minutes of measuring
+    files = [file.resolve() for file in (baseline, summary, junit, plot) if file is not None]
+    if len(set(files)) < len(files):
+        raise BadInput("two of --baseline, --summary, --junit and --plot name the same file, and one would be lost.")
     wanted = Filter(tuple(tasks), tuple(samplers))
     try:
         found = baseline if update else here_or_copy(baseline)

@@ -19,6 +19,7 @@ _NAMES = (
     "EACCES EAGAIN EBUSY EDQUOT EEXIST EFBIG EIO EISDIR ELOOP EMFILE ENAMETOOLONG ENFILE ENODEV ENOENT ENOMEM ENOSPC "
     "ENOTDIR ENXIO EPERM EROFS ESTALE ETXTBSY"
 )
+_MOMENT_S = 0.05
 _MOST_LINES, _LONGEST = 5, 4_000  # of what is said of bad input
 _OF_THE_SYSTEM = frozenset(getattr(errno, name) for name in _NAMES.split())
 
@@ -43,7 +44,8 @@ def hold_streams() -> None:
 def end_on_sigterm() -> None:
     """Has SIGTERM end a command as Ctrl-C does, so that what is being written is finished or taken away.
 
-    What handles the signal itself goes on doing so, and what was told to ignore it, too.
+    What handles the signal itself goes on doing so, and what was told to ignore it, too. Either may come where Python
+    raises nothing, in a finalizer or in a callback of a weak reference: then it is raised a moment later.
     """
 
     def interrupt(number: int, frame: FrameType | None) -> NoReturn:
@@ -51,6 +53,15 @@ def end_on_sigterm() -> None:
 
     if threading.current_thread() is threading.main_thread() and signal.getsignal(signal.SIGTERM) == signal.SIG_DFL:
         signal.signal(signal.SIGTERM, interrupt)
+        usual = sys.unraisablehook
+
+        def hear(ignored: "sys.UnraisableHookArgs") -> None:
+            if isinstance(ignored.exc_value, KeyboardInterrupt):
+                threading.Timer(_MOMENT_S, os.kill, (os.getpid(), signal.SIGTERM)).start()
+            else:
+                usual(ignored)
+
+        sys.unraisablehook = hear
 
 
 def refused_by_the_system(error: BaseException) -> str | None:

@@ -119,6 +119,7 @@ def grid(
     )
     if out.is_dir():
         raise BadInput(f"{out} is a folder, and the grid is a file.")
+    _check_own(out)
     plan = plan_search(settings, sampler, split_ints(steps, "--steps"), by=by, points=points, candidates=candidates)
     with replacing(out) as temporary:  # opened first: a search is long
         with Bar("searching") as bar:
@@ -131,6 +132,18 @@ def grid(
     else:
         _print(found)
     say(f"the grid {found.name} is in {out}: measure it by --grid {out}.")
+
+
+def _check_own(out: Path) -> None:
+    """Raises BadInput where a file is there that is no grid: it would be lost."""
+    from sigbench.files import exists
+    from sigbench.sde.grids.computed import read_grid
+
+    try:
+        if exists(out):
+            read_grid(str(out))
+    except BadInput as error:
+        raise BadInput(f"{out} would be overwritten: {error}") from None
 
 
 def _search(plan: "SearchPlan", bar: Bar) -> "ComputedGrid":

@@ -39,7 +39,9 @@ class _Helpful:
         """Reads the arguments; an error names the value that was given."""
         given = list(args)
         try:
-            return super().make_context(info_name, args, parent, **extra)  # type: ignore[misc]  # that of typer's class
+            context = super().make_context(info_name, args, parent, **extra)  # type: ignore[misc]  # that of typer's class
+            _check_digits(context, given)
+            return context
         except typer.BadParameter as error:
             if type(error) is typer.BadParameter and error.ctx is not None and error.param is not None:
                 raise UsageError(_sentence(error, given), ctx=error.ctx) from None
@@ -141,6 +143,16 @@ def _sentence(error: Any, given: Sequence[str]) -> str:
     if wanted is None or value is None:
         return f"{name}: {error.message}"
     return f"{name} takes {wanted}, got {value!r}."
+
+
+def _check_digits(context: Any, given: Sequence[str]) -> None:
+    """Raises a usage error for a number that Python reads and nobody writes: 1_0, or in other digits than 0 to 9."""
+    for param in context.command.params:
+        name, text = _given(param, given)
+        value = context.params.get(param.name)
+        if type(value) in (int, float) and text is not None and ("_" in text or not text.isascii()):
+            words = "a whole number" if isinstance(value, int) else "a number"
+            raise UsageError(f"{name} takes {words} in the digits 0 to 9, got {text!r}.", ctx=context)
 
 
 def _given(param: Any, given: Sequence[str]) -> tuple[str, str | None]:

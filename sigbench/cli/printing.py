@@ -57,8 +57,8 @@ class TableConsole(Console):
 
 
 def say(message: str) -> None:
-    """Prints a sentence to the user on stderr, control characters shown; a stderr that is full ends no command."""
-    with suppress(OSError):
+    """Prints a sentence to the user on stderr, control characters shown; one that is full or closed ends no command."""
+    with suppress(OSError, ValueError):
         print(f"sigbench: {chr(10).join(map(printable, message.split(chr(10))))}", file=sys.stderr)
 
 

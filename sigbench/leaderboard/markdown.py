@@ -16,6 +16,7 @@ from sigbench.records.consistency import doubts_of
 from sigbench.records.names import chosen, display_name
 from sigbench.report.marks import LEGEND, floor_mark
 from sigbench.report.numbers import duration, interval
+from sigbench.report.text import printable
 
 _TITLE, _BUILT = "# Leaderboard", "Built by `sigbench leaderboard build`"  # by which a file of ours is known
 _SPECIAL = re.compile(r"([\\`*_\[\]<>|~&])")
@@ -80,7 +81,7 @@ def _section(section: Section) -> str:
 
 def escaped(text: str) -> str:
     """Returns text that Markdown shows as it is, on one line."""
-    return _SPECIAL.sub(r"\\\1", " ".join(text.split()))
+    return _SPECIAL.sub(r"\\\1", printable(" ".join(text.split())))
 
 
 def _legend() -> str:

@@ -10,7 +10,7 @@ from torch import Tensor
 
 from sigbench.abilities import observe, prepare_truth, to_data
 from sigbench.errors import BadInput, BrokenContract, Diverged
-from sigbench.guard import guarded, told
+from sigbench.guard import guarded, same_folder, told
 from sigbench.measure.batch import walk_batch
 from sigbench.measure.cell import Cell
 from sigbench.measure.contract import WatchedGenerators, check_by_watching, check_same_batch
@@ -88,10 +88,11 @@ def _measure_cell(cell: Cell, repeats: "_Repeats", on_failure: OnFailure, worker
     nfe: int | None = None
     key, known, artifacts, packages = cell.key, cell.known(), cell.artifact_hashes(), cell.packages()
     try:
-        repeats.measure()
-        nfe = repeats.first.nfe
-        metrics = repeats.metrics()
-        timing = repeats.timing(workers)
+        with same_folder():
+            repeats.measure()
+            nfe = repeats.first.nfe
+            metrics = repeats.metrics()
+            timing = repeats.timing(workers)
     except KeyboardInterrupt:
         raise
     except BaseException as problem:  # a sampler that leaves by SystemExit fails, and the others go on

@@ -51,6 +51,9 @@ def _facts(record: Record) -> str | None:
     for name in ("task", "sampler", "task_spec", "spec", "grid", "family"):
         if not record[name]:
             return f"the {name} has no name"
+    for name, shown in (("task", record["task"]), ("sampler", record["sampler"])):
+        if not shown.isprintable():
+            return f"the name of its {name} is no line of text"
     if record["family"] not in _FAMILIES:
         return f"the family {record['family'][:40]!r} is none of {', '.join(_FAMILIES)}"
     if (calls := record["nfe"]) is not None and calls < 0:

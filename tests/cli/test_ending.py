@@ -14,6 +14,7 @@ import numpy as np
 import pytest
 from commandline import PROGRAM, SMALL, Command
 
+from sigbench.cli.ending import in_few_lines
 from sigbench.records.checks import parse_record
 
 RUN = ("run", "--task", "gmm", "--sampler", "ddim", "--steps", "2", *SMALL)
@@ -280,3 +281,107 @@ def test_sigterm_ends_as_ctrl_c_does(tmp_path: Path, spawn: Callable[..., "subpr
     _, err = process.communicate(timeout=60)
     assert process.returncode == 4
     assert err == "sigbench: interrupted: 0 of 1 cells are finished.\n"
+
+
+FINALIZER = """
+import gc, os, signal, sys, time
+from sigbench.cli import app
+
+class Loud:
+    def __del__(self):
+        os.kill(os.getpid(), SIGNAL)
+        for _ in range(1000):  # a signal is heard between two steps of the program
+            pass
+
+def work(*given):
+    Loud()
+    time.sleep(20)
+
+import sigbench.cli.listing as listing
+listing._ROWS["tasks"] = work
+sys.argv = ["sigbench", "list"]
+app.main()
+"""
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("number", ["signal.SIGTERM", "signal.SIGINT"])
+def test_a_signal_in_a_finalizer_is_heard_a_moment_later(tmp_path: Path, number: str) -> None:
+    """Python itself raises nothing there: it would print a traceback and go on."""
+    program = "import signal; signal.signal(signal.SIGINT, signal.default_int_handler)\n"
+    program += FINALIZER.replace("SIGNAL", number)
+    began = time.monotonic()
+    done = subprocess.run([sys.executable, "-c", program], cwd=tmp_path, capture_output=True, text=True)
+    assert (done.returncode, done.stderr) == (3, "sigbench: interrupted; nothing was left half-written.\n")
+    assert time.monotonic() - began < 15
+
+
+@pytest.mark.slow
+def test_an_internal_error_on_a_full_disk_is_still_one(tmp_path: Path) -> None:
+    program = (
+        "import sigbench.cli.ending as ending; from sigbench.cli import app\n"
+        "ending.write_traceback = lambda error: ''\n"
+        "def fail(*given): raise ZeroDivisionError\n"
+        "import sys; import sigbench.cli.listing as listing; listing._ROWS['tasks'] = fail\n"
+        "sys.argv = ['sigbench', 'list']; app.main()"
+    )
+    for stderr in ("/dev/full", str(tmp_path / "said")):
+        with Path(stderr).open("w") as file:
+            assert subprocess.run([sys.executable, "-c", program], cwd=tmp_path, stderr=file).returncode == 70
+    assert "ZeroDivisionError" in (tmp_path / "said").read_text()
+
+
+CLOSING = """
+import sys
+from sigbench.sampler import Sampler
+
+class Closing(Sampler):
+    name, citation, family = "closing", "a test", "sde"
+
+    def walk(self, problem, x, grid, brownian):
+        for stream in STREAMS:
+            stream.close()
+        for step in grid:
+            yield x + step.h * problem.drift(step.start, x)
+"""
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("streams", ["[sys.stderr]", "[sys.stdout]", "[sys.stdout, sys.stderr]"])
+def test_a_plug_in_that_closes_streams(tmp_path: Path, streams: str) -> None:
+    (tmp_path / "mine.py").write_text(CLOSING.replace("STREAMS", streams))
+    code, _, err = shell(tmp_path, "run", "--task", "gmm", "--sampler", "mine.py:Closing", "--steps", "2", *SMALL)
+    assert code in (0, 2)
+    assert "lost sys.stderr" not in err
+    assert "Traceback" not in err
+    assert list((tmp_path / ".sigbench" / "records").glob("*.json"))
+
+
+@pytest.mark.parametrize(
+    "options",
+    [
+        ("--summary", "x.md", "--junit", "x.md"),
+        ("--summary", "x.md", "--junit", "./x.md"),
+        ("--summary", "x.md", "--junit", "link.md"),
+        ("--plot", "x.svg", "--junit", "x.svg"),
+        ("--summary", "base.json"),
+    ],
+)
+def test_two_files_of_one_name_are_one_lost(sigbench: Command, tmp_path: Path, options: tuple[str, ...]) -> None:
+    (tmp_path / "base.json").write_text("precious")
+    (tmp_path / "link.md").symlink_to("x.md")
+    done = sigbench("check", "--baseline", "base.json", *options)
+    assert done.code == 2
+    assert "name the same file" in done.sentence()
+    assert (tmp_path / "base.json").read_text() == "precious"
+
+
+@pytest.mark.parametrize(
+    ("message", "lines"),
+    [("one", 1), ("a\nb\nc\nd\ne", 5), ("a\nb\nc\nd\ne\nf", 5), ("x\n" * 10**5, 5), ("x" * 10**6, 1), ("", 0)],
+)
+def test_what_is_said_of_bad_input_is_few_lines(message: str, lines: int) -> None:
+    found = in_few_lines(message).splitlines()
+    assert len(found) == lines
+    assert all(len(line) <= 4_000 for line in found)
+    assert found[:4] == message.splitlines()[:4] or len(message) > 10**5

@@ -70,6 +70,16 @@ def test_where_it_is_refused(sigbench: Command, file: Path, arguments: tuple[str
     assert words in done.sentence()
 
 
+@pytest.mark.parametrize("content", ["", "precious", '{"kind": "sigbench-baseline"}', "[]", "changed"])
+def test_what_is_no_grid_is_not_written_over(sigbench: Command, file: Path, content: str) -> None:
+    text = file.read_text().replace('"seed": ', '"seed": 1') if content == "changed" else content
+    (file.parent / "other.json").write_text(text)
+    done = sigbench(*SEARCH, *FEW, "--out", "other.json")
+    assert done.code == 2
+    assert "other.json would be overwritten" in done.sentence()
+    assert (file.parent / "other.json").read_text() == text
+
+
 def test_a_time_changed_by_hand_is_seen(sigbench: Command, file: Path) -> None:
     facts = json.loads(file.read_text())
     facts["times"][1] *= 0.99

@@ -1,5 +1,6 @@
 """`sigbench new task`: a file that is read as it is written, and refusals."""
 
+import shlex
 from pathlib import Path
 
 import numpy as np
@@ -53,6 +54,56 @@ def test_what_cannot_be_written(sigbench: Command, arguments: tuple[str, ...], w
     done = sigbench("new", "task", *arguments)
     assert done.code == 2
     assert words in done.err.replace("\n", " ")
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "a\nb",
+        'a"b',
+        "a\\b",
+        "\x1b[2J",
+        "\x7f",
+        "\t",
+        "é",
+        "\U0001f600",
+        "'''",
+        "#",
+        "${x}",
+        "\r\n",
+        "\u202e",
+        "]\n[data]",
+    ],
+)
+@pytest.mark.parametrize("where", ["--model", "--data", "--features"])
+def test_any_text_is_read_as_it_was_given(sigbench: Command, tmp_path: Path, where: str, text: str) -> None:
+    asked = {"--model": "m.py:f", "--data": "d", "--features": "f.py:f", where: text}
+    done = sigbench("new", "task", "mine.toml", "--kind", "python", *(word for each in asked.items() for word in each))
+    assert done.code == 0, done.err
+    found = read_model_file(tmp_path / "mine.toml")
+    named = {"--model": found.model.path, "--data": found.data.images, "--features": found.judge.features}
+    assert named == asked
+
+
+@pytest.mark.parametrize("where", ["--model", "--data", "--features"])
+def test_bytes_that_are_no_text_are_refused(sigbench: Command, tmp_path: Path, where: str) -> None:
+    asked = {"--model": "m.py:f", "--data": "d", where: "a\udcffb"}
+    done = sigbench("new", "task", "mine.toml", "--kind", "python", *(word for each in asked.items() for word in each))
+    assert done.code == 2
+    assert "is no text" in done.err
+    assert not list(tmp_path.glob("*.toml"))
+
+
+@pytest.mark.parametrize("name", ["my task", "a\nb", "$(id)", "'", "-x", "é", "a\udcffb", "[model]", "\x1b[2J"])
+def test_the_file_may_have_any_name(sigbench: Command, tmp_path: Path, name: str) -> None:
+    file = tmp_path / f"{name}.toml"
+    done = sigbench("new", "task", file, "--kind", "python", "--model", "m.py:f", "--data", "d")
+    assert done.code == 0, done.err
+    assert read_model_file(file).model.path == "m.py:f"
+    (offered,) = [line for line in file.read_text().splitlines() if line.startswith("# Compare")]
+    words = shlex.split(offered.partition(": ")[2])
+    assert words[:3] == ["sigbench", "run", "--task"]
+    assert words[4:] == ["--sampler", "dpmpp-2m,unipc,ddim", "--steps", "5,10,20"]
 
 
 def test_a_name_is_made_plain(sigbench: Command, tmp_path: Path) -> None:

@@ -2,8 +2,9 @@
 
     python fuzz_server.py        reads a job a line on stdin, {"arguments", "folder", "finish"}, and answers each
 
-A job is killed once real work began (noise was drawn: what was asked for had been understood), unless it is to be
-finished, and after half a minute without a word in any case.
+A job is killed once real work began (noise was drawn, or a bar shown: what was asked for had been understood), unless
+it is to be finished, and after half a minute without a word in any case: of sleep, or of work of its own, for a machine
+that is busy with other things slows it down.
 """
 
 import io
@@ -12,6 +13,7 @@ import os
 import signal
 import sys
 import time
+from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
 
@@ -64,17 +66,24 @@ def preload() -> None:
 
 
 def mark_work(pipe: int) -> None:
-    """Has a byte written into the pipe when noise is drawn for the first time."""
+    """Has a byte written into the pipe when work begins: noise is drawn, or a bar shows how much of it is done."""
+    from sigbench.cli.progress import Bar
+    from sigbench.cli.sweep_progress import SweepProgress
     from sigbench.sde.noise import NoiseStream
 
-    draw = NoiseStream.normal
+    for owner, name in ((NoiseStream, "normal"), (Bar, "__enter__"), (SweepProgress, "__enter__")):
+        setattr(owner, name, _marked(owner, name, pipe))
 
-    def normal(self: NoiseStream, *arguments: object, **named: object) -> object:
+
+def _marked(owner: type, name: str, pipe: int) -> Callable[..., object]:
+    usual = getattr(owner, name)
+
+    def marked(*arguments: object, **named: object) -> object:
         os.write(pipe, b"w")
-        NoiseStream.normal = draw  # type: ignore[method-assign]
-        return draw(self, *arguments, **named)  # type: ignore[arg-type]
+        setattr(owner, name, usual)
+        return usual(*arguments, **named)
 
-    NoiseStream.normal = normal  # type: ignore[method-assign, assignment]
+    return marked
 
 
 def child(job: dict[str, object], pipe: int) -> None:
@@ -108,6 +117,7 @@ def run(job: dict[str, object]) -> dict[str, object]:
     os.close(theirs)
     working: float | None = None
     silent = False
+    said, heard, used = 0, began, 0.0
     longest = FINISHING_S if job.get("finish") else WORKING_S
     while True:
         done, status, usage = os.wait4(pid, os.WNOHANG)
@@ -117,7 +127,12 @@ def run(job: dict[str, object]) -> dict[str, object]:
         if working is None and _told(ours):
             working = now
         large = _megabytes(pid) > _ROOM_MB
-        late = now - began > SILENT_S if working is None else now - working > longest
+        if (words := _words(job)) != said:
+            said, heard, used = words, now, _worked(pid)[1]
+        late = now - heard > SILENT_S if working is None else now - working > longest
+        if late and working is None:
+            asleep, cpu = _worked(pid)
+            late = asleep or cpu - used > SILENT_S / 2 or now - heard > 4 * SILENT_S
         if large or late:
             silent = late and working is None
             os.killpg(pid, signal.SIGKILL)
@@ -136,6 +151,23 @@ def run(job: dict[str, object]) -> dict[str, object]:
         "seconds": time.monotonic() - began,
         "megabytes": usage.ru_maxrss / 1024,
     }
+
+
+def _words(job: dict[str, object]) -> int:
+    """How much a job has printed."""
+    folder = Path(str(job["folder"]))
+    return sum(
+        file.stat().st_size for name in ("out", "err") if (file := folder.parent / f"{folder.name}.{name}").exists()
+    )
+
+
+def _worked(pid: int) -> tuple[bool, float]:
+    """Whether a process sleeps, and the seconds of a processor that it has used."""
+    try:
+        state, *rest = Path(f"/proc/{pid}/stat").read_text().rpartition(") ")[2].split()
+    except OSError:
+        return False, 0.0
+    return state != "R", sum(map(int, rest[10:12])) / os.sysconf("SC_CLK_TCK")
 
 
 def _megabytes(pid: int) -> float:

@@ -63,6 +63,14 @@ def test_ignored_files_do_not_count(tree: Path) -> None:
     require_clean(tree, tree / "baseline.json")
 
 
+def test_what_a_killed_writer_left_does_not_count(tree: Path) -> None:
+    (tree / ".writing-abc.json").write_text("")
+    require_clean(tree, tree / "baseline.json")
+    (tree / "writing-abc.json").write_text("")
+    with pytest.raises(BadInput, match="writing-abc"):
+        require_clean(tree, tree / "baseline.json")
+
+
 def test_plug_ins_must_be_in_git(tree: Path) -> None:
     require_tracked([tree / "mine.py"])
     (tree / ".gitignore").write_text("hidden.py\n")

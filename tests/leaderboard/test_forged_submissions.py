@@ -51,6 +51,11 @@ LIES: list[tuple[Callable[[dict[str, Any]], object], str]] = [
     (update(role="teacher"), "is not the teacher of gmm"),
     (update(task_version=0), "cannot be"),
     (update(nfe=-5), "-5 network calls cannot be"),
+    *(
+        (update(spec="mine.py:Mine", sampler=f"a{odd}b"), "the name of its sampler is no line of text")
+        for odd in ("\n", "\x1b[2J", "\u202e", "\u2028", "\x00")
+    ),
+    (update(task_spec="mine.py:Mine", task="a\u202eb"), "the name of its task is no line of text"),
     (made_with(dtype=["a"]), "the dtype of its provenance is no str"),
     (made_with(device=["a"]), "the device of its provenance is no str"),
     (made_with(dtype="float64"), "says float64, and float32 was asked for"),

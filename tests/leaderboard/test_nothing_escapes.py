@@ -16,6 +16,7 @@ from sigbench.leaderboard.command import command_of, shell_line
 from sigbench.leaderboard.markdown import build_markdown
 from sigbench.leaderboard.sections import find_sections
 from sigbench.leaderboard.table import heading_of
+from sigbench.report.text import printable
 
 COMMITTED = Path(__file__).parents[2] / "leaderboard"
 CLAIM = """[[claim]]
@@ -92,6 +93,15 @@ def test_commands_of_studies_hold_no_more_than_their_words(tmp_path: Path, kind:
     assert "quadratic; touch pwned" in words
     assert words[0] == "sigbench"
     assert words[-1] == "--json"
+
+
+@pytest.mark.parametrize("odd", ["\u202e", "\u2066", "\x1b[2J", "\x00", "\u2028"])
+def test_markdown_shows_what_would_turn_a_line_around(odd: str) -> None:
+    record: Any = made()
+    record["grid"] = f"a{odd}b"
+    text = build_markdown(boards([Entry(record)]), titles={}, claims={})
+    assert odd not in text
+    assert f"a{printable(' '.join(odd.split()) or ' ')}b" in text.replace("\\", "")
 
 
 def test_a_heading_is_text() -> None:

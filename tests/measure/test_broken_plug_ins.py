@@ -62,6 +62,20 @@ def test_what_measuring_asks_for(tmp_path: Path, method: str, error: str) -> Non
     assert store.look(bad["key"]) == (parse_record(to_json(bad)), None)
 
 
+@pytest.mark.parametrize("method", ["prepare", "walk", "training_seconds"])
+def test_another_working_folder_is_the_plug_ins_own(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, method: str
+) -> None:
+    """Stores and samples are where the user said, seen from the user's folder."""
+    monkeypatch.chdir(tmp_path)
+    usual = {"prepare": "return None", "walk": "yield from super().walk(*given)", "training_seconds": "return 0.0"}
+    body = f"def {method}(self, *given):\n        import os\n        os.chdir('/')\n        {usual[method]}"
+    for record in planned(tmp_path, body):
+        assert Path.cwd() == tmp_path
+        Store(Path("store")).write(record)
+    assert len(list((tmp_path / "store").iterdir())) == 2
+
+
 @pytest.mark.parametrize("value", ["'long'", "b'x'", "math.nan", "-1", "True", "[]", "10**400", "math.inf"])
 def test_a_cost_that_is_no_number_of_seconds(tmp_path: Path, value: str) -> None:
     bad, _ = planned(tmp_path, f"def training_seconds(self): return {value}")

@@ -3,6 +3,7 @@
 import shutil
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from sigbench.measure.cell import plan_cells
@@ -82,3 +83,40 @@ def test_every_file_of_a_plug_ins_folder_changes_the_key(tmp_path: Path, changed
     assert key() != before
     (tmp_path / changed).write_text(PLUG_IN[changed])
     assert key() == before
+
+
+OF_A_TASK = {
+    "task.toml": 'name = "mine"\n[model]\nkind = "python"\npath = "net.py:build"\npredicts = "flow"\n'
+    'schedule = { kind = "flow" }\n[data]\nimages = "i.npz"\n[judge]\nfeatures = "features.py:of"\n',
+    "net.py": "import helper\nfrom deep import first\n\ndef build():\n    def network(t, x):\n        import late\n"
+    "        return x * helper.K\n\n    return network\n",
+    "features.py": "import widths\n\ndef of(images):\n    return images.double().flatten(1)[:, : widths.N]\n",
+    "widths.py": "N = 5\n",
+    "helper.py": "K = 1.0\n",
+    "late.py": "L = 1\n",
+    "deep/__init__.py": "",
+    "deep/first.py": "from . import second\n",
+    "deep/second.py": "X = 1\n",
+}
+
+
+@pytest.mark.parametrize("changed", [*sorted(OF_A_TASK), "i.npz"])
+def test_every_file_of_a_models_folder_changes_the_key(tmp_path: Path, changed: str) -> None:
+    (tmp_path / "deep").mkdir()
+    for name, text in OF_A_TASK.items():
+        (tmp_path / name).write_text(text)
+    images = np.random.default_rng(0).integers(0, 256, (40, 4, 4), dtype=np.uint8)
+    np.savez(tmp_path / "i.npz", images)
+
+    def key() -> str:
+        (cell,) = plan_cells(Settings(f"{tmp_path}/task.toml", samples=18, device="cpu"), ["ddim"], [2])
+        return cell.key
+
+    before = key()
+    assert key() == before
+    if changed == "i.npz":
+        np.savez(tmp_path / "i.npz", 255 - images)
+    else:
+        added = "[teacher]\nsteps = 7\n" if changed == "task.toml" else "ADDED = 1\n"
+        (tmp_path / changed).write_text(OF_A_TASK[changed] + added)
+    assert key() != before

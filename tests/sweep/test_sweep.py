@@ -1,6 +1,7 @@
 """Running sweeps: the same records whatever the workers and the order, and workers that die."""
 
 import multiprocessing
+import multiprocessing.forkserver
 import os
 import signal
 import subprocess
@@ -13,6 +14,7 @@ from typing import Any
 import pytest
 from sweeping import comparable
 
+from sigbench.errors import BadInput
 from sigbench.records.store import Store, tidy
 from sigbench.sweep.claims import CLAIMS, Claims
 from sigbench.sweep.file import read_sweep
@@ -231,6 +233,24 @@ def test_a_worker_that_is_killed_while_idle_costs_no_cell(tmp_path: Path) -> Non
                 while worker in children():
                     time.sleep(0.01)
     assert [(cell, getattr(outcome, "reason", None)) for cell, outcome in outcomes] == [(first, None), (second, None)]
+
+
+@pytest.mark.parametrize(
+    "error", [EOFError("unexpected EOF"), ConnectionResetError(104, "reset"), BrokenPipeError(32, "x")]
+)
+def test_where_no_worker_can_be_started(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, error: Exception) -> None:
+    """The server that workers fork from dies of a full disk, say: a sentence, and no claim is left."""
+
+    def die(handle: int) -> int:
+        raise error
+
+    monkeypatch.setattr(multiprocessing.forkserver, "read_signed", die)
+    cells = cells_of(tmp_path, 'tasks = ["gmm"]\nsamplers = ["ddim"]\nsteps = [2]')
+    store = Store(tmp_path / "store")
+    with pytest.raises(BadInput, match=f"no worker process can be started here: {type(error).__name__}"):
+        run(cells, store, 1)
+    with Claims(store.folder) as claims:
+        assert claims.take(cells[0].key)
 
 
 def test_forecast_tells_the_metrics_time_from_the_networks(tmp_path: Path) -> None:
