@@ -153,28 +153,38 @@ class Simulator:
             paths[first : first + _BLOCK] = self._path(y, dw, self._dw_perp(noise, first), kept)[: n - first]
         return paths
 
-    def mirrored_paths(self, n: int, seed: int, places: Sequence[int]) -> Iterator[Tensor]:
-        """Yields blocks of the paths of `paths_at` with their mirror images, shape (4, m, places, 2).
+    def conditional_laws(self, n: int, seed: int, places: Sequence[int]) -> Iterator[tuple[Tensor, Tensor, Tensor]]:
+        """Yields what paths at `places` are given W, in blocks, for W and for −W: each of shape (2, m, places).
 
-        The second have −dW⊥, the third −dW and −Y, the fourth both: each has the law of the first.
+        Log S is the first plus a Gaussian of independent increments, whose variances are (1−ρ²) times those of the
+        second, ∫V over the time until then; the third is log V. In law such paths are those of `paths_at`.
         """
         kept = torch.tensor(places, device=self.device) - 1
-        for first, noise, y, dw in self._blocks(n, seed):
-            y, dw, beside = (part[: n - first] for part in (y, dw, self._dw_perp(noise, first)))
-            yield torch.stack([self._path(s * y, s * dw, t * beside, kept) for s in (1, -1) for t in (1, -1)])
+        h, rho = self.horizon / self.steps, self.model.rho
+        for first, _, y, dw in self._blocks(n, seed):
+            drift, spent, log_v = [], [], []
+            for sign in (1.0, -1.0):
+                own = sign * y[: n - first]
+                variance = self.left_variance(own)
+                spent.append(h * variance.cumsum(1)[:, kept])
+                driven = variance.sqrt_().mul_(dw[: n - first]).cumsum_(1)[:, kept]
+                drift.append(sign * rho * driven - 0.5 * spent[-1])
+                log_v.append(self._log_variance(own[:, kept], kept))
+            yield torch.stack(drift), torch.stack(spent), torch.stack(log_v)
 
     def _path(self, y: Tensor, dw: Tensor, dw_perp: Tensor, kept: Tensor) -> Tensor:
         """(log S, log V) at the places `kept`, shape (n, kept, 2)."""
         h, rho, variance = self.horizon / self.steps, self.model.rho, self.left_variance(y)
         returns = variance.sqrt() * dw.mul(rho).add_(dw_perp, alpha=math.sqrt(1 - rho**2))
         log_s = returns.sub_(variance, alpha=0.5 * h).cumsum_(1)
-        return torch.stack([log_s[:, kept], self._log_variance(y)[:, kept]], dim=-1)
+        return torch.stack([log_s[:, kept], self._log_variance(y[:, kept], kept)], dim=-1)
 
     def _dw_perp(self, noise: NoiseStream, first: int) -> Tensor:
         return math.sqrt(self.horizon / self.steps) * noise.normal(first, _BLOCK, _OF_PRICE)
 
-    def _log_variance(self, y: Tensor) -> Tensor:
-        return self.model.eta * y + self._log_mean
+    def _log_variance(self, y: Tensor, places: Tensor | slice = slice(None)) -> Tensor:
+        """log V for Y at all grid times, or at some."""
+        return self.model.eta * y + self._log_mean[places]
 
     def _blocks(self, n: int, seed: int) -> Iterator[tuple[int, NoiseStream, Tensor, Tensor]]:
         """Yields the first path of each block, the noise of all, and the block's (Y, dW), never cut short."""
