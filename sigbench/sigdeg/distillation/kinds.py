@@ -18,7 +18,7 @@ from sigbench.sigdeg.distillation.coarse_steps import SourcePlan
 from sigbench.sigdeg.distillation.fresh_steps import FreshPlan
 from sigbench.sigdeg.distillation.law.loss import LawPlan
 from sigbench.sigdeg.distillation.plan import DistillPlan
-from sigbench.sigdeg.distillation.stored_paths import MOST_MOMENTS
+from sigbench.sigdeg.distillation.stored_paths import MOST_MOMENTS, group_of
 from sigbench.sigdeg.distillation.stored_steps import StoredPlan
 from sigbench.sigdeg.generators.images import ImageGeneratorConfig
 from sigbench.sigdeg.generators.paths import PathGeneratorConfig
@@ -128,9 +128,10 @@ def _fresh(task: Task, choices: StudentChoices) -> FreshPlan:
 
 def _stored(usual: StoredPlan) -> Callable[[Task, StudentChoices], StoredPlan]:
     def made(task: Task, choices: StudentChoices) -> StoredPlan:
+        whole = usual.paths - usual.paths % group_of(task.shape)  # they are drawn in groups
         return replace(
             usual,
-            paths=usual.paths if choices.teacher_paths is None else choices.teacher_paths,
+            paths=whole if choices.teacher_paths is None else choices.teacher_paths,
             paths_seed=choices.seed if choices.paths_seed is None else choices.paths_seed,
         )
 

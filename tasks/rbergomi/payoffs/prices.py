@@ -139,7 +139,8 @@ class _Mean:
         time = np.array([payoff.time])
         self._variance = float(specification.model.forward.mean_over(time)[0]) * payoff.time
         self._sums, self._squares = np.zeros(5), np.zeros((5, 5))
-        self._single = np.zeros(2)
+        self._single, self._paid = np.zeros(2), 0.0
+        self._shift: float | None = None  # about the mean, so that little is lost where payoffs hardly vary
 
     def add(self, draw: _Draw) -> None:
         """Takes in a part of a round."""
@@ -152,6 +153,9 @@ class _Mean:
             spent - self._variance,
             payoff.control(flat) - payoff.control_mean,
         )
+        self._shift = float(single.mean()) if self._shift is None else self._shift
+        self._paid = max(self._paid, float(single.max()))
+        single = single - self._shift
         values = np.stack([v.reshape(_EACH, -1).mean(0) for v in (single, *controls)])
         self._count += values.shape[1]
         self._sums += values.sum(1)
@@ -161,7 +165,7 @@ class _Mean:
     def price(self) -> Price:
         """Returns what is known so far; raises BadInput where nothing was ever paid."""
         n, (single, squares) = self._count, self._single / (_EACH * self._count)
-        if single == squares == 0.0:
+        if self._paid == 0.0 or self._shift is None:
             raise BadInput(f"the payoff {self._payoff.name} pays on none of {_EACH * n:,} paths: leave it out.")
         means = self._sums / n
         covariance = self._squares / n - np.outer(means, means)
@@ -170,6 +174,7 @@ class _Mean:
         correlation = covariance / np.outer(scale, scale)
         slopes = np.linalg.pinv(correlation[1:, 1:], rcond=1e-9, hermitian=True) @ correlation[1:, 0]
         explained = float(slopes @ correlation[1:, 0])
-        error = math.sqrt(max(covariance[0, 0], 0.0) * max(1 - explained, 0.0) / (n - len(means)))
-        mean = means[0] - covariance[0, 0] ** 0.5 * float(slopes @ (means[1:] / scale[1:]))
+        own = math.sqrt(max(covariance[0, 0], 0.0))
+        error = own * math.sqrt(max(1 - explained, 0.0) / (n - len(means)))
+        mean = self._shift + means[0] - own * float(slopes @ (means[1:] / scale[1:]))
         return Price(float(mean), error, math.sqrt(max(squares - single**2, 0.0)), n)
