@@ -13,8 +13,8 @@ from torch import Tensor
 
 from sigbench_tasks.rbergomi.specification import Specification
 
-# Mean and standard deviation of the scaled returns, to two digits and the same at all times: the shipped model's. Those of
-# others are near enough, for networks learn what is left, and a constant is the same on every machine.
+# Mean and standard deviation of the scaled returns, to two digits and the same at all times: the shipped model's. Those
+# of others are near enough, for networks learn what is left, and a constant is the same on every machine.
 RETURN_MEAN, RETURN_STD = 0.09, 0.97
 
 _AT_ONCE = 4_096  # paths whose fine variances are held in memory

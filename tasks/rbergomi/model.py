@@ -16,10 +16,11 @@ _SAME = 1e-9  # of the last time: grid times are multiples in floating point, an
 
 @dataclass(frozen=True)
 class ForwardVariance:
-    """A piecewise constant curve ξ(t), the variance that is expected at t today: the k-th value holds on [times[k−1], times[k]), the first one from 0.
+    """A piecewise constant curve ξ(t), the variance at t that is expected today.
 
-    At the last time, and after it, the last value holds. Times are in years, values variances a year. Raises BadInput
-    for curves without pieces, times that are not positive, finite and increasing, and values outside (0, ∞).
+    The k-th value holds on [times[k−1], times[k]), the first one from 0; from the last time on the last one does.
+    Times are in years, values variances a year. Raises BadInput for curves without pieces, times that are not positive,
+    finite and increasing, and values outside (0, ∞).
     """
 
     times: tuple[float, ...]

@@ -1,4 +1,4 @@
-"""What tasks of rough Bergomi paths share, the shipped one and those of files: all but metrics, and where networks lie."""
+"""What the tasks of rough Bergomi paths share, the shipped one and those of files."""
 
 from abc import abstractmethod
 from collections.abc import Mapping
@@ -73,7 +73,9 @@ class PathsTask(Task):
 
     def spectrum(self, samples: "NDArray[np.float64]") -> Spectrum:
         if self.specification.fine is None:
-            raise BadInput(f"the times of the task {self.name!r} are not equally far apart: its paths have no spectrum.")
+            raise BadInput(
+                f"the times of the task {self.name!r} are not equally far apart: its paths have no spectrum."
+            )
         interval = self.specification.last / len(self.specification.places)
         return increment_spectrum(samples[:, :, 1], interval, "increments of log V", "cycles a year")
 

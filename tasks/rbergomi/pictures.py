@@ -36,11 +36,12 @@ def paths_picture(
     smile: Sequence[SmileRow] | None = None,
     times: Array | None = None,
 ) -> alt.TopLevelMixin:
-    """Returns one chart of paths of shape (n, T, 2) beside exact paths, from log S = 0; `times` are 1/T, …, 1 if unsaid.
+    """Returns one chart of paths of shape (n, T, 2) beside exact paths, from log S = 0.
 
-    Quantiles over time, densities at the last time (where all but a hundredth of the exact paths end), correlations
-    of returns with log V, roughness, and the smile where its rows are given: ("samples" or "exact", maturity in
-    years, log-strike, implied volatility, which is NaN where a price has none: it is left out and counted).
+    `times` are those of the paths, 1/T, …, 1 where they are left out. Quantiles over time, densities at the last time
+    (where all but a hundredth of the exact paths end), correlations of returns with log V, roughness where times are
+    equally far apart, and the smile where its rows are given: ("samples" or "exact", maturity in years, log-strike,
+    implied volatility, which is NaN where a price has none: it is left out and counted).
     """
     own, true = (PathSample(paths, (0.0, math.nan), 1 / paths.shape[1]) for paths in (samples, exact))
     times = np.arange(1, samples.shape[1] + 1) / samples.shape[1] if times is None else times

@@ -116,7 +116,10 @@ def specification_of(table: ModelTable) -> Specification:
     try:
         xi = table.xi
         model = RoughBergomi(
-            table.hurst, table.eta, table.rho, ForwardVariance(xi.times, xi.values) if isinstance(xi, CurveTable) else xi
+            table.hurst,
+            table.eta,
+            table.rho,
+            ForwardVariance(xi.times, xi.values) if isinstance(xi, CurveTable) else xi,
         )
     except BadInput as error:
         raise BadInput(f"rbergomi.xi: {error}") from None
@@ -136,4 +139,3 @@ def _equal(model: RoughBergomi, table: ModelTable) -> Specification:
     if left or not fine:
         raise BadInput(f"rbergomi.fine_steps: {table.fine_steps} is no multiple of the {points} points.")
     return Specification.equal(model, table.horizon, points, fine)
-

@@ -22,7 +22,7 @@ class _Table(msgspec.Struct, forbid_unknown_fields=True, frozen=True, kw_only=Tr
     pass
 
 
-class EuropeanTable(_Table):
+class EuropeanTable(_Table, forbid_unknown_fields=True, frozen=True, kw_only=True):
     """Calls or puts; without an option the one that is out of the money, without a unit as implied volatilities."""
 
     strikes: Numbers
@@ -31,7 +31,7 @@ class EuropeanTable(_Table):
     unit: Literal["volatility", "price"] = "volatility"
 
 
-class AsianTable(_Table):
+class AsianTable(_Table, forbid_unknown_fields=True, frozen=True, kw_only=True):
     """Calls or puts on the mean of S."""
 
     strikes: Numbers
@@ -39,7 +39,7 @@ class AsianTable(_Table):
     option: Option = "call"
 
 
-class BarrierTable(_Table):
+class BarrierTable(_Table, forbid_unknown_fields=True, frozen=True, kw_only=True):
     """Calls or puts that a barrier ends."""
 
     side: Side
@@ -49,7 +49,7 @@ class BarrierTable(_Table):
     option: Option = "call"
 
 
-class VixTable(_Table):
+class VixTable(_Table, forbid_unknown_fields=True, frozen=True, kw_only=True):
     """The VIX-like index at some times, or calls or puts on it where there are strikes."""
 
     times: Numbers
@@ -137,8 +137,8 @@ def _barrier(table: BarrierTable, specification: Specification) -> Iterator[Payo
         for strike in _strikes(table.strikes, "barrier"):
             if table.option == ("put" if down else "call") and (table.barrier - strike) * (1 if down else -1) >= 0:
                 raise BadInput(
-                    f"payoffs.barrier: a {table.side} {table.option} of strike {strike:g} never pays within the barrier "
-                    f"{table.barrier:g}."
+                    f"payoffs.barrier: a {table.side} {table.option} of strike {strike:g} never pays within the "
+                    f"barrier {table.barrier:g}."
                 )
             yield Barrier(place, time, table.option, strike, table.barrier, table.side)
 

@@ -139,7 +139,9 @@ def _training(file: Path, network: Path) -> str:
 def _others(manifest: Manifest, specification: Specification) -> str:
     """What a network was trained for instead: the first parameter that differs, where its manifest names them."""
     theirs, ours = manifest.data.get("parameters"), specification.facts()
-    for name, value in ours.items() if isinstance(theirs, dict) else ():
+    if not isinstance(theirs, dict):
+        return "another task"
+    for name, value in ours.items():
         if theirs.get(name) != value:
             return f"other parameters, {name} = {theirs.get(name)} where the file has {value}"
-    return "another task"
+    return "other parameters"

@@ -44,5 +44,7 @@ def place_of(specification: Specification, time: float, where: str) -> int:
     known = specification.times
     place = int(np.abs(known - time).argmin())
     if not abs(known[place] - time) <= _SAME * specification.horizon:
-        raise BadInput(f"{where}: paths are not seen at {time:g} years: the nearest observed time is {known[place]:.6g}.")
+        raise BadInput(
+            f"{where}: paths are not seen at {time:g} years: the nearest observed time is {known[place]:.6g}."
+        )
     return place

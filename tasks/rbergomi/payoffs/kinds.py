@@ -104,7 +104,9 @@ class Asian(_OnStrike):
     @property
     def words(self) -> str:
         times = self.place + 1
-        return f"{self.option} of strike {self.strike:g} on the mean of S at the {times} times up to {self.time:g} years"
+        return (
+            f"{self.option} of strike {self.strike:g} on the mean of S at the {times} times up to {self.time:g} years"
+        )
 
     def __call__(self, paths: Array) -> Array:
         return self.paid(self.control(paths))
@@ -191,7 +193,7 @@ def _conditioning(specification: Specification, place: int, window: float) -> tu
     midpoints = _midpoints(float(known[-1]), window)
     k, n = len(known), len(known) + _PARTS
     covariance = model.covariance(np.concatenate([known, midpoints]))[:n, :n]
-    weights = np.linalg.solve(covariance[:k, :k], covariance[:k, k:])
+    weights: Array = np.linalg.solve(covariance[:k, :k], covariance[:k, k:]).astype(np.float64)
     left_open = np.diag(covariance)[k:] - np.einsum("kj,kj->j", weights, covariance[:k, k:])
     drift = 0.5 * model.eta**2
     mean = model.forward.log_at(known) - drift * known ** (2 * model.hurst)

@@ -2,12 +2,13 @@
 
 from collections.abc import Callable
 from pathlib import Path
+from typing import TypeAlias
 
 import numpy as np
 import pytest
 import torch
-
 from commandline_in import in_folder
+
 from sigbench.abilities import network_hashes
 from sigbench.errors import BadInput
 from sigbench.measure.cell import plan_cells
@@ -24,7 +25,9 @@ from sigbench_tasks.rbergomi.model import ForwardVariance
 from sigbench_tasks.rbergomi.own.task import RoughBergomiOfFile
 from sigbench_tasks.rbergomi.specification import SHIPPED
 
-Change, Teach = Callable[[str, str], str], Callable[[], None]
+Change: TypeAlias = Callable[[str, str], str]
+Teach: TypeAlias = Callable[[], None]
+OFF_EVERY_GRID = [0.1, 0.2123456, 0.3141593, 0.4111111]
 CPU = torch.device("cpu")
 PAYOFFS = ["iv-0.95-0.25", "iv-1-0.25", "iv-0.95-0.5", "iv-1-0.5", "asian-call-1-0.5", "down-and-out-call-0.9-1-0.5"]
 
@@ -70,9 +73,7 @@ def test_a_run_of_a_file_with_its_teacher(trained: Path) -> None:
     assert record["provenance"]["artifacts"].keys() == {"teacher", "specification"}
 
 
-def test_other_parameters_have_another_key(
-    trained: Path, changed: Change, teach: Teach
-) -> None:
+def test_other_parameters_have_another_key(trained: Path, changed: Change, teach: Teach) -> None:
     def key() -> str:
         (cell,) = plan_cells(Settings(str(trained), samples=20, repeats=2, device="cpu"), ["ddim"], [2])
         return cell.key
@@ -87,9 +88,7 @@ def test_other_parameters_have_another_key(
 
 
 @pytest.mark.slow
-def test_a_student_serves_its_own_network_alone(
-    trained: Path, changed: Change, teach: Teach
-) -> None:
+def test_a_student_serves_its_own_network_alone(trained: Path, changed: Change, teach: Teach) -> None:
     task, folder = task_of(trained), trained.parent / "student"
     recipe = recipe_for(task, "student", StudentChoices(steps=(2,), iterations=2, teacher_paths=256))
     manifest = train_artifact(task, recipe, folder, command="sigbench train")
@@ -118,7 +117,9 @@ def test_a_network_of_other_parameters_is_refused_and_named(trained: Path, chang
         task_of(name).problem(CPU, torch.float32)
 
 
-def test_a_missing_network_names_its_training(file: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_missing_network_names_its_training(
+    file: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
     run = in_folder(file.parent, monkeypatch, capsys)
     code, _, said = run("run", "--task", "mine.toml", "--sampler", "ddim", "--steps", "2")
     command = f"sigbench train --task {file} --what teacher --out {file.parent / 'mine-teacher'}"
@@ -127,7 +128,9 @@ def test_a_missing_network_names_its_training(file: Path, monkeypatch: pytest.Mo
     assert not (file.parent / "cache").exists()  # nothing was simulated
 
 
-def test_prices_can_be_looked_at(file: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+def test_prices_can_be_looked_at(
+    file: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
     run = in_folder(file.parent, monkeypatch, capsys)
     code, said, _ = run("train", "--task", "mine.toml", "--what", "prices")
     assert (code, said.split(":")[0]) == (0, "mine-prices")
@@ -161,7 +164,9 @@ def test_unequal_times_leave_out_what_needs_equal_ones(changed: Change) -> None:
     assert "Roughness" not in task.picture(paths.numpy(), "a title").to_json()
 
 
-def test_a_student_of_any_number_of_times_has_whole_groups_of_paths(trained: Path, changed: Change, teach: Teach) -> None:
+def test_a_student_of_any_number_of_times_has_whole_groups_of_paths(
+    trained: Path, changed: Change, teach: Teach
+) -> None:
     changed("points = 8", "times = [0.125, 0.25, 0.5]")
     teach()
     recipe = recipe_for(task_of(trained), "student", StudentChoices(steps=(2,)))
@@ -186,7 +191,7 @@ def test_a_student_of_any_number_of_times_has_whole_groups_of_paths(trained: Pat
         ("times = [0.25, 0.5], v", "times = [0.25, 0.6], v", "0.6 lies beyond the horizon of 0.5 years."),
         ("points = 8\nfine_steps = 32", "times = [0.25, 0.125]", "increase, and 0.125 does not."),
         ("points = 8\nfine_steps = 32", "times = [0.25, 0.75]", "0.75 lies beyond the horizon of 0.5 years."),
-        ("points = 8\nfine_steps = 32", "times = [0.1, 0.2123456, 0.3141593, 0.4111111]", "no grid of 1,024 to 4,096 equal steps"),
+        ("points = 8\nfine_steps = 32", f"times = {OFF_EVERY_GRID}", "no grid of 1,024 to 4,096 equal steps"),
         ("points = 8", "times = [0.25, 0.26]", "0.26 is no multiple of the step, 0.5/32 years"),
         ("points = 8", "points = 8\ntimes = [0.25, 0.5]", "name either points or times, not both."),
         ("fine_steps = 32", "fine_steps = 30", "30 is no multiple of the 8 points."),
@@ -206,9 +211,7 @@ def test_a_student_of_any_number_of_times_has_whole_groups_of_paths(trained: Pat
         ("[judge]", "[judge", "is not TOML"),
     ],
 )
-def test_what_is_wrong_is_said_in_a_sentence(
-    changed: Change, old: str, new: str, sentence: str | None
-) -> None:
+def test_what_is_wrong_is_said_in_a_sentence(changed: Change, old: str, new: str, sentence: str | None) -> None:
     name = changed(old, new)
     if sentence is None:
         make_task(name)

@@ -87,7 +87,7 @@ def test_discretely_watched_barriers_and_asians_of_black_scholes() -> None:
 
 @cache
 def kernel(u: float, v: float, hurst: float) -> float:
-    """E[Y_u Y_v] = 2H·∫₀ᵘ (u−s)^{H−½}(v−s)^{H−½} ds for u ≤ v by quadrature, the pole taken out by s = u − x^{1/(H+½)}."""
+    """E[Y_u Y_v] = 2H·∫₀ᵘ (u−s)^{H−½}(v−s)^{H−½} ds for u ≤ v by quadrature, in x = (u−s)^{H+½}, which has no pole."""
     power = 1 / (hurst + 0.5)
     inner, _ = quad(lambda x: (v - u + x**power) ** (hurst - 0.5), 0, u ** (hurst + 0.5), epsabs=1e-11, limit=200)
     return 2 * hurst * inner * power
@@ -102,9 +102,7 @@ def test_a_rough_model_against_a_plain_simulation() -> None:
     grid = h * np.arange(1, 9)
     y = np.array([[kernel(min(u, v), max(u, v), hurst) for v in grid] for u in grid])
     a = hurst + 0.5
-    with_w = np.array(
-        [[math.sqrt(2 * hurst) / a * (u**a - (u - min(u, v)) ** a) for v in grid] for u in grid]
-    )
+    with_w = np.array([[math.sqrt(2 * hurst) / a * (u**a - (u - min(u, v)) ** a) for v in grid] for u in grid])
     joint = np.block([[y, with_w], [with_w.T, np.minimum(grid[:, None], grid)]])
     rng = np.random.default_rng(11)
     drawn = rng.standard_normal((n, 16)) @ np.linalg.cholesky(joint + 1e-12 * np.eye(16)).T
