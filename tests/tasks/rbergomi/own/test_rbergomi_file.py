@@ -220,3 +220,13 @@ def test_what_is_wrong_is_said_in_a_sentence(changed: Change, old: str, new: str
         make_task(name)
     assert sentence in str(error.value)
     assert "\n" not in str(error.value)
+
+
+def test_the_guide_s_file_is_a_task(tmp_path: Path) -> None:
+    guide = Path(__file__).parents[4] / "docs" / "guide" / "own-rbergomi.md"
+    text = guide.read_text()
+    (tmp_path / "low-vol.toml").write_text(text[text.index("# low-vol.toml") :].partition("```")[0])
+    task = task_of(tmp_path / "low-vol.toml")
+    assert (task.shape, len(task.payoffs)) == ((64, 2), 9)
+    assert {payoff.name for payoff in task.payoffs} >= {"iv-0.9-0.5", "asian-call-1-1", "vix-0.5"}
+    assert task.network == tmp_path / "low-vol-teacher"
