@@ -2,13 +2,14 @@
 
 import importlib
 import inspect
+import tomllib
 from collections.abc import Mapping
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from sigbench.adapter import Adapter
 from sigbench.errors import BadInput, unknown_name
-from sigbench.files import MOST_TEXT, read_file
+from sigbench.files import MOST_TEXT, read_file, read_text
 from sigbench.guard import guarded
 from sigbench.plug_ins import aliases, arguments_of, check_facts, entry_points, load, options_of
 from sigbench.sampler import Sampler
@@ -26,6 +27,7 @@ SAMPLERS = "sigbench.samplers"
 METRICS = "sigbench.metrics"
 ALIASES = "sigbench.sampler_aliases"
 ADAPTERS = "sigbench.adapters"
+TASK_FILES = "sigbench.task_files"  # by the table of FILE.toml that makes the file theirs
 _KINDS = {TASKS: "task", SAMPLERS: "sampler", METRICS: "metric", ADAPTERS: "adapter"}
 
 
@@ -169,15 +171,30 @@ def make_metric(spec: str) -> "Metric":
 def _class(group: str, name: str) -> Any:
     base = _base(group)
     if group == TASKS and is_file_task(name):
-        from sigbench.models.from_file import file_task
-
-        return _complete(file_task(name), f"the task {name}", base)
+        return _complete(_of_file(name), f"the task {name}", base)
     if group == SAMPLERS and name.partition(":")[0] in entry_points(ADAPTERS):
         return _adapted_class(name, base)
     if ".py:" in name:
         return _class_in_file(name, base)
     check_name(group, name)
     return _load(entry_points(group)[name])
+
+
+def _of_file(name: str) -> Any:
+    """The task class of FILE.toml: who registers one of its tables makes it, else it is of a network and of data."""
+    try:
+        tables = tomllib.loads(read_text(name, "the task")).keys()
+    except (ValueError, RecursionError):  # no TOML: who reads it as such says so
+        tables = {}.keys()
+    owned = sorted(entry_points(TASK_FILES).keys() & tables)
+    if len(owned) > 1:
+        raise BadInput(f"{name}: the tables {' and '.join(owned)} make tasks of different kinds: keep one of them.")
+    if owned:
+        with guarded(f"the task {name} cannot be made"):
+            return load(entry_points(TASK_FILES)[owned[0]])(name)
+    from sigbench.models.from_file import file_task
+
+    return file_task(name)
 
 
 def _adapted_class(name: str, base: type[Any]) -> Any:

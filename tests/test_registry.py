@@ -4,15 +4,17 @@ import math
 import os
 import sys
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from sigbench import registry
 from sigbench.errors import BadInput
 from sigbench.measure.source.plug_ins import code_of
-from sigbench.registry import make_metric, make_sampler, sampler_class
+from sigbench.registry import make_metric, make_sampler, sampler_class, task_class
 from sigbench.spec import quoted
 from sigbench.user_code import load_file
 from sigbench_baselines.euler import EulerMaruyama
@@ -229,3 +231,25 @@ def test_one_hint_that_is_no_type_here_leaves_the_others_theirs(plugin: str) -> 
 def test_an_option_given_twice_is_refused(plugin: str) -> None:
     with pytest.raises(BadInput, match="gives count twice"):
         make_sampler(f"{plugin}:Options:count=1:count=2")
+
+
+def test_a_table_decides_whose_task_a_file_is(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Who registers it makes the task; files of nobody's tables are of a network and of data."""
+    file = tmp_path / "mine.toml"
+    file.write_text("[mine]\nsize = 3\n")
+    with pytest.raises(BadInput, match="object contains unknown field mine"):
+        task_class(str(file))
+
+    def made(path: str) -> Any:
+        raise OSError(f"no luck with {Path(path).name}")
+
+    points = {name: SimpleNamespace(name=name, value="a:b", load=lambda: made) for name in ("mine", "yours")}
+    monkeypatch.setattr(registry, "entry_points", lambda group: points if group == registry.TASK_FILES else {})
+    with pytest.raises(BadInput, match=r"mine\.toml cannot be made: OSError: no luck with mine\.toml\."):
+        task_class(str(file))
+    file.write_text("[mine]\n[yours]\n")
+    with pytest.raises(BadInput, match="the tables mine and yours make tasks of different kinds: keep one of them"):
+        task_class(str(file))
+    file.write_text("[mine")
+    with pytest.raises(BadInput, match="is not TOML"):
+        task_class(str(file))

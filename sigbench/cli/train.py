@@ -158,7 +158,7 @@ def train(
     from sigbench.sigdeg.distillation.kinds import StudentChoices
     from sigbench.sigdeg.distillation.students import recipe_for
 
-    folder = out or Path(f"{task}-{what}")
+    folder = out or Path(f"{task.removesuffix('.toml')}-{what}")
     if (folder / "manifest.json").exists() and not overwrite:
         raise BadInput(f"there is an artifact in {folder} already: choose another --out, or --overwrite.")
     choices = StudentChoices(

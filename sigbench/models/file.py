@@ -35,7 +35,7 @@ Paths are seen from the file's folder.
 
 import tomllib
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated, Literal, TypeVar
 
 import msgspec
 
@@ -47,6 +47,7 @@ from sigbench.sde.denoiser import Prediction
 ENDING = ".toml"
 MOST_STEPS = 100_000
 _MOST_BYTES = 1 << 20
+_Kind = TypeVar("_Kind")
 
 Name = Annotated[str, msgspec.Meta(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$")]
 Steps = Annotated[int, msgspec.Meta(ge=1, le=MOST_STEPS)]
@@ -127,13 +128,7 @@ class ModelFile(msgspec.Struct, forbid_unknown_fields=True, frozen=True, kw_only
 
 def read_model_file(path: Path) -> ModelFile:
     """Returns what a file says; raises BadInput, naming the key, for what is not as it should be."""
-    text = read_text(path, "the task", _MOST_BYTES)
-    try:
-        found = msgspec.convert(tomllib.loads(text), ModelFile)
-    except msgspec.ValidationError as error:
-        raise BadInput(f"{path}: {_in_words(one_line(str(error)))}.") from None
-    except (ValueError, RecursionError) as error:
-        raise BadInput(f"the task {path} is not TOML: {error}.") from None
+    found = read_as(path, ModelFile)
     if (found.data.images is None) == (found.data.array is None):
         raise BadInput(f"{path}: data: name either images or an array, so that there is a law to compare with.")
     if found.data.array is not None and (found.data.labels is not None or found.data.shape is not None):
@@ -143,8 +138,19 @@ def read_model_file(path: Path) -> ModelFile:
     return found
 
 
-def _in_words(text: str) -> str:
-    """msgspec's "Expected `int`, got `str` - at `$.model.kind`" as "model.kind: expected int, got str"."""
+def read_as(path: Path, kind: type[_Kind]) -> _Kind:
+    """Returns a TOML file as the structure that its kind of task has; raises BadInput, naming the key."""
+    text = read_text(path, "the task", _MOST_BYTES)
+    try:
+        return msgspec.convert(tomllib.loads(text), kind)
+    except msgspec.ValidationError as error:
+        raise BadInput(f"{path}: {in_words(one_line(str(error)))}.") from None
+    except (ValueError, RecursionError) as error:
+        raise BadInput(f"the task {path} is not TOML: {error}.") from None
+
+
+def in_words(text: str) -> str:
+    """Returns msgspec's "Expected `int`, got `str` - at `$.model.kind`" as "model.kind: expected int, got str"."""
     message, _, place = text.partition(" - at `$")
     message = message.replace("`", "")
     where = place.strip("`.").replace("[...]", "")

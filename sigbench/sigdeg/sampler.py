@@ -8,7 +8,7 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
-from sigbench.abilities import HasStudents, conditions_of
+from sigbench.abilities import HasHashes, HasStudents, conditions_of, network_hashes
 from sigbench.errors import BadInput
 from sigbench.guard import told
 from sigbench.networks.artifacts import Manifest, check_fit, load_artifact, read_manifest, stamp_of
@@ -61,6 +61,13 @@ class SigDEG(Sampler):
                 f"this Sig-DEG student was distilled at guidance {given:g}, not {guidance:g}: train one "
                 f"by `sigbench train --task {task.name} --guidance {guidance:g}` and name its folder, "
                 "sigdeg:artifact=FOLDER."
+            )
+        # A package's task has a version for it; the network of a user's file changes without.
+        taught_by = manifest.data.get("network")
+        if isinstance(task, HasHashes) and taught_by not in (None, network_hashes(task).get("teacher")):
+            raise BadInput(
+                f"the student in {folder} was distilled from another network than that of the task {task.name!r}, of "
+                f"SHA-256 {str(taught_by)[:16]}…: train one by `sigbench train`."
             )
         assert isinstance(problem, ReverseDiffusion)
         if (trained_for := manifest.config.get("schedule")) != problem.schedule.name:

@@ -1,4 +1,4 @@
-"""The rough Bergomi model: its parameters and the joint law of its two Gaussian drivers."""
+"""The rough Bergomi model: its parameters, its forward variance, and the joint law of its two Gaussian drivers."""
 
 import math
 from dataclasses import dataclass
@@ -11,20 +11,81 @@ from sigbench.errors import BadInput
 
 Array = NDArray[np.float64]
 
+_SAME = 1e-9  # of the last time: grid times are multiples in floating point, and meet the ends of pieces
+
+
+@dataclass(frozen=True)
+class ForwardVariance:
+    """A piecewise constant curve ξ(t), the variance at t that is expected today.
+
+    The k-th value holds on [times[k−1], times[k]), the first one from 0; from the last time on the last one does.
+    Times are in years, values variances a year. Raises BadInput for curves without pieces, times that are not positive,
+    finite and increasing, and values outside (0, ∞).
+    """
+
+    times: tuple[float, ...]
+    values: tuple[float, ...]
+
+    def __post_init__(self) -> None:
+        if len(self.times) != len(self.values) or not self.times:
+            raise BadInput(
+                f"a forward variance curve has as many times as values, not {len(self.times)} and {len(self.values)}."
+            )
+        before = 0.0
+        for time in self.times:
+            if not before < time < math.inf:
+                raise BadInput(f"the times of the forward variance must be positive and increase: {time} does not.")
+            before = time
+        for value in self.values:
+            check_variance(value)
+
+    def at(self, times: Array) -> Array:
+        """Returns ξ at `times`, in their shape."""
+        return np.asarray(self.values)[self._piece(times)]
+
+    def log_at(self, times: Array) -> Array:
+        """Returns log ξ at `times`, in their shape."""
+        return np.array([math.log(value) for value in self.values])[self._piece(times)]
+
+    def mean_over(self, times: Array) -> Array:
+        """Returns the mean of ξ over each interval between increasing `times` (n,) from 0 on, shape (n,)."""
+        ends = np.concatenate([[0.0], times])
+        first, last = self._piece(ends[:-1]), self._piece(ends[1:] - 2 * _SAME * self.times[-1])
+        means = np.diff(self._integral(ends)) / np.diff(ends)
+        return np.where(first == last, np.asarray(self.values)[first], means)  # without rounding where it is constant
+
+    def _integral(self, times: Array) -> Array:
+        """∫₀ᵗ ξ(u)du at `times`."""
+        starts = np.concatenate([[0.0], self.times[:-1]])
+        ends = np.concatenate([self.times[:-1], [math.inf]])
+        lengths = np.clip(np.minimum(times[:, None], ends) - starts, 0.0, None)
+        return np.asarray(lengths @ np.asarray(self.values))
+
+    def _piece(self, times: Array) -> NDArray[np.intp]:
+        found = np.searchsorted(np.asarray(self.times), times + _SAME * self.times[-1], side="right")
+        return np.minimum(found, len(self.times) - 1)
+
+
+def check_variance(value: float) -> None:
+    """Raises BadInput for what is no variance in (0, ∞)."""
+    if not 0 < value < math.inf:
+        raise BadInput(f"the forward variance xi must lie in (0, ∞), not {value}.")
+
 
 @dataclass(frozen=True)
 class RoughBergomi:
-    """The model of Bayer, Friz & Gatheral 2016, Pricing under rough volatility, with a flat forward variance.
+    """The model of Bayer, Friz & Gatheral 2016, Pricing under rough volatility.
 
-    V_t = ξ·exp(η·Y_t − ½η²·t^{2H}) with Y_t = √(2H)·∫₀ᵗ(t−s)^{H−½}dW_s, and dS = S·√V·(ρ·dW + √(1−ρ²)·dW⊥) with
-    S₀ = 1. Time is in years, ξ (`xi`) is a variance a year; `hurst`, `eta` and `rho` have no unit.
+    V_t = ξ(t)·exp(η·Y_t − ½η²·t^{2H}) with Y_t = √(2H)·∫₀ᵗ(t−s)^{H−½}dW_s, and dS = S·√V·(ρ·dW + √(1−ρ²)·dW⊥) with
+    S₀ = 1. Time is in years, ξ (`xi`, a number where it is flat) is a variance a year; `hurst`, `eta` and `rho` have no
+    unit.
     Raises BadInput for H outside (0, ½], η < 0, ρ outside [−1, 1], ξ ≤ 0, and for what is not a finite number.
     """
 
     hurst: float = 0.07
     eta: float = 1.9
     rho: float = -0.9
-    xi: float = 0.235**2
+    xi: float | ForwardVariance = 0.235**2
 
     def __post_init__(self) -> None:
         if not 0 < self.hurst <= 0.5:
@@ -33,8 +94,13 @@ class RoughBergomi:
             raise BadInput(f"the volatility of volatility eta must lie in [0, ∞), not {self.eta}.")
         if not -1 <= self.rho <= 1:
             raise BadInput(f"the correlation rho must lie in [-1, 1], not {self.rho}.")
-        if not 0 < self.xi < math.inf:
-            raise BadInput(f"the forward variance xi must lie in (0, ∞), not {self.xi}.")
+        if not isinstance(self.xi, ForwardVariance):
+            check_variance(self.xi)
+
+    @property
+    def forward(self) -> ForwardVariance:
+        """ξ(t), of one piece where it is flat."""
+        return self.xi if isinstance(self.xi, ForwardVariance) else ForwardVariance((1.0,), (self.xi,))
 
     def covariance(self, times: Array) -> Array:
         """Returns the covariance of (Y at `times`, W at `times`), shape (2n, 2n) for strictly increasing times (n,).

@@ -19,6 +19,7 @@ _SAMPLES, _EXACT = "#4c78a8", "#e45756"
 _WIDTH, _HEIGHT = 400, 230
 _DIVERGING = ["#2166ac", "#f7f7f7", "#b2182b"]
 _BINS = 60
+_FEWEST_TIMES = 8  # of a regression of moments on lags
 _QUANTILES = (0.05, 0.25, 0.5, 0.75, 0.95)
 _WHO = alt.Color(
     "who:N",
@@ -29,23 +30,30 @@ _WHO = alt.Color(
 
 
 def paths_picture(
-    samples: Array, exact: Array, title: str, smile: Sequence[SmileRow] | None = None
+    samples: Array,
+    exact: Array,
+    title: str,
+    smile: Sequence[SmileRow] | None = None,
+    times: Array | None = None,
 ) -> alt.TopLevelMixin:
-    """Returns one chart of paths of shape (n, T, 2) at the times 1/T, …, 1 beside exact paths, from log S = 0.
+    """Returns one chart of paths of shape (n, T, 2) beside exact paths, from log S = 0.
 
-    Quantiles over time, densities at the last time (where all but a hundredth of the exact paths end), correlations
-    of returns with log V, roughness, and the smile where its rows are given: ("samples" or "exact", maturity in
-    years, log-strike, implied volatility, which is NaN where a price has none: it is left out and counted).
+    `times` are those of the paths, 1/T, …, 1 where they are left out. Quantiles over time, densities at the last time
+    (where all but a hundredth of the exact paths end), correlations of returns with log V, roughness where times are
+    equally far apart, and the smile where its rows are given: ("samples" or "exact", maturity in years, log-strike,
+    implied volatility, which is NaN where a price has none: it is left out and counted).
     """
     own, true = (PathSample(paths, (0.0, math.nan), 1 / paths.shape[1]) for paths in (samples, exact))
-    last = [_roughness(samples[:, :, 1], exact[:, :, 1])]
+    times = np.arange(1, samples.shape[1] + 1) / samples.shape[1] if times is None else times
+    equal = len(times) >= _FEWEST_TIMES and np.allclose(np.diff(times), times[0])
+    last = [_roughness(samples[:, :, 1], exact[:, :, 1])] if equal else []
     if smile is not None:
         last.append(smile_chart(smile))
     rows = [
-        _side_by_side([_fan(samples, exact, coordinate) for coordinate in (0, 1)]),
-        _side_by_side([_density(samples[:, -1], exact[:, -1], coordinate) for coordinate in (0, 1)]),
+        _side_by_side([_fan(samples, exact, coordinate, times) for coordinate in (0, 1)]),
+        _side_by_side([_density(samples[:, -1], exact[:, -1], coordinate, times[-1]) for coordinate in (0, 1)]),
         _side_by_side(_heatmaps(own.cross_correlation, true.cross_correlation)),
-        _side_by_side(last),
+        *([_side_by_side(last)] if last else []),
     ]
     sizes = f"{len(samples):,} generated paths beside {len(exact):,} exact ones"
     heading = alt.Title(title, subtitle=sizes, anchor="middle", fontSize=17, subtitleFontSize=13, offset=16)
@@ -76,15 +84,14 @@ def _short(value: Any) -> Any:
     return float(f"{value:.5g}") if math.isfinite(value) else None
 
 
-def _fan(samples: Array, exact: Array, coordinate: int) -> Any:
-    times = np.arange(1, samples.shape[1] + 1) / samples.shape[1]
+def _fan(samples: Array, exact: Array, coordinate: int, times: Array) -> Any:
     own, true = (np.quantile(paths[:, :, coordinate], _QUANTILES, axis=0) for paths in (samples, exact))
     kinds = ["samples: 5–95 %", "25–75 %", "median", "exact"]
     legend = alt.Legend(title=None, orient="top", columns=4, symbolType="stroke", symbolStrokeWidth=4, labelLimit=200)
     color = alt.Color(
         "what:N", legend=legend, scale=alt.Scale(domain=kinds, range=["#cfdeed", "#93b5d6", "#1f4e79", _EXACT])
     )
-    x = alt.X("t:Q", title="time t (years)", scale=alt.Scale(domain=[0, 1], nice=False))
+    x = alt.X("t:Q", title="time t (years)", scale=alt.Scale(domain=[0, float(times[-1])], nice=False))
     y = alt.Y("value:Q", title=_LABELS[coordinate], scale=alt.Scale(zero=False))
     layers: list[Any] = []
     for low, high, what in ((0, 4, kinds[0]), (1, 3, kinds[1])):
@@ -99,12 +106,12 @@ def _fan(samples: Array, exact: Array, coordinate: int) -> Any:
     return alt.layer(*layers).properties(width=_WIDTH, height=_HEIGHT, title=f"Quantiles of {name} over time")
 
 
-def _density(samples: Array, exact: Array, coordinate: int) -> Any:
+def _density(samples: Array, exact: Array, coordinate: int, last: float) -> Any:
     own, true = samples[:, coordinate], exact[:, coordinate]
     low, high = np.quantile(true, (0.005, 0.995))
     margin = 0.1 * (high - low)
     charts: list[Any] = []
-    x = alt.X("x:Q", title=f"{_LABELS[coordinate]} at t = 1", scale=alt.Scale(nice=False, zero=False))
+    x = alt.X("x:Q", title=f"{_LABELS[coordinate]} at t = {last:g}", scale=alt.Scale(nice=False, zero=False))
     y = alt.Y("density:Q", title="probability density")
     for values, who in ((own, "samples"), (true, "exact")):
         counts, edges = np.histogram(values, bins=_BINS, range=(low - margin, high + margin))
@@ -119,7 +126,7 @@ def _density(samples: Array, exact: Array, coordinate: int) -> Any:
         )
         charts.append(marked.encode(x=x, y=y, color=_WHO))
     name = _LABELS[coordinate].partition(" (")[0]
-    return alt.layer(*charts).properties(width=_WIDTH, height=_HEIGHT, title=f"Density of {name} at t = 1")
+    return alt.layer(*charts).properties(width=_WIDTH, height=_HEIGHT, title=f"Density of {name} at t = {last:g}")
 
 
 def _heatmaps(own: Array, true: Array) -> list[Any]:

@@ -1,7 +1,7 @@
 """Paths of the rough Bergomi model on a uniform grid: exact Gaussian drivers, or the hybrid scheme for long grids."""
 
 import math
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Protocol
 
 import numpy as np
@@ -101,6 +101,12 @@ class Simulator:
         self.model, self.horizon, self.steps, self.method = model, horizon, steps, method
         self.device = torch.device(device)
         self._volterra: _Volterra = _SCHEMES[method](model, horizon, steps, self.device)
+        grid, curve = self.times.cpu().numpy(), model.forward
+        eta, powers = model.eta, self.times ** (2 * model.hurst)
+        self._log_mean = torch.from_numpy(curve.log_at(grid)).to(self.device) - 0.5 * eta**2 * powers
+        left = curve.at(np.concatenate([[0.0], grid[:-1]]))
+        bends = None if len(curve.values) == 1 else torch.from_numpy(curve.mean_over(grid) / left).to(self.device)
+        self._first, self._bends = float(left[0]), bends
 
     @property
     def times(self) -> Tensor:
@@ -120,11 +126,14 @@ class Simulator:
         return y, dw
 
     def left_variance(self, y: Tensor) -> Tensor:
-        """Returns V at the left end of every step, V_0 = ξ first, for Y and in the shape of `drivers`."""
+        """Returns the variance of every step, for Y and in the shape of `drivers`.
+
+        It is V at the step's left end, V_0 = ξ(0) first, with the mean of ξ over the step in the place of ξ there.
+        """
         variance = torch.empty_like(y)
-        variance[:, 0] = self.model.xi
+        variance[:, 0] = self._first
         torch.exp(self._log_variance(y)[:, :-1], out=variance[:, 1:])
-        return variance
+        return variance if self._bends is None else variance.mul_(self._bends)
 
     def paths(self, n: int, seed: int, every: int = 1) -> Tensor:
         """Returns (log S, log V) at every `every`-th grid time, shape (n, steps // every, 2).
@@ -134,21 +143,48 @@ class Simulator:
         """
         if every < 1 or self.steps % every:
             raise BadInput(f"every {every}-th of {self.steps} steps does not end at the horizon: take a divisor.")
-        h, rho = self.horizon / self.steps, self.model.rho
-        paths = torch.empty(n, self.steps // every, 2, dtype=torch.float64, device=self.device)
+        return self.paths_at(n, seed, range(every, self.steps + 1, every))
+
+    def paths_at(self, n: int, seed: int, places: Sequence[int]) -> Tensor:
+        """Returns the (log S, log V) of `paths` at the grid times with these numbers, from 1; shape (n, places, 2)."""
+        paths = torch.empty(n, len(places), 2, dtype=torch.float64, device=self.device)
+        kept = torch.tensor(places, device=self.device) - 1
         for first, noise, y, dw in self._blocks(n, seed):
-            variance = self.left_variance(y)
-            dw_perp = math.sqrt(h) * noise.normal(first, _BLOCK, _OF_PRICE)
-            returns = variance.sqrt() * dw.mul(rho).add_(dw_perp, alpha=math.sqrt(1 - rho**2))
-            log_s = returns.sub_(variance, alpha=0.5 * h).cumsum_(1)
-            kept = slice(every - 1, None, every)
-            paths[first : first + _BLOCK, :, 0] = log_s[: n - first, kept]
-            paths[first : first + _BLOCK, :, 1] = self._log_variance(y)[: n - first, kept]
+            paths[first : first + _BLOCK] = self._path(y, dw, self._dw_perp(noise, first), kept)[: n - first]
         return paths
 
-    def _log_variance(self, y: Tensor) -> Tensor:
-        eta = self.model.eta
-        return eta * y + (math.log(self.model.xi) - 0.5 * eta**2 * self.times ** (2 * self.model.hurst))
+    def conditional_laws(self, n: int, seed: int, places: Sequence[int]) -> Iterator[tuple[Tensor, Tensor, Tensor]]:
+        """Yields what paths at `places` are given W, in blocks, for W and for −W: each of shape (2, m, places).
+
+        Log S is the first plus a Gaussian of independent increments, whose variances are (1−ρ²) times those of the
+        second, ∫V over the time until then; the third is log V. In law such paths are those of `paths_at`.
+        """
+        kept = torch.tensor(places, device=self.device) - 1
+        h, rho = self.horizon / self.steps, self.model.rho
+        for first, _, y, dw in self._blocks(n, seed):
+            drift, spent, log_v = [], [], []
+            for sign in (1.0, -1.0):
+                own = sign * y[: n - first]
+                variance = self.left_variance(own)
+                spent.append(h * variance.cumsum(1)[:, kept])
+                driven = variance.sqrt_().mul_(dw[: n - first]).cumsum_(1)[:, kept]
+                drift.append(sign * rho * driven - 0.5 * spent[-1])
+                log_v.append(self._log_variance(own[:, kept], kept))
+            yield torch.stack(drift), torch.stack(spent), torch.stack(log_v)
+
+    def _path(self, y: Tensor, dw: Tensor, dw_perp: Tensor, kept: Tensor) -> Tensor:
+        """(log S, log V) at the places `kept`, shape (n, kept, 2)."""
+        h, rho, variance = self.horizon / self.steps, self.model.rho, self.left_variance(y)
+        returns = variance.sqrt() * dw.mul(rho).add_(dw_perp, alpha=math.sqrt(1 - rho**2))
+        log_s = returns.sub_(variance, alpha=0.5 * h).cumsum_(1)
+        return torch.stack([log_s[:, kept], self._log_variance(y[:, kept], kept)], dim=-1)
+
+    def _dw_perp(self, noise: NoiseStream, first: int) -> Tensor:
+        return math.sqrt(self.horizon / self.steps) * noise.normal(first, _BLOCK, _OF_PRICE)
+
+    def _log_variance(self, y: Tensor, places: Tensor | slice = slice(None)) -> Tensor:
+        """log V for Y at all grid times, or at some."""
+        return self.model.eta * y + self._log_mean[places]
 
     def _blocks(self, n: int, seed: int) -> Iterator[tuple[int, NoiseStream, Tensor, Tensor]]:
         """Yields the first path of each block, the noise of all, and the block's (Y, dW), never cut short."""

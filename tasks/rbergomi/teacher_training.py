@@ -13,7 +13,8 @@ from sigbench.networks.recipe import Trained
 from sigbench.networks.training import TrainingPlan, train
 from sigbench.progress import Listener
 from sigbench.sde.schedule import Schedule, VPLinear
-from sigbench_tasks.rbergomi.truth import SHAPE, RoughBergomiTruth
+from sigbench_tasks.rbergomi.specification import SHIPPED, Specification
+from sigbench_tasks.rbergomi.truth import RoughBergomiTruth
 
 COMPUTE = torch.bfloat16
 
@@ -46,15 +47,20 @@ class TeacherTraining:
 
 @dataclass(frozen=True)
 class TeacherRecipe:
-    """How the shipped teacher is trained: the network, the paths, and the loop."""
+    """How a teacher is trained on the paths of a specification, as the shipped one was: the paths, and the loop."""
 
-    config: GaussianDenoiserConfig = field(default_factory=lambda: GaussianDenoiserConfig(SHAPE))
+    specification: Specification = SHIPPED
     paths: PathPlan = field(default_factory=PathPlan)
     plan: TrainingPlan = field(
         default_factory=lambda: TrainingPlan(
             iterations=20_000, learning_rate=1e-3, muon_rate=0.01, warmup=200, averaging=0.9995, checkpoint_every_s=60.0
         )
     )
+
+    @property
+    def config(self) -> GaussianDenoiserConfig:
+        """The network."""
+        return GaussianDenoiserConfig(self.specification.shape)
 
     @property
     def iterations(self) -> int:
@@ -64,21 +70,28 @@ class TeacherRecipe:
     def train(self, checkpoint: Path, report: Listener) -> Trained:
         """Trains from nothing, or goes on from `checkpoint`."""
         torch.manual_seed(self.paths.seed)
-        states = torch.from_numpy(RoughBergomiTruth().sample(self.paths.paths, self.paths.seed)).float()
-        module = GaussianDenoiser(self.config)
+        drawn = RoughBergomiTruth(self.specification).sample(self.paths.paths, self.paths.seed)
+        states, module = torch.from_numpy(drawn).float(), GaussianDenoiser(self.config)
         module.use_covariance(torch.cov(states.flatten(1).double().T))
-        training = TeacherTraining(module, states.view(-1, *SHAPE), VPLinear(), self.paths)
+        training = TeacherTraining(module, states.view(-1, *self.specification.shape), VPLinear(), self.paths)
         weights, seconds = train(
             module,
             training.loss_at,
             self.plan,
             checkpoint=checkpoint,
             report=report,
-            identity={"network": KIND, **self.config.as_json(), **asdict(self.paths)},
+            identity={
+                "network": KIND,
+                "specification": self.specification.hash,
+                **self.config.as_json(),
+                **asdict(self.paths),
+            },
         )
         data = {
             "paths_seen": self.iterations * self.paths.batch,
             "schedule": VPLinear.name,
+            "specification": self.specification.hash,
+            "parameters": self.specification.facts(),
             **asdict(self.paths),
             **asdict(self.plan),
         }

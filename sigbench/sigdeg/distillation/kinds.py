@@ -168,9 +168,10 @@ def _fresh(task: Task, choices: StudentChoices) -> FreshPlan:
 
 def _stored(usual: StoredPlan) -> Callable[[Task, StudentChoices], StoredPlan]:
     def made(task: Task, choices: StudentChoices) -> StoredPlan:
+        whole = usual.paths - usual.paths % group_of(task.shape)  # they are drawn in groups
         return replace(
             usual,
-            paths=usual.paths if choices.teacher_paths is None else choices.teacher_paths,
+            paths=whole if choices.teacher_paths is None else choices.teacher_paths,
             paths_seed=choices.seed if choices.paths_seed is None else choices.paths_seed,
         )
 

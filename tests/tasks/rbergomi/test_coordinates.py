@@ -5,12 +5,13 @@ import torch
 
 from sigbench_tasks.rbergomi.coordinates import Coordinates
 from sigbench_tasks.rbergomi.model import RoughBergomi
+from sigbench_tasks.rbergomi.specification import Specification
 from sigbench_tasks.rbergomi.truth import RoughBergomiTruth
 
 
 @pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
 def test_it_is_invertible(dtype: torch.dtype) -> None:
-    coordinates = Coordinates(RoughBergomi(), 8, 0.5, 4)
+    coordinates = Coordinates(Specification.equal(RoughBergomi(), horizon=0.5, points=8, fine=4))
     states = torch.randn(100, 8, 2, dtype=dtype, generator=torch.Generator().manual_seed(0))
     paths = coordinates.to_paths(states)
     assert paths.dtype == dtype

@@ -80,3 +80,35 @@ def test_the_student_keeps_its_promise() -> None:
     student, ddim = (task.observe(draw_samples(cell, 0).samples, None) for cell in cells)
     assert metrics["w1"](student, reference) < 0.25 * metrics["w1"](ddim, reference)
     assert abs(metrics["forward"](student, reference)) < 0.02
+
+
+# Two states, one path and metrics of 3,000 exact paths, noted before tasks of files shared the class.
+STATES = [-0.6850908894009667, 0.644746859649627, 0.5964436097279875]
+STATES += [0.0989312156013833, -0.34185147343408656, 0.23492765689666878]
+PATH = [0.025367864800291774, -5.8130534040221065, -0.025184913092303318]
+PATH += [-3.09232337976204, -0.21625888130400872, -4.584098783965512]
+NOTED = {
+    "w1": 0.03196244381724872,
+    "w1-log-s": 0.0051366919824062714,
+    "w1-log-v-worst": 0.10878470677094702,
+    "cross-correlation": 0.02775776511989669,
+    "leverage": 0.003549534526400671,
+    "sig-w1": 0.12021671084610105,
+    "hurst": -0.0017920116927062218,
+    "smile": 0.5516234880266315,
+    "forward": 0.008825243251261217,
+    "lost-variance": 0.0949045641909233,
+}
+
+
+def test_its_numbers_are_those_of_its_version() -> None:
+    """A version's truth and metrics stay what they are, to the rounding of another processor."""
+    task = RBergomi()
+    truth = task.truth()
+    assert task.version == 3
+    np.testing.assert_allclose(truth.sample(2, 3)[:, :3].ravel(), STATES, rtol=1e-9)
+    paths = truth.paths(3_000, 7)
+    np.testing.assert_allclose(paths[1, [0, 31, 63]].flatten().numpy(), PATH, rtol=1e-9)
+    seen, reference = truth.seen(paths.numpy()), Reference(truth, 1)
+    found = {metric.name: metric(seen, reference) for metric in task.metrics() if metric.name in NOTED}
+    assert found == pytest.approx(NOTED, rel=1e-8)
