@@ -26,6 +26,9 @@ if TYPE_CHECKING:
     from sigbench.task import Task
 
 
+_OF_DATA = ("file", "data", "labels")  # hashes of what a task of a file depends on beside its network
+
+
 @dataclass(frozen=True, slots=True)
 class Teacher:
     """The slow sampler that students of a task are distilled from: so many steps of a scheme on a grid.
@@ -271,12 +274,13 @@ def networks_of(task: "Task") -> dict[str, Path]:
 def teacher_hash(task: "Task") -> str | None:
     """Returns the hash of the network that the task's teacher walks with, None where that is in closed form.
 
-    Of a network that a user brought it is the hash of all that it depends on.
+    Of a network that a user brought it is the hash of all that it depends on, and not of the data.
     """
     found = network_hashes(task)
-    if "teacher" in found or not found:
+    own = sorted((name, value) for name, value in found.items() if name not in _OF_DATA)
+    if "teacher" in found or not own:
         return found.get("teacher")
-    return hashlib.sha256(json.dumps(sorted(found.items())).encode()).hexdigest()
+    return hashlib.sha256(json.dumps(own).encode()).hexdigest()
 
 
 def network_hashes(task: "Task") -> dict[str, str]:

@@ -49,7 +49,8 @@ def task(
     ] = None,
     model: Annotated[str | None, typer.Option(metavar="PATH", help="Its folder, or FILE.py:FUNCTION.")] = None,
     data: Annotated[
-        str | None, typer.Option(metavar="PATH", help="A folder, .zip or .npz of images or of statistics, or an .npy of vectors.")
+        str | None,
+        typer.Option(metavar="PATH", help="A folder, .zip or .npz of images or of statistics, or an .npy of vectors."),
     ] = None,
     features: Annotated[
         str | None, typer.Option(metavar="SPEC", help="What images are compared in (see the file's comments).")

@@ -8,7 +8,7 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
-from sigbench.abilities import HasHashes, HasStudents, conditions_of, network_hashes
+from sigbench.abilities import HasHashes, HasStudents, conditions_of, teacher_hash
 from sigbench.errors import BadInput
 from sigbench.guard import told
 from sigbench.networks.artifacts import Manifest, check_fit, load_artifact, read_manifest, stamp_of
@@ -64,7 +64,7 @@ class SigDEG(Sampler):
             )
         # A package's task has a version for it; the network of a user's file changes without.
         taught_by = manifest.data.get("network")
-        if isinstance(task, HasHashes) and taught_by not in (None, network_hashes(task).get("teacher")):
+        if isinstance(task, HasHashes) and taught_by not in (None, teacher_hash(task)):
             raise BadInput(
                 f"the student in {folder} was distilled from another network than that of the task {task.name!r}, of "
                 f"SHA-256 {str(taught_by)[:16]}…: train one by `sigbench train`."

@@ -11,7 +11,7 @@ from sigbench.measure.settings import Settings
 
 pytestmark = pytest.mark.slow
 
-FLOW = '''
+FLOW = """
 import math
 import pathlib
 
@@ -50,7 +50,7 @@ def trained():
         loss.backward()
         optimizer.step()
     return model
-'''
+"""
 
 
 def test_a_flow_that_was_trained_on_the_mixture(tmp_path: Path) -> None:

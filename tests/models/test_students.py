@@ -145,7 +145,7 @@ def test_a_student_of_another_schedule_or_of_broken_weights_is_refused(brought: 
     config = brought.parent / "model" / "scheduler_config.json"
     usual = config.read_text()
     config.write_text(usual.replace("0.02", "0.03"))
-    with pytest.raises(BadInput, match="distilled under another schedule"):
+    with pytest.raises(BadInput, match="distilled from another network than that of the task"):
         plan_cells(settings, [f"sigdeg:artifact={folder}"], [2])
     config.write_text(usual)
     manifest = json.loads((folder / "manifest.json").read_text())

@@ -11,7 +11,7 @@ from sigbench.errors import BadInput
 from sigbench.files import is_folder
 from sigbench.guard import guarded
 from sigbench.models.file import ModelTable
-from sigbench.models.networks.model import Model, arranged, as_arranged
+from sigbench.models.networks.model import Model, arranged, as_arranged, sha256_of
 from sigbench.models.schedules import schedule_of
 from sigbench.networks.artifacts import read_manifest
 from sigbench.networks.scheduled import ScheduledDenoiser, load_denoiser
@@ -41,7 +41,7 @@ def python_model(table: ModelTable, folder: Path) -> Model:
         table.predicts,
         schedule_of(table.schedule),
         make,
-        {},
+        {"model": _code_hash(folder / table.path)},
         written_in=(build,),
         classes=table.classes or 0,
         null=table.null_label,
@@ -87,7 +87,13 @@ def _edm_of_file(table: ModelTable, where: Path, schedule: Schedule) -> Model:
         return call
 
     classes, null = table.classes or 0, table.null_label
-    return Model("x0", schedule, make, {}, written_in=(build,), classes=classes, null=null)
+    hashes = {"model": _code_hash(where)}
+    return Model("x0", schedule, make, hashes, written_in=(build,), classes=classes, null=null)
+
+
+def _code_hash(where: Path) -> str:
+    """The hash of the file of FILE.py:FUNCTION."""
+    return sha256_of(Path(str(where).rpartition(":")[0]))
 
 
 def _function(where: Path) -> Callable[[], Any]:
