@@ -8,12 +8,12 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from sigbench.api.progress import Bar
 from sigbench.cli import names
 from sigbench.cli.committed import FOLDER, here_or_copy
 from sigbench.cli.options import MEASURED, RESULTS, Debug, Plot, json_lines
 from sigbench.cli.parsing import split_names
 from sigbench.cli.printing import TableConsole, print_json, say
-from sigbench.cli.progress import Bar
 from sigbench.files import MOST_TEXT, is_file, read_file
 
 if TYPE_CHECKING:

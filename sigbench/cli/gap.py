@@ -4,6 +4,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from sigbench.api.progress import Bar
 from sigbench.cli.names import check_names
 from sigbench.cli.options import (
     MEASURED,
@@ -23,7 +24,6 @@ from sigbench.cli.options import (
 )
 from sigbench.cli.parsing import sampler_specs, split_ints
 from sigbench.cli.printing import TableConsole, print_json, say, show_traceback
-from sigbench.cli.progress import Bar
 
 if TYPE_CHECKING:
     from sigbench.metrics.estimate import Interval

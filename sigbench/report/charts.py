@@ -108,13 +108,17 @@ def save_chart(chart: alt.TopLevelMixin, file: Path) -> None:
     An SVG follows the reader's dark mode; a PNG has the light ground.
     """
     check_picture(file)
-    spec = themed(chart.to_dict())
     if file.suffix == ".png":
-        drawn = vl_convert.vegalite_to_png(spec, scale=2)
+        drawn = vl_convert.vegalite_to_png(themed(chart.to_dict()), scale=2)
     else:
-        drawn = for_both_modes(vl_convert.vegalite_to_svg(spec)).encode()
+        drawn = svg_of(chart).encode()
     with replacing(file) as temporary:
         temporary.write_bytes(drawn)
+
+
+def svg_of(chart: alt.TopLevelMixin) -> str:
+    """Returns a chart as SVG, which follows the reader's dark mode."""
+    return for_both_modes(vl_convert.vegalite_to_svg(themed(chart.to_dict())))
 
 
 def save_picture(picture: alt.TopLevelMixin | Image, file: Path) -> None:
