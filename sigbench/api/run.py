@@ -192,7 +192,7 @@ def told(value: Any) -> str:
 
 
 def _warn(sentence: str) -> None:
-    warnings.warn(sentence, stacklevel=5)
+    warnings.warn(sentence, stacklevel=4)
 
 
 def _in_python(sentence: str) -> str:
