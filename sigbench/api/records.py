@@ -102,7 +102,7 @@ class Records(Tidy, Sequence[Record]):
 
         Raises BadInput where `sigbench[plots]` is not installed, and for a metric that no record has.
         """
-        from sigbench.extras import check_extra
+        from sigbench.errors import check_extra
 
         check_extra("plots", "a chart")
         from sigbench.report.charts import quality_chart

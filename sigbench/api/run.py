@@ -96,7 +96,7 @@ def _run(
 ) -> Records:
     from sigbench.api.cell_run import CellRun
     from sigbench.api.progress import Bar
-    from sigbench.extras import check_system
+    from sigbench.errors import check_system
     from sigbench.measure.cell import plan_cells
     from sigbench.records.store import Store
 

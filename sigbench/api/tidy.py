@@ -3,7 +3,7 @@
 from abc import ABC, abstractmethod
 from typing import TYPE_CHECKING, Any
 
-from sigbench.extras import check_package
+from sigbench.errors import check_package
 
 if TYPE_CHECKING:
     import pandas

@@ -52,7 +52,7 @@ def ablate(
     """
     machine = Machine(workers, threads)
 
-    from sigbench.report.charts import check_picture
+    from sigbench.records.store import check_picture
     from sigbench.studies.ablation.file import read_ablation
     from sigbench.studies.ablation.study import plan_ablation, planned_line, walk_teacher
     from sigbench.studies.result import to_line

@@ -32,7 +32,7 @@ from sigbench.cli import (
 from sigbench.cli.ending import end_on_sigterm, hold_streams, leave_stdout, refused_by_the_system, say_internal
 from sigbench.cli.help import Command, Group, UsageError
 from sigbench.cli.printing import prepare_streams, say, show_traceback
-from sigbench.errors import SigbenchError
+from sigbench.errors import SigbenchError, check_system
 
 INTERNAL = 70  # EX_SOFTWARE of sysexits.h: no verdict on anything that was measured
 
@@ -97,6 +97,7 @@ def main() -> None:
         _command().main(prog_name="sigbench")  # answers the shell, and leaves
     try:
         # Not app(): that turns Ctrl-C and a closed pipe into exit codes of its own.
+        check_system()
         with _command().make_context("sigbench", sys.argv[1:]) as context:
             context.command.invoke(context)
         sys.stdout.flush()

@@ -106,8 +106,7 @@ def check(
     from sigbench.gate import outputs
     from sigbench.gate.baseline import read_baseline
     from sigbench.gate.plan import Filter
-    from sigbench.records.store import check_writable
-    from sigbench.report.charts import check_picture
+    from sigbench.records.store import check_picture, check_writable
 
     if update and against is not None:
         raise BadInput("--against holds a baseline to another one, and --update makes one: choose one of them.")

@@ -96,7 +96,7 @@ def convergence(
     samplers = split_names(sampler, "--sampler")
     check_names(task, samplers, grid=grid)
 
-    from sigbench.report.charts import check_picture
+    from sigbench.records.store import check_picture
     from sigbench.studies.convergence.passes import ConvergenceSettings
     from sigbench.studies.convergence.plan import plan_study
     from sigbench.studies.convergence.study import measure_study

@@ -77,7 +77,7 @@ def gap(
     check_names(task, specs, grid=grid)
 
     from sigbench.measure.settings import Settings
-    from sigbench.report.charts import check_picture
+    from sigbench.records.store import check_picture
     from sigbench.studies.gap.plan import plan_gap
     from sigbench.studies.gap.study import measure_gaps
     from sigbench.studies.result import to_line

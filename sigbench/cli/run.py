@@ -38,6 +38,7 @@ from sigbench.cli.options import (
 from sigbench.cli.parsing import parse_share, sampler_specs, split_ints, split_names
 from sigbench.cli.printing import TableConsole, print_json, say, show_traceback
 from sigbench.cli.saving import Saver
+from sigbench.errors import check_extra
 from sigbench.records.names import display_name, namer
 
 if TYPE_CHECKING:
@@ -144,9 +145,11 @@ def run(
         floor_draws=floor_draws,
     )
     if plot is not None:
-        from sigbench.report.charts import check_picture
+        from sigbench.records.store import check_picture
 
         check_picture(plot)
+    if save_samples is not None:
+        check_extra("plots", "--save-samples, which draws pictures,")
     cells = plan_cells(settings, specs, split_ints(steps, "--steps"))
     measured = [metric.name for metric in cells[0].metrics]
     check_metrics(task, asked, measured)

@@ -69,8 +69,8 @@ def spectrum(
     from sigbench.errors import BadInput
     from sigbench.measure.cell import plan_cells
     from sigbench.measure.settings import MAX_SAMPLES, Settings
+    from sigbench.records.store import check_picture
     from sigbench.registry import make_task
-    from sigbench.report.charts import check_picture
     from sigbench.studies.result import to_line
     from sigbench.studies.spectrum.study import measure_spectra
 

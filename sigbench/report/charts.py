@@ -11,7 +11,7 @@ from PIL.Image import Image
 from sigbench.errors import BadInput
 from sigbench.records.names import display_names
 from sigbench.records.record import Record
-from sigbench.records.store import check_writable, replacing
+from sigbench.records.store import check_picture, replacing
 from sigbench.report.curves import axis, color_by, dashed, floor_band, log_axis, log_scale, shape_by
 from sigbench.report.palette import curves_of
 from sigbench.report.theme import HEIGHT, WIDTH, for_both_modes, heading, legend_above, themed
@@ -93,13 +93,6 @@ def _rows(records: Sequence[Record], metric: str) -> list[dict[str, Any]]:
             row |= {"floor_low": m["floor"] if m["floor_low"] is None else m["floor_low"]}
             found.append(row | {"floor_high": m["floor"] if m["floor_high"] is None else m["floor_high"]})
     return found
-
-
-def check_picture(file: Path) -> None:
-    """Raises BadInput where a picture cannot be written to `file`: another ending, no such folder, no permission."""
-    if file.suffix not in (".png", ".svg"):
-        raise BadInput(f"a picture is saved as .png or .svg, not as {file.name!r}.")
-    check_writable(file, "picture")
 
 
 def save_chart(chart: alt.TopLevelMixin, file: Path) -> None:

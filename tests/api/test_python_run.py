@@ -103,23 +103,6 @@ def test_records_are_those_of_the_command_line(
     specs = ["sigdeg", "dpmpp-2m@3:final=denoise", "ddim:eta=0.5"]
     command = ["run", "--task", "gmm", "--sampler", ",".join(specs), "--steps", "5", "--samples", "64"]
     command += ["--repeats", "2", "--device", "cpu", "--grid", "log-snr", "--store", "store", "--json"]
-        "run",
-        "--task",
-        "gmm",
-        "--steps",
-        "5",
-        "--samples",
-        "64",
-        "--repeats",
-        "2",
-        "--device",
-        "cpu",
-        "--grid",
-        "log-snr",
-        "--store",
-        "store",
-        "--json",
-    ]
     theirs = of_command(monkeypatch, capsys, *command)
     ours = sigbench.run("gmm", specs, 5, grid="log-snr", **SMALL)
     assert [(r["key"], r["digest"]) for r in ours] == [(r["key"], r["digest"]) for r in theirs]
@@ -269,7 +252,7 @@ def test_bad_input_is_an_exception_of_one_sentence(asked: dict[str, Any], senten
 
 
 def test_windows_is_refused_by_a_sentence(monkeypatch: pytest.MonkeyPatch) -> None:
-    from sigbench.extras import check_system
+    from sigbench.errors import check_system
 
     check_system("linux")
     check_system("darwin")

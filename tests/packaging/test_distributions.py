@@ -13,6 +13,8 @@ from pathlib import Path
 
 import pytest
 
+import sigbench
+
 pytestmark = pytest.mark.slow  # an sdist and a wheel are built, and the wheel installed
 
 ROOT = Path(__file__).parents[2]
@@ -76,7 +78,7 @@ def test_the_sdist_holds_what_a_reader_needs(distributions: Path) -> None:
 def test_the_wheel_brings_nothing_generic(wheel: Path) -> None:
     with zipfile.ZipFile(wheel) as archive:
         tops = {name.partition("/")[0] for name in archive.namelist()}
-    version = PROJECT["project"]["version"]
+    version = sigbench.__version__
     assert tops == {*IMPORTS, f"sigbench-{version}.dist-info"}
 
 
