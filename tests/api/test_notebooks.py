@@ -24,9 +24,8 @@ def outputs(notebook: dict[str, Any]) -> list[str]:
     for cell in notebook["cells"]:
         for output in cell.get("outputs", ()):
             data = {**output.get("data", {}), "stream": output.get("text", ())}
-            found += [
-                "".join(data.get(kind) or "") for kind in ("image/svg+xml", "text/html", "stream") if data.get(kind)
-            ]
+            kinds = ("image/svg+xml", "text/html", "stream")
+            found += ["".join(data[kind]) for kind in kinds if data.get(kind)]
     return found
 
 
@@ -144,10 +143,8 @@ def test_the_example_for_wandb_logs_each_record(monkeypatch: pytest.MonkeyPatch)
     exec(program("to_wandb.py").replace("2_000", "200"), {"__name__": "__main__"})
     assert asked == {"project": "samplers", "config": {"task": "gmm", "samples": 200}}
     assert [told["calls"] for told in run.told] == [5, 10, 5, 10]
-    assert all(
-        isinstance(told[f"{spec}/w1"], float)
-        for spec, told in zip(("dpmpp-2m",) * 2 + ("unipc",) * 2, run.told, strict=True)
-    )
+    specs = ["dpmpp-2m"] * 2 + ["unipc"] * 2
+    assert all(isinstance(told[f"{spec}/w1"], float) for spec, told in zip(specs, run.told, strict=True))
     assert run.summary == {"failed": 0}
 
 
