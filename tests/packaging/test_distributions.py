@@ -113,6 +113,23 @@ def test_the_wheel_declares_its_plugins_and_its_licence(installed: Path) -> None
     assert "Requires-Dist: torch" in metadata
 
 
+def test_a_release_checks_what_they_say_of_themselves(distributions: Path) -> None:
+    """By the program that the release's workflow runs; a tag must be the version's, and its entry have a date."""
+    program = [sys.executable, str(ROOT / ".ci" / "metadata.py"), str(distributions)]
+    done = subprocess.run(program, capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    assert f"sigbench {sigbench.__version__}: sigbench-{sigbench.__version__}-py3-none-any.whl" in done.stdout
+    notes = (distributions / "notes.md").read_text()
+    assert notes.startswith("- ")
+    assert "\n## " not in notes
+    other = subprocess.run([*program, "v9.9.9"], capture_output=True, text=True)
+    assert (other.returncode, other.stderr) == (1, f"the tag is v9.9.9, and the version {sigbench.__version__}.\n")
+    if "not released yet" in (ROOT / "CHANGELOG.md").read_text():
+        undated = subprocess.run([*program, f"v{sigbench.__version__}"], capture_output=True, text=True)
+        assert undated.returncode == 1
+        assert "has no date: 'not released yet'" in undated.stderr
+
+
 def run_elsewhere(installed: Path, folder: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
     """Runs a Python with the installed wheel first on its path, from a folder that is not the checkout."""
     environment = {**os.environ, "PYTHONPATH": str(installed), "OMP_NUM_THREADS": "1"}
