@@ -25,6 +25,13 @@ def metadata(file: Path) -> Message:
         return email.message_from_bytes(found.read())
 
 
+def description(own: Message) -> str:
+    """Returns the text under the metadata's fields."""
+    text = own.get_payload(decode=True)
+    assert isinstance(text, bytes)
+    return text.decode()
+
+
 def entry(version: str) -> tuple[str, str]:
     """Returns what follows a version in its heading of CHANGELOG.md, and the text under it."""
     changes = (ROOT / "CHANGELOG.md").read_text()
@@ -52,7 +59,7 @@ def main(folder: Path, tag: str = "") -> None:
                 sys.exit(f"the {name} of {file.name} is {own[name]!r}, and {value!r} was to be.")
         if set(own.get_all("Provides-Extra", ())) != set(project["optional-dependencies"]):
             sys.exit(f"the extras of {file.name} are not those of pyproject.toml.")
-        if (ROOT / "README.md").read_text().strip() != str(own.get_payload()).strip():
+        if (ROOT / "README.md").read_text().strip() != description(own).strip():
             sys.exit(f"the description of {file.name} is not the README.")
     version = said[0]["Version"]
     if (
