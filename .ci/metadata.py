@@ -35,7 +35,7 @@ def description(own: Message) -> str:
 def entry(version: str) -> tuple[str, str]:
     """Returns what follows a version in its heading of CHANGELOG.md, and the text under it."""
     changes = (ROOT / "CHANGELOG.md").read_text()
-    found = re.search(rf"^## {re.escape(version)}, (.*)\n(.*?)(?=^## |\Z)", changes, flags=re.M | re.S)
+    found = re.search(rf"^## {re.escape(version)}, ([^\n]*)\n(.*?)(?=^## |\Z)", changes, flags=re.M | re.S)
     if found is None:
         sys.exit(f"CHANGELOG.md has no entry of {version}.")
     return found[1], found[2].strip()
