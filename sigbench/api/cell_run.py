@@ -40,7 +40,7 @@ class CellRun:
         """Yields each cell with its record, in their order.
 
         A fresh record is in the store before anybody hears of it: `on_record`, and `on_samples` as in
-        `sigbench.measure.run.measure`. `progress` counts cells.
+        `sigbench.measure.run.measure`. `progress` counts the cells that are measured.
         """
         shown = _Shown(len(self.todo), progress)
 
@@ -51,8 +51,10 @@ class CellRun:
 
         fresh = measure(self.todo, progress=shown.repeat, on_record=keep, on_samples=on_samples, on_failure=on_failure)
         for cell in self.cells:
-            record = self.kept.get(cell.key) or next(fresh)
-            yield cell, record
+            if (record := self.kept.get(cell.key)) is not None:
+                yield cell, record
+                continue
+            yield cell, next(fresh)
             shown.finished()
 
 

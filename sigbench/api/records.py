@@ -157,7 +157,9 @@ class Records(Tidy, Sequence[Record]):
         from sigbench.report.run_table import run_tables
 
         text = io.StringIO()
-        console = Console(file=text, width=_WIDTH, color_system=None, markup=False, emoji=False, highlight=False)
+        look: dict[str, Any] = {"color_system": None, "markup": False, "emoji": False, "highlight": False}
+        # A kernel's console would show the table beside the text instead of writing it there.
+        console = Console(file=text, width=_WIDTH, force_jupyter=False, **look)
         for table in run_tables(self._records, _WIDTH, self.metrics[:1], costs=False):
             console.print(table)
         for line in (LEGEND, *budget_sentences(self._records)):

@@ -102,11 +102,19 @@ def test_progress_is_a_bar_under_the_cell(handle: Handle) -> None:
     assert last == {"text/plain": "", "text/html": ""}
 
 
-def test_a_run_shows_its_progress_there(handle: Handle) -> None:
+def test_a_run_shows_its_progress_there(handle: Handle, tmp_path: Path) -> None:
+    """Of the cells that it measures; where all are there, none."""
     import sigbench
 
-    sigbench.run("gmm", "ddim", 2, samples=64, repeats=2, device="cpu")
+    asked: dict[str, Any] = {"samples": 64, "repeats": 2, "device": "cpu", "store": tmp_path, "resume": True}
+    sigbench.run("gmm", "ddim", 2, **asked)
     assert any("ddim · 2 steps · repeat 2/2" in shown["text/plain"] for shown in handle.shown)
+    count = len(handle.shown)
+    sigbench.run("gmm", "ddim", [2, 3], **asked)
+    assert [text for shown in handle.shown[count:] if "/2 cells" in (text := shown["text/plain"])] == []
+    count = len(handle.shown)
+    sigbench.run("gmm", "ddim", [2, 3], **asked)
+    assert len(handle.shown) == count + 2  # the empty bar, and nothing of it
 
 
 def test_outside_of_a_notebook_there_is_none() -> None:

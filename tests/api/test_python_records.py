@@ -93,10 +93,14 @@ def test_a_chart_is_a_picture_and_a_file(records: sigbench.Records, tmp_path: Pa
         plot.save(tmp_path / "w1.gif")
 
 
-def test_printed_they_are_the_table_of_the_command_line(records: sigbench.Records) -> None:
+def test_printed_they_are_the_table_of_the_command_line(
+    records: sigbench.Records, monkeypatch: pytest.MonkeyPatch
+) -> None:
     assert "floor (the truth)" in str(records)
     assert "w1 at 5 calls: " in str(records)
     assert records._repr_html_().startswith("<pre>")
+    monkeypatch.setattr("rich.console._is_jupyter", lambda: True)
+    assert "floor (the truth)" in records._repr_html_()
     assert repr(records) == "<7 records of gmm>"
     assert str(sigbench.Records()) == "<0 records of nothing>"
 
