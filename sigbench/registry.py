@@ -11,6 +11,7 @@ from sigbench.errors import BadInput, unknown_name
 from sigbench.files import MOST_TEXT, read_file
 from sigbench.guard import guarded
 from sigbench.plug_ins import aliases, arguments_of, check_facts, entry_points, load, options_of
+from sigbench.records.names import OBJECT
 from sigbench.sampler import Sampler
 from sigbench.spec import Spec, parse_plug_in, parse_spec
 from sigbench.task import Task
@@ -26,7 +27,6 @@ SAMPLERS = "sigbench.samplers"
 METRICS = "sigbench.metrics"
 ALIASES = "sigbench.sampler_aliases"
 ADAPTERS = "sigbench.adapters"
-OBJECT = "object:"  # how specs begin that stand for a class or an instance of a running program
 _KINDS = {TASKS: "task", SAMPLERS: "sampler", METRICS: "metric", ADAPTERS: "adapter"}
 
 

@@ -39,7 +39,7 @@ _KINDS = {
 def run(
     task: "str | Task | type[Task]",
     samplers: "str | Sampler | type[Sampler] | Sequence[str | Sampler | type[Sampler]]",
-    steps: int | Sequence[int] = (),
+    steps: int | Sequence[int] | None = None,
     *,
     samples: int | None = None,
     repeats: int = 10,
@@ -84,7 +84,7 @@ def run(
 def _run(
     task: Any,
     samplers: Any,
-    steps: int | Sequence[int],
+    steps: int | Sequence[int] | None,
     noise: Paths,
     add_metrics: Sequence[Any],
     store: str | Path | None,
@@ -155,6 +155,8 @@ def _specs(group: str, wanted: Any) -> tuple[list[str], list[Given]]:
 
 
 def _counts(steps: Any) -> list[int]:
+    if steps is None:
+        return []
     several = steps if isinstance(steps, Iterable) and not isinstance(steps, str) else [steps]
     return [_whole("steps", each) for each in several]
 

@@ -267,6 +267,17 @@ def test_whole_numbers_of_numpy_are_numbers() -> None:
     assert [(r["steps"], r["samples"]) for r in found] == [(2, 64), (3, 64)]
 
 
+def test_classes_of_one_name_are_told_apart_in_tables() -> None:
+    class Other(Still):
+        """Another class, which calls itself the same."""
+
+    found = sigbench.run("gmm", [Still(0.5), Other(0.5)], 2, **SMALL)
+    assert list(dict.fromkeys(row["sampler"] for row in found.rows())) == [
+        "still:factor=0.5 (Still)",
+        "still:factor=0.5 (Other)",
+    ]
+
+
 def test_nothing_is_written_where_no_store_is_named(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.chdir(tmp_path)
     sigbench.run("gmm", "ddim", 2, **SMALL)

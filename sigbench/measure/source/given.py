@@ -14,8 +14,9 @@ from sigbench.guard import guarded
 from sigbench.measure.source.memory import hash_of, is_in_memory
 from sigbench.measure.source.plug_ins import code_of, parts_of
 from sigbench.plug_ins import entry_points
+from sigbench.records.names import OBJECT
 from sigbench.records.record import PlugInCode
-from sigbench.registry import OBJECT, SAMPLERS, complete_class, made_by
+from sigbench.registry import SAMPLERS, complete_class, made_by
 from sigbench.spec import Spec, parse_spec
 
 _OF_CELLS = ("grid", "final")
