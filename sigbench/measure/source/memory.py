@@ -31,7 +31,7 @@ _BUILT_IN = (
 _LOADS = frozenset({"LOAD_GLOBAL", "LOAD_NAME"})
 # What Python keeps in a class beside what it does: where it stands, and what follows from the rest.
 _PLACE = "__dict__ __weakref__ __doc__ __module__ __firstlineno__"
-_DERIVED = "__static_attributes__ __abstractmethods__ _abc_impl __parameters__"
+_DERIVED = "__static_attributes__ __abstractmethods__ _abc_impl __parameters__ __slotnames__"
 _ANNOTATIONS = "__annotations__ __annotations_cache__ __annotate_func__"
 _OF_CLASSES = frozenset(f"{_PLACE} {_DERIVED} {_ANNOTATIONS}".split())
 _INSTALLED = tuple(Path(sysconfig.get_path(name)).resolve() for name in ("purelib", "platlib", "stdlib"))

@@ -1,5 +1,6 @@
 """The hash of code in memory: what must change it, and what must not, whichever process asks."""
 
+import copy
 import random
 import subprocess
 import sys
@@ -171,6 +172,18 @@ def test_what_cannot_be_known_has_a_hash_of_its_own_each_time(state: Callable[[]
     (one, unknown), (other, _) = hash_of(sampler), hash_of(sampler)
     assert unknown
     assert one != other
+
+
+def test_a_class_that_was_used_keeps_its_hash() -> None:
+    """What Python caches in it when it is made, copied or hashed is none of its code."""
+    cls = class_of()
+    before = hash_of(cls)
+    sampler = cls(2.0)
+    copied = copy.deepcopy(sampler)
+    assert (sampler.twice, sampler.half, copied.half, cls.kept(1)) == (4.0, 1.0, 1.0, 2)
+    isinstance(sampler, cls)
+    assert hash_of(sampler) == hash_of(copied)
+    assert hash_of(cls) == before
 
 
 def test_another_process_finds_the_same_hash(tmp_path: Path) -> None:
