@@ -1,4 +1,4 @@
-"""What the site takes from elsewhere in the repository: pages of its root, pictures, commands, the schema of a record.
+"""What the site takes from elsewhere: pages of the root, pictures, notebooks, commands, the schema of a record.
 
 Links are written as they are right in the repository, where code hosts follow them; here they are turned to the site's.
 """
@@ -15,6 +15,7 @@ import typer
 from mkdocs.config.defaults import MkDocsConfig
 from mkdocs.structure.files import File, Files
 from mkdocs.structure.pages import Page
+from notebooks import page as page_of  # beside this file, where mkdocs looks
 from typer.cli import get_docs_for_click
 
 import sigbench
@@ -23,6 +24,7 @@ from sigbench.records import record
 
 ROOT = Path(__file__).parents[1]
 PAGES = ("CONTRIBUTING.md", "ARCHITECTURE.md", "CHANGELOG.md", "leaderboard/README.md")
+NOTEBOOKS = ("guide/tutorial",)
 SCHEMA = "reference/record.schema.json"
 SCHEMA_MARK = "<!-- the fields of a record -->"
 COMMANDS_MARK = "<!-- every command -->"
@@ -32,10 +34,15 @@ _FIELD = re.compile(r"^    (\w+): (.+?)(?:  # (.*))?$", re.M)
 
 
 def on_files(files: Files, config: MkDocsConfig) -> Files:
-    """Adds the pages of the root, the pictures of `leaderboard/`, and the schema as a file of JSON."""
+    """Adds pages of the root, pictures of `leaderboard/`, notebooks as pages, and the schema as a file of JSON."""
     pictures = sorted(file.relative_to(ROOT).as_posix() for file in (ROOT / "leaderboard").glob("*.png"))
     for name in (*PAGES, *pictures):
         files.append(File.generated(config, name, abs_src_path=str(ROOT / name)))
+    for name in NOTEBOOKS:
+        text, drawn = page_of(json.loads((ROOT / "docs" / f"{name}.ipynb").read_text()), posixpath.basename(name))
+        files.append(File.generated(config, f"{name}.md", content=text))
+        for picture, svg in drawn.items():
+            files.append(File.generated(config, posixpath.join(posixpath.dirname(name), picture), content=svg))
     schema = json.dumps(sigbench.schema(), indent=1, ensure_ascii=False)
     files.append(File.generated(config, SCHEMA, content=schema))
     return files

@@ -3,7 +3,7 @@
 import importlib
 import inspect
 import tomllib
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
@@ -12,6 +12,7 @@ from sigbench.errors import BadInput, unknown_name
 from sigbench.files import MOST_TEXT, read_file, read_text
 from sigbench.guard import guarded
 from sigbench.plug_ins import aliases, arguments_of, check_facts, entry_points, load, options_of
+from sigbench.records.names import OBJECT
 from sigbench.sampler import Sampler
 from sigbench.spec import Spec, parse_plug_in, parse_spec
 from sigbench.task import Task
@@ -88,6 +89,9 @@ def check_name(group: str, name: str) -> None:
 
     What names a file's class, FILE.py:CLASS, or an adapter's target passes: only loading it tells.
     """
+    if name.startswith(OBJECT):
+        own = name.removeprefix(OBJECT)
+        raise BadInput(f"{name!r} stood for a class of a running program: write FILE.py:{own}, the file that it is in.")
     known = entry_points(group)
     if group == TASKS and is_file_task(name):
         read_file(name, "the task", MOST_TEXT)  # whether there is one
@@ -168,6 +172,24 @@ def make_metric(spec: str) -> "Metric":
     return made
 
 
+def is_plug_in(group: str, thing: Any) -> bool:
+    """Returns whether something is a class of a group's plug-ins, or an instance of one, whole or not."""
+    return issubclass(thing if inspect.isclass(thing) else type(thing), _base(group))
+
+
+def complete_class(group: str, cls: Any, where: str) -> type[Any]:
+    """Returns a class where it is a whole plug-in of a group; raises BadInput, which says what is missing `where`."""
+    return _complete(cls, where, _base(group))
+
+
+def made_by(group: str, maker: Callable[[], Any], spec: str) -> Any:
+    """Returns the plug-in of a group that a class, or whatever else is called, makes without options.
+
+    Raises BadInput where it cannot be made, or has facts of the wrong kind; `spec` is what it is called then.
+    """
+    return _make(_base(group), maker, spec, {})
+
+
 def _class(group: str, name: str) -> Any:
     base = _base(group)
     if group == TASKS and is_file_task(name):
@@ -227,7 +249,7 @@ def _load(point: "importlib.metadata.EntryPoint") -> Any:
     return _complete(load(point), f"the plug-in {point.name!r}", _base(point.group))
 
 
-def _make(base: type[Any], cls: type[Any], spec: str, arguments: Mapping[str, Any]) -> Any:
+def _make(base: type[Any], cls: Callable[..., Any], spec: str, arguments: Mapping[str, Any]) -> Any:
     with guarded(f"{spec} cannot be made"):
         made = cls(**arguments)
     check_facts(made, inspect.get_annotations(base), spec)

@@ -83,7 +83,8 @@ def test_the_readme_holds_what_is_tested() -> None:
     assert BLOCKS[0].startswith("pip install -c constraints.txt . && sigbench run ")
     assert len(RUNNABLE) >= 4
     names = {name for _, name in PROGRAMS}
-    assert names == {"mine.py", "resumed.py", "mytask.py", "mymetric.py", "ancestral.py", "theirs.py", "make_model.py"}
+    of_files = {"mine.py", "resumed.py", "mytask.py", "mymetric.py", "ancestral.py", "theirs.py", "make_model.py"}
+    assert names == of_files | {"to_wandb.py", "to_mlflow.py"}
     assert sum(block.startswith("pip install") for block in BLOCKS) >= 2
 
 

@@ -7,11 +7,11 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from sigbench.api.progress import Bar
 from sigbench.cli.committed import here_or_copy
 from sigbench.cli.measuring import Machine, measure_cells
 from sigbench.cli.options import RESULTS, DryRun, Plot, RetryFailed, Threads, Workers, json_lines
 from sigbench.cli.printing import TableConsole, print_json, say
-from sigbench.cli.progress import Bar
 from sigbench.report.numbers import long_duration
 
 if TYPE_CHECKING:
@@ -52,7 +52,7 @@ def ablate(
     """
     machine = Machine(workers, threads)
 
-    from sigbench.report.charts import check_picture
+    from sigbench.records.store import check_picture
     from sigbench.studies.ablation.file import read_ablation
     from sigbench.studies.ablation.study import plan_ablation, planned_line, walk_teacher
     from sigbench.studies.result import to_line

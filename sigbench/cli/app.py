@@ -39,7 +39,7 @@ from sigbench.cli.ending import (
 )
 from sigbench.cli.help import Command, Group, UsageError
 from sigbench.cli.printing import prepare_streams, say, show_traceback
-from sigbench.errors import SigbenchError
+from sigbench.errors import SigbenchError, check_system
 
 INTERNAL = 70  # EX_SOFTWARE of sysexits.h: no verdict on anything that was measured
 
@@ -104,6 +104,7 @@ def main() -> None:
         _command().main(prog_name="sigbench")  # answers the shell, and leaves
     try:
         # Not app(): that turns Ctrl-C and a closed pipe into exit codes of its own.
+        check_system()
         with _command().make_context("sigbench", sys.argv[1:]) as context:
             context.command.invoke(context)
         sys.stdout.flush()

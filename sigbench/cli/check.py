@@ -8,12 +8,12 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from sigbench.api.progress import Bar
 from sigbench.cli import names
 from sigbench.cli.committed import FOLDER, here_or_copy
 from sigbench.cli.options import MEASURED, RESULTS, Debug, Plot, json_lines
 from sigbench.cli.parsing import split_names
 from sigbench.cli.printing import TableConsole, print_json, say
-from sigbench.cli.progress import Bar
 from sigbench.files import MOST_TEXT, is_file, read_file
 
 if TYPE_CHECKING:
@@ -106,8 +106,7 @@ def check(
     from sigbench.gate import outputs
     from sigbench.gate.baseline import read_baseline
     from sigbench.gate.plan import Filter
-    from sigbench.records.store import check_writable
-    from sigbench.report.charts import check_picture
+    from sigbench.records.store import check_picture, check_writable
 
     if update and against is not None:
         raise BadInput("--against holds a baseline to another one, and --update makes one: choose one of them.")

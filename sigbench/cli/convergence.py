@@ -5,11 +5,11 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from sigbench.api.progress import Bar
 from sigbench.cli.names import check_names, complete_grid, complete_samplers
 from sigbench.cli.options import JUDGED, MACHINE, MEASURED, RESULTS, WALK, Debug, Device, Seed, Task, json_lines
 from sigbench.cli.parsing import split_names
 from sigbench.cli.printing import print_json, say
-from sigbench.cli.progress import Bar
 
 if TYPE_CHECKING:
     from sigbench.report.fitting import Cell, FittingTable
@@ -96,7 +96,7 @@ def convergence(
     samplers = split_names(sampler, "--sampler")
     check_names(task, samplers, grid=grid)
 
-    from sigbench.report.charts import check_picture
+    from sigbench.records.store import check_picture
     from sigbench.studies.convergence.passes import ConvergenceSettings
     from sigbench.studies.convergence.plan import plan_study
     from sigbench.studies.convergence.study import measure_study

@@ -5,11 +5,11 @@ from typing import Annotated
 
 import typer
 
+from sigbench.api.progress import Bar
 from sigbench.cli.names import ALL, check_names, complete_metrics
 from sigbench.cli.options import JUDGED, RESULTS, AddedMetrics, Guidance, Label, Samples, Task
 from sigbench.cli.parsing import parse_share, split_names
 from sigbench.cli.printing import TableConsole, say
-from sigbench.cli.progress import Bar
 from sigbench.errors import BadInput
 
 

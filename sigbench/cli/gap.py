@@ -4,6 +4,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from sigbench.api.progress import Bar
 from sigbench.cli.names import check_names
 from sigbench.cli.options import (
     MEASURED,
@@ -23,7 +24,6 @@ from sigbench.cli.options import (
 )
 from sigbench.cli.parsing import sampler_specs, split_ints
 from sigbench.cli.printing import TableConsole, print_json, say, show_traceback
-from sigbench.cli.progress import Bar
 
 if TYPE_CHECKING:
     from sigbench.metrics.estimate import Interval
@@ -77,7 +77,7 @@ def gap(
     check_names(task, specs, grid=grid)
 
     from sigbench.measure.settings import Settings
-    from sigbench.report.charts import check_picture
+    from sigbench.records.store import check_picture
     from sigbench.studies.gap.plan import plan_gap
     from sigbench.studies.gap.study import measure_gaps
     from sigbench.studies.result import to_line

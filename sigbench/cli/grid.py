@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from sigbench.api.progress import Bar
 from sigbench.cli import names
 from sigbench.cli.options import (
     JUDGED,
@@ -23,7 +24,6 @@ from sigbench.cli.options import (
 )
 from sigbench.cli.parsing import split_ints
 from sigbench.cli.printing import TableConsole, print_json, say
-from sigbench.cli.progress import Bar
 from sigbench.errors import BadInput, SigbenchError
 
 if TYPE_CHECKING:

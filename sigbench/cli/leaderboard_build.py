@@ -9,7 +9,7 @@ from sigbench.cli.committed import FOLDER
 from sigbench.cli.gathering import board_of, gather, titles_of
 from sigbench.cli.options import MEASURED, RESULTS
 from sigbench.cli.printing import say
-from sigbench.errors import BadInput
+from sigbench.errors import BadInput, check_extra
 from sigbench.report.numbers import digits
 
 Records = Annotated[
@@ -50,6 +50,8 @@ def build(
     submitted/, and studies/KIND/TASK.jsonl: of the kinds orders, gap, spectrum and ablation what `convergence` and the
     commands of these names print with --json, of the kind guidance records of several weights of guidance.
     """
+    check_extra("plots", "the page")
+
     from sigbench.leaderboard.board import boards
     from sigbench.leaderboard.claims import answers, read_claims
     from sigbench.leaderboard.markdown import build_markdown, check_own

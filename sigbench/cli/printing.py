@@ -4,7 +4,6 @@ All of them print whatever the encoding is, in ASCII what it lacks (see `sigbenc
 """
 
 import json
-import os
 import sys
 import traceback
 from contextlib import suppress
@@ -15,7 +14,7 @@ from rich.console import Console
 from rich.text import Text
 
 from sigbench.report.ascii import HANDLER, shown
-from sigbench.report.text import printable
+from sigbench.report.text import plain_console, printable
 
 tracebacks = False  # whether --debug was given
 
@@ -25,14 +24,6 @@ def prepare_streams() -> None:
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, TextIOWrapper) and not stream.encoding.lower().startswith("utf"):
             stream.reconfigure(errors=HANDLER)
-
-
-def plain_console(**options: Any) -> dict[str, Any]:
-    """Returns options of a rich console without any escape sequence of colour or weight where NO_COLOR is set.
-
-    rich itself leaves bold and dim then, and FORCE_COLOR would bring them into a file.
-    """
-    return {**options, "color_system": None} if os.environ.get("NO_COLOR") else options
 
 
 class TableConsole(Console):

@@ -1,11 +1,11 @@
 """`sigbench run`: measure samplers on a task."""
 
-from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from sigbench.api.progress import Bar
 from sigbench.cli.again import say_why_again
 from sigbench.cli.names import ALL, HEADLINE, check_metrics, check_names, complete_metrics
 from sigbench.cli.options import (
@@ -37,13 +37,11 @@ from sigbench.cli.options import (
 )
 from sigbench.cli.parsing import parse_share, sampler_specs, split_ints, split_names
 from sigbench.cli.printing import TableConsole, print_json, say, show_traceback
-from sigbench.cli.progress import Bar
 from sigbench.cli.saving import Saver
-from sigbench.progress import Progress
+from sigbench.errors import check_extra
 from sigbench.records.names import display_name, namer
 
 if TYPE_CHECKING:
-    from sigbench.measure.cell import Cell
     from sigbench.records.record import Record
 
 
@@ -122,8 +120,9 @@ def run(
     asked = [] if metrics in (ALL, HEADLINE) else split_names(metrics, "--metrics")
     check_names(task, specs, grid=grid, metrics=asked, added=add_metric or ())
 
+    from sigbench.api.cell_run import CellRun
     from sigbench.measure.cell import plan_cells
-    from sigbench.measure.run import measure
+    from sigbench.measure.deployment import deployment_lines
     from sigbench.measure.settings import Settings
     from sigbench.records.store import Store as RecordStore
     from sigbench.records.store import make_folder
@@ -147,9 +146,11 @@ def run(
         floor_draws=floor_draws,
     )
     if plot is not None:
-        from sigbench.report.charts import check_picture
+        from sigbench.records.store import check_picture
 
         check_picture(plot)
+    if save_samples is not None:
+        check_extra("plots", "--save-samples, which draws pictures,")
     cells = plan_cells(settings, specs, split_ints(steps, "--steps"))
     measured = [metric.name for metric in cells[0].metrics]
     check_metrics(task, asked, measured)
@@ -159,28 +160,19 @@ def run(
 
     called = namer([cell.facts for cell in cells])
     records: list[Record] = []
-    found = {cell.key: records_at.read(cell.key) for cell in cells} if resume else {}
-    kept = {key: record for key, record in found.items() if record is not None and record["status"] != "failed"}
-    todo = [cell for cell in cells if cell.key not in kept]
+    work = CellRun(cells, records_at, resume=resume)
     if resume:
-        say_why_again((cell.determinants() for cell in todo if found[cell.key] is None), records_at)
+        say_why_again(work.new(), records_at)
     saver = None if save_samples is None else Saver(save_samples, called, cells)
     try:
         with Bar("starting", "cells") as bar:
-            shown = _Progress(todo, bar)
-            fresh = measure(
-                todo,
-                progress=shown.repeat,
-                on_record=records_at.write,  # before the samples, whose disk may be full
-                on_samples=saver,
-                on_failure=lambda cell, problem: show_traceback(problem),
+            fresh = work.measure(
+                progress=bar.show, on_samples=saver, on_failure=lambda cell, problem: show_traceback(problem)
             )
-            for cell in cells:
-                record = kept.get(cell.key) or next(fresh)
+            for cell, record in fresh:
                 if saver is not None and record["status"] == "ok" and saver.lacks(cell):
                     saver.draw(cell)
                 records.append(record)
-                shown.finished()
                 _report(record, as_json=as_json)
     except KeyboardInterrupt:
         kept_in = f" and kept in {store}; --resume goes on" if records else ""
@@ -190,8 +182,11 @@ def run(
         added = measured[len(measured) - len(add_metric or ()) :]
         wanted = measured if metrics == ALL else asked or [*measured[:1], *added]
         _print_tables(records, wanted, everything=metrics == ALL)
-        there = f", {len(kept)} {'was' if len(kept) == 1 else 'were'} there before" if kept else ""
-        say(f"{len(todo)} record{'' if len(todo) == 1 else 's'} written to {store}{there}.")
+        for line in deployment_lines(cells, records):
+            TableConsole().print(line, highlight=False)
+        old, new = len(work.kept), len(work.todo)
+        there = f", {old} {'was' if old == 1 else 'were'} there before" if old else ""
+        say(f"{new} record{'' if new == 1 else 's'} written to {store}{there}.")
     if saver is not None:
         good_keys = {record["key"] for record in records if record["status"] == "ok"}
         saver.strip([cell for cell in cells if cell.key in good_keys])
@@ -256,20 +251,3 @@ def _print_tables(records: "list[Record]", wanted: "list[str]", *, everything: b
 def _span(numbers: "list[int]") -> str:
     low, high = min(numbers), max(numbers)
     return str(low) if low == high else f"{low} to {high}"
-
-
-class _Progress:
-    """A bar over the repeats of all cells."""
-
-    def __init__(self, cells: "list[Cell]", bar: Bar) -> None:
-        self._cells, self._bar, self._index = len(cells), bar, 0
-
-    def repeat(self, progress: Progress) -> None:
-        """Shows which repeat of which cell is running."""
-        done = self._index + 0.9 * progress.done / progress.total
-        self._bar.show(replace(progress, done=done, total=self._cells))
-
-    def finished(self) -> None:
-        """Counts a finished cell."""
-        self._index += 1
-        self._bar.show(Progress("", self._index, self._cells))

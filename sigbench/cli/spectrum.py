@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from sigbench.api.progress import Bar
 from sigbench.cli.names import check_names
 from sigbench.cli.options import (
     MEASURED,
@@ -25,7 +26,6 @@ from sigbench.cli.options import (
 )
 from sigbench.cli.parsing import sampler_specs, split_ints
 from sigbench.cli.printing import TableConsole, print_json, say, show_traceback
-from sigbench.cli.progress import Bar
 
 if TYPE_CHECKING:
     from sigbench.metrics.estimate import Interval
@@ -69,8 +69,8 @@ def spectrum(
     from sigbench.errors import BadInput
     from sigbench.measure.cell import plan_cells
     from sigbench.measure.settings import MAX_SAMPLES, Settings
+    from sigbench.records.store import check_picture
     from sigbench.registry import make_task
-    from sigbench.report.charts import check_picture
     from sigbench.studies.result import to_line
     from sigbench.studies.spectrum.study import measure_spectra
 

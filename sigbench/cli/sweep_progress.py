@@ -7,8 +7,9 @@ from typing import TYPE_CHECKING
 
 from rich.markup import escape
 
-from sigbench.cli.printing import plain_console, print_json, say
+from sigbench.cli.printing import print_json, say
 from sigbench.report.numbers import long_duration
+from sigbench.report.text import plain_console
 
 if TYPE_CHECKING:
     from sigbench.sweep.plan import PlannedCell

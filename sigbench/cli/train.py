@@ -7,11 +7,11 @@ from typing import Annotated
 
 import typer
 
+from sigbench.api.progress import Bar
 from sigbench.cli.names import check_names, complete_grid
 from sigbench.cli.options import MACHINE, RESULTS, Task
 from sigbench.cli.parsing import split_ints
 from sigbench.cli.printing import say
-from sigbench.cli.progress import Bar
 from sigbench.report.numbers import long_duration
 
 TRAINED, NETWORK, TRAINING = "What is trained", "The student's network", "Training"

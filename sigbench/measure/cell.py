@@ -14,6 +14,7 @@ from sigbench.abilities import ObservesSamples, compilation_of, conditions_of, n
 from sigbench.errors import BadInput
 from sigbench.guard import guarded
 from sigbench.measure.settings import Final, Settings, pick_device, pick_dtype
+from sigbench.measure.source.given import found_given
 from sigbench.measure.source.plug_ins import code_of, package_code
 from sigbench.measure.truth.judges import plan_metrics
 from sigbench.measure.variants import Variant, expand
@@ -22,8 +23,8 @@ from sigbench.plug_ins import check_facts
 from sigbench.records.key import Determinants, determinants, key_of
 from sigbench.records.machine import check_memory
 from sigbench.records.names import DENOISED, Role, bare_spec, display_name
-from sigbench.records.record import CellRecord, CodeRecord, Paths, RequestRecord, StopRecord
-from sigbench.registry import make_sampler
+from sigbench.records.record import CellRecord, CodeRecord, Paths, PlugInCode, RequestRecord, StopRecord
+from sigbench.registry import METRICS, SAMPLERS, TASKS, make_sampler
 from sigbench.sampler import Sampler
 from sigbench.sde.brownian import BrownianDriver
 from sigbench.sde.clock import layout_of
@@ -174,9 +175,19 @@ class Cell:
     @cached_property
     def _code(self) -> CodeRecord:
         # Once, so that it is of the files as they were when the plug-ins were made.
-        plug_ins = [("task", self.task), ("sampler", self.sampler), *((metric.name, metric) for metric in self.metrics)]
-        found = [code_of(name, type(plug_in)) for name, plug_in in plug_ins]
+        added = self.settings.metrics
+        specs = [""] * (len(self.metrics) - len(added)) + list(added)
+        plug_ins: list[tuple[str, str, str, object]] = [
+            ("task", TASKS, self.settings.task, self.task),
+            ("sampler", SAMPLERS, self.sampler_spec.removesuffix(DENOISED), self.sampler),
+            *((metric.name, METRICS, spec, metric) for metric, spec in zip(self.metrics, specs, strict=True)),
+        ]
+        found = [self._code_of(*plug_in) for plug_in in plug_ins]
         return {"plug_ins": [code for code in found if code["files"]], "package": package_code()}
+
+    def _code_of(self, name: str, group: str, spec: str, plug_in: object) -> PlugInCode:
+        own = found_given(self.settings.given, group, spec)
+        return code_of(name, type(plug_in)) if own is None else own.code(name)
 
     def _request(self) -> RequestRecord:
         return {
@@ -227,7 +238,8 @@ def _plan_cell(settings: Settings, task: Task, metrics: tuple[Metric, ...], vari
     spec, final = variant.spec, variant.final
     check_steps(variant.steps)
     device, dtype = pick_device(settings.device), pick_dtype(settings.dtype)
-    sampler = make_sampler(spec)
+    own = found_given(settings.given, SAMPLERS, spec)
+    sampler: Sampler = make_sampler(spec) if own is None else own.make()
     with guarded(f"the task {settings.task} has no problem"):
         problem = task.problem(device, dtype)
     if sampler.needs == "denoiser" and not isinstance(problem, ReverseDiffusion):

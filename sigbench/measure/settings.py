@@ -6,6 +6,7 @@ from typing import Literal, get_args
 import torch
 
 from sigbench.errors import BadInput, unknown_name
+from sigbench.measure.source.given import Given
 from sigbench.records.record import Paths, TuningRecord
 from sigbench.sde.grids.find import check_grid
 from sigbench.spec import whole_number
@@ -26,7 +27,8 @@ class Settings:
     are those of the samplers that name none of their own. `metrics` are the specs of metrics that judge beside the
     task's own, and `only` the names of the task's own that do (none: all of them); `paths` says whether all cells share
     their noise, one initial state and one Brownian path a sample, or each has fresh noise of its own. `tuning` says how
-    the sampler's grid and options were chosen, for the record alone.
+    the sampler's grid and options were chosen, for the record alone. `given` are plug-ins that were handed over as
+    objects, which the specs of task, metrics and samplers may stand for.
     """
 
     task: str
@@ -48,6 +50,7 @@ class Settings:
     floor_draws: int = 20
     time_calls: bool = True
     tuning: TuningRecord | None = None
+    given: tuple[Given, ...] = ()
 
 
 def check_settings(settings: Settings) -> None:

@@ -10,7 +10,7 @@ looks best: what is "not resolved" or "equivalent" may be it.
 Ranks come from all pairs, with Holm's correction over them: with a probability of 95 % all intervals hold at once.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from itertools import combinations
@@ -79,13 +79,29 @@ def rank_records(records: Sequence[Record], name: str, *, level: float = LEVEL) 
             raise BadInput(f"records of different {what} are not compared: {' and '.join(found[:2])}.")
     if lost := next((record for record in records if name not in record["metrics"]), None):
         raise BadInput(f"{lost['spec']} has no metric {name!r}: its status is {lost['status']}.")
+    metrics, shared = comparable(records, name)
+    return rank_family(metrics, shared=shared, level=level)
+
+
+def comparable(records: Sequence[Record], name: str) -> tuple[list[MetricRecord], bool]:
+    """Returns the metric of a name in records of one family, and whether they walked the same noise.
+
+    Where each took as many repeats as its spread asked for, those that all of them have make pairs.
+    """
     shared = all(record["noise"]["paths"] == "shared" for record in records)
     metrics = [record["metrics"][name] for record in records]
     if shared and records and all(record["asked"]["stop"]["half_width"] is not None for record in records):
-        # Each took as many repeats as its spread asked for: what all of them have makes pairs.
         common = min(len(metric["values"]) for metric in metrics)
         metrics = [{**metric, "values": metric["values"][:common]} for metric in metrics]
-    return rank_family(metrics, shared=shared, level=level)
+    return metrics, shared
+
+
+def families(records: Iterable[Record]) -> list[list[Record]]:
+    """Returns records by what must be one for a comparison, those with the fewest network calls first."""
+    found: dict[str, list[Record]] = {}
+    for record in records:
+        found.setdefault(str([fact(record) for fact in _FACTS.values()]), []).append(record)
+    return sorted(found.values(), key=lambda group: (group[0]["task"], group[0]["nfe"] or 0))
 
 
 _FACTS: dict[str, Callable[[Record], object]] = {

@@ -9,6 +9,7 @@ from sigbench.spec import quoted, split_outside_quotes
 Role = Literal["sampler", "teacher"]
 Namer = Callable[[Mapping[str, Any]], str]
 DENOISED = ":final=denoise"  # how the spec of a sampler ends that returns the denoised sample at the last time
+OBJECT = "object:"  # how specs begin that stand for a class or an instance of a running program
 _TEACHER = "teacher ("
 
 
@@ -89,9 +90,16 @@ def namer(records: Sequence[Mapping[str, Any]], *, grids: bool = True) -> Namer:
         several = len(specs.get(name, ())) > 1
         if len(walked.get(identity(record), ())) > 1:
             name += f":grid={quoted(record['grid'])}"
-        return f"{name} ({(file_of(spec) or Path(spec.partition(':')[0])).name})" if several else name
+        return f"{name} ({_whence(spec)})" if several else name
 
     return called
+
+
+def _whence(spec: str) -> str:
+    """Where the class of a spec is from: its file's name, or the name of one that a program handed over."""
+    if spec.startswith(OBJECT):
+        return spec.removeprefix(OBJECT).partition(":")[0]
+    return (file_of(spec) or Path(spec.partition(":")[0])).name
 
 
 def spec_of(record: Mapping[str, Any]) -> str:

@@ -105,7 +105,10 @@ class RequestRecord(TypedDict):
 
 
 class PlugInCode(TypedDict):
-    """What a plug-in is written in: hashes of files, by names relative to its folder (`sigbench.measure.source`)."""
+    """What a plug-in is written in: hashes of files, by names relative to its folder (`sigbench.measure.source`).
+
+    Of one that a program handed over as an object, "<memory>" stands for its own code and its state.
+    """
 
     plug_in: str  # "task", "sampler", or a metric's name
     name: str  # its class

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
-from sigbench.errors import BadInput
+from sigbench.errors import BadInput, check_extra
 from sigbench.files import Missing, is_folder, read_file
 from sigbench.records.checks import parse_sound
 from sigbench.records.record import Record
@@ -58,6 +58,17 @@ def check_writable(file: Path, what: str) -> None:
         file.exists()  # a name that is too long
     except (OSError, ValueError) as error:
         raise BadInput(f"the {what} {file} cannot be written: {getattr(error, 'strerror', None) or error}.") from error
+
+
+def check_picture(file: Path) -> None:
+    """Raises BadInput where a picture cannot be drawn or written to `file`, before there is anything to draw.
+
+    What draws may not be installed; the ending may be another, the folder missing, or there is no permission.
+    """
+    if file.suffix not in (".png", ".svg"):
+        raise BadInput(f"a picture is saved as .png or .svg, not as {file.name!r}.")
+    check_extra("plots", "a picture")
+    check_writable(file, "picture")
 
 
 @contextmanager

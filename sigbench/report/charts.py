@@ -11,7 +11,7 @@ from PIL.Image import Image
 from sigbench.errors import BadInput
 from sigbench.records.names import display_names
 from sigbench.records.record import Record
-from sigbench.records.store import check_writable, replacing
+from sigbench.records.store import check_picture, replacing
 from sigbench.report.curves import axis, color_by, dashed, floor_band, log_axis, log_scale, shape_by
 from sigbench.report.palette import curves_of
 from sigbench.report.theme import HEIGHT, WIDTH, for_both_modes, heading, legend_above, themed
@@ -95,26 +95,23 @@ def _rows(records: Sequence[Record], metric: str) -> list[dict[str, Any]]:
     return found
 
 
-def check_picture(file: Path) -> None:
-    """Raises BadInput where a picture cannot be written to `file`: another ending, no such folder, no permission."""
-    if file.suffix not in (".png", ".svg"):
-        raise BadInput(f"a picture is saved as .png or .svg, not as {file.name!r}.")
-    check_writable(file, "picture")
-
-
 def save_chart(chart: alt.TopLevelMixin, file: Path) -> None:
     """Writes a chart as PNG or SVG, whichever the file's ending says; raises BadInput where it cannot.
 
     An SVG follows the reader's dark mode; a PNG has the light ground.
     """
     check_picture(file)
-    spec = themed(chart.to_dict())
     if file.suffix == ".png":
-        drawn = vl_convert.vegalite_to_png(spec, scale=2)
+        drawn = vl_convert.vegalite_to_png(themed(chart.to_dict()), scale=2)
     else:
-        drawn = for_both_modes(vl_convert.vegalite_to_svg(spec)).encode()
+        drawn = svg_of(chart).encode()
     with replacing(file) as temporary:
         temporary.write_bytes(drawn)
+
+
+def svg_of(chart: alt.TopLevelMixin) -> str:
+    """Returns a chart as SVG, which follows the reader's dark mode."""
+    return for_both_modes(vl_convert.vegalite_to_svg(themed(chart.to_dict())))
 
 
 def save_picture(picture: alt.TopLevelMixin | Image, file: Path) -> None:

@@ -1,6 +1,16 @@
 """Text as terminals show it."""
 
+import os
 from collections.abc import Iterable, Sequence
+from typing import Any
+
+
+def plain_console(**options: Any) -> dict[str, Any]:
+    """Returns options of a rich console without any escape sequence of colour or weight where NO_COLOR is set.
+
+    rich itself leaves bold and dim then, and FORCE_COLOR would bring them into a file.
+    """
+    return {**options, "color_system": None} if os.environ.get("NO_COLOR") else options
 
 
 def printable(text: str) -> str:

@@ -37,7 +37,13 @@ def azula(name: str, **options: Any) -> Walk:
 
 def adapted(spec: str) -> Walk:
     """Returns the walk of a sampler of another library that an adapter makes."""
-    return lambda problem, x, grid: states(make_sampler(spec), problem, x, grid, OneNormal(grid, x))
+
+    def walk(problem: ReverseDiffusion, x: Tensor, grid: Grid) -> Tensor:
+        if spec.startswith("kdiffusion:"):
+            need("k_diffusion")
+        return states(make_sampler(spec), problem, x, grid, OneNormal(grid, x))
+
+    return walk
 
 
 def k_diffusion_singlestep(problem: ReverseDiffusion, x: Tensor, grid: Grid) -> Tensor:

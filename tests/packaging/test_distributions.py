@@ -13,6 +13,8 @@ from pathlib import Path
 
 import pytest
 
+import sigbench
+
 pytestmark = pytest.mark.slow  # an sdist and a wheel are built, and the wheel installed
 
 ROOT = Path(__file__).parents[2]
@@ -76,7 +78,7 @@ def test_the_sdist_holds_what_a_reader_needs(distributions: Path) -> None:
 def test_the_wheel_brings_nothing_generic(wheel: Path) -> None:
     with zipfile.ZipFile(wheel) as archive:
         tops = {name.partition("/")[0] for name in archive.namelist()}
-    version = PROJECT["project"]["version"]
+    version = sigbench.__version__
     assert tops == {*IMPORTS, f"sigbench-{version}.dist-info"}
 
 
@@ -109,6 +111,23 @@ def test_the_wheel_declares_its_plugins_and_its_licence(installed: Path) -> None
     metadata = (info / "METADATA").read_text()
     assert "License-Expression: MIT" in metadata
     assert "Requires-Dist: torch" in metadata
+
+
+def test_a_release_checks_what_they_say_of_themselves(distributions: Path) -> None:
+    """By the program that the release's workflow runs; a tag must be the version's, and its entry have a date."""
+    program = [sys.executable, str(ROOT / ".ci" / "metadata.py"), str(distributions)]
+    done = subprocess.run(program, capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    assert f"sigbench {sigbench.__version__}: sigbench-{sigbench.__version__}-py3-none-any.whl" in done.stdout
+    notes = (distributions / "notes.md").read_text()
+    assert notes.startswith("- ")
+    assert "\n## " not in notes
+    other = subprocess.run([*program, "v9.9.9"], capture_output=True, text=True)
+    assert (other.returncode, other.stderr) == (1, f"the tag is v9.9.9, and the version {sigbench.__version__}.\n")
+    if "not released yet" in (ROOT / "CHANGELOG.md").read_text():
+        undated = subprocess.run([*program, f"v{sigbench.__version__}"], capture_output=True, text=True)
+        assert undated.returncode == 1
+        assert "has no date: 'not released yet'" in undated.stderr
 
 
 def run_elsewhere(installed: Path, folder: Path, *arguments: str) -> subprocess.CompletedProcess[str]:

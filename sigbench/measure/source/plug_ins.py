@@ -10,7 +10,7 @@ import hashlib
 import importlib.metadata
 import inspect
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
@@ -47,14 +47,21 @@ class _Package:
         return file.is_relative_to(self.within) and file.is_file()
 
 
-def code_of(plug_in: str, cls: type[Any]) -> PlugInCode:
+def parts_of(cls: type[Any]) -> tuple[Any, ...]:
+    """Returns the classes and functions that a plug-in's class is made of.
+
+    A class that stands for other code names functions of it in `written_in`.
+    """
+    return (*cls.__mro__, *getattr(cls, "written_in", ()))
+
+
+def code_of(plug_in: str, cls: type[Any], parts: Iterable[Any] | None = None) -> PlugInCode:
     """Returns what a plug-in, a task, a sampler or a metric, is written in: hashes by the names of the files.
 
-    A class that stands for other code names functions of it in `written_in`, and packages in `packages`, whose versions
-    are told.
+    These are the files of all its parts, or of `parts` alone. A class may name `packages`, whose versions are told.
     """
     files: dict[str, str] = {}
-    for part in (*cls.__mro__, *getattr(cls, "written_in", ())):
+    for part in parts_of(cls) if parts is None else parts:
         if (found := _place_of(part)) is not None:
             _collect(*found, files)
     code: PlugInCode = {"plug_in": plug_in, "name": cls.__qualname__, "files": dict(sorted(files.items()))}

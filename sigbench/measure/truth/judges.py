@@ -8,10 +8,11 @@ from sigbench.abilities import HasClasses, ObservesSamples, metrics_of
 from sigbench.errors import BadInput, unknown_name
 from sigbench.guard import guarded
 from sigbench.measure.settings import Settings, check_settings
+from sigbench.measure.source.given import found_given
 from sigbench.metrics.estimate import Better, Bounds
 from sigbench.metrics.metric import Metric
 from sigbench.plug_ins import check_facts
-from sigbench.registry import make_metric, make_task
+from sigbench.registry import METRICS, TASKS, make_metric, make_task
 from sigbench.task import Task
 
 _FACTS = {"name": str, "method": str, "better": Better, "bounds": Bounds, "counted": bool, "margin": float}
@@ -22,7 +23,8 @@ def plan_metrics(settings: Settings) -> tuple[Task, tuple[Metric, ...]]:
 
     Raises BadInput for anything that cannot be measured as asked, whatever the task and the metrics do.
     """
-    task = make_task(settings.task)
+    own = found_given(settings.given, TASKS, settings.task)
+    task: Task = make_task(settings.task) if own is None else own.make()
     with guarded(f"the task {settings.task} cannot be judged as asked"):
         if settings.label is not None or settings.guidance != 0.0:
             if not isinstance(task, HasClasses):
@@ -37,11 +39,17 @@ def added_metrics(settings: Settings, task: Task) -> list[Metric]:
     names = [metric.name for metric in metrics_of(task)]
     if own := next((spec for spec in settings.metrics if spec in names), None):
         raise BadInput(f"{own!r} is one of the metrics of the task {task.name!r} already.")
-    added = [make_metric(spec).for_truth(task.truth()) for spec in settings.metrics]
+    added = [_made(settings, spec).for_truth(task.truth()) for spec in settings.metrics]
     names += [metric.name for metric in added]
     if twice := next((name for name in names if names.count(name) > 1), None):
         raise BadInput(f"the task {task.name!r} would have two metrics called {twice!r}.")
     return added
+
+
+def _made(settings: Settings, spec: str) -> Metric:
+    own = found_given(settings.given, METRICS, spec)
+    made: Metric = make_metric(spec) if own is None else own.make()
+    return made
 
 
 def _metrics(settings: Settings, task: Task) -> tuple[Metric, ...]:
