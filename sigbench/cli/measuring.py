@@ -13,6 +13,7 @@ from sigbench.errors import BadInput
 
 if TYPE_CHECKING:
     from sigbench.records.store import Store
+    from sigbench.sweep.engines.engine import Engine
     from sigbench.sweep.plan import PlannedCell
     from sigbench.sweep.run import Event
 
@@ -34,18 +35,19 @@ class Machine:
             if value is not None and value > _MOST:
                 raise BadInput(f"{name} must be at most {_MOST}.")
 
-    def share(self, todo: "Sequence[PlannedCell]") -> tuple[int, int]:
-        """Returns the number of workers, no more than cells, and of threads for each."""
+    def engine(self, todo: "Sequence[PlannedCell]") -> "Engine":
+        """Returns what measures the cells: no more workers than cells, the cores divided among them."""
         import torch
 
-        from sigbench.measure.settings import pick_device
+        from sigbench.sweep.engines.devices import is_on_cuda, visible_cuda
+        from sigbench.sweep.engines.local import LocalEngine
 
-        cores, workers = torch.get_num_threads(), self.workers
-        if workers is None:
-            on_gpu = any(pick_device(device).type == "cuda" for device in {cell.settings.device for cell in todo})
-            workers = 1 if on_gpu else cores
+        cores, devices = torch.get_num_threads(), {cell.settings.device for cell in todo}
+        on_cuda = is_on_cuda(devices)
+        visible = visible_cuda(devices) if on_cuda else ()
+        workers = (self.workers or (1 if on_cuda else cores)) * max(1, len(visible))
         workers = max(1, min(workers, len(todo)))
-        return workers, self.threads or max(1, cores // workers)
+        return LocalEngine(workers, self.threads or max(1, cores // workers), visible)
 
 
 def measure_cells(
@@ -63,9 +65,9 @@ def measure_cells(
     from sigbench.sweep.run import run_sweep
 
     _say_unsound(todo, store)
-    count, each = machine.share(todo)
-    with _stopping() as stopped, SweepProgress(todo, count) as progress:
-        events = run_sweep(todo, store, workers=count, threads=each, should_stop=lambda: bool(stopped))
+    engine = machine.engine(todo)
+    with _stopping() as stopped, SweepProgress(todo, engine) as progress:
+        events = run_sweep(todo, store, engine, should_stop=lambda: bool(stopped))
         with closing(events):
             for event in events:
                 progress.take(event, as_json=as_json)

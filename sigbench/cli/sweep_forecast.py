@@ -72,8 +72,9 @@ def print_forecast(wanted: "SweepFile", store: Path, machine: Machine, *, as_jso
     if not cells and not candidates:
         say("nothing is missing.")
         return
-    workers, threads = machine.share([*candidates, *cells])
-    found = _tried([*candidates, *cells], threads)
+    engine = machine.engine([*candidates, *cells])
+    workers = engine.workers
+    found = _tried([*candidates, *cells], Machine(1, engine.threads))
     rows = [_Row.of(task, cells, candidates, found, workers) for task in wanted.tasks]
     if as_json:
         for row in rows:
@@ -85,7 +86,7 @@ def print_forecast(wanted: "SweepFile", store: Path, machine: Machine, *, as_jso
     say(f"{_about(seconds, known)} on {several}, if nothing else keeps the machine busy.")
 
 
-def _tried(cells: "Sequence[PlannedCell]", threads: int) -> "Forecast":
+def _tried(cells: "Sequence[PlannedCell]", machine: Machine) -> "Forecast":
     from sigbench.records.store import Store
     from sigbench.sweep.forecast import Forecast, plan_trials
 
@@ -100,7 +101,7 @@ def _tried(cells: "Sequence[PlannedCell]", threads: int) -> "Forecast":
     say(f"trying {len(trials)} cells in little, to know what the others take.")
     with TemporaryDirectory() as folder:
         few = [trial.cell for trial in trials.values()]
-        stopped, _ = measure_cells(few, Store(Path(folder)), Machine(1, threads), seen=seen)
+        stopped, _ = measure_cells(few, Store(Path(folder)), machine, seen=seen)
     if stopped:
         say("interrupted: there is no forecast.")
         raise typer.Exit(4)
