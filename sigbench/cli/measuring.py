@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 from sigbench.cli.printing import say
 from sigbench.cli.sweep_progress import SweepProgress
 from sigbench.errors import BadInput
+from sigbench.sweep.engines.choice import read_engine
 
 if TYPE_CHECKING:
     from sigbench.records.store import Store
@@ -23,10 +24,14 @@ _UNSOUND_SHOWN = 10
 
 @dataclass(frozen=True, slots=True)
 class Machine:
-    """How many workers and threads a command was asked to take, None for as many as fit; raises BadInput."""
+    """The engine, and how many workers and threads a command was asked to take, None for as many as fit.
+
+    Raises BadInput for an engine that there is not and for numbers out of range.
+    """
 
     workers: int | None
     threads: int | None
+    engine: str = "local"
 
     def __post_init__(self) -> None:
         for name, value in (("--workers", self.workers), ("--threads", self.threads)):
@@ -34,26 +39,22 @@ class Machine:
                 raise BadInput(f"{name} must be at least 1, got {value}.")
             if value is not None and value > _MOST:
                 raise BadInput(f"{name} must be at most {_MOST}.")
+        read_engine(self.engine)
 
-    def engine(self, todo: "Sequence[PlannedCell]") -> "Engine":
-        """Returns what measures the cells: no more workers than cells, the cores divided among them."""
-        import torch
+    @property
+    def is_elsewhere(self) -> bool:
+        """Whether the engine's workers are on other machines, perhaps."""
+        return read_engine(self.engine).is_elsewhere
 
-        from sigbench.sweep.engines.devices import is_on_cuda, visible_cuda
-        from sigbench.sweep.engines.local import LocalEngine
-
-        cores, devices = torch.get_num_threads(), {cell.settings.device for cell in todo}
-        on_cuda = is_on_cuda(devices)
-        visible = visible_cuda(devices) if on_cuda else ()
-        workers = (self.workers or (1 if on_cuda else cores)) * max(1, len(visible))
-        workers = max(1, min(workers, len(todo)))
-        return LocalEngine(workers, self.threads or max(1, cores // workers), visible)
+    def open(self) -> "Engine":
+        """Returns the engine, a context at whose end it is left; raises BadInput where its workers are not reached."""
+        return read_engine(self.engine).open(self.workers, self.threads)
 
 
 def measure_cells(
     todo: "Sequence[PlannedCell]",
     store: "Store",
-    machine: Machine,
+    engine: "Engine",
     *,
     as_json: bool = False,
     seen: "Callable[[Event], None] | None" = None,
@@ -65,7 +66,6 @@ def measure_cells(
     from sigbench.sweep.run import run_sweep
 
     _say_unsound(todo, store)
-    engine = machine.engine(todo)
     with _stopping() as stopped, SweepProgress(todo, engine) as progress:
         events = run_sweep(todo, store, engine, should_stop=lambda: bool(stopped))
         with closing(events):

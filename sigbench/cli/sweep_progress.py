@@ -78,17 +78,20 @@ class SweepProgress:
         self._show()
 
     def _show(self) -> None:
-        seconds, known = self._forecast.seconds(self._left.values(), self._engine.workers)
-        left = f" · {'about' if known else 'more than'} {long_duration(seconds)} left" if self._left and seconds else ""
+        left = list(self._left.values())
+        seconds, known = self._forecast.seconds(left, self._engine.workers_for(left))
+        ahead = (
+            f" · {'about' if known else 'more than'} {long_duration(seconds)} left" if self._left and seconds else ""
+        )
         if self._nodes:
-            left += f" · {self._by_node(_NODES_SHOWN)}"
+            ahead += f" · {self._by_node(_NODES_SHOWN)}"
         names = [str(cell) for cell in self._running.values()][:_RUNNING_SHOWN]
         if self._bar is not None:
             failed = f" · [red]{self._failed} failed[/red]" if self._failed else " · 0 failed"
-            self._bar.show(len(self._left), f"{len(self._running)} running{failed}{left}", names)
+            self._bar.show(len(self._left), f"{len(self._running)} running{failed}{ahead}", names)
         elif monotonic() - self._last_line >= _SECONDS_BETWEEN_LINES and self._left:
             self._last_line = monotonic()
-            say(f"{self.measured} cells done, {len(self._running)} running, {self._failed} failed{left}.")
+            say(f"{self.measured} cells done, {len(self._running)} running, {self._failed} failed{ahead}.")
 
     def _by_node(self, most: int) -> str:
         """How many cells each node has measured, the busiest first."""

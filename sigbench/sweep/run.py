@@ -3,6 +3,7 @@
 from collections import Counter
 from collections.abc import Callable, Generator, Sequence
 from concurrent.futures import Future
+from contextlib import ExitStack
 from dataclasses import dataclass
 from queue import Empty, SimpleQueue
 from time import monotonic, sleep
@@ -55,7 +56,7 @@ def run_sweep(
     """Measures the cells on an engine's workers; yields what happens.
 
     A record is in the store before its "finished" is yielded. A cell whose worker was lost is handed in again as often
-    as the engine says. Ends early, the engine closed, once `should_stop` says so or where the iteration is given up.
+    as the engine says. Ends early, the workers ended, once `should_stop` says so or where the iteration is given up.
     Cells that another sweep on this store measures are left to it. Raises BadInput where the store cannot be written.
     """
     queue = list(cells)
@@ -63,7 +64,9 @@ def run_sweep(
     running: dict[Future[Outcome], tuple[PlannedCell, float]] = {}
     done: SimpleQueue[Future[Outcome]] = SimpleQueue()
     tries = Counter[str]()
-    with Claims(store.folder) as claims, engine:
+    engine.begin(queue)
+    with Claims(store.folder) as claims, ExitStack() as at_end:
+        at_end.callback(engine.end)
         while (queue or running) and not should_stop():
             while len(running) < engine.room and (cell := _claimed(queue, engine, claims)) is not None:
                 if _stamp(store, cell) != before[cell.key] and (record := store.read(cell.key)) is not None:

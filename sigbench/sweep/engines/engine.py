@@ -46,26 +46,26 @@ class Lost(Exception):
 
 
 class Engine(ABC):
-    """Workers that measure cells, ended when the context is left.
+    """Workers that measure cells: reached with the engine, taken into use by `begin`, and left when the context ends.
 
     What they measure is the same whatever their number, their place and the cells' order.
     """
 
-    threads: int = 1
-    """How many torch threads each worker has."""
-
     retries: int = 0
     """How often a cell is handed in again whose worker was lost."""
 
-    @property
     @abstractmethod
-    def workers(self) -> int:
-        """How many cells are measured at once; nodes may join and leave."""
+    def workers_for(self, cells: Sequence["PlannedCell"]) -> int:
+        """Returns how many of the cells are measured at once; nodes may join and leave meanwhile."""
+
+    @abstractmethod
+    def begin(self, cells: Sequence["PlannedCell"]) -> None:
+        """Makes ready for cells that will be handed in; raises BadInput where the workers cannot measure them."""
 
     @property
+    @abstractmethod
     def room(self) -> int:
         """How many cells may be handed in before one of them is finished."""
-        return self.workers
 
     @abstractmethod
     def submit(self, cell: "PlannedCell") -> Future[Outcome]:
@@ -80,8 +80,20 @@ class Engine(ABC):
         return
 
     @abstractmethod
-    def close(self) -> None:
-        """Ends the workers, whatever they are at: they write nothing of the store's, so nothing is half-written."""
+    def end(self) -> None:
+        """Has the workers let go of whatever they are at: they write nothing of the store's, so nothing is torn."""
+
+    def alone(self, cells: Sequence["PlannedCell"]) -> "Engine":
+        """Returns an engine that tries some of `cells` in turn, as a worker of theirs would: itself, elsewhere."""
+        return self
+
+    def device_for(self, asked: str) -> str:
+        """Returns the device that cells are planned for; raises BadInput for one that no worker has."""
+        return asked
+
+    def leave(self) -> None:
+        """Leaves the workers."""
+        return
 
     def __enter__(self) -> "Engine":
         return self
@@ -89,7 +101,8 @@ class Engine(ABC):
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        self.close()
+        self.end()
+        self.leave()
 
 
 def group_of(cell: "PlannedCell") -> tuple[Any, ...]:

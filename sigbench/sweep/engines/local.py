@@ -27,19 +27,43 @@ _SIGNALS = (signal.SIGINT, signal.SIGTERM)
 
 
 class LocalEngine(Engine):
-    """Up to `workers` worker processes with `threads` torch threads each, started as cells come in.
+    """Worker processes of this machine, started as cells come in.
 
-    Where `devices` are given, the names of CUDA devices as CUDA_VISIBLE_DEVICES has them, workers take turns at them
-    and each sees its own alone.
+    There are `workers` (None: one a core) with `threads` torch threads each (None: the cores, divided among them), no
+    more than cells. Of cells on CUDA devices there are `workers` for each device (None: one); they take turns at the
+    devices, of which each sees its own alone.
     """
 
-    def __init__(self, workers: int, threads: int, devices: Sequence[str] = ()) -> None:
-        self.threads = threads
-        own = [{"CUDA_VISIBLE_DEVICES": devices[slot % len(devices)]} if devices else {} for slot in range(workers)]
-        self._slots = [_Slot(dict.fromkeys(_THREADS, str(threads)) | each) for each in own]
+    def __init__(self, workers: int | None = None, threads: int | None = None) -> None:
+        self._workers, self._threads = workers, threads
+        self._slots: list[_Slot] = []
+
+    def workers_for(self, cells: Sequence["PlannedCell"]) -> int:
+        return self._shares(cells)[0]
+
+    def begin(self, cells: Sequence["PlannedCell"]) -> None:
+        workers, self._each, visible = self._shares(cells)
+        own = [{"CUDA_VISIBLE_DEVICES": visible[slot % len(visible)]} if visible else {} for slot in range(workers)]
+        self._slots = [_Slot(dict.fromkeys(_THREADS, str(self._each)) | each) for each in own]
+
+    def _shares(self, cells: Sequence["PlannedCell"]) -> tuple[int, int, tuple[str, ...]]:
+        """How many workers there are for cells, the threads of each, and the CUDA devices that they take turns at."""
+        import torch
+
+        from sigbench.sweep.engines.devices import is_on_cuda, visible_cuda
+
+        cores, devices = torch.get_num_threads(), {cell.settings.device for cell in cells}
+        on_cuda = is_on_cuda(devices)
+        visible = visible_cuda(devices) if on_cuda else ()
+        workers = (self._workers or (1 if on_cuda else cores)) * max(1, len(visible))
+        workers = max(1, min(workers, len(cells)))
+        return workers, self._threads or max(1, cores // workers), visible
+
+    def alone(self, cells: Sequence["PlannedCell"]) -> Engine:
+        return LocalEngine(1, self._shares(cells)[1])
 
     @property
-    def workers(self) -> int:
+    def room(self) -> int:
         return len(self._slots)
 
     def preferred(self, cells: Sequence["PlannedCell"]) -> Sequence[int]:
@@ -59,13 +83,14 @@ class LocalEngine(Engine):
 
     def submit(self, cell: "PlannedCell") -> Future[Outcome]:
         slot = next(slot for slot in self._slots if not slot.busy)
-        return slot.submit(Job(cell, len(self._slots), self.threads), group_of(cell))
+        return slot.submit(Job(cell, len(self._slots), self._each), group_of(cell))
 
-    def close(self) -> None:
+    def end(self) -> None:
         for slot in self._slots:
             slot.kill()
         for slot in self._slots:
             slot.bury()
+        self._slots = []
 
 
 class _Slot:

@@ -39,6 +39,7 @@ def test_workers_stay_with_what_they_know(tmp_path: Path) -> None:
     """An idle worker gets cells of its last task and seed first, and a new one such as nobody is at."""
     cells = cells_of(tmp_path, 'tasks = ["gmm", "gmm2d"]\nsamplers = ["ddim"]\nsteps = [2, 3]')
     with LocalEngine(2, 1) as engine:
+        engine.begin(cells)
         first = engine.submit(cells[0])
         assert engine.preferred(cells[1:]) == [1, 2, 0]
         second = engine.submit(cells[2])
@@ -50,6 +51,7 @@ def test_a_worker_that_is_killed_while_idle_costs_no_cell(tmp_path: Path) -> Non
     first, second = cells_of(tmp_path, 'tasks = ["gmm"]\nsamplers = ["ddim"]\nsteps = [2, 3]')
     others = children()
     with LocalEngine(1, 1) as engine:
+        engine.begin([first])
         assert isinstance(engine.submit(first).result(), Measured)
         (worker,) = children() - others
         assert worker is not None
@@ -73,6 +75,7 @@ def test_it_is_told_how_a_worker_ended(tmp_path: Path, option: str, words: str) 
     text = f'tasks = ["gmm"]\nsamplers = ["{tmp_path}/mine.py:Ending:{option}", "ddim"]\nsteps = [2]'
     ending, sound = cells_of(tmp_path, text)
     with LocalEngine(1, 1) as engine:
+        engine.begin([ending])
         with pytest.raises(Lost) as lost:
             engine.submit(ending).result()
         assert words in str(lost.value)
@@ -85,6 +88,7 @@ def test_a_plug_in_that_leaves_while_it_is_planned_is_refused_and_ends_no_worker
     cell, sound = cells_of(tmp_path, f'tasks = ["gmm"]\nsamplers = ["{file}:Ending:code=3", "ddim"]\nsteps = [2]')
     file.write_text(ENDING + "\nraise SystemExit(5)\n")
     with LocalEngine(1, 1) as engine:
+        engine.begin([cell])
         outcome = engine.submit(cell).result()
         assert isinstance(outcome, Refusal)
         assert "SystemExit: 5" in outcome.reason
@@ -100,6 +104,7 @@ from sweeping import cells_of
 if __name__ == "__main__":
     engine = LocalEngine(1, 1)
     (cell,) = cells_of(Path(sys.argv[1]), 'tasks = ["gmm"]\\nsamplers = ["ddim"]\\nsteps = [2]')
+    engine.begin([cell])
     engine.submit(cell).result()
     print("up", flush=True)
     sys.stdin.read()

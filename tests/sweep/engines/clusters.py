@@ -1,0 +1,208 @@
+"""What the tests of engines share: sixty cells, what they are on this machine, and a cluster of Ray's to disturb."""
+
+import json
+import os
+import re
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import psutil
+from sweeping import cells_of
+
+from sigbench.records.store import Store
+from sigbench.sweep.engines.engine import Engine
+from sigbench.sweep.engines.local import LocalEngine
+from sigbench.sweep.plan import PlannedCell
+from sigbench.sweep.run import Event, run_sweep
+
+PACED = """
+import time
+from pathlib import Path
+
+from sigbench_baselines.ddim import DDIM
+from sigbench_baselines.euler import EulerMaruyama
+from sigbench_baselines.heun import Heun
+from sigbench_baselines.shark import ShARK
+from sigbench_baselines.sra1 import SRA1
+
+
+def paced(base):
+    class Paced(base):
+        name = f"paced-{base.name}"
+
+        def walk(self, problem, x, grid, brownian):
+            time.sleep(0.1 if Path(__file__).with_name("slow").exists() else 0.0)
+            yield from super().walk(problem, x, grid, brownian)
+
+    return Paced
+
+
+A, B, C, D, E = map(paced, (DDIM, EulerMaruyama, Heun, ShARK, SRA1))
+"""
+Disturb = Callable[[], object]
+
+
+def sixty_cells(folder: Path) -> list[PlannedCell]:
+    """Returns sixty cells of gmm of a plug-in file: five samplers, six numbers of steps, two seeds.
+
+    While there is a file "slow" they take a third of a second each, so that there is time to disturb them.
+    """
+    (folder / "paced.py").write_text(PACED)
+    (folder / "slow").touch()
+    samplers = [f"paced.py:{name}" for name in "ABCDE"]
+    cells = cells_of(folder, f'tasks = ["gmm"]\nsamplers = {samplers}\nsteps = [2, 3, 4, 5, 6, 7]\nseeds = [0, 1]')
+    assert len(cells) == 60
+    return cells
+
+
+def digests(store: Store) -> dict[str, str]:
+    """Returns the digests of a store's records by key: all that they say, times apart."""
+    return {record["key"]: record["digest"] for record in store}
+
+
+def local_digests(cells: list[PlannedCell], folder: Path) -> dict[str, str]:
+    """Returns the digests of the cells as this machine measures them."""
+    (folder.parent / "slow").unlink()
+    store = Store(folder)
+    list(run_sweep(cells, store, LocalEngine(1, 1)))
+    return digests(store)
+
+
+@dataclass
+class Step:
+    """Something that is done once to a running sweep, when what has happened so far says so."""
+
+    when: Callable[[list[Event]], bool]
+    do: Disturb
+
+
+def run_disturbed(cells: list[PlannedCell], store: Store, engine: Engine, steps: list[Step]) -> list[Event]:
+    """Runs a sweep and takes one step after another, each in its time; returns all that happened."""
+    events: list[Event] = []
+    for event in run_sweep(cells, store, engine):
+        events.append(event)
+        if steps and steps[0].when(events):
+            steps.pop(0).do()
+    assert steps == [], "the sweep was over before it was disturbed"
+    return events
+
+
+def finished(events: list[Event]) -> list[Event]:
+    """Returns the cells that were finished."""
+    return [event for event in events if event.what == "finished"]
+
+
+def nodes_of(events: list[Event]) -> set[str]:
+    """Returns the nodes that finished a cell."""
+    return {event.node for event in finished(events)}
+
+
+class RayNodes:
+    """A Ray cluster on this machine, a CPU a node, each started as a user does: `ray start`."""
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+        self._nodes: list[subprocess.Popen[bytes]] = []
+        self.address = ""
+
+    def add(self) -> None:
+        """Has one more node join; the first one is the head."""
+        said = self._folder / f"node-{len(self._nodes)}.txt"
+        place = ["--address", self.address] if self.address else ["--head", "--port", "0", "--include-dashboard=false"]
+        command = [sys.executable, "-m", "ray.scripts.scripts", "start", "--block", "--num-cpus", "1", *place]
+        options = ["--disable-usage-stats", "--object-store-memory", "100000000", "--min-worker-port", "0"]
+        with said.open("wb") as out:
+            self._nodes.append(subprocess.Popen([*command, *options, "--max-worker-port", "0"], stdout=out, stderr=out))
+        deadline = time.monotonic() + 90
+        while "Ray runtime started" not in (text := said.read_text()):
+            assert self._nodes[-1].poll() is None, text
+            assert time.monotonic() < deadline, text
+            time.sleep(0.1)
+        if not self.address:
+            self.address = re.findall(r"--address='([^']+)'", text)[0]
+
+    def kill_raylet(self) -> None:
+        """Kills the last node's raylet, as a machine that is gone takes it away."""
+        (raylet,) = [each for each in psutil.Process(self._nodes[-1].pid).children() if each.name() == "raylet"]
+        raylet.send_signal(signal.SIGKILL)
+        self._nodes[-1].wait()
+
+    def close(self) -> None:
+        """Ends all nodes."""
+        for node in reversed(self._nodes):
+            own = psutil.Process(node.pid).children(recursive=True) if node.poll() is None else []
+            node.terminate()
+            try:
+                node.wait(15)
+            except subprocess.TimeoutExpired:
+                node.kill()
+            for each in own:
+                if each.is_running():
+                    each.kill()
+
+
+class RayClusterNodes:
+    """The same by Ray's own means for tests."""
+
+    def __init__(self, folder: Path) -> None:
+        from ray.cluster_utils import Cluster
+
+        self._cluster: Any = Cluster()
+        self._last: Any = None
+
+    @property
+    def address(self) -> str:
+        """The address of the head."""
+        return str(self._cluster.address)
+
+    def add(self) -> None:
+        """Has one more node join."""
+        head = {} if self._last else {"include_dashboard": False}
+        self._last = self._cluster.add_node(num_cpus=1, object_store_memory=100_000_000, **head)
+
+    def kill_raylet(self) -> None:
+        """Kills the last node's raylet."""
+        process = self._last.all_processes["raylet"][0].process
+        process.kill()
+        process.wait()
+
+    def close(self) -> None:
+        """Ends all nodes."""
+        self._cluster.shutdown()
+
+
+@contextmanager
+def two_nodes(kind: type[RayNodes | RayClusterNodes], folder: Path) -> Iterator[RayNodes | RayClusterNodes]:
+    """Yields a cluster of two nodes."""
+    nodes = kind(folder)
+    try:
+        nodes.add()
+        nodes.add()
+        yield nodes
+    finally:
+        nodes.close()
+
+
+def kill_a_worker(title: str, folder: Path) -> None:
+    """Kills one process whose title or command begins so, and that works in `folder`."""
+    for process in psutil.process_iter():
+        try:
+            words = " ".join(process.cmdline())
+            if words.startswith(title) and Path(process.cwd()) == folder.resolve():
+                os.kill(process.pid, signal.SIGKILL)
+                return
+        except (psutil.Error, OSError):
+            continue
+    raise AssertionError(f"there is no process {title}")
+
+
+def json_lines(text: str) -> list[dict[str, Any]]:
+    """Returns the JSON objects of a text, one a line."""
+    return [json.loads(line) for line in text.splitlines()]
