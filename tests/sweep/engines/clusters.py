@@ -1,15 +1,13 @@
 """What the tests of engines share: sixty cells, what they are on this machine, and a cluster of Ray's to disturb."""
 
-import json
-import os
 import re
 import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -22,7 +20,8 @@ from sigbench.sweep.engines.local import LocalEngine
 from sigbench.sweep.plan import PlannedCell
 from sigbench.sweep.run import Event, run_sweep
 
-PACED = """
+HELD = """
+import os
 import time
 from pathlib import Path
 
@@ -32,34 +31,78 @@ from sigbench_baselines.heun import Heun
 from sigbench_baselines.shark import ShARK
 from sigbench_baselines.sra1 import SRA1
 
+HERE = Path(__file__).parent
 
-def paced(base):
-    class Paced(base):
-        name = f"paced-{base.name}"
+
+def held(base):
+    class Held(base):
+        name = f"held-{base.name}"
 
         def walk(self, problem, x, grid, brownian):
-            time.sleep(0.1 if Path(__file__).with_name("slow").exists() else 0.0)
+            (HERE / f"at-{os.getpid()}").touch()
+            while (HERE / "held").exists():
+                time.sleep(0.02)
             yield from super().walk(problem, x, grid, brownian)
 
-    return Paced
+    return Held
 
 
-A, B, C, D, E = map(paced, (DDIM, EulerMaruyama, Heun, ShARK, SRA1))
+A, B, C, D, E = map(held, (DDIM, EulerMaruyama, Heun, ShARK, SRA1))
 """
-Disturb = Callable[[], object]
+PATIENCE_S = 120.0
 
 
 def sixty_cells(folder: Path) -> list[PlannedCell]:
-    """Returns sixty cells of gmm of a plug-in file: five samplers, six numbers of steps, two seeds.
-
-    While there is a file "slow" they take a third of a second each, so that there is time to disturb them.
-    """
-    (folder / "paced.py").write_text(PACED)
-    (folder / "slow").touch()
-    samplers = [f"paced.py:{name}" for name in "ABCDE"]
+    """Returns sixty cells of gmm of a plug-in file: five samplers, six numbers of steps, two seeds."""
+    (folder / "held.py").write_text(HELD)
+    samplers = [f"held.py:{name}" for name in "ABCDE"]
     cells = cells_of(folder, f'tasks = ["gmm"]\nsamplers = {samplers}\nsteps = [2, 3, 4, 5, 6, 7]\nseeds = [0, 1]')
     assert len(cells) == 60
     return cells
+
+
+class Gate:
+    """Holds the cells of `sixty_cells` wherever they are measured, so that a test knows what it disturbs."""
+
+    def __init__(self, folder: Path, store: Store) -> None:
+        self._folder, self._store = folder, store
+        self.close()
+
+    def close(self) -> None:
+        """No cell goes on from now on."""
+        (self._folder / "held").touch()
+
+    def open(self) -> None:
+        """Cells go on."""
+        (self._folder / "held").unlink()
+
+    def working(self) -> set[int]:
+        """Returns the living processes that have been at a cell."""
+        found = {int(file.name.removeprefix("at-")) for file in self._folder.glob("at-*")}
+        return {number for number in found if psutil.pid_exists(number) and not _is_gone(number)}
+
+    def wait_for_workers(self, count: int, but: Collection[int] = ()) -> set[int]:
+        """Waits until so many processes, others than `but`, are at cells; returns them."""
+        return _wait(lambda: found if len(found := self.working() - set(but)) >= count else None)
+
+    def wait_for_records(self, count: int) -> None:
+        """Waits until so many records are in the store."""
+        _wait(lambda: len(list(self._store.folder.glob("[!.]*.json"))) >= count or None)
+
+
+def _is_gone(number: int) -> bool:
+    try:
+        return psutil.Process(number).status() == psutil.STATUS_ZOMBIE
+    except psutil.Error:
+        return True
+
+
+def _wait(look: Callable[[], Any]) -> Any:
+    deadline = time.monotonic() + PATIENCE_S
+    while (found := look()) is None:
+        assert time.monotonic() < deadline, "it never came to that"
+        time.sleep(0.05)
+    return found
 
 
 def digests(store: Store) -> dict[str, str]:
@@ -69,29 +112,22 @@ def digests(store: Store) -> dict[str, str]:
 
 def local_digests(cells: list[PlannedCell], folder: Path) -> dict[str, str]:
     """Returns the digests of the cells as this machine measures them."""
-    (folder.parent / "slow").unlink()
     store = Store(folder)
     list(run_sweep(cells, store, LocalEngine(1, 1)))
     return digests(store)
 
 
-@dataclass
-class Step:
-    """Something that is done once to a running sweep, when what has happened so far says so."""
-
-    when: Callable[[list[Event]], bool]
-    do: Disturb
-
-
-def run_disturbed(cells: list[PlannedCell], store: Store, engine: Engine, steps: list[Step]) -> list[Event]:
-    """Runs a sweep and takes one step after another, each in its time; returns all that happened."""
-    events: list[Event] = []
-    for event in run_sweep(cells, store, engine):
-        events.append(event)
-        if steps and steps[0].when(events):
-            steps.pop(0).do()
-    assert steps == [], "the sweep was over before it was disturbed"
-    return events
+def run_disturbed(cells: list[PlannedCell], store: Store, engine: Engine, disturb: Callable[[], object]) -> list[Event]:
+    """Runs a sweep in a thread while `disturb` does what it does beside it; returns all that happened."""
+    given_up: list[bool] = []
+    with ThreadPoolExecutor(1) as beside:
+        sweep = beside.submit(lambda: list(run_sweep(cells, store, engine, should_stop=lambda: bool(given_up))))
+        try:
+            disturb()
+        except BaseException:
+            given_up.append(True)
+            raise
+        return sweep.result()
 
 
 def finished(events: list[Event]) -> list[Event]:
@@ -188,21 +224,3 @@ def two_nodes(kind: type[RayNodes | RayClusterNodes], folder: Path) -> Iterator[
         yield nodes
     finally:
         nodes.close()
-
-
-def kill_a_worker(title: str, folder: Path) -> None:
-    """Kills one process whose title or command begins so, and that works in `folder`."""
-    for process in psutil.process_iter():
-        try:
-            words = " ".join(process.cmdline())
-            if words.startswith(title) and Path(process.cwd()) == folder.resolve():
-                os.kill(process.pid, signal.SIGKILL)
-                return
-        except (psutil.Error, OSError):
-            continue
-    raise AssertionError(f"there is no process {title}")
-
-
-def json_lines(text: str) -> list[dict[str, Any]]:
-    """Returns the JSON objects of a text, one a line."""
-    return [json.loads(line) for line in text.splitlines()]

@@ -1,16 +1,16 @@
 """Cells over Ray: two nodes on the loopback that lose a worker and a raylet and gain a node, and what is refused."""
 
+import os
 import signal
 from pathlib import Path
 
 import pytest
 from clusters import (
+    Gate,
     RayClusterNodes,
     RayNodes,
-    Step,
     digests,
     finished,
-    kill_a_worker,
     local_digests,
     nodes_of,
     run_disturbed,
@@ -20,10 +20,12 @@ from clusters import (
 
 from sigbench.records.store import Store
 
-pytestmark = [pytest.mark.ray, pytest.mark.slow]
+pytestmark = pytest.mark.ray
 
 
-@pytest.mark.parametrize("kind", [RayClusterNodes, RayNodes])
+@pytest.mark.parametrize(
+    "kind", [pytest.param(RayClusterNodes, marks=pytest.mark.slow), pytest.param(RayNodes, marks=pytest.mark.long)]
+)
 def test_sixty_cells_whatever_happens_to_workers_and_nodes(
     kind: type[RayClusterNodes | RayNodes], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -38,18 +40,27 @@ def test_sixty_cells_whatever_happens_to_workers_and_nodes(
         with RayEngine(nodes.address, None, 1) as engine:
             assert signal.getsignal(signal.SIGTERM) is before
             assert engine.workers_for(cells) == 2
-            steps = [
-                Step(lambda events: len(finished(events)) >= 4, lambda: kill_a_worker("ray::_measure", tmp_path)),
-                Step(lambda events: len(nodes_of(events)) == 2, nodes.kill_raylet),
-                Step(lambda events: events[-1].what == "again", nodes.add),
-            ]
-            events = run_disturbed(cells, store, engine, steps)
+            gate = Gate(tmp_path, store)
+
+            def disturb() -> None:
+                first, _ = sorted(gate.wait_for_workers(2))
+                os.kill(first, signal.SIGKILL)
+                gate.open()
+                gate.wait_for_records(8)
+                gate.close()
+                both = gate.wait_for_workers(2)
+                nodes.kill_raylet()
+                nodes.add()
+                gate.wait_for_workers(1, but=both)
+                gate.open()
+
+            events = run_disturbed(cells, store, engine, disturb)
     signal.signal(signal.SIGTERM, before)
     assert len(finished(events)) == 60
     assert [event for event in events if event.what == "lost"] == []
     reasons = [event.reason for event in events if event.what == "again"]
-    assert len(reasons) >= 2
-    assert "worker process was killed" in reasons[0]
+    assert "its worker process was killed, or crashed" in reasons
+    assert "its node was lost" in reasons
     assert len(nodes_of(events)) == 3
     assert {record["timing"]["workers"] for record in store if record["timing"]} == {1}
     assert digests(store) == local_digests(cells, tmp_path / "local")

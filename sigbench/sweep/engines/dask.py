@@ -1,0 +1,105 @@
+"""Cells over a Dask cluster, a task each: https://distributed.dask.org.
+
+`dask scheduler` on one machine and `dask worker tcp://HOST:8786 --nthreads 1` on the others make a cluster, as do
+dask-jobqueue and Dask's operator for Kubernetes. Workers may join and leave; a cell whose worker is lost is measured by
+another one.
+"""
+
+from concurrent.futures import Future
+from typing import TYPE_CHECKING, Any
+
+from sigbench.errors import BadInput
+from sigbench.guard import one_line
+from sigbench.sweep.engines.engine import Outcome
+from sigbench.sweep.engines.identity import Answer, Inquiry, answer
+from sigbench.sweep.engines.remote import (
+    ANSWER_S,
+    RemoteEngine,
+    RemoteJob,
+    Unfit,
+    check_reachable,
+    measure_remote,
+    passed_on,
+)
+
+if TYPE_CHECKING:
+    from sigbench.sweep.plan import PlannedCell
+
+_START = "'dask scheduler' starts one, and prints its address"
+
+
+class DaskEngine(RemoteEngine):
+    """The workers of a Dask scheduler, each a process that measures one cell at a time."""
+
+    def __init__(self, address: str, workers: int | None, threads: int | None) -> None:
+        super().__init__(workers, threads)
+        import dask
+        from distributed import Client
+
+        address = address or str(dask.config.get("scheduler-address", None) or "")
+        if not address:
+            raise BadInput(f"the engine dask needs a scheduler, as in dask:tcp://HOST:8786; {_START}.")
+        check_reachable(address, "the Dask scheduler", _START)
+        try:
+            # Tasks are handed to workers that are free: none waits at one that is busy, or that is about to be lost.
+            self._client = Client(address, timeout=ANSWER_S, set_as_default=False)
+        except Exception as error:
+            raise BadInput(f"what listens at {address!r} is no Dask scheduler: {one_line(str(error))}.") from error
+        self._executor = self._client.get_executor(pure=False, retries=0)
+        self._check_threads()
+
+    def _check_threads(self) -> None:
+        for worker, threads in self._client.nthreads().items():
+            if threads > 1:
+                raise BadInput(
+                    f"the Dask worker {worker} runs {threads} tasks at once, and a cell needs a process of its own: "
+                    "start workers with --nthreads 1."
+                )
+
+    def _ask(self, inquiry: Inquiry) -> list[Answer]:
+        self._check_threads()
+        told: dict[str, Any] = self._client.run(_answer, inquiry, on_error="return")
+        for worker, found in told.items():
+            if isinstance(found, BaseException):
+                raise BadInput(f"the Dask worker {worker} cannot measure: {one_line(str(found))}.")
+        return list(told.values())
+
+    def _slots(self) -> int:
+        return len(self._client.nthreads())
+
+    def submit(self, cell: "PlannedCell") -> Future[Outcome]:
+        job = self._remote_job(cell, max(1, min(self._on_one_host(), self._at_once())))
+        return passed_on(self._executor.submit(_measure, job), _how_lost)
+
+    def _on_one_host(self) -> int:
+        """How many workers the host with the most of them has."""
+        hosts = [address.rpartition("://")[2].rpartition(":")[0] for address in self._client.nthreads()]
+        return max(map(hosts.count, set(hosts)), default=1)
+
+    def end(self) -> None:
+        self._executor.shutdown(wait=False)
+        self._executor = self._client.get_executor(pure=False, retries=0)
+
+    def leave(self) -> None:
+        self._client.close()
+
+
+def _measure(job: RemoteJob) -> Outcome | Unfit:
+    return measure_remote(job, _worker())
+
+
+def _answer(inquiry: Inquiry, dask_worker: Any = None) -> Answer:
+    return answer(inquiry, str(dask_worker.name).rpartition(":")[2])
+
+
+def _worker() -> str:
+    from distributed import get_worker
+
+    return str(get_worker().name).rpartition(":")[2]
+
+
+def _how_lost(error: BaseException) -> str:
+    kind = type(error).__name__
+    if kind == "KilledWorker":
+        return "several workers were lost at it, one after another"
+    return f"Dask gave it up ({kind}: {one_line(str(error))})"
