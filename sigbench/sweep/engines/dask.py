@@ -5,12 +5,15 @@ dask-jobqueue and Dask's operator for Kubernetes. Workers may join and leave; a 
 another one.
 """
 
+import logging
 from concurrent.futures import Future
+from contextlib import suppress
+from time import monotonic
 from typing import TYPE_CHECKING, Any
 
 from sigbench.errors import BadInput
 from sigbench.guard import one_line
-from sigbench.sweep.engines.engine import Outcome
+from sigbench.sweep.engines.engine import EngineGone, Outcome
 from sigbench.sweep.engines.identity import Answer, Inquiry, answer
 from sigbench.sweep.engines.remote import (
     ANSWER_S,
@@ -25,6 +28,7 @@ from sigbench.sweep.engines.remote import (
 if TYPE_CHECKING:
     from sigbench.sweep.plan import PlannedCell
 
+_LOOK_S = 1.0
 _START = "'dask scheduler' starts one, and prints its address"
 
 
@@ -36,20 +40,33 @@ class DaskEngine(RemoteEngine):
         import dask
         from distributed import Client
 
-        address = address or str(dask.config.get("scheduler-address", None) or "")
+        self._address = address = address or str(dask.config.get("scheduler-address", None) or "")
         if not address:
             raise BadInput(f"the engine dask needs a scheduler, as in dask:tcp://HOST:8786; {_START}.")
         check_reachable(address, "the Dask scheduler", _START)
+        logging.getLogger("distributed").setLevel(logging.CRITICAL)  # what matters of it is told with the cells
         try:
-            # Tasks are handed to workers that are free: none waits at one that is busy, or that is about to be lost.
             self._client = Client(address, timeout=ANSWER_S, set_as_default=False)
         except Exception as error:
             raise BadInput(f"what listens at {address!r} is no Dask scheduler: {one_line(str(error))}.") from error
         self._executor = self._client.get_executor(pure=False, retries=0)
-        self._check_threads()
+        self._looked, self._found = 0.0, dict[str, int]()
+
+    def _nthreads(self) -> dict[str, int]:
+        """The workers, with how many tasks each runs at once; asked for once a second."""
+        if monotonic() - self._looked > _LOOK_S:
+            try:
+                self._found = dict(self._client.nthreads())
+            except Exception as error:
+                raise EngineGone(
+                    f"the Dask scheduler at {self._address} is gone ({one_line(str(error))}): what was measured is "
+                    "kept, and the same command goes on."
+                ) from error
+            self._looked = monotonic()
+        return self._found
 
     def _check_threads(self) -> None:
-        for worker, threads in self._client.nthreads().items():
+        for worker, threads in self._nthreads().items():
             if threads > 1:
                 raise BadInput(
                     f"the Dask worker {worker} runs {threads} tasks at once, and a cell needs a process of its own: "
@@ -57,6 +74,7 @@ class DaskEngine(RemoteEngine):
                 )
 
     def _ask(self, inquiry: Inquiry) -> list[Answer]:
+        self._looked = 0.0
         self._check_threads()
         told: dict[str, Any] = self._client.run(_answer, inquiry, on_error="return")
         for worker, found in told.items():
@@ -65,7 +83,7 @@ class DaskEngine(RemoteEngine):
         return list(told.values())
 
     def _slots(self) -> int:
-        return len(self._client.nthreads())
+        return len(self._nthreads())
 
     def submit(self, cell: "PlannedCell") -> Future[Outcome]:
         job = self._remote_job(cell, max(1, min(self._on_one_host(), self._at_once())))
@@ -73,11 +91,12 @@ class DaskEngine(RemoteEngine):
 
     def _on_one_host(self) -> int:
         """How many workers the host with the most of them has."""
-        hosts = [address.rpartition("://")[2].rpartition(":")[0] for address in self._client.nthreads()]
+        hosts = [address.rpartition("://")[2].rpartition(":")[0] for address in self._nthreads()]
         return max(map(hosts.count, set(hosts)), default=1)
 
     def end(self) -> None:
-        self._executor.shutdown(wait=False)
+        with suppress(Exception):  # the scheduler is gone
+            self._executor.shutdown(wait=False)
         self._executor = self._client.get_executor(pure=False, retries=0)
 
     def leave(self) -> None:

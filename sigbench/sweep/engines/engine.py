@@ -11,6 +11,8 @@ from dataclasses import dataclass
 from types import TracebackType
 from typing import TYPE_CHECKING, Any
 
+from sigbench.errors import SigbenchError
+
 if TYPE_CHECKING:
     from sigbench.sweep.plan import PlannedCell
 
@@ -43,6 +45,12 @@ class Lost(Exception):
     def __init__(self, reason: str, *, begun: bool = True) -> None:
         super().__init__(reason)
         self.begun = begun
+
+
+class EngineGone(SigbenchError):
+    """What the workers are reached by is gone, in the middle of a sweep; the same command goes on."""
+
+    exit_code = 3
 
 
 class Engine(ABC):

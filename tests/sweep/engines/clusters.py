@@ -124,8 +124,10 @@ def run_disturbed(cells: list[PlannedCell], store: Store, engine: Engine, distur
         sweep = beside.submit(lambda: list(run_sweep(cells, store, engine, should_stop=lambda: bool(given_up))))
         try:
             disturb()
-        except BaseException:
+        except BaseException as error:
             given_up.append(True)
+            if (cause := sweep.exception()) is not None:
+                raise cause from error
             raise
         return sweep.result()
 

@@ -90,5 +90,8 @@ def test_workers_of_several_tasks_are_refused(nodes: DaskNodes, tmp_path: Path) 
     from sigbench.sweep.engines.dask import DaskEngine
 
     nodes.add("broad", "--nthreads", "4")
-    with pytest.raises(BadInput, match=r"runs 4 tasks at once.*--nthreads 1\.$"):
-        DaskEngine(nodes.address, None, None)
+    with (
+        DaskEngine(nodes.address, None, None) as engine,
+        pytest.raises(BadInput, match=r"runs 4 tasks at once.*--nthreads 1\.$"),
+    ):
+        engine.device_for("auto")
