@@ -59,7 +59,7 @@ class RayEngine(RemoteEngine):
         import ray
 
         # Ray prints what it hears of lost workers on stdout, where records go; they are told with their cells.
-        sys.modules["ray._private.worker"].print_to_stdstream = lambda *_, **__: None
+        vars(sys.modules["ray._private.worker"])["print_to_stdstream"] = lambda *_, **__: None
         options: dict[str, Any] = {"logging_level": "ERROR", "log_to_driver": False}
         if files is not None:
             options["runtime_env"] = {"working_dir": files}

@@ -117,7 +117,8 @@ class SlurmEngine(Engine):
         return _ROOM  # all cells at once: they are dealt out to shards
 
     def submit(self, cell: "PlannedCell") -> Future[Outcome]:
-        self._futures[cell.key] = future = Future()
+        future: Future[Outcome] = Future()
+        self._futures[cell.key] = future
         if not self._take(cell.key):  # left there by jobs of a sweep that was killed
             self._waiting.append(cell)
         return future
