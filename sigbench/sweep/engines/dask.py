@@ -6,6 +6,8 @@ another one.
 """
 
 import logging
+import multiprocessing
+import threading
 from concurrent.futures import Future
 from contextlib import suppress
 from time import monotonic
@@ -15,6 +17,7 @@ from sigbench.errors import BadInput
 from sigbench.guard import one_line
 from sigbench.sweep.engines.engine import EngineGone, Outcome
 from sigbench.sweep.engines.identity import Answer, Inquiry, answer
+from sigbench.sweep.engines.local import Slot
 from sigbench.sweep.engines.remote import (
     ANSWER_S,
     RemoteEngine,
@@ -29,6 +32,8 @@ if TYPE_CHECKING:
     from sigbench.sweep.plan import PlannedCell
 
 _LOOK_S = 1.0
+_ONE_AT_A_TIME = threading.Lock()
+_slot: list[Slot] = []  # in a worker, where its cells are measured
 _START = "'dask scheduler' starts one, and prints its address"
 
 
@@ -104,7 +109,17 @@ class DaskEngine(RemoteEngine):
 
 
 def _measure(job: RemoteJob) -> Outcome | Unfit:
-    return measure_remote(job, _worker())
+    """Measures a cell in a process of the worker's own.
+
+    In the worker itself other threads draw from Python's global generator, for which cells would be blamed.
+    """
+    if not _slot:
+        # Nannies mark workers as daemons, which may have no children. This child ends with its parent, however that ends.
+        multiprocessing.current_process()._config["daemon"] = False  # type: ignore[attr-defined]
+        _slot.append(Slot(job.job.threads, {}))
+    with _ONE_AT_A_TIME:
+        outcome: Outcome | Unfit = _slot[0].submit(measure_remote, job, _worker()).result()
+    return outcome
 
 
 def _answer(inquiry: Inquiry, dask_worker: Any = None) -> Answer:

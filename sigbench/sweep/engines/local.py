@@ -8,7 +8,7 @@ import multiprocessing
 import os
 import signal
 import threading
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import Future, ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
 from contextlib import contextmanager
@@ -36,7 +36,7 @@ class LocalEngine(Engine):
 
     def __init__(self, workers: int | None = None, threads: int | None = None) -> None:
         self._workers, self._threads = workers, threads
-        self._slots: list[_Slot] = []
+        self._slots: list[Slot] = []
 
     def workers_for(self, cells: Sequence["PlannedCell"]) -> int:
         return self._shares(cells)[0]
@@ -44,7 +44,7 @@ class LocalEngine(Engine):
     def begin(self, cells: Sequence["PlannedCell"]) -> None:
         workers, self._each, visible = self._shares(cells)
         own = [{"CUDA_VISIBLE_DEVICES": visible[slot % len(visible)]} if visible else {} for slot in range(workers)]
-        self._slots = [_Slot(dict.fromkeys(_THREADS, str(self._each)) | each) for each in own]
+        self._slots = [Slot(self._each, each) for each in own]
 
     def _shares(self, cells: Sequence["PlannedCell"]) -> tuple[int, int, tuple[str, ...]]:
         """How many workers there are for cells, the threads of each, and the CUDA devices that they take turns at."""
@@ -83,7 +83,8 @@ class LocalEngine(Engine):
 
     def submit(self, cell: "PlannedCell") -> Future[Outcome]:
         slot = next(slot for slot in self._slots if not slot.busy)
-        return slot.submit(Job(cell, len(self._slots), self._each), group_of(cell))
+        slot.group = group_of(cell)
+        return slot.submit(measure_job, Job(cell, len(self._slots), self._each))
 
     def end(self) -> None:
         for slot in self._slots:
@@ -93,14 +94,17 @@ class LocalEngine(Engine):
         self._slots = []
 
 
-class _Slot:
-    """A place for a worker process, which is started with the first cell and again after one has died."""
+class Slot:
+    """A place for a worker process, which is started with the first cell and again after one has died.
 
-    def __init__(self, environment: Mapping[str, str]) -> None:
-        self._environment = environment
+    It has `threads` threads, and the changes of the environment.
+    """
+
+    def __init__(self, threads: int, environment: Mapping[str, str]) -> None:
+        self._environment = dict.fromkeys(_THREADS, str(threads)) | dict(environment)
         self._context: _Context | None = None
         self._pool: ProcessPoolExecutor | None = None
-        self._outcome: Future[Outcome] | None = None
+        self._outcome: Future[Any] | None = None
         self._lost = False
         self.group: tuple[Any, ...] | None = None
 
@@ -109,19 +113,19 @@ class _Slot:
         """Whether a cell is being measured."""
         return self._outcome is not None and not self._outcome.done()
 
-    def submit(self, job: Job, group: tuple[Any, ...]) -> Future[Outcome]:
-        """Hands a cell to the worker, or to a new one where it has died meanwhile."""
+    def submit(self, measure: Callable[..., Any], *arguments: Any) -> Future[Any]:
+        """Has the worker measure, or a new one where it has died meanwhile; Lost where it dies then."""
         if self._lost or (self._context is not None and self._context.has_died()):
             self.bury()
-        self._outcome, self.group = Future(), group
+        self._outcome = outcome = Future()
         with _signals_blocked():  # they are so from a process's first moment on
             if self._pool is None:
                 self._context, self._pool = _start(self._environment)
-            work = self._pool.submit(measure_job, job)
+            work = self._pool.submit(measure, *arguments)
         work.add_done_callback(self._pass_on)
-        return self._outcome
+        return outcome
 
-    def _pass_on(self, work: "Future[Outcome]") -> None:
+    def _pass_on(self, work: "Future[Any]") -> None:
         """Gives the pool's outcome on, and how the worker ended in the place of an outcome that there is none of.
 
         The pool's own thread calls this: no other one waits for the process meanwhile.

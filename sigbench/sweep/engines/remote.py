@@ -2,7 +2,6 @@
 
 import os
 import socket
-import threading
 import time
 from abc import abstractmethod
 from collections.abc import Callable, Sequence
@@ -34,7 +33,6 @@ if TYPE_CHECKING:
 ANSWER_S = 10.0  # how long an address may take to answer
 IMPORT_S = 120.0  # how long a node may take to load torch and answer
 _UNFIT_S = 3.0
-_ONE_AT_A_TIME = threading.Lock()  # two cells in threads of one process would share its torch threads and its memory
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,10 +56,9 @@ def measure_remote(remote: RemoteJob, node: str = "") -> Outcome | Unfit:
     if (mismatch := own_identity().mismatch(remote.identity)) is not None:
         time.sleep(_UNFIT_S)  # so that one such node does not draw all the work to itself
         return Unfit(f"the node {node_name(node)} {mismatch}")
-    with _ONE_AT_A_TIME:
-        if remote.folder is not None and Path(remote.folder).is_dir():
-            os.chdir(remote.folder)
-        return measure_job(remote.job, node_name(node))
+    if remote.folder is not None and Path(remote.folder).is_dir():
+        os.chdir(remote.folder)
+    return measure_job(remote.job, node_name(node))
 
 
 class RemoteEngine(Engine):
@@ -151,7 +148,7 @@ def passed_on(work: "Future[Any]", how_lost: Callable[[BaseException], str]) -> 
         try:
             found = done.result()
         except BaseException as error:
-            outcome.set_exception(Lost(how_lost(error)))
+            outcome.set_exception(error if isinstance(error, Lost) else Lost(how_lost(error)))
             return
         if isinstance(found, Unfit):
             outcome.set_exception(Lost(found.reason))
