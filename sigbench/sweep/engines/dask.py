@@ -10,6 +10,7 @@ import multiprocessing
 import threading
 from concurrent.futures import Future
 from contextlib import suppress
+from multiprocessing.util import Finalize
 from time import monotonic
 from typing import TYPE_CHECKING, Any
 
@@ -114,9 +115,10 @@ def _measure(job: RemoteJob) -> Outcome | Unfit:
     In the worker itself other threads draw from Python's global generator, for which cells would be blamed.
     """
     if not _slot:
-        # Nannies mark workers as daemons, which may have no children. This child ends with its parent, however that ends.
+        # Nannies mark workers as daemons, which may have no children; this one ends with its parent, however that ends.
         multiprocessing.current_process()._config["daemon"] = False  # type: ignore[attr-defined]
         _slot.append(Slot(job.job.threads, {}))
+        Finalize(None, _slot[0].kill, exitpriority=1)  # before the worker waits for its children
     with _ONE_AT_A_TIME:
         outcome: Outcome | Unfit = _slot[0].submit(measure_remote, job, _worker()).result()
     return outcome

@@ -117,7 +117,8 @@ class Slot:
         """Has the worker measure, or a new one where it has died meanwhile; Lost where it dies then."""
         if self._lost or (self._context is not None and self._context.has_died()):
             self.bury()
-        self._outcome = outcome = Future()
+        outcome: Future[Any] = Future()
+        self._outcome = outcome
         with _signals_blocked():  # they are so from a process's first moment on
             if self._pool is None:
                 self._context, self._pool = _start(self._environment)
