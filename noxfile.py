@@ -42,6 +42,12 @@ def artifacts(session: nox.Session) -> None:
 
 
 @nox.session
+def engines(session: nox.Session) -> None:
+    """Sweeps over clusters on the loopback, disturbed: minutes. Needs `.[ray,dask,slurm]`."""
+    session.run(sys.executable, "-m", "pytest", "--slow", "--long", "-n", "1", "tests/sweep/engines")
+
+
+@nox.session
 def lint(session: nox.Session) -> None:
     """Style, types, the floors of the house, and no code twice."""
     python = (sys.executable, "-m")

@@ -1,5 +1,6 @@
 """Shared fixtures, the rules for slow, CUDA and browser tests, and each worker's share of the threads."""
 
+import importlib.util
 import os
 from typing import Any
 
@@ -8,6 +9,8 @@ if WORKERS > 1:  # before torch is imported; the commands that tests start inher
     os.environ.setdefault("OMP_NUM_THREADS", str(max(1, (os.cpu_count() or 1) // WORKERS)))
 
 import pytest  # noqa: E402
+
+from sigbench.sweep.engines.choice import ENGINES  # noqa: E402
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -29,6 +32,9 @@ def pytest_runtest_setup(item: pytest.Item) -> None:
 
         if not torch.cuda.is_available():
             pytest.skip("cuda: no CUDA device here")
+    for extra, package in ENGINES.items():
+        if package and extra in item.keywords and importlib.util.find_spec(package) is None:
+            pytest.skip(f"engine: [{extra}] is not installed")
 
 
 @pytest.hookimpl(wrapper=True)
@@ -42,8 +48,8 @@ def pytest_make_collect_report(collector: pytest.Collector) -> Any:
 
 
 def _in_ci_nothing_is_missing(report: Any) -> Any:
-    """In CI a test that skips for want of a browser, or of other people's samplers, fails: nobody would read of it."""
-    wanted = ("browser: ", "elsewhere: ")
+    """In CI a test that skips for want of a browser, an engine or other people's samplers fails: nobody reads of it."""
+    wanted = ("browser: ", "elsewhere: ", "engine: ")
     if os.environ.get("CI") and report.skipped and any(reason in str(report.longrepr) for reason in wanted):
         report.outcome = "failed"
     return report

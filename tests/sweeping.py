@@ -1,11 +1,29 @@
 """What the tests of sweeps share: small sweeps, and records without what may differ between two runs."""
 
 import json
+import multiprocessing
 from pathlib import Path
 from typing import Any
 
+from sigbench.sweep.file import read_sweep
+from sigbench.sweep.plan import PlannedCell, plan_sweep
+
+HEAD = 'device = "cpu"\nsamples = 150\nrepeats = 2\n'
+
 MEASURED = {"doubts", "sample_s", "cpu_s", "path_s", "calibration_s", "samples_per_s", "efficiency", "peak_memory_mb"}
 MEASURED |= {"load", "others", "quiet"}
+
+
+def cells_of(folder: Path, text: str) -> list[PlannedCell]:
+    """Returns the cells of a small sweep, whose file is written into a folder."""
+    file = folder / "sweep.toml"
+    file.write_text(HEAD + text)
+    return plan_sweep(read_sweep(file)).cells
+
+
+def children() -> set[int | None]:
+    """Returns the living child processes."""
+    return {child.pid for child in multiprocessing.active_children()}
 
 
 def comparable(record: Any) -> dict[str, Any]:

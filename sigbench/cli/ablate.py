@@ -10,7 +10,7 @@ import typer
 from sigbench.api.progress import Bar
 from sigbench.cli.committed import here_or_copy
 from sigbench.cli.measuring import Machine, measure_cells
-from sigbench.cli.options import RESULTS, DryRun, Plot, RetryFailed, Threads, Workers, json_lines
+from sigbench.cli.options import RESULTS, DryRun, Engine, Plot, RetryFailed, Threads, Workers, json_lines
 from sigbench.cli.printing import TableConsole, print_json, say
 from sigbench.report.numbers import long_duration
 
@@ -34,6 +34,7 @@ def ablate(
     ] = None,
     workers: Workers = None,
     threads: Threads = None,
+    engine: Engine = "local",
     retry_failed: RetryFailed = False,
     dry_run: DryRun = False,
     plot: Plot = None,
@@ -50,7 +51,7 @@ def ablate(
     sigbench ablate leaderboard/studies/ablation/gmm.toml --dry-run
     sigbench ablate mine.toml --work ablation --plot ablation.png
     """
-    machine = Machine(workers, threads)
+    machine = Machine(workers, threads, engine)
 
     from sigbench.records.store import check_picture
     from sigbench.studies.ablation.file import read_ablation
@@ -74,7 +75,8 @@ def ablate(
     if todo:
         with Bar("the teacher walks", "paths") as bar:
             walk_teacher(ablation, bar.show)
-    _, progress = measure_cells(todo, store, machine)
+    with machine.open() as workforce:
+        _, progress = measure_cells(todo, store, workforce)
     results = ablation.results()
     if as_json:
         for result in results:

@@ -10,9 +10,11 @@ from typing import TYPE_CHECKING
 from sigbench.cli.printing import say
 from sigbench.cli.sweep_progress import SweepProgress
 from sigbench.errors import BadInput
+from sigbench.sweep.engines.choice import read_engine
 
 if TYPE_CHECKING:
     from sigbench.records.store import Store
+    from sigbench.sweep.engines.engine import Engine
     from sigbench.sweep.plan import PlannedCell
     from sigbench.sweep.run import Event
 
@@ -22,10 +24,14 @@ _UNSOUND_SHOWN = 10
 
 @dataclass(frozen=True, slots=True)
 class Machine:
-    """How many workers and threads a command was asked to take, None for as many as fit; raises BadInput."""
+    """The engine, and how many workers and threads a command was asked to take, None for as many as fit.
+
+    Raises BadInput for an engine that there is not and for numbers out of range.
+    """
 
     workers: int | None
     threads: int | None
+    engine: str = "local"
 
     def __post_init__(self) -> None:
         for name, value in (("--workers", self.workers), ("--threads", self.threads)):
@@ -33,25 +39,22 @@ class Machine:
                 raise BadInput(f"{name} must be at least 1, got {value}.")
             if value is not None and value > _MOST:
                 raise BadInput(f"{name} must be at most {_MOST}.")
+        read_engine(self.engine)
 
-    def share(self, todo: "Sequence[PlannedCell]") -> tuple[int, int]:
-        """Returns the number of workers, no more than cells, and of threads for each."""
-        import torch
+    @property
+    def is_elsewhere(self) -> bool:
+        """Whether the engine's workers are on other machines, perhaps."""
+        return read_engine(self.engine).is_elsewhere
 
-        from sigbench.measure.settings import pick_device
-
-        cores, workers = torch.get_num_threads(), self.workers
-        if workers is None:
-            on_gpu = any(pick_device(device).type == "cuda" for device in {cell.settings.device for cell in todo})
-            workers = 1 if on_gpu else cores
-        workers = max(1, min(workers, len(todo)))
-        return workers, self.threads or max(1, cores // workers)
+    def open(self) -> "Engine":
+        """Returns the engine, a context at whose end it is left; raises BadInput where its workers are not reached."""
+        return read_engine(self.engine).open(self.workers, self.threads)
 
 
 def measure_cells(
     todo: "Sequence[PlannedCell]",
     store: "Store",
-    machine: Machine,
+    engine: "Engine",
     *,
     as_json: bool = False,
     seen: "Callable[[Event], None] | None" = None,
@@ -63,9 +66,8 @@ def measure_cells(
     from sigbench.sweep.run import run_sweep
 
     _say_unsound(todo, store)
-    count, each = machine.share(todo)
-    with _stopping() as stopped, SweepProgress(todo, count) as progress:
-        events = run_sweep(todo, store, workers=count, threads=each, should_stop=lambda: bool(stopped))
+    with _stopping() as stopped, SweepProgress(todo, engine) as progress:
+        events = run_sweep(todo, store, engine, should_stop=lambda: bool(stopped))
         with closing(events):
             for event in events:
                 progress.take(event, as_json=as_json)

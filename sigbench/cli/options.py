@@ -163,14 +163,29 @@ Dtype = Annotated[
 ]
 Workers = Annotated[
     int | None,
-    typer.Option(metavar="N", rich_help_panel=MACHINE, help="Worker processes (default: one a core; 1 on a GPU)."),
+    typer.Option(
+        metavar="N",
+        rich_help_panel=MACHINE,
+        help="Worker processes (default: one a core, or as many as the engine's machines have room for); on GPUs for "
+        "each of them (default: one).",
+    ),
 ]
 Threads = Annotated[
     int | None,
     typer.Option(
         metavar="N",
         rich_help_panel=MACHINE,
-        help="Torch threads of each worker (default: the cores, divided among the workers).",
+        help="Torch threads of each worker (default: the cores, divided among the workers; 1 on other machines).",
+    ),
+]
+Engine = Annotated[
+    str,
+    typer.Option(
+        "--engine",
+        metavar="ENGINE",
+        rich_help_panel=MACHINE,
+        help="Where cells run: local, this machine; ray or ray:HOST:PORT; dask:tcp://HOST:PORT; "
+        "slurm:partition=NAME,shards=N.",
     ),
 ]
 Store = Annotated[

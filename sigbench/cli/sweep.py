@@ -12,7 +12,17 @@ import typer
 from sigbench.cli.again import say_why_again
 from sigbench.cli.committed import here_or_copy
 from sigbench.cli.measuring import Machine, measure_cells
-from sigbench.cli.options import DEFAULT_STORE, RESULTS, DryRun, RetryFailed, Store, Threads, Workers, json_lines
+from sigbench.cli.options import (
+    DEFAULT_STORE,
+    RESULTS,
+    DryRun,
+    Engine,
+    RetryFailed,
+    Store,
+    Threads,
+    Workers,
+    json_lines,
+)
 from sigbench.cli.parsing import split_names
 from sigbench.cli.printing import TableConsole, print_json, say
 from sigbench.cli.skipped import say_skipped
@@ -22,6 +32,7 @@ from sigbench.report.numbers import long_duration
 if TYPE_CHECKING:
     from sigbench.records.key import Determinants
     from sigbench.records.store import Store as RecordStore
+    from sigbench.sweep.engines.engine import Engine as SweepEngine
     from sigbench.sweep.file import SweepFile
     from sigbench.sweep.plan import PlannedCell, SweepPlan
     from sigbench.sweep.tuning import Tuning
@@ -43,6 +54,7 @@ def sweep(
     store: Store = DEFAULT_STORE,
     workers: Workers = None,
     threads: Threads = None,
+    engine: Engine = "local",
     retry_failed: RetryFailed = False,
     dry_run: DryRun = False,
     forecast: Annotated[
@@ -67,20 +79,34 @@ def sweep(
     sigbench sweep leaderboard/sweep.toml --forecast --workers 2
     sigbench sweep leaderboard/sweep.toml --store records --task gmm,gmm2d
     """
-    machine = Machine(workers, threads)
+    machine = Machine(workers, threads, engine)
 
     from sigbench.records.store import Store as RecordStore
     from sigbench.sweep.file import read_sweep
+
+    wanted = read_sweep(here_or_copy(file), elsewhere=machine.is_elsewhere)
+    if task:
+        wanted = wanted.only(split_names(task, "--task"))
+    if not dry_run and not forecast:
+        RecordStore(store)  # whether it can be written, before anybody is asked for work
+    with machine.open() as workforce:
+        if machine.is_elsewhere:
+            wanted = wanted.on(workforce.device_for)
+        if forecast:
+            print_forecast(wanted, store, workforce, as_json=as_json)
+            return
+        _sweep(wanted, store, workforce, retry_failed=retry_failed, dry_run=dry_run, as_json=as_json)
+
+
+def _sweep(
+    wanted: "SweepFile", store: Path, engine: "SweepEngine", *, retry_failed: bool, dry_run: bool, as_json: bool
+) -> None:
+    """Measures what is missing of a sweep, or says what that is, and leaves with the exit code of its outcome."""
+    from sigbench.records.store import Store as RecordStore
     from sigbench.sweep.plan import plan_sweep
     from sigbench.sweep.run import missing_cells
 
-    wanted = read_sweep(here_or_copy(file))
-    if task:
-        wanted = wanted.only(split_names(task, "--task"))
-    if forecast:
-        print_forecast(wanted, store, machine, as_json=as_json)
-        return
-    tuning = None if wanted.tune is None else _tuned(wanted, store, machine, retry_failed=retry_failed, dry_run=dry_run)
+    tuning = None if wanted.tune is None else _tuned(wanted, store, engine, retry_failed=retry_failed, dry_run=dry_run)
     records_at = None if dry_run and not store.is_dir() else RecordStore(store)
     plan = plan_sweep(wanted) if tuning is None else plan_sweep(wanted, tuning.chosen)
     todo = missing_cells(plan.cells, records_at, retry_failed=retry_failed)
@@ -92,7 +118,7 @@ def sweep(
     assert records_at is not None
     say_skipped(plan.skipped)
     began = monotonic()
-    stopped, progress = measure_cells(todo, records_at, machine, as_json=as_json)
+    stopped, progress = measure_cells(todo, records_at, engine, as_json=as_json)
     statuses = _statuses(plan.cells, records_at)
     done = sum(status != "missing" for status in statuses.values())
     if stopped and (done < len(plan.cells) or progress.left):
@@ -108,7 +134,9 @@ def sweep(
     raise typer.Exit(0 if good == len(plan.cells) else 1 if good else 4)
 
 
-def _tuned(wanted: "SweepFile", store: Path, machine: Machine, *, retry_failed: bool, dry_run: bool) -> "Tuning | None":
+def _tuned(
+    wanted: "SweepFile", store: Path, engine: "SweepEngine", *, retry_failed: bool, dry_run: bool
+) -> "Tuning | None":
     """Measures the candidates of [tune] that are missing beside the store; returns the choices, None in a dry run
     where there are no choices yet.
     """
@@ -130,7 +158,7 @@ def _tuned(wanted: "SweepFile", store: Path, machine: Machine, *, retry_failed: 
         return None
     if todo:
         say(f"tuning: {len(todo)} of {len(different)} candidates, on noise of their own, before what is chosen.")
-        stopped, progress = measure_cells(todo, kept, machine)
+        stopped, progress = measure_cells(todo, kept, engine)
         if stopped:
             say(f"interrupted: {progress.measured} candidates are in {beside}; the same command goes on.")
             raise typer.Exit(3)

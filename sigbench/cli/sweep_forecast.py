@@ -9,12 +9,13 @@ from typing import TYPE_CHECKING
 
 import typer
 
-from sigbench.cli.measuring import Machine, measure_cells
+from sigbench.cli.measuring import measure_cells
 from sigbench.cli.printing import TableConsole, print_json, say
 from sigbench.cli.skipped import say_skipped
 from sigbench.report.numbers import long_duration
 
 if TYPE_CHECKING:
+    from sigbench.sweep.engines.engine import Engine
     from sigbench.sweep.file import SweepFile
     from sigbench.sweep.forecast import Forecast
     from sigbench.sweep.plan import Chooser, PlannedCell
@@ -48,7 +49,7 @@ class _Row:
         return _Row(task, len(tried), len(own), *found.seconds([*own, *tried], workers))
 
 
-def print_forecast(wanted: "SweepFile", store: Path, machine: Machine, *, as_json: bool) -> None:
+def print_forecast(wanted: "SweepFile", store: Path, engine: "Engine", *, as_json: bool) -> None:
     """Says what is left out, and how long all that is missing would take: a table, or a JSON object a task.
 
     Until a sweep is tuned, each sampler stands on its first candidate.
@@ -72,8 +73,8 @@ def print_forecast(wanted: "SweepFile", store: Path, machine: Machine, *, as_jso
     if not cells and not candidates:
         say("nothing is missing.")
         return
-    workers, threads = machine.share([*candidates, *cells])
-    found = _tried([*candidates, *cells], threads)
+    workers = engine.workers_for([*candidates, *cells])
+    found = _tried([*candidates, *cells], engine)
     rows = [_Row.of(task, cells, candidates, found, workers) for task in wanted.tasks]
     if as_json:
         for row in rows:
@@ -85,7 +86,7 @@ def print_forecast(wanted: "SweepFile", store: Path, machine: Machine, *, as_jso
     say(f"{_about(seconds, known)} on {several}, if nothing else keeps the machine busy.")
 
 
-def _tried(cells: "Sequence[PlannedCell]", threads: int) -> "Forecast":
+def _tried(cells: "Sequence[PlannedCell]", engine: "Engine") -> "Forecast":
     from sigbench.records.store import Store
     from sigbench.sweep.forecast import Forecast, plan_trials
 
@@ -100,7 +101,7 @@ def _tried(cells: "Sequence[PlannedCell]", threads: int) -> "Forecast":
     say(f"trying {len(trials)} cells in little, to know what the others take.")
     with TemporaryDirectory() as folder:
         few = [trial.cell for trial in trials.values()]
-        stopped, _ = measure_cells(few, Store(Path(folder)), Machine(1, threads), seen=seen)
+        stopped, _ = measure_cells(few, Store(Path(folder)), engine.alone(cells), seen=seen)
     if stopped:
         say("interrupted: there is no forecast.")
         raise typer.Exit(4)

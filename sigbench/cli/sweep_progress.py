@@ -1,6 +1,7 @@
 """What a running sweep shows: one live line on a terminal, else a line a minute."""
 
 import sys
+from collections import Counter
 from collections.abc import Sequence
 from time import monotonic
 from typing import TYPE_CHECKING
@@ -12,23 +13,26 @@ from sigbench.report.numbers import long_duration
 from sigbench.report.text import plain_console
 
 if TYPE_CHECKING:
+    from sigbench.sweep.engines.engine import Engine
     from sigbench.sweep.plan import PlannedCell
     from sigbench.sweep.run import Event
 
 _SECONDS_BETWEEN_LINES = 60.0
 _RUNNING_SHOWN = 2
+_NODES_SHOWN = 4
 
 
 class SweepProgress:
     """What is done, running, failed and left: one live line on a terminal, else a line a minute; both on stderr."""
 
-    def __init__(self, todo: "Sequence[PlannedCell]", workers: int) -> None:
+    def __init__(self, todo: "Sequence[PlannedCell]", engine: "Engine") -> None:
         from sigbench.sweep.forecast import Forecast
 
         self._left = {cell.key: cell for cell in todo}
         self._running: dict[str, PlannedCell] = {}
-        self._workers, self._forecast = workers, Forecast()
+        self._engine, self._forecast = engine, Forecast()
         self.measured, self._failed, self._last_line = 0, 0, monotonic()
+        self._nodes = Counter[str]()
         self._bar = _Bar(len(todo)) if sys.stderr.isatty() else None
 
     def __enter__(self) -> "SweepProgress":
@@ -39,6 +43,8 @@ class SweepProgress:
     def __exit__(self, *details: object) -> None:
         if self._bar is not None:
             self._bar.stop()
+        if self._nodes:
+            say(f"cells by node: {self._by_node(len(self._nodes))}.")
 
     @property
     def left(self) -> int:
@@ -52,12 +58,16 @@ class SweepProgress:
             self._running[key] = event.cell
         else:
             self._running.pop(key, None)
+        if event.what not in ("started", "again"):
             self._left.pop(key)
+        if event.what == "again":
+            say(f"{event.cell} is measured again: {event.reason.rstrip('.')}.")
         if event.what == "lost":
             self._failed += 1
             say(f"{event.cell} was lost: {event.reason.rstrip('.')}; it is left missing.")
         if event.what == "finished" and record is not None:
             self.measured += 1
+            self._nodes.update([event.node] if event.node else [])
             self._forecast.add(event.cell, event.seconds)
             if record["status"] != "ok":
                 self._failed += 1
@@ -69,15 +79,26 @@ class SweepProgress:
         self._show()
 
     def _show(self) -> None:
-        seconds, known = self._forecast.seconds(self._left.values(), self._workers)
-        left = f" · {'about' if known else 'more than'} {long_duration(seconds)} left" if self._left and seconds else ""
+        left = list(self._left.values())
+        seconds, known = self._forecast.seconds(left, self._engine.workers_for(left))
+        ahead = (
+            f" · {'about' if known else 'more than'} {long_duration(seconds)} left" if self._left and seconds else ""
+        )
+        if self._nodes:
+            ahead += f" · {self._by_node(_NODES_SHOWN)}"
         names = [str(cell) for cell in self._running.values()][:_RUNNING_SHOWN]
         if self._bar is not None:
             failed = f" · [red]{self._failed} failed[/red]" if self._failed else " · 0 failed"
-            self._bar.show(len(self._left), f"{len(self._running)} running{failed}{left}", names)
+            self._bar.show(len(self._left), f"{len(self._running)} running{failed}{ahead}", names)
         elif monotonic() - self._last_line >= _SECONDS_BETWEEN_LINES and self._left:
             self._last_line = monotonic()
-            say(f"{self.measured} cells done, {len(self._running)} running, {self._failed} failed{left}.")
+            say(f"{self.measured} cells done, {len(self._running)} running, {self._failed} failed{ahead}.")
+
+    def _by_node(self, most: int) -> str:
+        """How many cells each node has measured, the busiest first."""
+        shown = [f"{count} on {node}" for node, count in self._nodes.most_common(most)]
+        others = len(self._nodes) - len(shown)
+        return ", ".join(shown) + (f" and others on {others} more" if others else "")
 
 
 class _Bar:

@@ -1,1 +1,1 @@
-"""Many cells: a file that asks for them, their plan, and the worker processes that measure them."""
+"""Many cells: a file that asks for them, their plan, and the engines whose workers measure them."""

@@ -1,9 +1,9 @@
 """As many steps as a budget of network calls allows: how samplers of one, two and three calls a step are compared."""
 
 from sigbench.errors import BadInput
-from sigbench.measure.cell import plan_cells
 from sigbench.measure.settings import Settings
 from sigbench.spec import parse_spec
+from sigbench.sweep.elsewhere import plan_for
 
 
 class TooFewCalls(BadInput):
@@ -13,11 +13,11 @@ class TooFewCalls(BadInput):
 def steps_within(settings: Settings, sampler: str, calls: int) -> int:
     """Returns the most steps that a sampler's spec walks with at most `calls` calls, as far as it declares them.
 
-    Raises TooFewCalls where one step takes more, and BadInput for whatever `plan_cells` refuses.
+    Raises TooFewCalls where one step takes more, and BadInput for whatever `plan_for` refuses.
     """
 
     def declared(steps: int) -> int:
-        (cell,) = plan_cells(settings, [sampler], [steps])
+        (cell,) = plan_for(settings, [sampler], [steps])
         return cell.calls
 
     steps, taken = calls, declared(calls)

@@ -23,8 +23,9 @@ each training-free sampler measured on its best grid and options: see `tune_file
 """
 
 import itertools
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from math import prod
 from pathlib import Path
 from typing import Any
@@ -34,7 +35,7 @@ from sigbench.measure.settings import Settings
 from sigbench.measure.variants import CELL_KEYS
 from sigbench.registry import split_spec
 from sigbench.spec import parse_spec
-from sigbench.sweep.file_checks import ADDED, CHECKS, option_mistakes
+from sigbench.sweep.file_checks import ADDED, CHECKS, ELSEWHERE, ListCheck, option_mistakes
 from sigbench.sweep.toml_checks import (
     Mistake,
     Table,
@@ -115,6 +116,15 @@ class SweepFile:
                 cells += of_own * len(self.axis("grids", task, own) or "1") * len(counts[1] if counts else "1")
         return shared * cells
 
+    def on(self, device_for: Callable[[str], str]) -> "SweepFile":
+        """Returns the sweep with the devices that `device_for` gives for those that it names, or for "auto"."""
+
+        def resolved(table: Table) -> Table:
+            return {**table, "device": device_for(table["device"])} if "device" in table else table
+
+        common = resolved({"device": "auto", **self.common})
+        return replace(self, common=common, of_task={task: resolved(table) for task, table in self.of_task.items()})
+
     def settings(self, task: str, **of_cell: Any) -> Settings:
         """Returns the settings of a task's cells; `of_cell` are those that differ from cell to cell."""
         table = {**self.common, **self.of_task.get(task, {})}
@@ -122,9 +132,12 @@ class SweepFile:
         return Settings(task=task, metrics=tuple(table.get(ADDED, ())), **of_cell, **chosen)
 
 
-def read_sweep(file: Path) -> SweepFile:
-    """Returns the sweep that a file asks for; raises BadInput that names every mistake with its line and key."""
-    table = read_checked(file, "sweep", _mistakes)
+def read_sweep(file: Path, *, elsewhere: bool = False) -> SweepFile:
+    """Returns the sweep that a file asks for; raises BadInput that names every mistake with its line and key.
+
+    One that runs `elsewhere` may name a device that this machine lacks.
+    """
+    table = read_checked(file, "sweep", partial(_mistakes, checks=CHECKS | (ELSEWHERE if elsewhere else {})))
     found = SweepFile(
         tasks=tuple(dict.fromkeys(table["tasks"])),
         common={key: value for key, value in table.items() if key not in ("task", "sampler", "tune")},
@@ -137,13 +150,13 @@ def read_sweep(file: Path) -> SweepFile:
     return found
 
 
-def _mistakes(table: Table) -> Iterator[Mistake]:
+def _mistakes(table: Table, checks: Mapping[str, ListCheck]) -> Iterator[Mistake]:
     yield from unknown_keys(table, TOP_KEYS, ())
     if "tasks" not in table:
         yield (), 'name at least one task: tasks = ["gmm"].'
     for key in table:
-        if key in CHECKS:
-            yield from CHECKS[key]((key,), table[key])
+        if key in checks:
+            yield from checks[key]((key,), table[key])
     listed = [name for name in as_list(table.get("tasks")) if isinstance(name, str)]
     specs = [spec for spec in as_list(table.get("samplers")) if isinstance(spec, str)]
     missing = "samplers" not in table
@@ -157,7 +170,7 @@ def _mistakes(table: Table) -> Iterator[Mistake]:
         yield from unknown_keys(below, TASK_KEYS, path)
         for key in below:
             if key in TASK_KEYS:
-                yield from CHECKS[key]((*path, key), below[key])
+                yield from checks[key]((*path, key), below[key])
         specs += [spec for spec in as_list(below.get("samplers")) if isinstance(spec, str)]
     if missing and not all("samplers" in as_dict(as_dict(table.get("task")).get(name)) for name in listed or [""]):
         yield (), 'name at least one sampler: samplers = ["ddim"].'

@@ -12,6 +12,7 @@ from sigbench.registry import make_metric, make_sampler, task_class
 from sigbench.sde.grid import MAX_STEPS, check_steps
 from sigbench.sde.grids.find import check_grid
 from sigbench.spec import Spec, parse_spec
+from sigbench.sweep.elsewhere import check_device_name
 from sigbench.sweep.toml_checks import (
     Check,
     Mistake,
@@ -25,6 +26,7 @@ from sigbench.sweep.toml_checks import (
 )
 from sigbench.sweep.toml_lines import KeyPath
 
+ListCheck = Callable[[KeyPath, Any], Iterator[Mistake]]
 ADDED = "add_metrics"
 
 
@@ -85,7 +87,7 @@ def _sampler(spec: str) -> None:
         raise BadInput(message)
 
 
-CHECKS: dict[str, Callable[[KeyPath, Any], Iterator[Mistake]]] = {
+CHECKS: dict[str, ListCheck] = {
     "tasks": list_of(text(task_class)),
     "samplers": list_of(text(_sampler)),
     "steps": list_of(_steps),
@@ -103,3 +105,4 @@ CHECKS: dict[str, Callable[[KeyPath, Any], Iterator[Mistake]]] = {
     "guidance": _one_or_more(_guidance),
     ADDED: list_of(text(make_metric)),
 }
+ELSEWHERE: dict[str, ListCheck] = {"device": single(text(check_device_name))}  # of a sweep on other machines

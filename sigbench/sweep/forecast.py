@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 from scipy.optimize import nnls
 
-from sigbench.measure.cell import plan_cells
+from sigbench.sweep.elsewhere import plan_for
 from sigbench.sweep.plan import PlannedCell, planned
 
 TRIAL_REPEATS = 2
@@ -76,7 +76,7 @@ def plan_trials(cells: Sequence[PlannedCell]) -> list[Trial]:
 
 def _in_little(cell: PlannedCell, repeats: int) -> PlannedCell:
     settings = replace(cell.settings, repeats=min(repeats, cell.settings.repeats))
-    (own,) = plan_cells(settings, [cell.sampler], cell.asked_steps)
+    (own,) = plan_for(settings, [cell.sampler], cell.asked_steps)
     return planned(own, settings, cell.sampler, cell.asked_steps)
 
 

@@ -14,6 +14,7 @@ from sigbench.registry import task_class
 from sigbench.sde.grids.find import listed_steps
 from sigbench.spec import parse_spec
 from sigbench.sweep.budget import TooFewCalls, steps_within
+from sigbench.sweep.elsewhere import plan_for
 from sigbench.sweep.file import SweepFile
 
 
@@ -39,6 +40,11 @@ class PlannedCell:
     def task(self) -> str:
         """The name of its task."""
         return self.settings.task
+
+    @property
+    def written_folders(self) -> tuple[str, ...]:
+        """The folders that its worker writes to: none, for samplers as they are."""
+        return ()
 
     def __str__(self) -> str:
         guided = f" · guidance {self.settings.guidance:g}" if self.settings.guidance else ""
@@ -111,7 +117,7 @@ def plan_sweep(file: SweepFile, chooser: Chooser | None = None) -> SweepPlan:
                     raise BadInput("none of its candidates could be measured when it was tuned.")
                 if count.calls is not None:
                     steps = (steps_within(settings, sampler, count.calls),)
-                (cell,) = plan_cells(settings, [sampler], steps)
+                (cell,) = plan_for(settings, [sampler], steps)
             except TooFewCalls:
                 plan.skipped.append(too_few_calls(task, sampler, count.calls))
                 continue

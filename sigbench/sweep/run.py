@@ -1,17 +1,24 @@
-"""Running a sweep: its missing cells over worker processes, each record in the store as soon as it is there."""
+"""Running a sweep: its missing cells over an engine's workers, each record in the store as soon as it is there."""
 
+from collections import Counter
 from collections.abc import Callable, Generator, Sequence
+from concurrent.futures import Future
+from contextlib import ExitStack
 from dataclasses import dataclass
+from queue import Empty, SimpleQueue
 from time import monotonic, sleep
 from typing import Literal
 
+from sigbench.errors import BadInput
+from sigbench.records.checks import parse_sound
 from sigbench.records.record import Record
 from sigbench.records.store import Store
 from sigbench.sweep.claims import Claims
+from sigbench.sweep.engines.engine import Engine, Lost, Measured, Outcome
 from sigbench.sweep.plan import PlannedCell
-from sigbench.sweep.workers import PATIENCE, Refusal, Workers
 
-What = Literal["started", "finished", "lost", "elsewhere"]
+What = Literal["started", "finished", "lost", "again", "elsewhere"]
+PATIENCE = 0.2  # seconds between two looks at whether to stop
 
 
 @dataclass(frozen=True)
@@ -19,7 +26,8 @@ class Event:
     """What happened to a cell of a running sweep.
 
     It "started", is "finished" with a record (which may be one of a failure), was "lost" for a reason, without a
-    record, or a record of it came from "elsewhere", another sweep on the same store. `seconds` is how long it took.
+    record, or is tried "again" for one, or a record of it came from "elsewhere", another sweep on the same store.
+    `seconds` is how long the worker took, and `node` where it was measured, "" on this machine.
     """
 
     what: What
@@ -27,6 +35,7 @@ class Event:
     record: Record | None = None
     reason: str = ""
     seconds: float = 0.0
+    node: str = ""
 
 
 def missing_cells(cells: Sequence[PlannedCell], store: Store | None, *, retry_failed: bool) -> list[PlannedCell]:
@@ -40,47 +49,89 @@ def missing_cells(cells: Sequence[PlannedCell], store: Store | None, *, retry_fa
 def run_sweep(
     cells: Sequence[PlannedCell],
     store: Store,
+    engine: Engine,
     *,
-    workers: int,
-    threads: int,
     should_stop: Callable[[], bool] = lambda: False,
 ) -> Generator[Event, None, None]:
-    """Measures the cells on worker processes with `threads` torch threads each; yields what happens.
+    """Measures the cells on an engine's workers; yields what happens.
 
-    A record is in the store before its "finished" is yielded. Ends early, its workers killed, once `should_stop`
-    says so or where the iteration is given up. Cells that another sweep on this store measures are left to it.
-    Raises BadInput where the store cannot be written.
+    A record is in the store before its "finished" is yielded. A cell whose worker was lost is handed in again as often
+    as the engine says. Ends early, the workers ended, once `should_stop` says so or where the iteration is given up.
+    Cells that another sweep on this store measures are left to it. Raises BadInput where the store cannot be written.
     """
     queue = list(cells)
     before = {cell.key: _stamp(store, cell) for cell in queue}
-    began: dict[str, float] = {}
-    with Claims(store.folder) as claims, Workers(workers, threads) as pool:
-        while (queue or pool.running) and not should_stop():
-            while pool.has_room() and (found := _claimed(queue, pool, claims)) is not None:
-                if _stamp(store, found) != before[found.key] and (record := store.read(found.key)) is not None:
-                    claims.release(found.key)
-                    yield Event("elsewhere", found, record)
+    running: dict[Future[Outcome], tuple[PlannedCell, float]] = {}
+    done: SimpleQueue[Future[Outcome]] = SimpleQueue()
+    tries = Counter[str]()
+    engine.begin(queue)
+    with Claims(store.folder) as claims, ExitStack() as at_end:
+        at_end.callback(engine.end)
+        while (queue or running) and not should_stop():
+            while len(running) < engine.room and (cell := _claimed(queue, engine, claims)) is not None:
+                if _stamp(store, cell) != before[cell.key] and (record := store.read(cell.key)) is not None:
+                    claims.release(cell.key)
+                    yield Event("elsewhere", cell, record)
                     continue
-                pool.start(found)
-                began[found.key] = monotonic()
-                yield Event("started", found)
-            if not pool.running:
+                future = engine.submit(cell)
+                running[future] = cell, monotonic()
+                future.add_done_callback(done.put)
+                yield Event("started", cell)
+            engine.flush()
+            if not running:
                 sleep(PATIENCE)  # the rest is in another sweep's hands
                 continue
-            for cell, outcome in pool.finished():
-                seconds = monotonic() - began[cell.key]
-                if isinstance(outcome, Refusal):
-                    claims.release(cell.key)
-                    yield Event("lost", cell, reason=outcome.reason, seconds=seconds)
-                else:
-                    store.write(outcome)
-                    claims.release(cell.key)
-                    yield Event("finished", cell, outcome, seconds=seconds)
+            for future in _those_done(done):
+                cell, began = running.pop(future)
+                event = _finished(cell, future, monotonic() - began)
+                if event.record is not None:
+                    store.write(event.record)
+                elif event.what == "again":
+                    tries[cell.key] += _is_to_blame(future)
+                    if tries[cell.key] <= engine.retries:
+                        queue.append(cell)
+                    else:
+                        event = Event("lost", cell, reason=event.reason, seconds=event.seconds)
+                claims.release(cell.key)
+                yield event
 
 
-def _claimed(queue: list[PlannedCell], pool: Workers, claims: Claims) -> PlannedCell | None:
+def _those_done(done: SimpleQueue[Future[Outcome]]) -> list[Future[Outcome]]:
+    """Waits for a moment, and returns what is done by then."""
+    try:
+        found = [done.get(timeout=PATIENCE)]
+    except Empty:
+        return []
+    while not done.empty():
+        found.append(done.get())
+    return found
+
+
+def _finished(cell: PlannedCell, future: Future[Outcome], seconds: float) -> Event:
+    """What came of a cell; "again" where its worker was lost."""
+    error = future.exception()
+    if isinstance(error, Lost):
+        return Event("again", cell, reason=str(error), seconds=seconds)
+    if error is not None:
+        raise error
+    outcome = future.result()
+    if not isinstance(outcome, Measured):
+        return Event("lost", cell, reason=outcome.reason, seconds=seconds)
+    try:
+        record = parse_sound(outcome.record)
+    except BadInput as unsound:
+        return Event("lost", cell, reason=f"what came back is no sound record: {unsound}", seconds=seconds)
+    return Event("finished", cell, record, seconds=outcome.seconds, node=outcome.node)
+
+
+def _is_to_blame(future: Future[Outcome]) -> bool:
+    error = future.exception()
+    return isinstance(error, Lost) and error.begun
+
+
+def _claimed(queue: list[PlannedCell], engine: Engine, claims: Claims) -> PlannedCell | None:
     """Takes the best cell that no other sweep holds out of the queue, None where there is none."""
-    for index in pool.preferred(queue):
+    for index in engine.preferred(queue):
         if claims.take(queue[index].key):
             return queue.pop(index)
     return None

@@ -16,7 +16,6 @@ import msgspec
 import numpy as np
 
 from sigbench.errors import BadInput
-from sigbench.measure.cell import plan_cells
 from sigbench.measure.settings import Settings
 from sigbench.measure.truth.judges import plan_metrics
 from sigbench.records.comparison import score
@@ -24,6 +23,7 @@ from sigbench.records.record import TuningRecord
 from sigbench.records.store import Store
 from sigbench.sde.noise import seed_of
 from sigbench.sweep.budget import TooFewCalls, steps_within
+from sigbench.sweep.elsewhere import plan_for
 from sigbench.sweep.file import SweepFile
 from sigbench.sweep.plan import Chooser, Chosen, PlannedCell, SkippedCell, planned, too_few_calls
 
@@ -101,7 +101,7 @@ def plan_tuning(file: SweepFile) -> tuple[list[Candidate], list[SkippedCell]]:
     for task, settings, sampler, spec, calls in _wanted(file):
         try:
             steps = steps_within(settings, spec, calls)
-            (cell,) = plan_cells(settings, [spec], [steps])
+            (cell,) = plan_for(settings, [spec], [steps])
         except TooFewCalls:
             skipped.append(too_few_calls(task, sampler, calls))
             continue

@@ -3,7 +3,6 @@
 import multiprocessing
 import multiprocessing.forkserver
 import os
-import signal
 import subprocess
 import sys
 import time
@@ -12,18 +11,15 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from sweeping import comparable
+from sweeping import cells_of, children, comparable
 
 from sigbench.errors import BadInput
 from sigbench.records.store import Store, tidy
 from sigbench.sweep.claims import CLAIMS, Claims
-from sigbench.sweep.file import read_sweep
+from sigbench.sweep.engines.local import LocalEngine
 from sigbench.sweep.forecast import Forecast
-from sigbench.sweep.plan import PlannedCell, plan_sweep
+from sigbench.sweep.plan import PlannedCell
 from sigbench.sweep.run import Event, missing_cells, run_sweep
-from sigbench.sweep.workers import Workers
-
-HEAD = 'device = "cpu"\nsamples = 150\nrepeats = 2\n'
 
 PLUGIN = '''
 import os
@@ -44,14 +40,8 @@ class Deadly(EulerMaruyama):
 '''
 
 
-def cells_of(folder: Path, text: str) -> list[PlannedCell]:
-    file = folder / "sweep.toml"
-    file.write_text(HEAD + text)
-    return plan_sweep(read_sweep(file)).cells
-
-
 def run(cells: list[PlannedCell], store: Store, workers: int, **options: Any) -> list[Event]:
-    return list(run_sweep(cells, store, workers=workers, threads=1, **options))
+    return list(run_sweep(cells, store, LocalEngine(workers, 1), **options))
 
 
 @pytest.fixture(autouse=True)
@@ -85,7 +75,7 @@ def test_records_depend_neither_on_the_number_of_workers_nor_on_the_order(tmp_pa
 def test_events_tell_every_cell_once_and_its_record_is_there_before(tmp_path: Path) -> None:
     cells = cells_of(tmp_path, 'tasks = ["gmm"]\nsamplers = ["ddim", "heun"]\nsteps = [2, 3]')
     store, told = Store(tmp_path / "store"), []
-    for event in run_sweep(cells, store, workers=2, threads=1):
+    for event in run_sweep(cells, store, LocalEngine(2, 1)):
         told.append((event.what, event.cell.key))
         if event.what == "finished":
             assert store.read(event.cell.key) == event.record
@@ -122,14 +112,10 @@ def test_a_cell_that_cannot_be_planned_again_is_lost(tmp_path: Path) -> None:
     assert ("finished", "ddim") in told
 
 
-def children() -> set[int | None]:
-    return {child.pid for child in multiprocessing.active_children()}
-
-
 def test_stopping_and_giving_up_leave_no_process_and_no_claim(tmp_path: Path) -> None:
     cells = cells_of(tmp_path, 'tasks = ["gmm"]\nsamplers = ["ddim", "heun"]\nsteps = [2, 3, 4, 5]')
     store, others = Store(tmp_path / "store"), children()
-    events = run_sweep(cells, store, workers=2, threads=1)
+    events = run_sweep(cells, store, LocalEngine(2, 1))
     first = next(event for event in events if event.what == "finished")
     assert children() > others
     events.close()
@@ -184,7 +170,7 @@ def test_what_another_sweep_measures_is_left_to_it(
     elsewhere, store = Store(tmp_path / "elsewhere"), Store(tmp_path / "store")
     run(cells[:1], elsewhere, 1)
     holders = [other_sweep(store.folder, cell.key) for cell in cells[:2]]
-    events = run_sweep(cells, store, workers=2, threads=1)
+    events = run_sweep(cells, store, LocalEngine(2, 1))
     assert [(event.what, event.cell) for event in (next(events), next(events))] == [
         ("started", cells[2]),
         ("finished", cells[2]),
@@ -201,38 +187,6 @@ def test_what_another_sweep_measures_is_left_to_it(
         ("finished", cells[1].key),
     }
     assert store.read(cells[0].key) == done
-
-
-def test_workers_stay_with_what_they_know(tmp_path: Path) -> None:
-    """An idle worker gets cells of its last task and seed first, and a new one such as nobody is at."""
-    cells = cells_of(tmp_path, 'tasks = ["gmm", "gmm2d"]\nsamplers = ["ddim"]\nsteps = [2, 3]')
-    with Workers(2, 1) as pool:
-        pool.start(cells[0])
-        assert pool.preferred(cells[1:]) == [1, 2, 0]
-        pool.start(cells[2])
-        assert not pool.has_room()
-        left = {"gmm": 1, "gmm2d": 3}
-        finished = []
-        while not finished:
-            finished = list(pool.finished())
-        assert pool.preferred(cells)[0] in (left[finished[0][0].task], left[finished[0][0].task] - 1)
-
-
-def test_a_worker_that_is_killed_while_idle_costs_no_cell(tmp_path: Path) -> None:
-    first, second = cells_of(tmp_path, 'tasks = ["gmm"]\nsamplers = ["ddim"]\nsteps = [2, 3]')
-    others, outcomes = children(), []
-    with Workers(1, 1) as pool:
-        for cell in (first, second):
-            pool.start(cell)
-            while pool.running:
-                outcomes += pool.finished()
-            if cell is first:
-                (worker,) = children() - others
-                assert worker is not None
-                os.kill(worker, signal.SIGKILL)
-                while worker in children():
-                    time.sleep(0.01)
-    assert [(cell, getattr(outcome, "reason", None)) for cell, outcome in outcomes] == [(first, None), (second, None)]
 
 
 @pytest.mark.parametrize(

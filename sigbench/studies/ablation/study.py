@@ -69,6 +69,10 @@ class PlannedStudent(PlannedCell):
         return f"{self.task} · {self.variant}"
 
     @property
+    def written_folders(self) -> tuple[str, ...]:
+        return (self.work_folder,)
+
+    @property
     def folder(self) -> Path:
         """Where the student lies, or its checkpoint."""
         return Path(self.work_folder) / "students" / self.student_key
