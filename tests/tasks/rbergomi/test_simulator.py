@@ -8,7 +8,7 @@ import torch
 from scipy import stats
 
 from sigbench.errors import BadInput
-from sigbench_tasks.rbergomi.model import RoughBergomi
+from sigbench_tasks.rbergomi.model import ForwardVariance, RoughBergomi
 from sigbench_tasks.rbergomi.simulator import METHODS, Simulator
 
 MODEL = RoughBergomi()
@@ -218,3 +218,29 @@ def test_paths_on_a_gpu_are_those_of_the_host(method: str) -> None:
     host, device = (Simulator(MODEL, 1.0, 64, method, device).paths(1500, 2) for device in ("cpu", "cuda"))
     assert device.is_cuda
     torch.testing.assert_close(device.cpu(), host, rtol=0, atol=1e-9)
+
+
+@pytest.mark.parametrize("rho", [-1.0, 1.0])
+def test_what_paths_are_given_their_driver(rho: float) -> None:
+    """Where W drives S alone nothing is left open: paths of the same seed, and those of −W from −W."""
+    curve = ForwardVariance((0.25, 0.5), (0.04, 0.09))
+    simulator = Simulator(RoughBergomi(0.2, 1.0, rho, curve), 0.5, 20)
+    paths = simulator.paths_at(30, 4, (5, 12, 20))
+    ((drift, spent, log_v),) = simulator.conditional_laws(30, 4, (5, 12, 20))
+    torch.testing.assert_close(torch.stack([drift[0], log_v[0]], -1), paths)
+    y, dw = simulator.drivers(30, 4)
+    variance = simulator.left_variance(-y)
+    torch.testing.assert_close(spent[1], (variance.cumsum(1) * 0.5 / 20)[:, [4, 11, 19]])
+    mirrored = (-rho * variance.sqrt() * dw - 0.5 * variance * 0.5 / 20).cumsum(1)
+    torch.testing.assert_close(drift[1], mirrored[:, [4, 11, 19]])
+
+
+def test_a_step_has_the_mean_of_the_forward_variance() -> None:
+    """Without volatility of volatility: an end within the third of four steps, and at the end of the first."""
+    curve = ForwardVariance((0.25, 0.6, 1.0), (0.04, 0.09, 0.01))
+    simulator = Simulator(RoughBergomi(0.2, 0.0, -0.5, curve), 1.0, 4)
+    y, _ = simulator.drivers(2, 0)
+    expected = [0.04, 0.09, (0.1 * 0.09 + 0.15 * 0.01) / 0.25, 0.01]
+    torch.testing.assert_close(simulator.left_variance(y), torch.tensor([expected] * 2, dtype=torch.float64))
+    seen = simulator.paths(2, 0)[0, :, 1].exp()
+    torch.testing.assert_close(seen, torch.tensor([0.09, 0.09, 0.01, 0.01], dtype=torch.float64))
