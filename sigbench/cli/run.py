@@ -121,8 +121,8 @@ def run(
     check_names(task, specs, grid=grid, metrics=asked, added=add_metric or ())
 
     from sigbench.api.cell_run import CellRun
+    from sigbench.cli.deployment import deployment_lines
     from sigbench.measure.cell import plan_cells
-    from sigbench.measure.deployment import deployment_lines
     from sigbench.measure.settings import Settings
     from sigbench.records.store import Store as RecordStore
     from sigbench.records.store import make_folder

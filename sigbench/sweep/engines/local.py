@@ -127,6 +127,7 @@ class Slot:
                     self._context, self._pool = _start(self._environment)
                 work = self._pool.submit(measure, *arguments)
             except (EOFError, ConnectionError) as error:  # the server died: of a full disk, or of too little memory
+                self._context = self._pool = self._outcome = None
                 raise BadInput(f"no worker process can be started here: {told(error)}.") from error
         work.add_done_callback(self._pass_on)
         return outcome

@@ -12,9 +12,9 @@ from walking import mixture, slope, start, states
 from sigbench.errors import BadInput
 from sigbench.registry import adapter, make_sampler, options_of, sampler_class
 from sigbench.sde.schedule import VE, VPCosine, VPLinear
-from sigbench_baselines.adapters.diffusers_allowed import ALLOWED
-from sigbench_baselines.adapters.diffusers_driving import tell
-from sigbench_baselines.adapters.diffusers_refused import REFUSED, SET
+from sigbench_baselines.adapters.diffusers.allowed import ALLOWED
+from sigbench_baselines.adapters.diffusers.driving import tell
+from sigbench_baselines.adapters.diffusers.refused import REFUSED, SET
 from sigbench_baselines.adapters.facts import default_values
 from sigbench_baselines.adapters.levels import levels_on
 

@@ -12,7 +12,7 @@ from typing import Any
 from sigbench.errors import BadInput
 from sigbench.sampler import Sampler
 from sigbench.sde.schedule import Flow, Schedule
-from sigbench_baselines.adapters.diffusers_allowed import ALLOWED, Scheduler, refused_together
+from sigbench_baselines.adapters.diffusers.allowed import ALLOWED, Scheduler, refused_together
 
 _SPACINGS = {
     "uniform": ("timestep_spacing", '"linspace"'),

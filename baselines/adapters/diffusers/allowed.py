@@ -18,7 +18,7 @@ Drive = Literal["levels", "twice", "table", "alphas", "pseudo"]
 class Scheduler:
     """A scheduler that is taken.
 
-    `drive` is how it is told the levels (`diffusers_driving`), `units` those of its states, and `by_step` the options
+    `drive` is how it is told the levels (`driving`), `units` those of its states, and `by_step` the options
     that its `step` takes instead of its constructor. `single` says that it computes in float32. `blocks` is an option
     by whose value steps are taken together: the states between them are of order 1. With no `equal` it is held to an
     exact solution.

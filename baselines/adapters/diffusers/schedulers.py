@@ -17,10 +17,10 @@ from sigbench.sde.brownian import BrownianDriver
 from sigbench.sde.grid import Grid
 from sigbench.sde.problem import SDEProblem
 from sigbench.sde.schedule import Schedule
-from sigbench_baselines.adapters.diffusers_allowed import ALLOWED, Scheduler, refused_together
-from sigbench_baselines.adapters.diffusers_driving import tell
-from sigbench_baselines.adapters.diffusers_line import line_of
-from sigbench_baselines.adapters.diffusers_refused import REFUSED, REFUSED_OPTIONS, SET
+from sigbench_baselines.adapters.diffusers.allowed import ALLOWED, Scheduler, refused_together
+from sigbench_baselines.adapters.diffusers.driving import tell
+from sigbench_baselines.adapters.diffusers.line import line_of
+from sigbench_baselines.adapters.diffusers.refused import REFUSED, REFUSED_OPTIONS, SET
 from sigbench_baselines.adapters.facts import AdaptedSampler, adapted_class, default_values
 from sigbench_baselines.adapters.levels import levels_on
 from sigbench_baselines.adapters.noise import PathNormals

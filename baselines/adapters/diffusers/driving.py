@@ -10,7 +10,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from sigbench_baselines.adapters.diffusers_allowed import Drive, Scheduler
+from sigbench_baselines.adapters.diffusers.allowed import Drive, Scheduler
 from sigbench_baselines.adapters.levels import Levels
 
 Calls = Sequence[Sequence[tuple[int, Any]]]
