@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from sigbench.api.records import Records, measured
-from sigbench.errors import BadInput, unknown_name
+from sigbench.errors import BadInput
 from sigbench.guard import one_line
 from sigbench.measure.settings import Final, Settings
 from sigbench.measure.source.given import Given, given, told_apart
@@ -19,13 +19,13 @@ from sigbench.records.record import Paths, Record
 from sigbench.registry import METRICS, SAMPLERS, TASKS, is_plug_in
 from sigbench.report.text import listed
 from sigbench.spec import split_list
+from sigbench.sweep.engines.choice import read_engine
 
 if TYPE_CHECKING:
     from sigbench.metrics.metric import Metric
     from sigbench.sampler import Sampler
     from sigbench.task import Task
 
-ENGINES = ("local",)  # what may run the cells
 _WHOLE = ("samples", "repeats", "seed", "nfe", "label", "floor_draws", "batch")
 _REAL = ("precision", "guidance")
 _MAY_BE_NONE = ("samples", "precision", "nfe", "grid", "label", "batch")
@@ -69,8 +69,8 @@ def run(
     the command's options: `samples` in each of `repeats`, `precision` as a share (0.05), `nfe` the most network calls a
     sample, and so on. `store` is a folder in which records are kept as soon as they are there, and from which `resume`
     takes finished cells; without one they are in memory alone. `on_record` is called with each record when it is
-    measured. `engine` is what runs the cells: "local", in this process. `progress` shows a bar on a terminal and in a
-    notebook.
+    measured. `engine` is what runs the cells: "local", in this process, or an engine of sweeps, "ray", "dask:ADDRESS",
+    "slurm:OPTIONS". `progress` shows a bar on a terminal and in a notebook.
 
     Returns the records, in the order of samplers and steps. A cell that fails has a record too, and a warning. Raises
     `sigbench.BadInput`, one sentence, for what cannot be measured as asked, before any work.
@@ -95,14 +95,14 @@ def _run(
     **asked: Any,
 ) -> Records:
     from sigbench.api.cell_run import CellRun
+    from sigbench.api.elsewhere import measure_elsewhere
     from sigbench.api.progress import Bar
     from sigbench.errors import check_system
     from sigbench.measure.cell import plan_cells
     from sigbench.records.store import Store
 
     check_system()
-    if not isinstance(engine, str) or engine not in ENGINES:
-        raise unknown_name("engine", str(engine), ENGINES)
+    choice = read_engine(engine if isinstance(engine, str) else told(engine))
     if resume and store is None:
         raise BadInput("resume takes records from a store: name its folder, store=DIR.")
     specs, objects = _specs(SAMPLERS, samplers)
@@ -115,8 +115,11 @@ def _run(
         given=(*objects, *of_task, *of_metrics),
         **{name: _checked(name, value) for name, value in asked.items()},
     )
-    cells = plan_cells(settings, specs, _counts(steps))
-    work = CellRun(cells, None if store is None else Store(Path(store)), resume=resume)
+    counts, folder = _counts(steps), None if store is None else Path(store)
+    work: CellRun | None = None
+    if not choice.is_elsewhere:
+        cells = plan_cells(settings, specs, counts)
+        work = CellRun(cells, None if folder is None else Store(folder), resume=resume)
     hooks = [on_record] if callable(on_record) else list(on_record)
     for each in settings.given:
         if each.unknown:
@@ -128,7 +131,14 @@ def _run(
 
     found = []
     with Bar("starting", "cells") if progress else nullcontext() as bar:
-        for _, record in work.measure(progress=ignore if bar is None else bar.show, on_record=tell):
+        shown = ignore if bar is None else bar.show
+        for record in (
+            measure_elsewhere(
+                choice, settings, specs, counts, store=folder, resume=resume, progress=shown, on_record=tell
+            )
+            if work is None
+            else (record for _, record in work.measure(progress=shown, on_record=tell))
+        ):
             found.append(record)
             if record["status"] != "ok":
                 status = f"{record['status']}: {record.get('error', '')}"

@@ -233,7 +233,7 @@ BAD: dict[str, tuple[dict[str, Any], str]] = {
     "no device": ({"device": None}, "device takes a text, not None"),
     "a grid": ({"grid": "qudratic"}, "unknown grid 'qudratic': did you mean 'quadratic'"),
     "few draws": ({"floor_draws": 1}, "floor_draws must be between 2 and 1000000, got 1"),
-    "an engine": ({"engine": "cloud"}, "unknown engine 'cloud': valid are local"),
+    "an engine": ({"engine": "cloud"}, "unknown engine 'cloud': valid are"),
     "nothing to resume from": ({"resume": True}, "resume takes records from a store: name its folder, store=DIR"),
     "a metric": ({"add_metrics": ["w1"]}, "'w1' is one of the metrics of the task 'gmm' already"),
     "a metric that is none": ({"add_metrics": [Still]}, "a metric is a spec such as 'fid'"),
