@@ -45,7 +45,7 @@ def test_files_that_are_named_exist(page: Path) -> None:
 
 def test_sessions_that_are_named_exist() -> None:
     sessions = set(re.findall(r"^@nox\.session\ndef (\w+)", (ROOT / "noxfile.py").read_text(), flags=re.M))
-    assert {"lint", "site", "results", "documents", "artifacts"} == sessions
+    assert {"lint", "site", "results", "documents", "artifacts", "engines"} == sessions
     for page in PAGES:
         for names in re.findall(r"nox -s ([a-z]+(?: (?:lint|site|results|documents|artifacts))*)", page.read_text()):
             assert set(names.split()) <= sessions, page.name

@@ -47,15 +47,14 @@ def cells_in(folder: Path, seeds: int) -> list[PlannedCell]:
 
 
 def milliseconds_a_cell(engine: str, seeds: int) -> float:
-    """Returns what a cell takes beside the seconds for which its worker was at it, in one worker."""
+    """Returns what a cell takes beside the seconds for which its worker was at it, in one worker: the median of all."""
     with tempfile.TemporaryDirectory() as place, read_engine(engine).open(1, 1) as opened:
-        cells, ends, busy = cells_in(Path(place), seeds), [], []
+        cells, found, last = cells_in(Path(place), seeds), [], 0.0
         for event in run_sweep(cells, Store(Path(place) / "store"), opened):
             if event.what == "finished":
-                ends.append(time.perf_counter())
-                busy.append(event.seconds)
-    counted = len(ends) - WARM
-    return 1e3 * (ends[-1] - ends[WARM - 1] - sum(busy[WARM:])) / counted
+                found.append(time.perf_counter() - last - event.seconds)
+                last = time.perf_counter()
+    return 1e3 * median(found[WARM:])
 
 
 @contextmanager
