@@ -136,7 +136,7 @@ def test_a_task_s_own_networks_have_their_own_recipes() -> None:
         recipe_for(make_task("ou"), "student", StudentChoices())
 
 
-@pytest.mark.parametrize("loss", ["local", "global", "law", "score"])
+@pytest.mark.parametrize("loss", ["local", "global", "law"])
 @pytest.mark.parametrize(("seed", "fits"), [(-1, False), (2**63, False), (2**63 - 1, True), (0, True)])
 def test_seeds_are_what_every_generator_takes(loss: str, seed: int, fits: bool) -> None:
     choices = StudentChoices(iterations=1, loss=loss, seed=seed, steps=(2,))
