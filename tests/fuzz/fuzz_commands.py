@@ -113,7 +113,7 @@ def make_command(chance: Random, pantry: Path) -> Case:
         elif name in SMALL or name in GOOD or chance.random() < 0.2:
             usual = SMALL.get(name) or GOOD.get(name) or value_of(chance)
             if name == "--task" and chance.random() < 0.25:
-                usual = chance.choice(["task.toml", "images.toml", "npz.toml", "unet.toml"])
+                usual = f"{chance.choice(['task', 'images', 'npz', 'unet', 'codes', 'moments'])}.toml"
             if name == "--out":
                 usual = {"train": "new", "grid": "new.json", "floors": "new.json"}.get(path, "new.html")
             spoiled = chance.random() < 0.08

@@ -67,10 +67,9 @@ def kinds() -> dict[str, tuple[str, tuple[str, ...]]]:
     """Returns for each kind of file where a good one lies in the pantry, and the command that reads it."""
     run = ("run", "--task", "gmm", *SMALL)
     show = ("leaderboard", "show", "--task", "gmm")
-    few = ("--samples", "10", "--repeats", "2", "--device", "cpu", "--sampler", "ddim", "--steps", "2")
-    of_file, of_images, of_npz, of_unet = (
-        ("run", "--task", f"{name}.toml", *few) for name in ("task", "images", "npz", "unet")
-    )
+    few = ("--samples", "18", "--repeats", "2", "--device", "cpu", "--sampler", "ddim", "--steps", "2")
+    names = ("task", "images", "npz", "unet", "codes", "moments")
+    of_file, of_images, of_npz, of_unet, of_codes, of_moments = (("run", "--task", f"{n}.toml", *few) for n in names)
     build = ("leaderboard", "build", "--folder", "board", "--records", "records.jsonl", "--out", "page/index.html")
     studies = {
         f"study of {name}": (f"board/studies/{name}/gmm.jsonl", build)
@@ -108,6 +107,12 @@ def kinds() -> dict[str, tuple[str, tuple[str, ...]]]:
         "images of an array": ("digits.npz", of_npz),
         "model's configuration": ("unet/config.json", of_unet),
         "model's scheduler": ("unet/scheduler_config.json", of_unet),
+        "task of codes": ("codes.toml", of_codes),
+        "transformer": ("transformer/config.json", of_codes),
+        "autoencoder": ("vae/config.json", of_codes),
+        "autoencoder's weights": ("vae/*.safetensors", of_codes),
+        "labels": ("labels.npy", of_codes),
+        "statistics": ("statistics.npz", of_moments),
         "model's weights": ("unet/*.safetensors", of_unet),
         "plug-in": ("mine.py", (*run, "--sampler", "mine.py:Mine", "--steps", "2")),
         **studies,

@@ -124,6 +124,17 @@ path = "unet"
 [data]
 images = "digits.zip"
 """
+OF_CODES = """name = "codes"
+[model]
+kind = "diffusers"
+path = "transformer"
+vae = "vae"
+null_label = 3
+guidance = 0.5
+[data]
+images = "digits.npz"
+labels = "labels.npy"
+"""
 
 
 def stock(folder: Path) -> Path:
@@ -135,7 +146,8 @@ def stock(folder: Path) -> Path:
 
 def _write(folder: Path) -> None:
     files = {"sweep.toml": SWEEP, "ablation.toml": ABLATION, "mine.py": PLUG_IN, "net.py": NET}
-    files |= {"task.toml": TASK, "images.toml": OF_IMAGES, "unet.toml": OF_DIFFUSERS}
+    files |= {"task.toml": TASK, "images.toml": OF_IMAGES, "unet.toml": OF_DIFFUSERS, "codes.toml": OF_CODES}
+    files["moments.toml"] = OF_IMAGES.replace('images = "digits"', 'images = "statistics.npz"\nshape = [ 1 , 4 , 4 ]')
     files["npz.toml"] = OF_IMAGES.replace('"digits"\n[judge]', '"digits.npz"\n[judge]')
     for name, text in files.items():
         (folder / name).write_text(text)
@@ -154,7 +166,7 @@ def _bring(folder: Path) -> None:
 
     chance = np.random.default_rng(0)
     np.save(folder / "x.npy", chance.standard_normal((200, 3)))
-    images = chance.integers(0, 256, (24, 4, 4), dtype=np.uint8)
+    images = chance.integers(0, 256, (40, 4, 4), dtype=np.uint8)
     np.savez(folder / "digits.npz", images)
     (folder / "digits").mkdir()
     with zipfile.ZipFile(folder / "digits.zip", "w", zipfile.ZIP_DEFLATED) as archive:
@@ -168,7 +180,27 @@ def _bring(folder: Path) -> None:
         sample_size=4, in_channels=1, out_channels=1, block_out_channels=(8, 8), norm_num_groups=4, **blocks
     )
     model.save_pretrained(folder / "unet", safe_serialization=True)
-    diffusers.DDPMScheduler().save_pretrained(folder / "unet")
+    transformer = diffusers.DiTTransformer2DModel(
+        num_attention_heads=2,
+        attention_head_dim=4,
+        in_channels=3,
+        out_channels=6,
+        num_layers=1,
+        sample_size=2,
+        patch_size=1,
+        num_embeds_ada_norm=3,
+    )
+    blocks = {"down_block_types": ("DownEncoderBlock2D",) * 2, "up_block_types": ("UpDecoderBlock2D",) * 2}
+    vae = diffusers.AutoencoderKL(
+        in_channels=1, out_channels=1, latent_channels=3, block_out_channels=(8, 8), norm_num_groups=4, **blocks
+    )
+    transformer.save_pretrained(folder / "transformer", safe_serialization=True)
+    vae.save_pretrained(folder / "vae", safe_serialization=True)
+    for name in ("unet", "transformer"):
+        diffusers.DDPMScheduler().save_pretrained(folder / name)
+    np.save(folder / "labels.npy", chance.integers(0, 3, 40))
+    points = chance.standard_normal((50, 5))
+    np.savez(folder / "statistics.npz", mu=points.mean(0), sigma=np.cov(points.T))
 
 
 def _measure(folder: Path) -> None:

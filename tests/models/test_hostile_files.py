@@ -1,5 +1,6 @@
 """What people bring is data, whatever it holds: no endless reading, no memory for what there is not, one sentence."""
 
+import io
 import json
 import os
 import signal
@@ -139,6 +140,27 @@ def test_members_that_cannot_be_unpacked(images: Path, method: int) -> None:
         (images / "digits.zip").write_bytes(spoiled)
         with pytest.raises(BadInput, match=r"digits\.zip|\.png"):
             read_images(images / "digits.zip")
+
+
+@pytest.mark.parametrize("content", [b"", b"no array", b"\x93NUMPY", b"PK\x03\x04"])
+@pytest.mark.parametrize("member", ["arr_0.npy", "arr_0", "a.txt", "a\nb.npy", "../x.npy"])
+@pytest.mark.parametrize("of", ["images", "array"])
+def test_archives_of_what_is_no_array(images: Path, of: str, member: str, content: bytes) -> None:
+    with zipfile.ZipFile(images / "i.npz", "w") as archive:
+        archive.writestr(member, content)
+    assert "i.npz" in says(written(images, 'images = "digits"', f'{of} = "i.npz"'))
+
+
+@pytest.mark.parametrize("spoiled", ["mu", "sigma"])
+@pytest.mark.parametrize("content", [b"", b"no array", None])
+def test_statistics_that_are_no_arrays(images: Path, spoiled: str, content: bytes | None) -> None:
+    with zipfile.ZipFile(images / "s.npz", "w") as archive:
+        for name, values in (("mu", np.zeros(5)), ("sigma", np.eye(5))):
+            buffer = io.BytesIO()
+            np.save(buffer, values.astype(bool) if content is None else values)
+            archive.writestr(f"{name}.npy", content if content is not None and name == spoiled else buffer.getvalue())
+    message = 'images = "s.npz"\nshape = [1, 4, 4]'
+    assert "s.npz" in says(written(images, 'images = "digits"', message))
 
 
 @pytest.mark.parametrize("shape", [(20, 0), (20, 3, 0), (20, 0, 2)])

@@ -1,7 +1,9 @@
 """Kinds of networks: transformers, latent models, denoisers of EDM's kind, classes, guidance, memory layouts."""
 
 import json
+import math
 import re
+import resource
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -313,3 +315,35 @@ def test_options_that_do_not_fit(unet: Callable[..., Path], line: str, words: st
     with pytest.raises(BadInput) as refused:
         make_task(str(file))
     assert re.search(words, str(refused.value))
+
+
+ODD = [None, "x", -1, 0, 10**400, 1e400, [], {}, [1], 10**9, 30_000, True, 0.5]
+FACTS = [
+    ("transformer", name) for name in ("sample_size", "patch_size", "num_layers", "num_embeds_ada_norm", "in_channels")
+]
+FACTS += [("vae", name) for name in ("scaling_factor", "shift_factor", "latent_channels", "block_out_channels")]
+FACTS += [("unet", name) for name in ("sample_size", "in_channels", "num_class_embeds", "class_embed_type")]
+
+
+@pytest.mark.parametrize(("part", "fact"), FACTS)
+def test_facts_of_a_configuration_may_be_anything(request: pytest.FixtureRequest, part: str, fact: str) -> None:
+    """It is a task, or one sentence says why not, without the memory that it asks for."""
+    file: Path = request.getfixturevalue("dit" if part == "transformer" else "latent")
+    place = file.parent / "model" / part / "config.json"
+    usual = json.loads(place.read_text())
+    for value in ODD:
+        place.write_text(json.dumps({**usual, fact: value}))
+        before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+        try:
+            make_task(str(file)).problem(CPU, torch.float32)
+        except BadInput as error:
+            assert "\n" not in str(error), (fact, value)
+        assert resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before < 500_000, (fact, value)
+
+
+@pytest.mark.parametrize("scale", [0, -0.5, math.nan, math.inf])
+def test_codes_are_scaled_by_a_number(latent: Path, scale: float) -> None:
+    place = latent.parent / "model" / "vae" / "config.json"
+    place.write_text(json.dumps({**json.loads(place.read_text()), "scaling_factor": scale}))
+    with pytest.raises(BadInput, match=r"scales codes by|is corrupt"):
+        make_task(str(latent))

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from sigbench.errors import BadInput
 from sigbench.files import is_file
-from sigbench.guard import told
+from sigbench.guard import one_line, told
 from sigbench.records.machine import check_memory
 
 _LEAST = 10  # of data: below there is no law to speak of
@@ -50,9 +50,13 @@ def arrays_of(where: Path, content: bytes) -> Mapping[str, NDArray[np.generic]]:
             check_memory(sum(info.file_size for info in opened.infolist()), f"the data {where}", "bring fewer")
     try:
         found = np.load(io.BytesIO(content), allow_pickle=False)
-        return {"": found} if isinstance(found, np.ndarray) else {name: found[name] for name in found.files}
+        arrays = {"": found} if isinstance(found, np.ndarray) else {name: found[name] for name in found.files}
     except Exception as error:
         raise BadInput(f"data: {where} cannot be read as an array: {told(error)}.") from error
+    for name, each in arrays.items():
+        if not isinstance(each, np.ndarray):  # numpy gives the bytes of what does not begin as an array does
+            raise BadInput(f"data: {one_line(name)!r} in {where} is no array.")
+    return arrays
 
 
 def only_array(where: Path, arrays: Mapping[str, NDArray[np.generic]]) -> NDArray[np.generic]:

@@ -39,6 +39,8 @@ WEIGHTS = "diffusion_pytorch_model.safetensors"
 CONFIG = "config.json"
 _PARTS = ("unet", "transformer")  # where a pipeline keeps its network
 _AUTOENCODER = "AutoencoderKL"
+_WITHOUT_PLACES = ("UNet2DModel", _AUTOENCODER)  # the others hold a table of the places of patches, beside the weights
+_MOST_PATCHES = 1 << 16
 
 
 @dataclass(frozen=True)
@@ -88,8 +90,10 @@ def diffusers_model(table: ModelTable, folder: Path) -> Model:
     name = _class_of(inner)
     module = _loaded(name, inner, stamp_of(inner))
     schedule, prediction = _schedule_and_prediction(table, where)
-    kind = _KINDS[name]
-    classes, null = kind.classes(module.config), table.null_label
+    kind, null = _KINDS[name], table.null_label
+    with _facts_of(inner):
+        classes, channels = kind.classes(module.config), int(module.config.in_channels)
+        sides = _sides(module.config.sample_size)
     if null is None and classes:
         null = kind.null(module.config)
     elif null is not None and null == classes - 1:
@@ -116,21 +120,33 @@ def diffusers_model(table: ModelTable, folder: Path) -> Model:
     if (scheduler := scheduler_file(where)) is not None:
         hashes["scheduler"] = sha256_of(scheduler)
     latents = _latents(where / "vae" if table.vae is None else folder / table.vae, table.vae, hashes)
-    size = module.config.sample_size
-    sides = (int(size), int(size)) if isinstance(size, int) else None if size is None else (int(size[0]), int(size[1]))
     return Model(
         prediction,
         schedule,
         make,
         hashes,
         packages=("diffusers",),
-        channels=int(module.config.in_channels),
+        channels=channels,
         size=sides,
         classes=classes,
         null=null,
         latents=latents,
         unet=UNetFiles(dict(module.config), inner / WEIGHTS) if kind is _UNET and latents is None else None,
     )
+
+
+@contextmanager
+def _facts_of(folder: Path) -> Iterator[None]:
+    """A context in which a configuration is read, whose values may be of any kind: diffusers checks none of them."""
+    with document(f"the configuration {folder / CONFIG}"):
+        yield
+
+
+def _sides(size: Any) -> tuple[int, int] | None:
+    """The height and width that a configuration gives as one number or as two."""
+    if size is None:
+        return None
+    return (int(size), int(size)) if isinstance(size, int | float) else (int(size[0]), int(size[1]))
 
 
 def _check_pipeline(where: Path) -> None:
@@ -199,6 +215,9 @@ def _check_size(of: Any, folder: Path) -> None:
         there = {name: tuple(file.get_slice(name).get_shape()) for name in file.keys()}  # noqa: SIM118  no dictionary
     with guarded(what), quiet(), torch.device("meta"):  # where nothing takes memory
         blocks = (*config.get("down_block_types", ()), *config.get("up_block_types", ()))
+        patches = math.prod(_sides(config.get("sample_size")) or (1, 1)) / max(1, config.get("patch_size") or 1) ** 2
+        if of.__name__ not in _WITHOUT_PLACES and patches > _MOST_PATCHES:
+            raise BadInput(f"model.path: {CONFIG} of {folder} asks for more than {_MOST_PATCHES:,} patches of a state.")
         layers = max(len(blocks), 1) * max(config.get("layers_per_block", 1), config.get("num_layers", 1))
         asked = {} if layers > len(there) else _shapes_of(of.from_config(config))
     wrong = sorted(name for name in asked.keys() & there.keys() if asked[name] != there[name])
@@ -226,14 +245,18 @@ def _latents(folder: Path, named: str | None, hashes: dict[str, str]) -> Latents
     hashes["vae configuration"] = sha256_of(folder / CONFIG)
     stamp = stamp_of(folder)
     own = _loaded(_AUTOENCODER, folder, stamp).config
-    return Latents(
-        module=lambda device: _autoencoder(folder, stamp, device),
-        image_channels=int(own.in_channels),
-        channels=int(own.latent_channels),
-        factor=2 ** (len(own.block_out_channels) - 1),
-        scale=float(own.scaling_factor),
-        shift=float(getattr(own, "shift_factor", None) or 0.0),
-    )
+    with _facts_of(folder):
+        scale, shift = float(own.scaling_factor), float(getattr(own, "shift_factor", None) or 0.0)
+        if not (0.0 < scale < math.inf and math.isfinite(shift)):
+            raise BadInput(f"model.vae: {CONFIG} of {folder} scales codes by {scale:g} and shifts them by {shift:g}.")
+        return Latents(
+            module=lambda device: _autoencoder(folder, stamp, device),
+            image_channels=int(own.in_channels),
+            channels=int(own.latent_channels),
+            factor=2 ** (len(own.block_out_channels) - 1),
+            scale=scale,
+            shift=shift,
+        )
 
 
 @lru_cache(maxsize=2)

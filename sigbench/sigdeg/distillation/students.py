@@ -8,7 +8,7 @@ import torch
 
 from sigbench.abilities import HasClasses, HasRecipes, networks_of, teacher_of
 from sigbench.errors import BadInput, unknown_name
-from sigbench.measure.settings import pick_device
+from sigbench.measure.settings import MAX_SEED, pick_device
 from sigbench.models.task import ImageTask
 from sigbench.networks.artifacts import read_manifest
 from sigbench.networks.recipe import Recipe
@@ -72,6 +72,8 @@ def _chosen(task: Task, choices: StudentChoices) -> tuple[Kind, Task, StudentCon
         raise BadInput(f"a student needs a reverse diffusion, and the task {task.name!r} is none.")
     for steps in choices.steps:
         check_steps(steps)
+    if not 0 <= choices.seed <= MAX_SEED:
+        raise BadInput(f"the seed of a training must be between 0 and {MAX_SEED}, got {choices.seed}.")
     training = kind.law_training if choices.loss in get_args(LossOfLaw) else kind.plan.training
     plan = replace(
         kind.plan,

@@ -73,7 +73,7 @@ AXES: dict[str, Check] = {
     "loss": _one_of("loss", get_args(Loss)),
     "memory": whole(0, MAX_MEMORY),
     "base": _one_of("base step", get_args(Base)),
-    "training_seed": whole(0, None),
+    "training_seed": whole(0, MAX_SEED),
 }
 BUDGET: dict[str, Check] = {
     "iterations": whole(1, None),

@@ -134,3 +134,14 @@ def test_a_task_s_own_networks_have_their_own_recipes() -> None:
         recipe_for(make_task("gmm"), "student", StudentChoices(), Path("paths"))
     with pytest.raises(BadInput, match="has no teacher to distil"):
         recipe_for(make_task("ou"), "student", StudentChoices())
+
+
+@pytest.mark.parametrize("loss", ["local", "global", "law"])
+@pytest.mark.parametrize(("seed", "fits"), [(-1, False), (2**63, False), (2**63 - 1, True), (0, True)])
+def test_seeds_are_what_every_generator_takes(loss: str, seed: int, fits: bool) -> None:
+    choices = StudentChoices(iterations=1, loss=loss, seed=seed, steps=(2,))
+    if fits:
+        recipe_for(make_task("gmm"), "student", choices)
+    else:
+        with pytest.raises(BadInput, match=f"must be between 0 and {2**63 - 1}, got {seed}"):
+            recipe_for(make_task("gmm"), "student", choices)
