@@ -243,7 +243,7 @@ def _other_array(chance: Random, data: bytes) -> bytes:
     place = chance.choice(places)
     other = chance.choice([b"0", b"1", b"1000000000", b"9" * 18, b"-1", b"|O", b"<U5", b"<f2", b"<c16", b"True", b"("])
     body = (head[10 : place.start()] + other + head[place.end() :]).rstrip()
-    return head[:8] + (len(body) + 1).to_bytes(2, "little") + body + line + rest
+    return head[:8] + (len(body) + 1 & 0xFFFF).to_bytes(2, "little") + body + line + rest
 
 
 def _other_member(chance: Random, data: bytes) -> bytes:

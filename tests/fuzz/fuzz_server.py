@@ -67,7 +67,7 @@ def preload() -> None:
 
 def mark_work(pipe: int) -> None:
     """Has a byte written into the pipe when work begins: noise is drawn, or a bar shows how much of it is done."""
-    from sigbench.cli.progress import Bar
+    from sigbench.api.progress import Bar
     from sigbench.cli.sweep_progress import SweepProgress
     from sigbench.sde.noise import NoiseStream
 
