@@ -10,6 +10,7 @@ import torch
 from sigbench import abilities
 from sigbench.abilities import (
     HasClasses,
+    HasCompiledNetwork,
     HasDataUnits,
     HasFloors,
     HasHashes,
@@ -21,7 +22,9 @@ from sigbench.abilities import (
     HasStudents,
     HasTeacher,
     HasTrainingData,
+    IsOfLibrary,
     ObservesSamples,
+    PreparesTruth,
     Teacher,
     conditions_of,
     network_hashes,
@@ -112,7 +115,7 @@ def stranger(tmp_path_factory: pytest.TempPathFactory) -> str:
     return f"{file}:Bare"
 
 
-OF_FILES = {HasHashes}  # what only tasks of a user's files have: see tests/models
+OF_FILES = {HasCompiledNetwork, HasHashes, IsOfLibrary, PreparesTruth}  # of users' files: tests/models
 
 
 def test_the_table_holds_every_registered_task_and_every_ability() -> None:

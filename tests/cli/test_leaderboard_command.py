@@ -314,14 +314,17 @@ def test_show_loads_nothing_that_is_slow(tmp_path: Path) -> None:
 
 
 def test_control_characters_of_names_do_nothing(sigbench: Command, board: Path) -> None:
-    record = json.loads(some(board).read_text().splitlines()[0])
+    """Such a record is skipped with a sentence, and the others are shown."""
+    first, second, *_ = some(board).read_text().splitlines()
+    record = json.loads(first)
     record["sampler"] = "red\x1b[31m"
     record["digest"] = digest_of(record)
-    some(board).write_text(json.dumps(record) + "\n")
+    some(board).write_text(f"{json.dumps(record)}\n{second}\n")
     done = sigbench("leaderboard", "show", "--task", "gmm")
     assert done.code == 0
     assert "\x1b" not in done.out + done.err
-    assert "red\N{REPLACEMENT CHARACTER}" in done.out.replace("\n", "")
+    assert "line 1: the name of its sampler is no line of text" in done.err.replace("\n", " ")
+    assert "red" not in done.out.split("Compared")[0]
 
 
 @pytest.mark.parametrize("text", ["claim = 3", "[claim]", "[[claim]]\ntask = 'gmm'", "claim = [1]", "[" * 5000])
