@@ -183,7 +183,7 @@ def run(
         wanted = measured if metrics == ALL else asked or [*measured[:1], *added]
         _print_tables(records, wanted, everything=metrics == ALL)
         for line in deployment_lines(cells, records):
-            TableConsole().print(line, highlight=False)
+            TableConsole().print(line, highlight=False, soft_wrap=True)  # a line that is copied stays one
         old, new = len(work.kept), len(work.todo)
         there = f", {old} {'was' if old == 1 else 'were'} there before" if old else ""
         say(f"{new} record{'' if new == 1 else 's'} written to {store}{there}.")
