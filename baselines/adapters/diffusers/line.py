@@ -21,6 +21,7 @@ _SPACINGS = {
     "exponential": ("use_exponential_sigmas", "True"),
     "beta": ("use_beta_sigmas", "True"),
 }
+_UNCUT = ("clip_sample", "thresholding")  # what the suite never does to a prediction, and a configuration may ask for
 _ENDS = ("final_sigmas_type", '"sigma_min"')  # where the samples of a walk without a denoising call are taken
 
 
@@ -36,7 +37,8 @@ def line_of(
 
     `make` gives a sampler of a spec, `steps` are the steps of the model's table at which the network is asked, and
     `denoised` says whether the last call is for the denoised sample. Of several schedulers it is one that takes times
-    of one's own.
+    of one's own. What ends otherwise there is none of them: Heun's rule, which goes on to no noise by a step of
+    Euler's, and with a denoising call a multistep sampler whose last steps are of lower orders.
     """
     found = [
         (entry, cls, options)
@@ -45,9 +47,13 @@ def line_of(
     ]
     if not found:
         return None
+    found = [each for each in found if _ends_alike(*each, denoised)]
+    if not found:
+        return None
     entry, cls, options = next((each for each in found if _takes_times(each[1])), found[0])
     takes = inspect.signature(cls.__init__).parameters
     given = {key: repr(value) for key, value in options.items() if key in takes}
+    given |= {key: "False" for key in _UNCUT if key in takes}
     if not denoised and _ENDS[0] in takes:
         given[_ENDS[0]] = _ENDS[1]
     told = "".join(f"; each step takes {key}={options[key]}" for key in entry.by_step if key in options)
@@ -59,6 +65,13 @@ def line_of(
         return f"{_made(cls, given)}; it takes no times of one's own, and has none like {grid}{told}"
     given[spacing[0]] = spacing[1]
     return f"{_made(cls, given)}; scheduler.set_timesteps({len(steps)}), its times nearest to {grid}{told}"
+
+
+def _ends_alike(entry: Scheduler, cls: Any, options: Mapping[str, Any], denoised: bool) -> bool:
+    """Whether the scheduler's last step is the sampler's."""
+    if denoised:
+        return not options.get("lower_order_final", False)
+    return entry.drive != "twice" or _ENDS[0] in inspect.signature(cls.__init__).parameters
 
 
 def _takes_times(cls: Any) -> bool:

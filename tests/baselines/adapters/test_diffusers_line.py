@@ -66,9 +66,37 @@ def test_the_line_s_scheduler_makes_the_same_samples(spec: str) -> None:
     torch.testing.assert_close(y, ours, rtol=0, atol=1e-4)
 
 
+@pytest.mark.parametrize("spec", ["heun", "ddim", "dpmpp-2m:lower_order_final=false"])
+def test_so_it_does_with_a_last_call_for_the_denoised_sample(spec: str) -> None:
+    code = line(spec, denoised=True)
+    assert code is not None
+    scheduler, of = scheduler_of(code), problem()
+    times = tuple(of.schedule.t_start - (step + 1) / 1000 for step in STEPS)
+    x = start(of, 50)
+    (*_, last) = make_sampler(spec).walk(of, x, Grid("indices", times, of.schedule.t_start), None)  # type: ignore[arg-type]
+    ours = of.denoiser.x0((STEPS[-1] + 1) / 1000, last)
+    y = x * float(scheduler.init_noise_sigma)
+    for t in scheduler.timesteps:
+        scaled = scheduler.scale_model_input(y, t)
+        y = scheduler.step(of.denoiser.eps((float(t) + 1) / 1000, scaled), t, y).prev_sample
+    torch.testing.assert_close(y, ours, rtol=0, atol=1e-4)
+
+
+def test_what_ends_otherwise_has_no_line() -> None:
+    assert line("heun") is None
+    assert line("dpmpp-2m", denoised=True) is None
+
+
+def test_predictions_are_not_cut() -> None:
+    """Whatever the model's configuration asks for: the suite never cuts them."""
+    assert "clip_sample=False" in str(line("ddpm"))
+    assert "thresholding=False" in str(line("dpmpp-2m"))
+
+
 def test_the_last_call_may_be_for_the_denoised_sample() -> None:
     """Then the scheduler goes on to no noise, as diffusers does by itself."""
-    ended, denoised = line("dpmpp-2m"), line("dpmpp-2m", denoised=True)
+    spec = "dpmpp-2m:lower_order_final=false"
+    ended, denoised = line(spec), line(spec, denoised=True)
     assert 'final_sigmas_type="sigma_min"' in str(ended)
     assert "final_sigmas_type" not in str(denoised)
 
@@ -93,5 +121,5 @@ def test_flows_have_schedulers_of_flows() -> None:
     assert "FlowMatchEulerDiscreteScheduler" in str(line("ddim", schedule=Flow()))
     assert line("dpmpp-2m", schedule=Flow()) is None
     assert line("flow-heun") is None
-    assert "FlowMatchHeun" in str(line("flow-heun", schedule=Flow()))
+    assert "FlowMatchHeun" in str(line("flow-heun", schedule=Flow(), denoised=True))
     assert np.isfinite(STEPS).all()
