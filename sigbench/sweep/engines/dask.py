@@ -8,9 +8,11 @@ another one.
 import logging
 import multiprocessing
 import threading
+from collections.abc import Callable
 from concurrent.futures import Future
 from contextlib import suppress
 from multiprocessing.util import Finalize
+from queue import Empty, Queue
 from time import monotonic
 from typing import TYPE_CHECKING, Any
 
@@ -38,6 +40,29 @@ _slot: list[Slot] = []  # in a worker, where its cells are measured
 _START = "'dask scheduler' starts one, and prints its address"
 
 
+def _connected(connect: Callable[[], Any], address: str) -> Any:
+    """The client of a scheduler; raises BadInput where what listens is none, or says nothing.
+
+    A client waits for ever for an answer that does not come, whatever its timeout: it is given up on in a thread.
+    """
+    found: Queue[Any] = Queue()
+
+    def run() -> None:
+        try:
+            found.put(connect())
+        except Exception as error:
+            found.put(error)
+
+    threading.Thread(target=run, daemon=True).start()
+    try:
+        client = found.get(timeout=ANSWER_S + 2.0)
+    except Empty:
+        raise BadInput(f"what listens at {address!r} is no Dask scheduler: it does not answer.") from None
+    if isinstance(client, Exception):
+        raise BadInput(f"what listens at {address!r} is no Dask scheduler: {one_line(str(client))}.") from client
+    return client
+
+
 class DaskEngine(RemoteEngine):
     """The workers of a Dask scheduler, each a process that measures one cell at a time."""
 
@@ -51,10 +76,7 @@ class DaskEngine(RemoteEngine):
             raise BadInput(f"the engine dask needs a scheduler, as in dask:tcp://HOST:8786; {_START}.")
         check_reachable(address, "the Dask scheduler", _START)
         logging.getLogger("distributed").setLevel(logging.CRITICAL)  # what matters of it is told with the cells
-        try:
-            self._client = Client(address, timeout=ANSWER_S, set_as_default=False)
-        except Exception as error:
-            raise BadInput(f"what listens at {address!r} is no Dask scheduler: {one_line(str(error))}.") from error
+        self._client = _connected(lambda: Client(address, timeout=ANSWER_S, set_as_default=False), address)
         self._executor = self._client.get_executor(pure=False, retries=0)
         self._looked, self._found = 0.0, dict[str, int]()
 
