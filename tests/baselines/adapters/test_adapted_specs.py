@@ -221,9 +221,10 @@ def test_bad_functions_of_a_file(mine: Path, name: str, message: str) -> None:
 def test_an_absent_library_is_named_with_its_extra(
     monkeypatch: pytest.MonkeyPatch, package: str, spec: str, extra: str
 ) -> None:
-    from sigbench_baselines.adapters import diffusers_schedulers, kdiffusion_functions, kdiffusion_loading
+    from sigbench_baselines.adapters import kdiffusion_functions, kdiffusion_loading
+    from sigbench_baselines.adapters.diffusers import schedulers
 
-    for cached in (diffusers_schedulers._class_of, kdiffusion_functions._class_of, kdiffusion_loading.sampling):
+    for cached in (schedulers._class_of, kdiffusion_functions._class_of, kdiffusion_loading.sampling):
         cached.cache_clear()
     found = importlib.util.find_spec
     monkeypatch.setattr(
