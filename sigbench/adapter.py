@@ -19,6 +19,19 @@ class Target:
     held_to: str
 
 
+@dataclass(frozen=True, slots=True)
+class Placement:
+    """Where a sampler walks: a grid by its name under a schedule, and the library's own times of the network's calls.
+
+    `denoised` says whether the last call is for the denoised sample.
+    """
+
+    schedule: "Schedule"
+    grid: str
+    steps: Sequence[float]
+    denoised: bool
+
+
 class Adapter(ABC):
     """Makes samplers: in a spec, `NAME:TARGET[:option=value…]` stands for the class that it returns for TARGET.
 
@@ -43,19 +56,10 @@ class Adapter(ABC):
     def allowed(self) -> Mapping[str, Target]:
         """Returns the targets that it takes, by their names; the library need not be installed."""
 
-    def line(
-        self,
-        sampler: Sampler,
-        make: Callable[[str], Sampler],
-        schedule: "Schedule",
-        grid: str,
-        steps: Sequence[float],
-        denoised: bool,
-    ) -> str | None:
+    def line(self, sampler: Sampler, make: Callable[[str], Sampler], place: Placement) -> str | None:
         """Returns the code that sets a sampler of this suite up in the library, None, as here, where there is none.
 
-        `make` gives a sampler of a spec, `steps` are the library's own times at which the network is asked on the grid
-        called `grid` of `schedule`, and `denoised` says whether the last call is for the denoised sample.
+        `make` gives a sampler of a spec.
         """
         return None
 

@@ -1,5 +1,6 @@
 """Files that a user names, opened and read in one place: regular files of a bounded size, else one clear sentence."""
 
+import hashlib
 import os
 import stat
 from collections.abc import Iterator
@@ -88,6 +89,12 @@ def exists(path: str | Path) -> bool:
     except (OSError, ValueError):
         return False
     return True
+
+
+def sha256_of(file: Path) -> str:
+    """Returns the SHA-256 of a file of any size, read in parts; raises OSError where it cannot be read."""
+    with file.open("rb") as handle:
+        return hashlib.file_digest(handle, "sha256").hexdigest()
 
 
 def cache_folder(kind: str) -> Path:

@@ -1,6 +1,6 @@
 """From cells to their records: what `sigbench run` and `sigbench.run` share."""
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
 
 from sigbench.measure.cell import Cell
@@ -21,7 +21,7 @@ class CellRun:
     def __init__(self, cells: Sequence[Cell], store: Store | None, *, resume: bool = False) -> None:
         self.cells, self._store = cells, store
         found = {cell.key: store.read(cell.key) for cell in cells} if resume and store is not None else {}
-        self.kept = {key: told for key, told in found.items() if told is not None and told["status"] != "failed"}
+        self.kept = unfailed(found)
         self.todo = [cell for cell in cells if cell.key not in self.kept]
         self._unknown = [cell for cell in self.todo if found.get(cell.key) is None]
 
@@ -56,6 +56,11 @@ class CellRun:
                 continue
             yield cell, next(fresh)
             shown.finished()
+
+
+def unfailed(found: Mapping[str, Record | None]) -> dict[str, Record]:
+    """Returns the records that `resume` takes: what failed is measured again."""
+    return {key: record for key, record in found.items() if record is not None and record["status"] != "failed"}
 
 
 class _Shown:

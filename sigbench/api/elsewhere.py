@@ -7,6 +7,7 @@ from contextlib import closing, contextmanager
 from dataclasses import replace
 from pathlib import Path
 
+from sigbench.api.cell_run import unfailed
 from sigbench.measure.cell import plan_cells
 from sigbench.measure.settings import Settings
 from sigbench.progress import Listener, Progress
@@ -36,8 +37,7 @@ def measure_elsewhere(
     with choice.open(None, None) as engine, _store_at(store) as kept:
         settings = replace(settings, device=engine.device_for(settings.device))
         cells = _planned(settings, specs, steps)
-        found = {cell.key: kept.read(cell.key) for cell in cells} if resume else {}
-        records = {key: told for key, told in found.items() if told is not None and told["status"] != "failed"}
+        records = unfailed({cell.key: kept.read(cell.key) for cell in cells} if resume else {})
         todo = [cell for cell in cells if cell.key not in records]
         done = 0
         with closing(run_sweep(todo, kept, engine)) as events:

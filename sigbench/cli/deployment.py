@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from contextlib import suppress
 
 from sigbench.abilities import IsOfLibrary
+from sigbench.adapter import Placement
 from sigbench.errors import BadInput
 from sigbench.measure.cell import Cell
 from sigbench.records.family import rank_records
@@ -40,6 +41,5 @@ def _line(cell: Cell, task: IsOfLibrary) -> str | None:
     denoised = cell.final == "denoise"
     asked = cell.grid.times if denoised else cell.grid.times[:-1]  # the network is not asked at the end of a walk
     steps = task.library_steps([cell.problem.time(s) for s in asked])
-    return adapter(task.library).line(
-        cell.sampler, make_sampler, cell.problem.schedule, cell.grid.name, steps, denoised
-    )
+    place = Placement(cell.problem.schedule, cell.grid.name, steps, denoised)
+    return adapter(task.library).line(cell.sampler, make_sampler, place)

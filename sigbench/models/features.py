@@ -20,7 +20,7 @@ from sigbench.metrics.metric import Array
 from sigbench.models.data.images import Images, Pixels
 from sigbench.progress import Listener, Progress, ignore
 from sigbench.records.machine import check_memory
-from sigbench.records.store import replacing
+from sigbench.records.store import keep_in_cache
 
 _BATCH = 500  # images that features are taken of at once
 Table = NDArray[np.float32]
@@ -95,10 +95,9 @@ class FeaturesOf:
         count = len(self.images)
         places = (np.arange(first, min(first + _BATCH, count)) for first in range(0, count, _BATCH))
         found = _moments(map(self.rows, places), count, report)
-        with suppress(OSError, BadInput):  # a cache that cannot be written costs time alone
-            self.place(".npz").parent.mkdir(parents=True, exist_ok=True)
-            with replacing(self.place(".npz")) as temporary, temporary.open("wb") as file:
-                np.savez(file, mean=found[0], covariance=found[1])
+        written = io.BytesIO()
+        np.savez(written, mean=found[0], covariance=found[1])
+        keep_in_cache(self.place(".npz"), written.getvalue())
         return found
 
     def place(self, ending: str) -> Path:

@@ -71,6 +71,14 @@ def check_picture(file: Path) -> None:
     check_writable(file, "picture")
 
 
+def keep_in_cache(place: Path, content: bytes) -> None:
+    """Writes a file of the cache; one that cannot be written is none, and nothing is lost but time."""
+    with suppress(OSError, BadInput):
+        place.parent.mkdir(parents=True, exist_ok=True)
+        with replacing(place) as temporary:
+            temporary.write_bytes(content)
+
+
 @contextmanager
 def replacing(file: Path) -> Iterator[Path]:
     """Yields a temporary file beside `file` that takes its place when all went well, and is gone otherwise.

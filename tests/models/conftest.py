@@ -50,6 +50,9 @@ array = "x.npy"
 """
 
 
+OF_DIFFUSERS = 'name = "mine"\n[model]\nkind = "diffusers"\npath = "model"\n[data]\nimages = "digits"\n'
+
+
 @pytest.fixture
 def folder(tmp_path: Path) -> Path:
     (tmp_path / "net.py").write_text(NET)
@@ -66,6 +69,15 @@ def images(folder: Path) -> Path:
         Image.fromarray(pixels).save(folder / "digits" / f"{number:03d}.png")
     (folder / "task.toml").write_text(FILE.replace('array = "x.npy"', 'images = "digits"'))
     return folder
+
+
+@pytest.fixture
+def pipeline(images: Path) -> Path:
+    """A file that names a pipeline's folder, in which there is a scheduler and no network yet."""
+    diffusers = pytest.importorskip("diffusers")
+    diffusers.DDIMScheduler(num_train_timesteps=1000).save_pretrained(images / "model" / "scheduler")
+    (images / "task.toml").write_text(OF_DIFFUSERS)
+    return images / "task.toml"
 
 
 @pytest.fixture
@@ -103,9 +115,7 @@ def unet(images: Path) -> Callable[..., Path]:
         }
         kept = {name: value for name, value in scheduler.items() if value is not None}
         (images / "model" / "scheduler_config.json").write_text(json.dumps(kept))
-        (images / "task.toml").write_text(
-            'name = "mine"\n[model]\nkind = "diffusers"\npath = "model"\n[data]\nimages = "digits"\n'
-        )
+        (images / "task.toml").write_text(OF_DIFFUSERS)
         return images
 
     return make

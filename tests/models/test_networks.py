@@ -42,7 +42,7 @@ def edited(file: Path, old: str, new: str) -> Path:
 
 
 @pytest.fixture
-def dit(images: Path) -> Path:
+def dit(pipeline: Path) -> Path:
     """A pipeline's folder with a small DiT of three classes, whose outputs hold a learned variance."""
     torch.manual_seed(0)
     model = diffusers.DiTTransformer2DModel(
@@ -57,12 +57,8 @@ def dit(images: Path) -> Path:
     )
     for parameter in model.parameters():
         torch.nn.init.normal_(parameter, std=0.2)
-    model.save_pretrained(images / "model" / "transformer", safe_serialization=True)
-    diffusers.DDIMScheduler(num_train_timesteps=1000).save_pretrained(images / "model" / "scheduler")
-    (images / "task.toml").write_text(
-        'name = "mine"\n[model]\nkind = "diffusers"\npath = "model"\n[data]\nimages = "digits"\n'
-    )
-    return images / "task.toml"
+    model.save_pretrained(pipeline.parent / "model" / "transformer", safe_serialization=True)
+    return pipeline
 
 
 def test_a_transformer_of_classes_predicts_noise_and_its_variance_is_left_out(dit: Path) -> None:
@@ -158,7 +154,7 @@ def test_a_unet_s_last_embedding_may_mean_none(unet: Callable[..., Path]) -> Non
 
 
 @pytest.fixture
-def latent(images: Path) -> Path:
+def latent(pipeline: Path) -> Path:
     """A pipeline's folder with an autoencoder of factor 2 and a UNet on its codes of 2 × 2 × 3."""
     torch.manual_seed(0)
     unet = diffusers.UNet2DModel(
@@ -181,13 +177,9 @@ def latent(images: Path) -> Path:
         norm_num_groups=4,
         scaling_factor=0.5,
     )
-    unet.save_pretrained(images / "model" / "unet", safe_serialization=True)
-    autoencoder.save_pretrained(images / "model" / "vae", safe_serialization=True)
-    diffusers.DDIMScheduler(num_train_timesteps=1000).save_pretrained(images / "model" / "scheduler")
-    (images / "task.toml").write_text(
-        'name = "mine"\n[model]\nkind = "diffusers"\npath = "model"\n[data]\nimages = "digits"\n'
-    )
-    return images / "task.toml"
+    unet.save_pretrained(pipeline.parent / "model" / "unet", safe_serialization=True)
+    autoencoder.save_pretrained(pipeline.parent / "model" / "vae", safe_serialization=True)
+    return pipeline
 
 
 def test_a_latent_model_samples_codes_and_is_judged_in_pixels(latent: Path) -> None:

@@ -5,13 +5,14 @@ Which scheduler a sampler is, and with which options, is read off the allow-list
 
 import importlib
 import inspect
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping
 from itertools import product
 from typing import Any
 
+from sigbench.adapter import Placement
 from sigbench.errors import BadInput
 from sigbench.sampler import Sampler
-from sigbench.sde.schedule import Flow, Schedule
+from sigbench.sde.schedule import Flow
 from sigbench_baselines.adapters.diffusers.allowed import ALLOWED, Scheduler, refused_together
 
 _SPACINGS = {
@@ -25,46 +26,38 @@ _UNCUT = ("clip_sample", "thresholding")  # what the suite never does to a predi
 _ENDS = ("final_sigmas_type", '"sigma_min"')  # where the samples of a walk without a denoising call are taken
 
 
-def line_of(
-    sampler: Sampler,
-    make: Callable[[str], Sampler],
-    schedule: Schedule,
-    grid: str,
-    steps: Sequence[float],
-    denoised: bool,
-) -> str | None:
+def line_of(sampler: Sampler, make: Callable[[str], Sampler], place: Placement) -> str | None:
     """Returns the Python that sets a sampler up in diffusers, None where no scheduler there is the same.
 
-    `make` gives a sampler of a spec, `steps` are the steps of the model's table at which the network is asked, and
-    `denoised` says whether the last call is for the denoised sample. Of several schedulers it is one that takes times
-    of one's own. What ends otherwise there is none of them: Heun's rule, which goes on to no noise by a step of
-    Euler's, and with a denoising call a multistep sampler whose last steps are of lower orders.
+    Of several schedulers it is one that takes times of one's own. What ends otherwise there is none of them: Heun's
+    rule, which goes on to no noise by a step of Euler's, and with a denoising call a multistep sampler whose last steps
+    are of lower orders.
     """
     found = [
         (entry, cls, options)
-        for entry, name, options in _same(sampler, make, flow=isinstance(schedule, Flow))
+        for entry, name, options in _same(sampler, make, flow=isinstance(place.schedule, Flow))
         if (cls := getattr(importlib.import_module("diffusers"), name, None)) is not None
     ]
     if not found:
         return None
-    found = [each for each in found if _ends_alike(*each, denoised)]
+    found = [each for each in found if _ends_alike(*each, place.denoised)]
     if not found:
         return None
     entry, cls, options = next((each for each in found if _takes_times(each[1])), found[0])
     takes = inspect.signature(cls.__init__).parameters
     given = {key: repr(value) for key, value in options.items() if key in takes}
     given |= {key: "False" for key in _UNCUT if key in takes}
-    if not denoised and _ENDS[0] in takes:
+    if not place.denoised and _ENDS[0] in takes:
         given[_ENDS[0]] = _ENDS[1]
     told = "".join(f"; each step takes {key}={options[key]}" for key in entry.by_step if key in options)
     if _takes_times(cls):
-        times = ", ".join(str(round(step)) for step in steps)
+        times = ", ".join(str(round(step)) for step in place.steps)
         return f"{_made(cls, given)}; scheduler.set_timesteps(timesteps=[{times}]){told}"
-    spacing = _SPACINGS.get(grid.partition(":")[0])
+    spacing = _SPACINGS.get(place.grid.partition(":")[0])
     if spacing is None or spacing[0] not in takes:
-        return f"{_made(cls, given)}; it takes no times of one's own, and has none like {grid}{told}"
+        return f"{_made(cls, given)}; it takes no times of one's own, and has none like {place.grid}{told}"
     given[spacing[0]] = spacing[1]
-    return f"{_made(cls, given)}; scheduler.set_timesteps({len(steps)}), its times nearest to {grid}{told}"
+    return f"{_made(cls, given)}; scheduler.set_timesteps({len(place.steps)}), its times nearest to {place.grid}{told}"
 
 
 def _ends_alike(entry: Scheduler, cls: Any, options: Mapping[str, Any], denoised: bool) -> bool:

@@ -10,13 +10,12 @@ from typing import Any, ClassVar
 import torch
 from torch import Tensor
 
-from sigbench.adapter import Adapter, Target
+from sigbench.adapter import Adapter, Placement, Target
 from sigbench.errors import BadInput, unknown_name
 from sigbench.sampler import Sampler
 from sigbench.sde.brownian import BrownianDriver
 from sigbench.sde.grid import Grid
 from sigbench.sde.problem import SDEProblem
-from sigbench.sde.schedule import Schedule
 from sigbench_baselines.adapters.diffusers.allowed import ALLOWED, Scheduler, refused_together
 from sigbench_baselines.adapters.diffusers.driving import tell
 from sigbench_baselines.adapters.diffusers.line import line_of
@@ -45,16 +44,8 @@ class DiffusersAdapter(Adapter):
     def refused(self) -> Mapping[str, str]:
         return REFUSED
 
-    def line(
-        self,
-        sampler: Sampler,
-        make: Callable[[str], Sampler],
-        schedule: Schedule,
-        grid: str,
-        steps: Sequence[float],
-        denoised: bool,
-    ) -> str | None:
-        return line_of(sampler, make, schedule, grid, steps, denoised)
+    def line(self, sampler: Sampler, make: Callable[[str], Sampler], place: Placement) -> str | None:
+        return line_of(sampler, make, place)
 
 
 def _held_to(entry: Scheduler) -> str:

@@ -15,7 +15,6 @@ import inspect
 import json
 import pickle
 from collections.abc import Iterator, Sequence
-from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -30,7 +29,7 @@ from sigbench.measure.truth.references import number_of
 from sigbench.metrics.estimate import Floor, floor_of, imperfection
 from sigbench.metrics.metric import Metric, Reference
 from sigbench.progress import Listener, Progress, ignore
-from sigbench.records.store import replacing
+from sigbench.records.store import keep_in_cache, replacing
 from sigbench.sde.noise import seed_of
 from sigbench.task import Task
 from sigbench.user_code import USER_MODULE
@@ -157,12 +156,8 @@ def _owner(task: Task) -> str:
 
 
 def keep(entry: FloorEntry) -> None:
-    """Writes an entry into the cache; a cache that cannot be written is none, and nothing is lost but time."""
-    place = _place(entry)
-    with suppress(OSError, BadInput):
-        place.parent.mkdir(parents=True, exist_ok=True)
-        with replacing(place) as temporary:
-            temporary.write_bytes(msgspec.json.encode(entry))
+    """Writes an entry into the cache."""
+    keep_in_cache(_place(entry), msgspec.json.encode(entry))
 
 
 def read_floors(file: Path) -> list[FloorEntry]:

@@ -5,7 +5,6 @@ import io
 import json
 import os
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import suppress
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
@@ -14,10 +13,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from sigbench.errors import BadInput
-from sigbench.files import cache_folder, is_file, is_folder, read_file
+from sigbench.files import cache_folder, is_file, is_folder, read_file, sha256_of
 from sigbench.guard import one_line, told
 from sigbench.models.data.files import archive, arrays_of, check_count, only_array, stamp_of_file
-from sigbench.records.store import replacing
+from sigbench.records.store import keep_in_cache
 
 Pixels = NDArray[np.uint8]
 _MOST_BYTES = 1 << 28  # of one image's file
@@ -25,7 +24,6 @@ _MOST_FILES = 2_000_000
 _SUFFIXES = (".png", ".jpg", ".jpeg", ".bmp", ".webp", ".ppm", ".pgm", ".tif", ".tiff")
 _MOST_PIXELS = 1 << 26  # of one image: what unpacks to more is no image to learn from
 _MODES = {"1": "L", "L": "L", "P": "RGB", "RGB": "RGB", "CMYK": "RGB", "YCbCr": "RGB", "LA": "RGBA", "RGBA": "RGBA"}
-_CHUNK = 1 << 20
 
 
 @dataclass(frozen=True, eq=False)
@@ -67,7 +65,7 @@ def _images(where: Path, stamp: tuple[int, int]) -> Images:
         values = only_array(where, arrays_of(where, content))
         return _of_array(where, values, hashlib.sha256(content).hexdigest())
     if where.suffix == ".npy":
-        return _of_array(where, _mapped(where), _hash_of(where))
+        return _of_array(where, _mapped(where), sha256_of(where))
     return _of_files(where)
 
 
@@ -102,14 +100,6 @@ def _mapped(where: Path) -> NDArray[np.generic]:
         return found
     except Exception as error:
         raise BadInput(f"data: {where} cannot be read as an array: {told(error)}.") from error
-
-
-def _hash_of(where: Path) -> str:
-    digest = hashlib.sha256()
-    with where.open("rb") as file:
-        while part := file.read(_CHUNK):
-            digest.update(part)
-    return digest.hexdigest()
 
 
 def _of_files(where: Path) -> Images:
@@ -152,10 +142,7 @@ def _look_at_all(files: "_FolderFiles | _ZipFiles", place: Path) -> tuple[tuple[
         image = decoded(one_line(name), content)
         shape = shape or image.shape
         _check_shape(name, image.shape, shape)
-    with suppress(OSError, BadInput):  # a cache that cannot be written costs time alone
-        place.parent.mkdir(parents=True, exist_ok=True)
-        with replacing(place) as temporary:
-            temporary.write_text(json.dumps({"shape": shape, "sha256": digest.hexdigest()}))
+    keep_in_cache(place, json.dumps({"shape": shape, "sha256": digest.hexdigest()}).encode())
     return shape, digest.hexdigest()
 
 

@@ -16,7 +16,7 @@ from safetensors import safe_open
 from torch import Tensor, nn
 
 from sigbench.errors import BadInput
-from sigbench.files import document, is_file, is_folder, read_text
+from sigbench.files import document, is_file, is_folder, read_text, sha256_of
 from sigbench.guard import guarded, one_line, told
 from sigbench.metrics.fidelity import mend_torchvision
 from sigbench.models.file import ModelTable
@@ -27,7 +27,6 @@ from sigbench.models.networks.model import (
     arranged,
     as_arranged,
     check_finite,
-    sha256_of,
     stamp_of,
 )
 from sigbench.models.schedules import read_scheduler, schedule_of, scheduler_file

@@ -1,6 +1,5 @@
 """A trained network: what it predicts, under which schedule, of which classes, and how it is loaded."""
 
-import hashlib
 from collections.abc import Callable, Hashable
 from contextlib import suppress
 from dataclasses import dataclass
@@ -15,8 +14,6 @@ from sigbench.files import is_folder
 from sigbench.models.networks.latents import Latents
 from sigbench.sde.denoiser import Network, Prediction
 from sigbench.sde.schedule import Schedule
-
-_CHUNK = 1 << 20
 
 
 @dataclass(frozen=True, eq=False)
@@ -110,12 +107,3 @@ def stamp_of(place: Path) -> Hashable:
                 status = file.stat()
                 found.append((str(file), status.st_mtime_ns, status.st_size))
     return tuple(found)
-
-
-def sha256_of(file: Path) -> str:
-    """Returns the SHA-256 of a file, read in parts."""
-    digest = hashlib.sha256()
-    with file.open("rb") as handle:
-        while part := handle.read(_CHUNK):
-            digest.update(part)
-    return digest.hexdigest()

@@ -8,10 +8,10 @@ import torch
 from torch import Tensor, nn
 
 from sigbench.errors import BadInput
-from sigbench.files import is_folder
+from sigbench.files import is_folder, sha256_of
 from sigbench.guard import guarded
 from sigbench.models.file import ModelTable
-from sigbench.models.networks.model import Model, arranged, as_arranged, sha256_of
+from sigbench.models.networks.model import Model, arranged, as_arranged
 from sigbench.models.schedules import schedule_of
 from sigbench.networks.artifacts import read_manifest
 from sigbench.networks.scheduled import ScheduledDenoiser, load_denoiser

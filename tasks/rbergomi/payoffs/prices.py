@@ -4,7 +4,6 @@ import hashlib
 import json
 import math
 from collections.abc import Iterator, Sequence
-from contextlib import suppress
 from functools import lru_cache
 from pathlib import Path
 from typing import NamedTuple
@@ -15,7 +14,7 @@ import numpy as np
 from sigbench.errors import BadInput
 from sigbench.files import cache_folder, read_file
 from sigbench.progress import Listener, Progress, ignore
-from sigbench.records.store import replacing
+from sigbench.records.store import keep_in_cache
 from sigbench.sde.noise import seed_of
 from sigbench_tasks.rbergomi.payoffs.kinds import Array, Payoff
 from sigbench_tasks.rbergomi.specification import Specification
@@ -62,10 +61,7 @@ class Prices:
         missing = [payoff for payoff in self.payoffs if payoff not in self._found]
         for payoff, price in _simulated(self.specification, missing, self.samples, report):
             self._found[payoff] = price
-            with suppress(OSError, BadInput):  # a cache that cannot be written costs time alone
-                places[payoff].parent.mkdir(parents=True, exist_ok=True)
-                with replacing(places[payoff]) as temporary:
-                    temporary.write_bytes(msgspec.json.encode(price))
+            keep_in_cache(places[payoff], msgspec.json.encode(price))
         return self._found
 
     def _place(self, payoff: Payoff) -> Path:

@@ -9,6 +9,7 @@ import torch
 from elsewhere import need
 from walking import start
 
+from sigbench.adapter import Placement
 from sigbench.registry import adapter, make_sampler, sampler_names
 from sigbench.sde.denoiser import Denoiser
 from sigbench.sde.discrete import VPDiscrete, linear_betas
@@ -33,7 +34,7 @@ def problem() -> ReverseDiffusion:
 
 
 def line(spec: str, grid: str = "log-snr", *, denoised: bool = False, schedule: Any = SCHEDULE) -> str | None:
-    return adapter("diffusers").line(make_sampler(spec), make_sampler, schedule, grid, STEPS, denoised)
+    return adapter("diffusers").line(make_sampler(spec), make_sampler, Placement(schedule, grid, STEPS, denoised))
 
 
 def scheduler_of(code: str) -> Any:
