@@ -22,6 +22,7 @@ from sigbench.progress import Listener, Progress, ignore
 from sigbench.registry import make_sampler
 from sigbench.sde.noise import NoiseStream, Position, seed_of
 from sigbench.sde.problem import SDEProblem
+from sigbench.signals import signals_blocked
 from sigbench.studies.convergence.coupled import Walker, walk_together
 from sigbench.studies.convergence.nested import NestedPath, nested_grids
 from sigbench.studies.convergence.passes import BLOCKS, Plan
@@ -112,7 +113,9 @@ def _in_parallel(study: ConvergenceStudy, plan: Plan, tasks: Sequence[tuple[int,
     others = multiprocessing.active_children()
     with ProcessPoolExecutor(workers, context, initializer=_enter_worker, initargs=(study, plan)) as pool:
         try:
-            yield from pool.map(_work, tasks)
+            with signals_blocked():  # a pool that is interrupted while it starts cannot be ended
+                chunks = pool.map(_work, tasks)
+            yield from chunks
         except BaseException:  # Ctrl-C above all: the pool would wait for chunks of half a minute
             for child in multiprocessing.active_children():
                 if child not in others:
@@ -126,6 +129,7 @@ _inherited: list[tuple[ConvergenceStudy, Plan, SDEProblem]] = []  # in a worker 
 def _enter_worker(study: ConvergenceStudy, plan: Plan) -> None:
     torch.set_num_threads(1)
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # the parent hears Ctrl-C too, and ends its workers
+    signal.pthread_sigmask(signal.SIG_SETMASK, ())  # by SIGTERM
     _inherited[:] = [(study, plan, study.task.problem(study.device, study.dtype))]
 
 

@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING, Any
 
 from sigbench.errors import BadInput
 from sigbench.guard import told
+from sigbench.signals import signals_blocked
 from sigbench.sweep.engines.engine import Engine, Lost, Outcome, group_of
 from sigbench.sweep.engines.work import Job, measure_job
 
@@ -25,7 +26,6 @@ if TYPE_CHECKING:
     from sigbench.sweep.plan import PlannedCell
 
 _THREADS = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS")
-_SIGNALS = (signal.SIGINT, signal.SIGTERM)
 
 
 class LocalEngine(Engine):
@@ -121,7 +121,7 @@ class Slot:
             self.bury()
         outcome: Future[Any] = Future()
         self._outcome = outcome
-        with _signals_blocked():  # they are so from a process's first moment on
+        with signals_blocked():  # they are so from a process's first moment on
             try:
                 if self._pool is None:
                     self._context, self._pool = _start(self._environment)
@@ -227,20 +227,10 @@ def _start(environment: Mapping[str, str]) -> tuple[_Context, ProcessPoolExecuto
     context.set_forkserver_preload(["sigbench.measure.run"])
     # The tracker is started before, because starting it unblocks signals.
     resource_tracker.ensure_running()
-    with _signals_blocked(), _in_environment(dict.fromkeys(_THREADS, "1")):
+    with signals_blocked(), _in_environment(dict.fromkeys(_THREADS, "1")):
         forkserver.ensure_running()
     given = {**os.environ, **environment}
     return context, ProcessPoolExecutor(1, mp_context=context, initializer=_begin, initargs=(given,))
-
-
-@contextmanager
-def _signals_blocked() -> Iterator[None]:
-    """Has what is started here never hear Ctrl-C and SIGTERM: the sweep does, and ends its workers."""
-    before = signal.pthread_sigmask(signal.SIG_BLOCK, _SIGNALS)
-    try:
-        yield
-    finally:
-        signal.pthread_sigmask(signal.SIG_SETMASK, before)
 
 
 @contextmanager
