@@ -22,12 +22,12 @@ from sigbench.progress import Listener, Progress, ignore
 from sigbench.registry import make_sampler
 from sigbench.sde.noise import NoiseStream, Position, seed_of
 from sigbench.sde.problem import SDEProblem
-from sigbench.signals import signals_blocked
 from sigbench.studies.convergence.coupled import Walker, walk_together
 from sigbench.studies.convergence.nested import NestedPath, nested_grids
 from sigbench.studies.convergence.passes import BLOCKS, Plan
 from sigbench.studies.convergence.plan import ConvergenceStudy
 from sigbench.studies.convergence.thinning import CANDIDATES, Kept, Pilot, all_paths, keep_paths
+from sigbench.sweep.engines.local import signals_blocked
 
 Array = NDArray[np.float64]
 

@@ -18,7 +18,6 @@ from typing import TYPE_CHECKING, Any
 
 from sigbench.errors import BadInput
 from sigbench.guard import told
-from sigbench.signals import signals_blocked
 from sigbench.sweep.engines.engine import Engine, Lost, Outcome, group_of
 from sigbench.sweep.engines.work import Job, measure_job
 
@@ -231,6 +230,16 @@ def _start(environment: Mapping[str, str]) -> tuple[_Context, ProcessPoolExecuto
         forkserver.ensure_running()
     given = {**os.environ, **environment}
     return context, ProcessPoolExecutor(1, mp_context=context, initializer=_begin, initargs=(given,))
+
+
+@contextmanager
+def signals_blocked() -> Iterator[None]:
+    """A context in which Ctrl-C and SIGTERM wait until its end: processes that are started in it never hear them."""
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, (signal.SIGINT, signal.SIGTERM))
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
 
 
 @contextmanager
