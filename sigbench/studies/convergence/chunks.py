@@ -7,8 +7,10 @@ blocks are the units of the bootstrap. Chunks are walked side by side on the pro
 import math
 import multiprocessing
 import signal
+import threading
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from math import prod
 from typing import Any
@@ -27,13 +29,13 @@ from sigbench.studies.convergence.nested import NestedPath, nested_grids
 from sigbench.studies.convergence.passes import BLOCKS, Plan
 from sigbench.studies.convergence.plan import ConvergenceStudy
 from sigbench.studies.convergence.thinning import CANDIDATES, Kept, Pilot, all_paths, keep_paths
-from sigbench.sweep.engines.local import signals_blocked
 
 Array = NDArray[np.float64]
 
 GROUPS = {"sde": "stochastic schemes", "ode": "deterministic samplers", "student": "students"}
 CHUNK = 8192  # coordinates that are walked at once: small enough for the caches, large enough for torch
 THINNED = 4096  # coordinates a chunk where paths are thinned and a walk takes long: two cores share the default
+_INTERRUPTS = (signal.SIGINT, signal.SIGTERM)
 FUNCTIONS = ("x", "x²", "cos x", "bump")
 
 
@@ -113,7 +115,7 @@ def _in_parallel(study: ConvergenceStudy, plan: Plan, tasks: Sequence[tuple[int,
     others = multiprocessing.active_children()
     with ProcessPoolExecutor(workers, context, initializer=_enter_worker, initargs=(study, plan)) as pool:
         try:
-            with signals_blocked():  # a pool that is interrupted while it starts cannot be ended
+            with _interrupts_held():  # a pool that is interrupted while it starts cannot be ended
                 chunks = pool.map(_work, tasks)
             yield from chunks
         except BaseException:  # Ctrl-C above all: the pool would wait for chunks of half a minute
@@ -123,13 +125,30 @@ def _in_parallel(study: ConvergenceStudy, plan: Plan, tasks: Sequence[tuple[int,
             raise
 
 
+@contextmanager
+def _interrupts_held() -> Iterator[None]:
+    """A context in which Ctrl-C and SIGTERM wait for its end, whichever thread the system gives them to."""
+    if threading.current_thread() is not threading.main_thread():  # which alone hears of signals
+        yield
+        return
+    held: list[int] = []
+    usual = {number: signal.signal(number, lambda heard, _: held.append(heard)) for number in _INTERRUPTS}
+    try:
+        yield
+    finally:
+        for number, handler in usual.items():
+            signal.signal(number, handler)
+        for heard in held:
+            signal.raise_signal(heard)
+
+
 _inherited: list[tuple[ConvergenceStudy, Plan, SDEProblem]] = []  # in a worker process: what it was forked to do
 
 
 def _enter_worker(study: ConvergenceStudy, plan: Plan) -> None:
     torch.set_num_threads(1)
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # the parent hears Ctrl-C too, and ends its workers
-    signal.pthread_sigmask(signal.SIG_SETMASK, ())  # by SIGTERM
+    signal.signal(signal.SIGTERM, signal.SIG_DFL)  # by which
     _inherited[:] = [(study, plan, study.task.problem(study.device, study.dtype))]
 
 

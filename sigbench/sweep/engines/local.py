@@ -120,7 +120,7 @@ class Slot:
             self.bury()
         outcome: Future[Any] = Future()
         self._outcome = outcome
-        with signals_blocked():  # they are so from a process's first moment on
+        with _signals_blocked():  # they are so from a process's first moment on
             try:
                 if self._pool is None:
                     self._context, self._pool = _start(self._environment)
@@ -226,15 +226,15 @@ def _start(environment: Mapping[str, str]) -> tuple[_Context, ProcessPoolExecuto
     context.set_forkserver_preload(["sigbench.measure.run"])
     # The tracker is started before, because starting it unblocks signals.
     resource_tracker.ensure_running()
-    with signals_blocked(), _in_environment(dict.fromkeys(_THREADS, "1")):
+    with _signals_blocked(), _in_environment(dict.fromkeys(_THREADS, "1")):
         forkserver.ensure_running()
     given = {**os.environ, **environment}
     return context, ProcessPoolExecutor(1, mp_context=context, initializer=_begin, initargs=(given,))
 
 
 @contextmanager
-def signals_blocked() -> Iterator[None]:
-    """A context in which Ctrl-C and SIGTERM wait until its end: processes that are started in it never hear them."""
+def _signals_blocked() -> Iterator[None]:
+    """Has what is started here never hear Ctrl-C and SIGTERM: the sweep does, and ends its workers."""
     before = signal.pthread_sigmask(signal.SIG_BLOCK, (signal.SIGINT, signal.SIGTERM))
     try:
         yield
