@@ -28,8 +28,9 @@ SAMPLERS = "sigbench.samplers"
 METRICS = "sigbench.metrics"
 ALIASES = "sigbench.sampler_aliases"
 ADAPTERS = "sigbench.adapters"
+STUDENTS = "sigbench.students"  # functions that say how a student is trained
 TASK_FILES = "sigbench.task_files"  # by the table of FILE.toml that makes the file theirs
-_KINDS = {TASKS: "task", SAMPLERS: "sampler", METRICS: "metric", ADAPTERS: "adapter"}
+_KINDS = {TASKS: "task", SAMPLERS: "sampler", METRICS: "metric", ADAPTERS: "adapter", STUDENTS: "student"}
 
 
 def _base(group: str) -> type[Any]:
@@ -54,6 +55,11 @@ def sampler_names() -> list[str]:
 def sampler_aliases() -> dict[str, str]:
     """Returns the names of registered samplers by the other names that people know them under."""
     return aliases(ALIASES, SAMPLERS)
+
+
+def student_names() -> list[str]:
+    """Returns the names of the registered students, each also that of its sampler."""
+    return sorted(entry_points(STUDENTS))
 
 
 def adapter_names() -> list[str]:

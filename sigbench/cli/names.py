@@ -8,12 +8,14 @@ from sigbench.errors import BadInput, unknown_name
 from sigbench.registry import (
     METRICS,
     SAMPLERS,
+    STUDENTS,
     TASKS,
     adapter_names,
     check_name,
     declared_metrics,
     metric_names,
     sampler_names,
+    student_names,
     task_names,
 )
 from sigbench.sde.grids.names import grid_aliases, grid_names, is_computed_name, is_file, is_list
@@ -44,6 +46,11 @@ def check_names(
             raise BadInput(f"{text!r} is one of the metrics of the task {task!r} already.")
         check_name(METRICS, parse_plug_in(text).name)
     check_metrics(task, metrics, known, added)
+
+
+def check_student(name: str) -> None:
+    """Raises BadInput where no student has this name, with the nearest."""
+    check_name(STUDENTS, name)
 
 
 def check_samplers(specs: Iterable[str]) -> None:
@@ -94,6 +101,11 @@ def complete_tasks(incomplete: str) -> list[str]:
 def complete_samplers(incomplete: str) -> list[str]:
     """Returns lists of samplers that begin so, the last member completed; adapters end with their colon."""
     return _last_completed([*sampler_names(), TEACHER, *(f"{name}:" for name in adapter_names())], incomplete)
+
+
+def complete_student(incomplete: str) -> list[str]:
+    """Returns the names of students that begin so."""
+    return _beginning(student_names(), incomplete)
 
 
 def complete_grid(incomplete: str) -> list[str]:

@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from sigbench.api.progress import Bar
-from sigbench.cli.names import check_names, complete_grid
+from sigbench.cli.names import check_names, check_student, complete_grid, complete_student
 from sigbench.cli.options import MACHINE, RESULTS, Task
 from sigbench.cli.parsing import split_ints
 from sigbench.cli.printing import say
@@ -27,6 +27,16 @@ def train(
             help="The student, or a network of the task's own, such as teacher or classifier.",
         ),
     ] = "student",
+    student: Annotated[
+        str,
+        typer.Option(
+            metavar="NAME",
+            autocompletion=complete_student,
+            rich_help_panel=TRAINED,
+            help="Which student: sigdeg, or a rival of the same teacher: sfd, progressive, consistency, "
+            "learned-solver, sigdeg-order1.",
+        ),
+    ] = "sigdeg",
     steps: Annotated[
         str,
         typer.Option(metavar="COUNTS", rich_help_panel=TRAINED, help="Step counts to serve: FIRST-LAST or a list."),
@@ -142,23 +152,28 @@ def train(
     A task's own networks are trained by the task's recipe, of which only --iterations can be changed.
 
     The result is an artifact: weights and a manifest that names the command, the commit, the data and the
-    cost. Use it with `sigbench run --sampler sigdeg:artifact=FOLDER`.
+    cost. Use it with `sigbench run --sampler sigdeg:artifact=FOLDER`, or the rival's name in the place of sigdeg.
 
     \b
     sigbench train --task gmm
     sigbench train --task gmm --order 2 --grid uniform --out order2
+    sigbench train --task gmm --student consistency --steps 1-20
     sigbench train --task mnist --what classifier
     sigbench train --task mnist --loss score --steps 1-20 --start mnist-student --device cuda --out mnist-score
     """
     check_names(task, grid=grid)
+    check_student(student)
 
     from sigbench.errors import BadInput
     from sigbench.networks.recipe import train_artifact
     from sigbench.registry import make_task
+    from sigbench.rivals.recipes import recipe_for
     from sigbench.sigdeg.distillation.kinds import StudentChoices
-    from sigbench.sigdeg.distillation.students import recipe_for
 
-    folder = out or Path(f"{task.removesuffix('.toml')}-{what}")
+    if what != "student" and student != "sigdeg":
+        raise BadInput(f"--student {student} is for --what student, not for --what {what}.")
+    named = what if student == "sigdeg" else student
+    folder = out or Path(f"{task.removesuffix('.toml')}-{named}")
     if (folder / "manifest.json").exists() and not overwrite:
         raise BadInput(f"there is an artifact in {folder} already: choose another --out, or --overwrite.")
     choices = StudentChoices(
@@ -179,7 +194,7 @@ def train(
     )
     command = shlex.join(["sigbench", *_without_folder(sys.argv[1:])])
     of = make_task(task)
-    recipe = recipe_for(of, what, choices, keep_paths)
+    recipe = recipe_for(of, what, choices, keep_paths, student)
     try:
         with Bar("training", "done") as bar:
             manifest = train_artifact(of, recipe, folder, command=command, report=bar.show)

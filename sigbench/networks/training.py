@@ -21,6 +21,7 @@ from torch import Tensor, nn
 from sigbench.errors import BadInput
 from sigbench.files import document, read_file
 from sigbench.guard import told
+from sigbench.networks.muon import Muon
 from sigbench.progress import Listener, Progress, ignore
 from sigbench.records.store import make_folder, replacing
 
@@ -64,6 +65,7 @@ class NamesItsMatrices(Protocol):
         ...
 
 
+@runtime_checkable
 class Stateful(Protocol):
     """What learns beside a module, and has to go on with it after an interruption."""
 
@@ -91,7 +93,7 @@ def make_optimizers(module: nn.Module, plan: TrainingPlan) -> list[torch.optim.O
     rest = [p for p in module.parameters() if id(p) not in theirs]
     optimizers: list[torch.optim.Optimizer] = [torch.optim.Adam(rest, lr=plan.learning_rate)] if rest else []
     if matrices:
-        optimizers.append(torch.optim.Muon(matrices, lr=plan.muon_rate, weight_decay=0.0))
+        optimizers.append(Muon(matrices, lr=plan.muon_rate, weight_decay=0.0))
     return optimizers
 
 
@@ -99,7 +101,7 @@ def set_rates(optimizers: list[torch.optim.Optimizer], plan: TrainingPlan, itera
     """Sets the learning rates of an iteration."""
     decay = plan.decay_at(iteration)
     for optimizer in optimizers:
-        peak = plan.muon_rate if isinstance(optimizer, torch.optim.Muon) else plan.learning_rate
+        peak = plan.muon_rate if isinstance(optimizer, Muon) else plan.learning_rate
         for group in optimizer.param_groups:
             group["lr"] = peak * decay
 

@@ -46,7 +46,8 @@ class _MixtureTask(Task):
         return ReverseDiffusion(schedule, Denoiser(score, "score", schedule), self.shape, device)
 
     def students(self) -> Sequence[Path]:
-        return (ARTIFACTS / self.name,)
+        """Returns the folders of Sig-DEG's student, which has the task's name, and of its rivals."""
+        return (ARTIFACTS / self.name, *sorted(ARTIFACTS.glob(f"{self.name}-*")))
 
     def training_data(self) -> tuple[torch.Tensor, None]:
         drawn = self.law().sample(TRAINING_SAMPLES, seed_of(purpose="students"))

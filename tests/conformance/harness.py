@@ -14,16 +14,30 @@ import pytest
 import torch
 from torch import Tensor
 
+from sigbench.abilities import HasStudents
 from sigbench.errors import BadInput
 from sigbench.measure.batch import path_of, start_batch
 from sigbench.measure.cell import Cell, plan_cells
 from sigbench.measure.draw import Draw, draw_samples
 from sigbench.measure.settings import Settings
-from sigbench.registry import sampler_class, sampler_names, task_names
+from sigbench.networks.artifacts import read_manifest
+from sigbench.registry import make_task, sampler_class, sampler_names, task_names
 from sigbench.sde.brownian import BrownianDriver
 from sigbench.sde.grid import Step
 from sigbench.sde.legendre import Kernel
 from sigbench.sde.signature import PartialSignature
+
+
+@cache
+def _kinds_of(task: str) -> frozenset[str]:
+    """The kinds of the students that a task comes with."""
+    made = make_task(task)
+    return (
+        frozenset(read_manifest(folder).kind for folder in made.students())
+        if isinstance(made, HasStudents)
+        else frozenset()
+    )
+
 
 # Pairs (task, sampler) that refuse to be planned, with the words of their reason, by what tasks are and what samplers
 # declare. A pair that refuses and is not here fails, and so does one that is here and does not refuse.
@@ -40,13 +54,19 @@ REFUSALS: dict[tuple[str, str], str] = {
         for task, name in product(WITHOUT_DENOISER, sampler_names())
         if sampler_class(name).needs == "denoiser"
     },
+    **{
+        (task, name): "comes with no"
+        for task, name in product(task_names(), sampler_names())
+        if task not in WITHOUT_DENOISER and isinstance(kind := getattr(sampler_class(name), "kind", None), str)
+        if kind not in _kinds_of(task)
+    },
 }
 
 # The samples that a test draws of a task whose network is costly; 256 of every other. Enough for two blocks of noise.
 SAMPLES = {"mnist": 8, "rbergomi": 64}
 
 # Samplers that draw noise within some steps only, as their docstrings say.
-NOISE_IN_SOME_STEPS = {"edm-stochastic", "restart", "sa-solver"}
+NOISE_IN_SOME_STEPS = {"consistency", "edm-stochastic", "restart", "sa-solver"}
 
 # Samplers of which one walk a task is watched, since another that shares their loop is held to every rule.
 LIGHT = {f"torchsde-{name}" for name in ("euler", "milstein", "heun", "midpoint", "reversible-heun")}

@@ -12,11 +12,18 @@ from sigbench.errors import BadInput
 from sigbench.measure.cell import plan_cells
 from sigbench.measure.settings import Settings
 from sigbench.networks.artifacts import read_manifest
-from sigbench.registry import make_sampler, make_task, sampler_class, sampler_names, task_class, task_names
+from sigbench.registry import (
+    make_sampler,
+    make_task,
+    sampler_class,
+    sampler_names,
+    student_names,
+    task_class,
+    task_names,
+)
 from sigbench.sampler import Family, Needs, Sampler
 from sigbench.sde.problem import SDEProblem
 from sigbench.sde.signature import MAX_ORDER
-from sigbench.sigdeg.sampler import KIND
 from sigbench.task import Task
 
 
@@ -50,7 +57,7 @@ def test_sampler_is_made_without_options(name: str) -> None:
     sampler = make_sampler(name)
     assert type(sampler.signature_order) is int
     assert 0 <= sampler.signature_order <= MAX_ORDER
-    assert (sampler.signature_order == 0) <= (sampler.family == "ode")
+    assert (sampler.signature_order == 0) <= (sampler.family in ("ode", "student"))
     assert all(isinstance(value, str) for value in sampler.artifact_hashes().values())
 
 
@@ -85,7 +92,8 @@ def test_task_gives_what_it_promises(name: str) -> None:
         assert teacher.scheme in sampler_names()
         assert problem.grid(teacher.grid, teacher.steps).steps == teacher.steps
     students = task.students() if isinstance(task, HasStudents) else ()
-    assert {read_manifest(folder).kind for folder in students} <= {KIND}
+    kinds = {sampler_class(student).kind for student in student_names()}  # type: ignore[attr-defined]
+    assert {read_manifest(folder).kind for folder in students} <= kinds
 
 
 @pytest.mark.parametrize("name", task_names())

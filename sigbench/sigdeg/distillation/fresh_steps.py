@@ -100,7 +100,12 @@ class FreshSteps:
         steps = plan.steps[int(rng.integers(len(plan.steps)))]
         pool, losses = self._pool(steps, iteration), 2 if plan.loss == "both" else 1
         pick = torch.from_numpy(rng.integers(source.pool, size=max(_FEWEST, source.batch // (losses * steps))))
-        walked = Rollouts(pool.states[pick], pool.whitened[pick], self._rows[steps], None)
+        walked = Rollouts(
+            pool.states[pick],
+            pool.whitened[pick],
+            self._rows[steps],
+            None if pool.labels is None else pool.labels[pick],
+        )
         return Minibatch(
             None if plan.loss == "global" else single_steps(walked, self.network.memory),
             None if plan.loss == "local" else walked,

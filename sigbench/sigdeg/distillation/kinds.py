@@ -132,8 +132,8 @@ def _of_brought(task: Task, choices: StudentChoices, shared: dict[str, Any]) -> 
             raise BadInput(f"a student of {task.name!r} has the network of its teacher: no {name} can be chosen.")
         if value is not None:
             own[name] = value
-    if shared["base"] != "exponential":
-        raise BadInput(f"a student of {task.name!r} adds to the exponential step, not to {shared['base']!r}.")
+    if shared["base"] == "identity":
+        raise BadInput(f"a student of {task.name!r} adds to the exponential step, not to 'identity'.")
     return BroughtConfig(
         **shared,
         **own,

@@ -55,8 +55,12 @@ class Distillation(nn.Module):
             losses.append(self._scaled("walked", x, walked.states[:, k + 1], row))
         return losses
 
+    def size_of(self, error: Tensor) -> Tensor:
+        """Returns e² of errors (n, d), their mean square, shape (n,)."""
+        return error.square().mean(1)
+
     def _scaled(self, kind: str, reached: Tensor, wanted: Tensor, rows: Tensor) -> Tensor:
-        error = self.network.squared_error(reached, wanted, rows)
+        error = self.size_of(self.network.error(reached, wanted, rows))
         clocks = [self.fourier(0.25 * clock[:, None]) for clock in self.network.clocks(rows)]
         log_scale = self.log_scales[kind](torch.cat(clocks, dim=1)).squeeze(1) + self.network.log_scale_start
         return (error * torch.exp(-log_scale) + log_scale).mean()

@@ -1,7 +1,7 @@
 """How a student is trained: a `Recipe` as a task's own networks have theirs."""
 
 import shutil
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -14,17 +14,17 @@ from sigbench.abilities import conditions_of, networks_of, teacher_hash
 from sigbench.models.task import ImageTask
 from sigbench.networks.artifacts import load_artifact
 from sigbench.networks.recipe import Trained
-from sigbench.networks.training import train
+from sigbench.networks.training import Stateful, train
 from sigbench.progress import Listener, ignore
 from sigbench.sde.problem import ReverseDiffusion
 from sigbench.sigdeg.distillation.coarse_steps import SourcePlan
 from sigbench.sigdeg.distillation.loss import Distillation
 from sigbench.sigdeg.distillation.plan import DistillPlan
-from sigbench.sigdeg.generators.student import StudentConfig
+from sigbench.sigdeg.generators.student import StudentConfig, StudentNetwork
 from sigbench.sigdeg.sampler import KIND, with_teacher
 from sigbench.task import Task
 
-RECIPE = 3  # raised whenever the same choices would train another student
+RECIPE = 4  # raised whenever the same choices would train another student
 PATHS = "paths"  # the folder beside a checkpoint where the teacher's paths lie until the student is saved
 
 
@@ -33,6 +33,7 @@ class StudentRecipe:
     """A student of a task's teacher: its network, what it learns, and where the coarse steps come from.
 
     The teacher's paths are kept in the folder `kept` for further students, where there is one and they are stored.
+    `kind` is that of its artifact, and `learns` what holds the network while it learns.
     """
 
     task: Task
@@ -40,6 +41,8 @@ class StudentRecipe:
     plan: DistillPlan
     source: SourcePlan
     kept: Path | None = None
+    kind: str = KIND
+    learns: Callable[[StudentNetwork], Distillation] = Distillation
 
     @property
     def iterations(self) -> int:
@@ -64,9 +67,16 @@ class StudentRecipe:
         network = with_teacher(self.config.network(problem.schedule), task, torch.device("cpu"), torch.float32)
         network.start_from(weights)
         steps = self.source.open(task, plan, network, self.kept or checkpoint.parent / PATHS, report)
-        distillation = Distillation(network)
+        distillation = self.learns(network)
         facts = {**steps.facts(), **plan.facts()}
-        identity = {"recipe": RECIPE, "task": task.name, "task_version": task.version, **self.config.as_json(), **facts}
+        identity = {
+            "recipe": RECIPE,
+            "kind": self.kind,
+            "task": task.name,
+            "task_version": task.version,
+            **self.config.as_json(),
+            **facts,
+        }
         averaged, seconds = train(
             distillation,
             lambda iteration: distillation.loss(steps.minibatch(iteration), plan.compute),
@@ -74,6 +84,7 @@ class StudentRecipe:
             checkpoint=checkpoint,
             report=report,
             identity=identity,
+            beside=steps if isinstance(steps, Stateful) else None,
         )
         cost = {
             "training_s": steps.seconds + seconds,
@@ -84,7 +95,7 @@ class StudentRecipe:
             "network_dtype": facts["compute"],
         }
         own = distillation.weights_of_network(averaged)
-        return Trained(KIND, own, self.config.as_json(), {"recipe": RECIPE, **facts}, cost)
+        return Trained(self.kind, own, self.config.as_json(), {"recipe": RECIPE, **facts}, cost)
 
     def finish(self, folder: Path) -> None:
         """Removes the teacher's paths that lie beside the student."""

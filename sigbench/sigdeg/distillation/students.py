@@ -6,12 +6,11 @@ from typing import cast, get_args
 
 import torch
 
-from sigbench.abilities import HasClasses, HasRecipes, networks_of, teacher_of
-from sigbench.errors import BadInput, unknown_name
+from sigbench.abilities import HasClasses, networks_of, teacher_of
+from sigbench.errors import BadInput
 from sigbench.measure.settings import MAX_SEED, pick_device
 from sigbench.models.task import ImageTask
 from sigbench.networks.artifacts import read_manifest
-from sigbench.networks.recipe import Recipe
 from sigbench.sde.grid import check_steps
 from sigbench.sde.grids.find import one_name
 from sigbench.sde.problem import ReverseDiffusion
@@ -19,10 +18,8 @@ from sigbench.sigdeg.distillation.kinds import BROUGHT, KINDS, Kind, StudentChoi
 from sigbench.sigdeg.distillation.law.recipe import LawRecipe
 from sigbench.sigdeg.distillation.plan import DistillPlan, Loss, LossOfLaw
 from sigbench.sigdeg.distillation.recipe import StudentRecipe
-from sigbench.sigdeg.generators.student import Base, StudentConfig
+from sigbench.sigdeg.generators.student import Added, StudentConfig
 from sigbench.task import Task
-
-STUDENT = "student"
 
 
 def student_recipe(task: Task, choices: StudentChoices, keep_paths: Path | None = None) -> StudentRecipe | LawRecipe:
@@ -40,7 +37,7 @@ def _on_paths(task: Task, choices: StudentChoices, keep_paths: Path | None) -> S
             "--start and --device are for the losses 'law' and 'score': other students are trained from their teacher, "
             "here."
         )
-    kind, task, config, plan = _chosen(task, choices)
+    kind, task, config, plan = chosen_student(task, choices)
     if keep_paths is not None and not kind.stores_paths:
         raise BadInput(
             f"the teacher of the task {task.name!r} is no network: its paths are not stored, so no --keep-paths."
@@ -57,12 +54,15 @@ def _on_laws(task: Task, choices: StudentChoices, keep_paths: Path | None) -> La
         )
     if choices.guidance:
         raise BadInput(f"the loss {choices.loss!r} compares with data, whose law has no guidance.")
-    kind, task, config, plan = _chosen(task, choices)
+    kind, task, config, plan = chosen_student(task, choices)
     return LawRecipe(task, config, plan, kind.law, choices.start, str(pick_device(choices.device)))
 
 
-def _chosen(task: Task, choices: StudentChoices) -> tuple[Kind, Task, StudentConfig, DistillPlan]:
-    """The kind of student that the task's teacher has, the guided task, the student's network and its plan."""
+def chosen_student(task: Task, choices: StudentChoices) -> tuple[Kind, Task, StudentConfig, DistillPlan]:
+    """Returns the kind of student that the task's teacher has, the guided task, the student's network and its plan.
+
+    Raises BadInput for a task without a teacher and for choices that no student of the task can have.
+    """
     task = _guided(task, choices.guidance)
     if teacher_of(task) is None:
         raise BadInput(f"the task {task.name!r} has no teacher to distil.")
@@ -86,33 +86,10 @@ def _chosen(task: Task, choices: StudentChoices) -> tuple[Kind, Task, StudentCon
     shared = {
         "order": kind.order if choices.order is None else choices.order,
         "schedule": problem.schedule.name,
-        "base": cast(Base, choices.base),
+        "base": cast(Added, choices.base),
         "memory": choices.memory,
     }
     return kind, task, kind.config(task, choices, shared), plan
-
-
-def recipe_for(task: Task, what: str, choices: StudentChoices, keep_paths: Path | None = None) -> Recipe:
-    """Returns how `what` is trained: the student, or one of the task's own networks by the task's recipe.
-
-    Of the choices only the iterations are for the task's own. Raises BadInput for a name that there is no recipe for.
-    """
-    if what == STUDENT:
-        return student_recipe(task, choices, keep_paths)
-    own = task.recipes() if isinstance(task, HasRecipes) else {}
-    if what not in own:
-        raise unknown_name(f"thing to train of the task {task.name}", what, trainable(task))
-    if choices.iterations is None:
-        return own[what]
-    if choices.iterations < 1:
-        raise BadInput(f"--iterations must be at least 1, got {choices.iterations}.")
-    return own[what].shortened(choices.iterations)
-
-
-def trainable(task: Task) -> list[str]:
-    """Returns what can be trained of a task: its own networks, and a student where there is a teacher."""
-    own = task.recipes() if isinstance(task, HasRecipes) else {}
-    return [*own, *([STUDENT] if teacher_of(task) is not None else [])]
 
 
 def _guided(task: Task, guidance: float) -> Task:

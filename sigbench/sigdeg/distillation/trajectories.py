@@ -16,11 +16,15 @@ from sigbench.sde.problem import SDEProblem
 
 @dataclass(frozen=True, slots=True)
 class Trajectories:
-    """Coarse states (n, K + 1, *shape) of the teacher and whitened signatures (n, K, order, *shape) between them."""
+    """Coarse states (n, K + 1, *shape) of the teacher and whitened signatures (n, K, order, *shape) between them.
+
+    `labels` (n,) are the paths' classes, None without classes.
+    """
 
     grid: Grid
     states: Tensor
     whitened: Tensor
+    labels: Tensor | None = None
 
 
 def draw_trajectories(
@@ -36,7 +40,7 @@ def draw_trajectories(
     """Runs the teacher on `count` fresh paths, at least `teacher_steps` steps each, and reads them coarsely.
 
     Every coarse step is cut into equal fine ones. The teacher walks the fine path; the signature of a coarse
-    step is folded from the fine signatures by Chen's identity. `seed` names the paths.
+    step is folded from the fine signatures by Chen's identity, at order 0 none. `seed` names the paths.
     """
     factor = ceil(teacher_steps / coarse.steps)
     fine = coarse.refine(factor)
@@ -45,9 +49,12 @@ def draw_trajectories(
     start = NoiseStream(seed_of(seed=seed, purpose="initial"), problem.shape)
     driver = RecordingBrownian(FreshBrownian(noise, 0, count, drawn), order)
     x = problem.initial(start.normal(0, count, 0))
+    labels = problem.labels_from(NoiseStream(seed_of(seed=seed, purpose="labels"), ()).normal(0, count, 0))
     states, whitened = [x], []
     with torch.no_grad():
-        for state in islice(teacher.walk(problem, x, fine, driver), factor - 1, None, factor):
+        for state in islice(teacher.walk(problem.labelled(labels), x, fine, driver), factor - 1, None, factor):
             states.append(state)
-            whitened.append(torch.stack(driver.take().whitened(), dim=1))
-    return Trajectories(coarse, torch.stack(states, 1), torch.stack(whitened, 1))
+            whitened.append(
+                torch.stack(driver.take().whitened(), dim=1) if order else x.new_empty(count, 0, *x.shape[1:])
+            )
+    return Trajectories(coarse, torch.stack(states, 1), torch.stack(whitened, 1), labels)

@@ -26,8 +26,7 @@ from sigbench.errors import BadInput
 from sigbench.models.networks.diffusers_models import quiet, time_of
 from sigbench.sde.denoiser import Denoiser, Prediction, conversion
 from sigbench.sde.schedule import Schedule
-from sigbench.sigdeg.generators.linear_step import linear_step
-from sigbench.sigdeg.generators.student import CoarseStepper, StudentConfig, exponential_weight
+from sigbench.sigdeg.generators.student import CoarseStepper, StudentConfig
 
 COLUMNS = 8  # of a row of coefficients, before the loadings
 _FIRST = "conv_in.weight"
@@ -67,8 +66,8 @@ class BroughtConfig(StudentConfig):
             raise BadInput("the schedule of a network that a user brought stands in the task's file alone.")
         if digest_of_levels(schedule) != self.levels:
             raise BadInput("the student was distilled under another schedule than the task's.")
-        if self.base != "exponential":
-            raise BadInput(f"a student of a network that was brought adds to the exponential step, not to {self.base}.")
+        if self.base == "identity":
+            raise BadInput("a student of a network that was brought adds to an exact step, not to the state.")
         return UNetGenerator(self, schedule) if self.unet is not None else AdaptedGenerator(self, schedule)
 
     @classmethod
@@ -91,14 +90,14 @@ class BroughtGenerator(CoarseStepper):
 
     def compute_row(self, start: float, end: float) -> NDArray[np.float64]:
         """Returns the coefficients of a step, shape (8 + order,)."""
-        schedule, order = self.schedule, self.order
+        schedule = self.schedule
         t, t_next = schedule.t_start - start, schedule.t_start - end
-        exact = linear_step(schedule, t, t_next, 0.0, order)
+        exact = self.linear_between(t, t_next, 0.0)
         alpha, sigma = float(schedule.alpha(t)), float(schedule.sigma(t))
         of_state, of_output = conversion(self.config.prediction, "x0", alpha, sigma)
         scale = 1.0 / math.hypot(alpha * self.config.data_std, sigma)
         ends = (-float(schedule.log_snr(t)), -float(schedule.log_snr(t_next)))
-        weight = exponential_weight(schedule, t, t_next)
+        weight = self.weight_between(t, t_next)
         return np.array([exact.decay, weight, *ends, of_state, of_output, t, scale, *exact.loadings])
 
     @abstractmethod
@@ -130,9 +129,9 @@ class BroughtGenerator(CoarseStepper):
         """Returns ln σ/α at the two ends of the steps of these rows, shapes (n,)."""
         return rows[:, 2], rows[:, 3]
 
-    def squared_error(self, reached: Tensor, wanted: Tensor, rows: Tensor) -> Tensor:
-        """Returns the mean squared error of the states after a step over pixels, shape (n,)."""
-        return (reached - wanted).square().flatten(1).mean(1)
+    def error(self, reached: Tensor, wanted: Tensor, rows: Tensor) -> Tensor:
+        """Returns the errors of the states after a step by pixels, shape (n, d)."""
+        return (reached - wanted).flatten(1)
 
     def matrices(self) -> list[nn.Parameter]:
         """Returns none: what was trained by Adam goes on by Adam."""

@@ -23,8 +23,7 @@ from sigbench.networks.backbones import Dense
 from sigbench.networks.edm import EDMConfig, EDMDenoiser
 from sigbench.networks.unet import UNet
 from sigbench.sde.schedule import Schedule
-from sigbench.sigdeg.generators.linear_step import linear_step
-from sigbench.sigdeg.generators.student import StudentConfig, TeachersNetwork, exponential_weight
+from sigbench.sigdeg.generators.student import StudentConfig, TeachersNetwork
 
 COLUMNS = 5  # of a row of coefficients, before the loadings
 
@@ -71,8 +70,8 @@ class ImageGenerator(TeachersNetwork, EDMDenoiser):
         if self.student_config.base == "identity":
             scale = float(np.hypot(schedule.alpha(t_next) * self.config.sigma_data, schedule.sigma(t_next)))
             return np.array([1.0, scale, *shared, *[0.0] * order])
-        exact = linear_step(schedule, t, t_next, 0.0, order)
-        return np.array([exact.decay, exponential_weight(schedule, t, t_next), *shared, *exact.loadings])
+        exact = self.linear_between(t, t_next, 0.0)
+        return np.array([exact.decay, self.weight_between(t, t_next), *shared, *exact.loadings])
 
     def linear(self, x: Tensor, whitened: Tensor, rows: Tensor) -> Tensor:
         """Returns φ·Z + Σ q_j·ξ_j; x (n, c, H, W), whitened (n, order, c, H, W), rows (n or 1, 5 + order)."""
@@ -114,6 +113,6 @@ class ImageGenerator(TeachersNetwork, EDMDenoiser):
         """Returns ln σ/α at the two ends of the steps of these rows, shapes (n,)."""
         return rows[:, 3], rows[:, 4]
 
-    def squared_error(self, reached: Tensor, wanted: Tensor, rows: Tensor) -> Tensor:
-        """Returns the mean squared error of the states after a step over pixels, shape (n,)."""
-        return (reached - wanted).square().flatten(1).mean(1)
+    def error(self, reached: Tensor, wanted: Tensor, rows: Tensor) -> Tensor:
+        """Returns the errors of the states after a step by pixels, shape (n, d)."""
+        return (reached - wanted).flatten(1)

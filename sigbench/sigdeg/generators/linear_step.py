@@ -51,6 +51,14 @@ def linear_step(schedule: Schedule, t: float, t_next: float, data_std: float, or
     return LinearStep(decay, alpha_next - decay * alpha, loadings, max(lost, 0.0))
 
 
+def flow_step(schedule: Schedule, t: float, t_next: float, data_std: float) -> LinearStep:
+    """Returns the exact step of the probability flow, Y′ − α′μ = √(v′/v)·(Y − αμ): it reads no signature."""
+    alpha, alpha_next = float(schedule.alpha(t)), float(schedule.alpha(t_next))
+    spread, spread_next = (float(np.hypot(schedule.alpha(u) * data_std, schedule.sigma(u))) for u in (t, t_next))
+    decay = spread_next / spread
+    return LinearStep(decay, alpha_next - decay * alpha, np.zeros(0), 0.0)
+
+
 def left_out(schedule: Schedule, steps: Iterable[Step], data_std: float, order: int) -> float:
     """Returns the share of a lone Gaussian mode's variance that signatures of this order leave out along the steps.
 

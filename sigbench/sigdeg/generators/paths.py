@@ -22,8 +22,7 @@ from torch import Tensor, nn
 from sigbench.networks.backbones import Dense
 from sigbench.networks.gaussian_edm import CLOCK_FEATURES, GaussianDenoiser, GaussianDenoiserConfig
 from sigbench.sde.schedule import Schedule
-from sigbench.sigdeg.generators.linear_step import linear_step
-from sigbench.sigdeg.generators.student import StudentConfig, TeachersNetwork, exponential_weight
+from sigbench.sigdeg.generators.student import StudentConfig, TeachersNetwork
 
 CLOCKS = 2  # columns of a row of coefficients before those of each direction: ln σ/α at the step's two ends
 EACH = 4  # columns for each direction before the loadings: φ, the network's weight, the scale of its input, and B·c
@@ -64,14 +63,14 @@ class PathGenerator(TeachersNetwork, GaussianDenoiser):
     def compute_row(self, start: float, end: float) -> NDArray[np.float64]:
         """Returns the coefficients of a step, shape (CLOCKS + (EACH + order)·d,)."""
         identity = self.student_config.base == "identity"
-        schedule, order = self.schedule, self.order
+        schedule = self.schedule
         t, t_next = schedule.t_start - start, schedule.t_start - end
         stds = self.stds.double().cpu().numpy()
-        exact = [linear_step(schedule, t, t_next, float(std), order) for std in stds]
+        exact = [self.linear_between(t, t_next, float(std)) for std in stds]
         log_snr, log_snr_next = float(schedule.log_snr(t)), float(schedule.log_snr(t_next))
         level, alpha = np.exp(-log_snr), float(schedule.alpha(t))
         total = np.sqrt(stds**2 + level**2)
-        unit = exponential_weight(schedule, t, t_next) * level * stds / total
+        unit = self.weight_between(t, t_next) * level * stds / total
         loadings = np.array([step.loadings for step in exact]).T.ravel()
         columns = [
             [-log_snr, -log_snr_next],
@@ -111,7 +110,6 @@ class PathGenerator(TeachersNetwork, GaussianDenoiser):
         learned = self.network(torch.cat(read, dim=1).to(compute), condition).to(x.dtype)
         return self.rotated_back(decay * state + (loadings * moments).sum(1) + weight * learned)
 
-    def squared_error(self, reached: Tensor, wanted: Tensor, rows: Tensor) -> Tensor:
-        """Returns the mean squared error of the states after a step over directions, in units of B·c, shape (n,)."""
-        unit = self._parts(rows)[3]
-        return (self.rotated(reached - wanted) / unit).square().mean(1)
+    def error(self, reached: Tensor, wanted: Tensor, rows: Tensor) -> Tensor:
+        """Returns the errors of the states after a step by directions, in units of B·c, shape (n, d)."""
+        return self.rotated(reached - wanted) / self._parts(rows)[3]

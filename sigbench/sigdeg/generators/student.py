@@ -1,7 +1,7 @@
 """What a student's network is to its training and to the sampler, and the blocks that all of them share."""
 
 from abc import ABC, abstractmethod
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from functools import lru_cache
 from typing import Any, ClassVar, Literal, Protocol, Self, get_args
@@ -15,8 +15,10 @@ from sigbench.errors import BadInput, unknown_name
 from sigbench.sde.grid import Step
 from sigbench.sde.schedule import Schedule, schedule_named
 from sigbench.sde.signature import check_order
+from sigbench.sigdeg.generators.linear_step import LinearStep, flow_step, linear_step
 
 Base = Literal["exponential", "identity"]
+Added = Literal[Base, "flow"]
 MAX_MEMORY = 4
 
 
@@ -24,7 +26,7 @@ class StudentNetwork(Protocol):
     """N_θ of Sig-DEG: one coarse step from the state and the step's partial signature, by one call.
 
     Everything that depends on the step alone is a row of `coefficients`. `log_scale_start` is about the logarithm of
-    the `squared_error` of a step before any training.
+    the mean squared `error` of a step before any training.
     """
 
     log_scale_start: float
@@ -63,8 +65,8 @@ class StudentNetwork(Protocol):
         """Returns ln σ/α at the two ends of the steps of these rows, shapes (n,)."""
         ...
 
-    def squared_error(self, reached: Tensor, wanted: Tensor, rows: Tensor) -> Tensor:
-        """Returns the mean squared error of the states after a step, in units of the network's own, shape (n,)."""
+    def error(self, reached: Tensor, wanted: Tensor, rows: Tensor) -> Tensor:
+        """Returns the errors of the states after a step, in units of the network's own, shape (n, d)."""
         ...
 
     def start_from(self, teacher: Mapping[str, Tensor]) -> None:
@@ -75,12 +77,16 @@ class StudentNetwork(Protocol):
         """Returns the weights that an optimiser for matrices should take."""
         ...
 
-    def load_state_dict(self, weights: Mapping[str, Any], /) -> object:
-        """Takes trained weights; raises RuntimeError where they are another network's."""
+    def parameters(self) -> Iterator[nn.Parameter]:
+        """Returns all weights that are learned."""
         ...
 
-    def frozen(self, device: torch.device, dtype: torch.dtype) -> Self:
-        """Returns the network on `device`, its weights in `dtype` and fixed."""
+    def state_dict(self) -> dict[str, Any]:
+        """Returns the weights by their names."""
+        ...
+
+    def load_state_dict(self, weights: Mapping[str, Any], /) -> object:
+        """Takes trained weights; raises RuntimeError where they are another network's."""
         ...
 
 
@@ -88,20 +94,26 @@ class StudentNetwork(Protocol):
 class StudentConfig(ABC):
     """What rebuilds a student's network: the signature order, the schedule, what it adds to, what it remembers.
 
-    `base` is what the network's output is added to: the exact linear step ("exponential") or the state as it is
-    ("identity", which leaves drift and noise to the network); `memory` is the number of earlier states that it reads.
-    Raises BadInput for another order, base or memory.
+    `base` is what the network's output is added to: the exact linear step ("exponential"), the state as it is
+    ("identity", which leaves drift and noise to the network), or the exact linear step of the probability flow
+    ("flow", which has no noise and reads no signature: its order is 0); `memory` is the number of earlier states that
+    it reads. Raises BadInput for another order, base or memory.
     """
 
     order: int
     schedule: str
-    base: Base = "exponential"
+    base: Added = "exponential"
     memory: int = 0
 
     def __post_init__(self) -> None:
-        check_order(self.order)
-        if self.base not in get_args(Base):
+        if self.base not in get_args(Base) and self.base != "flow":
             raise unknown_name("base step", self.base, get_args(Base))
+        if self.base != "flow":
+            check_order(self.order)
+        elif self.order != 0:
+            raise BadInput(
+                f"a student that follows the probability flow reads no signature: order 0, not {self.order}."
+            )
         if not 0 <= self.memory <= MAX_MEMORY:
             raise BadInput(f"a student's memory lies between 0 and {MAX_MEMORY} earlier states, got {self.memory}.")
 
@@ -145,6 +157,18 @@ class CoarseStepper(nn.Module, ABC):
         """The number of earlier states that it reads."""
         return self.student_config.memory
 
+    def linear_between(self, t: float, t_next: float, data_std: float) -> LinearStep:
+        """Returns the exact step for Gaussian data that the network adds to, of the flow or of the reverse equation."""
+        if self.student_config.base == "flow":
+            return flow_step(self.schedule, t, t_next, data_std)
+        return linear_step(self.schedule, t, t_next, data_std, self.order)
+
+    def weight_between(self, t: float, t_next: float) -> float:
+        """Returns what a first-order step from `t` to `t_next` gives to the denoised sample."""
+        if self.student_config.base == "flow":
+            return flow_weight(self.schedule, t, t_next)
+        return exponential_weight(self.schedule, t, t_next)
+
     @abstractmethod
     def compute_row(self, start: float, end: float) -> NDArray[np.float64]:
         """Returns the coefficients of the step between two reversed times, shape (columns,)."""
@@ -152,10 +176,6 @@ class CoarseStepper(nn.Module, ABC):
     def coefficients(self, steps: Iterable[Step], dtype: torch.dtype = torch.float32) -> Tensor:
         """Returns a row for each step, shape (steps, columns), on the host."""
         return torch.from_numpy(np.stack([self._row(step.start, step.end) for step in steps])).to(dtype)
-
-    def frozen(self, device: torch.device, dtype: torch.dtype) -> Self:
-        """Returns the network on `device`, its weights in `dtype` and fixed."""
-        return self.eval().requires_grad_(False).to(device=device, dtype=dtype)
 
 
 class TeachersNetwork(CoarseStepper):
@@ -182,7 +202,7 @@ class TeachersNetwork(CoarseStepper):
         columns = self.inputs * (1 + self.order + self.memory)
         widened.view(-1, columns)[:, : self.inputs] = teacher[self.first].view(-1, self.inputs)
         kept = {name: value for name, value in own.items() if name.startswith(self.last)}
-        if self.student_config.base == "exponential":
+        if self.student_config.base != "identity":
             kept = {}
         self.load_state_dict({**own, **teacher, self.first: widened, **kept})
         self._row.cache_clear()
@@ -192,3 +212,9 @@ def exponential_weight(schedule: Schedule, t: float, t_next: float) -> float:
     """Returns α′·(1 − e^{−2Δλ}): what an exponential step from `t` to `t_next` gives to the denoised sample."""
     change = float(schedule.log_snr(t_next)) - float(schedule.log_snr(t))
     return float(schedule.alpha(t_next)) * -float(np.expm1(-2.0 * change))
+
+
+def flow_weight(schedule: Schedule, t: float, t_next: float) -> float:
+    """Returns α′·(1 − e^{−Δλ}): what a step of DDIM from `t` to `t_next` gives to the denoised sample."""
+    change = float(schedule.log_snr(t_next)) - float(schedule.log_snr(t))
+    return float(schedule.alpha(t_next)) * -float(np.expm1(-change))

@@ -20,8 +20,7 @@ from sigbench.errors import BadInput
 from sigbench.networks.backbones import FourierFeatures, ResidualMLP
 from sigbench.records.machine import check_memory
 from sigbench.sde.schedule import Schedule
-from sigbench.sigdeg.generators.linear_step import linear_step
-from sigbench.sigdeg.generators.student import CoarseStepper, StudentConfig, exponential_weight
+from sigbench.sigdeg.generators.student import CoarseStepper, StudentConfig
 
 MAX_WIDTH, MAX_DEPTH = 16_384, 512
 _TRAINING = 20  # bytes of each weight: itself, its gradient, its average and what Adam keeps, in float32
@@ -69,7 +68,7 @@ class VectorGenerator(CoarseStepper):
         self.config = config
         d, m = prod(config.shape), config.order
         self.embed = FourierFeatures((1.0, 2.0, 4.0, 8.0))
-        own = {"exponential": 3, "identity": 1}[config.base]
+        own = 1 if config.base == "identity" else 3
         self.network = ResidualMLP((own + m + config.memory) * d + 2 * 9, d, config.width, config.depth)
         self.register_buffer("mean", torch.tensor(config.data_mean), persistent=False)
         self.set_up(config, schedule)
@@ -78,8 +77,8 @@ class VectorGenerator(CoarseStepper):
         """Returns the coefficients of a step, shape (8 + 2·order,)."""
         schedule, config = self.schedule, self.config
         t, t_next = schedule.t_start - start, schedule.t_start - end
-        wide = linear_step(schedule, t, t_next, config.data_std, config.order)
-        narrow = linear_step(schedule, t, t_next, config.local_std, config.order)
+        wide = self.linear_between(t, t_next, config.data_std)
+        narrow = self.linear_between(t, t_next, config.local_std)
         scale, scale_next = (
             1.0 / float(np.hypot(schedule.alpha(u) * config.data_std, schedule.sigma(u))) for u in (t, t_next)
         )
@@ -87,7 +86,7 @@ class VectorGenerator(CoarseStepper):
             wide.decay,
             wide.shift,
             narrow.decay,
-            exponential_weight(schedule, t, t_next) * config.data_std,
+            self.weight_between(t, t_next) * config.data_std,
             scale,
             scale_next,
             float(schedule.log_snr(t)) / 5.0,
@@ -123,9 +122,9 @@ class VectorGenerator(CoarseStepper):
         """Returns ln σ/α at the two ends of the steps of these rows, shapes (n,)."""
         return -5.0 * rows[:, 6], -5.0 * rows[:, 7]
 
-    def squared_error(self, reached: Tensor, wanted: Tensor, rows: Tensor) -> Tensor:
-        """Returns the mean squared error of the states after a step over coordinates, in units of B·c, shape (n,)."""
-        return ((reached - wanted).flatten(1) / rows[:, 3:4]).square().mean(1)
+    def error(self, reached: Tensor, wanted: Tensor, rows: Tensor) -> Tensor:
+        """Returns the errors of the states after a step by coordinates, in units of B·c, shape (n, d)."""
+        return (reached - wanted).flatten(1) / rows[:, 3:4]
 
     def start_from(self, teacher: Mapping[str, Tensor]) -> None:
         """Takes nothing, as a teacher in closed form has no weights; raises TypeError for any."""

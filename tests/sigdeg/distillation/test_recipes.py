@@ -12,13 +12,14 @@ from sigbench.networks import edm, gaussian_edm
 from sigbench.networks.recipe import train_artifact
 from sigbench.progress import Progress
 from sigbench.registry import make_sampler, make_task
+from sigbench.rivals.recipes import recipe_for
 from sigbench.sde.brownian import FreshBrownian
 from sigbench.sde.noise import NoiseStream
 from sigbench.sigdeg.distillation.fresh_steps import FreshPlan
 from sigbench.sigdeg.distillation.kinds import KINDS, StudentChoices
 from sigbench.sigdeg.distillation.recipe import StudentRecipe
 from sigbench.sigdeg.distillation.stored_steps import StoredPlan
-from sigbench.sigdeg.distillation.students import recipe_for, student_recipe
+from sigbench.sigdeg.distillation.students import student_recipe
 from sigbench.sigdeg.generators.images import ImageGeneratorConfig
 from sigbench.sigdeg.generators.paths import PathGeneratorConfig
 from sigbench.sigdeg.generators.vectors import VectorGeneratorConfig

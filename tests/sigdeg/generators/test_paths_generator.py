@@ -80,9 +80,9 @@ def test_the_error_is_in_units_of_what_the_network_adds() -> None:
     row = module.coefficients([Step(0, 0.4, 0.6)])
     x, whitened = torch.randn(3, 2, 2), torch.randn(3, 2, 2, 2)
     reached = module(x, whitened, row)
-    assert float(module.squared_error(reached, reached, row).max()) < 1e-8
+    assert float(module.error(reached, reached, row).abs().max()) < 1e-8
     moved = module.rotated_back(module.rotated(reached) + module._parts(row)[1])
-    found = module.squared_error(reached, moved, row)
+    found = module.error(reached, moved, row).square().mean(1)
     torch.testing.assert_close(found, torch.ones(3), rtol=1e-3, atol=1e-3)
 
 

@@ -10,6 +10,7 @@ from sigbench.errors import BadInput
 from sigbench.networks.recipe import train_artifact
 from sigbench.networks.training import TrainingPlan
 from sigbench.registry import make_task
+from sigbench.rivals.recipes import recipe_for
 from sigbench.sde.denoiser import Denoiser
 from sigbench.sde.problem import ReverseDiffusion
 from sigbench.sde.schedule import VPLinear
@@ -17,7 +18,6 @@ from sigbench.sigdeg.distillation.kinds import StudentChoices
 from sigbench.sigdeg.distillation.law.loss import LawLoss, LawPlan
 from sigbench.sigdeg.distillation.law.recipe import LawRecipe
 from sigbench.sigdeg.distillation.plan import DistillPlan
-from sigbench.sigdeg.distillation.students import recipe_for
 from sigbench.sigdeg.generators.vectors import VectorGenerator, VectorGeneratorConfig
 
 PLAN = DistillPlan(TrainingPlan(iterations=4), steps=(2, 5), loss="law")

@@ -17,10 +17,10 @@ from sigbench.measure.settings import Settings
 from sigbench.networks.artifacts import read_manifest
 from sigbench.networks.recipe import train_artifact
 from sigbench.registry import make_sampler, make_task
+from sigbench.rivals.recipes import recipe_for, trainable
 from sigbench.sigdeg.distillation.kinds import StudentChoices
 from sigbench.sigdeg.distillation.recipe import StudentRecipe
 from sigbench.sigdeg.distillation.stored_steps import StoredPlan
-from sigbench.sigdeg.distillation.students import recipe_for, trainable
 from sigbench_tasks.rbergomi.model import ForwardVariance
 from sigbench_tasks.rbergomi.own.task import RoughBergomiOfFile
 from sigbench_tasks.rbergomi.specification import SHIPPED

@@ -1,0 +1,1 @@
+"""Rivals of Sig-DEG: other students of the same teachers, each its sampler and how it is trained."""

@@ -1,0 +1,50 @@
+"""States to learn from by noising data, x_t = α·x0 + σ·ε, as distillation without walked paths does."""
+
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from sigbench.abilities import HasTrainingData
+from sigbench.sde.problem import ReverseDiffusion
+from sigbench.task import Task
+
+
+@dataclass(frozen=True, slots=True)
+class NoisedPlan:
+    """How many states a minibatch holds: `groups` of them, each at one time of its own."""
+
+    batch: int = 4_096
+    groups: int = 8
+
+    @property
+    def each(self) -> int:
+        """How many states a group holds."""
+        return max(1, self.batch // self.groups)
+
+
+class NoisedData:
+    """Noised samples of a task's training data: what is drawn depends on the generator that is handed in alone."""
+
+    def __init__(self, task: Task, problem: ReverseDiffusion) -> None:
+        assert isinstance(task, HasTrainingData)
+        self.problem = problem
+        self._clean, self._labels = task.training_data()
+
+    def __len__(self) -> int:
+        return len(self._clean)
+
+    def draw(self, t: float, count: int, rng: np.random.Generator) -> tuple[Tensor, Tensor | None]:
+        """Returns states at diffusion time `t`, shape (count, *shape), with their classes (count,) or None."""
+        pick = torch.from_numpy(rng.integers(len(self._clean), size=count))
+        clean = self._clean[pick]
+        noise = torch.from_numpy(rng.standard_normal(clean.shape, dtype=np.float32))
+        schedule = self.problem.schedule
+        states = float(schedule.alpha(t)) * clean + float(schedule.sigma(t)) * noise
+        return states, None if self._labels is None else self._labels[pick]
+
+
+def together(parts: list[Tensor | None]) -> Tensor | None:
+    """Returns the labels of several groups as one, None without classes."""
+    return None if any(part is None for part in parts) else torch.cat([part for part in parts if part is not None])
