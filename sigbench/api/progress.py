@@ -1,4 +1,4 @@
-"""Bars of progress: on a terminal's stderr, and under the cell of a notebook."""
+"""Progress of long work: a bar on a terminal's stderr or in a notebook, else a line a minute on stderr."""
 
 import html
 import sys
@@ -6,24 +6,27 @@ import time
 from typing import Any
 
 from sigbench import progress as events
+from sigbench.report.numbers import duration
 from sigbench.report.text import plain_console
 
 _FORGET = 0.02  # the weight of a new loss in the running mean
 _PAUSE_S = 0.2  # between two pictures of a notebook's bar
+_MINUTE_S = 60.0  # between two lines of a log
 
 
 class Bar:
-    """A bar with a text, gone when done: on stderr where that is a terminal, else in a notebook, else nowhere.
+    """A bar with a text, gone when done: on stderr where that is a terminal, else in a notebook.
 
-    What is counted is called `unit`; without one the bar shows percentages. Of a loss it shows the running mean.
+    Elsewhere it is a line a minute on stderr, as a log wants it; work of less than a minute writes none. What is counted
+    is called `unit`; without one percentages are shown. Of a loss it is the running mean.
     """
 
     def __init__(self, text: str, unit: str = "") -> None:
-        self._progress: Any = None
+        self._progress: Any
         self._text = text
         self._loss: float | None = None
         if not sys.stderr.isatty():
-            self._progress = _NotebookBar(text, unit) if in_notebook() else None
+            self._progress = _NotebookBar(text, unit) if in_notebook() else _Lines(unit)
             return
         from rich.console import Console
         from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
@@ -41,24 +44,20 @@ class Bar:
         self._row = self._progress.add_task(text, total=None)
 
     def __enter__(self) -> "Bar":
-        if self._progress is not None:
-            self._progress.start()
+        self._progress.start()
         return self
 
     def __exit__(self, *details: object) -> None:
-        if self._progress is not None:
-            self._progress.stop()
+        self._progress.stop()
 
     def show(self, progress: events.Progress) -> None:
         """Shows how much is done, and of what."""
-        if self._progress is None:
-            return
         text = progress.stage or self._text
         if progress.loss is not None:
             before = progress.loss if self._loss is None else self._loss
             self._loss = _FORGET * progress.loss + (1 - _FORGET) * before
             text += f" · loss {self._loss:.2e}"
-        if isinstance(self._progress, _NotebookBar):
+        if isinstance(self._progress, _NotebookBar | _Lines):
             self._progress.show(text, progress.done, progress.total)
         else:
             self._progress.update(self._row, description=text, completed=progress.done, total=progress.total)
@@ -96,6 +95,41 @@ class _NotebookBar:
         self._handle.update({"text/plain": "", "text/html": ""}, raw=True)
 
     def _picture(self, text: str, done: float, total: float) -> dict[str, str]:
-        counted = f"{done:.0f}/{total:.0f} {self._unit}" if self._unit else f"{100 * done / total:.0f} %"
+        counted = _counted(done, total, self._unit)
         bar = f'<progress value="{done / total:.4f}"></progress>'
         return {"text/plain": f"{text} {counted}", "text/html": f"{bar} {counted} · {html.escape(text)}"}
+
+
+class _Lines:
+    """A line a minute on stderr, for logs: how far, and how long it will take at the pace since the stage began."""
+
+    def __init__(self, unit: str) -> None:
+        self._unit = unit
+        self._stage = ""
+        self._since = self._told = 0.0
+        self._first = 0.0
+
+    def start(self) -> None:
+        """Begins to wait for the first minute."""
+        self._since = self._told = time.monotonic()
+
+    def show(self, text: str, done: float, total: float) -> None:
+        """Writes a line where the last is a minute old."""
+        now, stage = time.monotonic(), text.partition(" · ")[0]
+        if stage != self._stage:
+            self._stage, self._since, self._first = stage, now, done
+        if now - self._told < _MINUTE_S:
+            return
+        self._told = now
+        left = ""
+        if self._first < done <= total:
+            left = f", about {duration((total - done) * (now - self._since) / (done - self._first))} left"
+        print(f"{text}: {_counted(done, total, self._unit)}{left}", file=sys.stderr, flush=True)
+
+    def stop(self) -> None:
+        """Leaves what was written."""
+
+
+def _counted(done: float, total: float, unit: str) -> str:
+    """How much is done, counted or in percent."""
+    return f"{done:.0f}/{total:.0f} {unit}" if unit else f"{100 * done / total:.0f} %"

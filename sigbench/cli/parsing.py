@@ -5,14 +5,16 @@ from pathlib import Path
 
 from sigbench.errors import BadInput
 from sigbench.files import read_text
-from sigbench.spec import number, parse_spec, split_list, whole_number
+from sigbench.spec import number, parse_spec, split_list, split_outside_quotes, whole_number
 
 
 def split_names(text: str, option: str) -> list[str]:
-    """Returns the members of a list that commas outside of quotes separate; raises BadInput where all are empty."""
+    """Returns the members of a list that commas outside of quotes separate; raises BadInput where one is empty."""
     names = split_list(text)
     if text and not names:
         raise BadInput(f"{option} {text!r} is a list without members.")
+    if text and len(names) < len(split_outside_quotes(text, ",")):
+        raise BadInput(f"{option} {text!r} has an empty member: there is a comma too many.")
     return names
 
 

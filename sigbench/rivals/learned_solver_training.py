@@ -15,8 +15,9 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from sigbench.abilities import teacher_hash
+from sigbench.abilities import networks_of, teacher_hash
 from sigbench.errors import BadInput
+from sigbench.models.task import ImageTask
 from sigbench.networks.recipe import Trained
 from sigbench.networks.training import TrainingPlan, train
 from sigbench.progress import Listener
@@ -31,6 +32,8 @@ from sigbench.sigdeg.distillation.kinds import StudentChoices
 from sigbench.sigdeg.distillation.plan import DistillPlan
 from sigbench.sigdeg.distillation.students import chosen_student
 from sigbench.task import Task
+
+_CLOSED_FORM, _OF_NETWORK = 4_000, 800  # iterations, where the teacher is in closed form and where it is a network
 
 
 @dataclass(frozen=True, slots=True)
@@ -191,9 +194,11 @@ def learned_solver_recipe(task: Task, choices: StudentChoices, keep_paths: Path 
     """Returns how the solver is trained; raises BadInput for a task without a teacher, and choices that it has not."""
     check_choices(LearnedSolver.name, choices, keep_paths)
     _, _, _, plan = chosen_student(task, replace(choices, order=0, base="flow"))
-    iterations = 4_000 if choices.iterations is None else choices.iterations
+    costly = isinstance(task, ImageTask) or "teacher" in networks_of(task)
+    iterations = (_OF_NETWORK if costly else _CLOSED_FORM) if choices.iterations is None else choices.iterations
     training = TrainingPlan(iterations, learning_rate=1e-2, muon_rate=0.0, warmup=20, averaging=0.99)
     schedule = task.problem(torch.device("cpu"), torch.float32).schedule  # type: ignore[attr-defined]
     if not np.isfinite([schedule.log_snr(schedule.t_start), schedule.log_snr(schedule.t_end)]).all():
         raise BadInput(f"a learned solver's table of levels is finite, and the schedule {schedule.name!r} has others.")
-    return LearnedSolverRecipe(task, replace(plan, training=training), EndsPlan())
+    source = EndsPlan(pool=1_024, batch=64, teacher_steps=40, refresh=_OF_NETWORK) if costly else EndsPlan()
+    return LearnedSolverRecipe(task, replace(plan, training=training), source)

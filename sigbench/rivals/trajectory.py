@@ -15,7 +15,8 @@ from typing import ClassVar
 import torch
 from torch import Tensor
 
-from sigbench.abilities import Teacher
+from sigbench.abilities import Teacher, networks_of
+from sigbench.models.task import ImageTask
 from sigbench.progress import Listener
 from sigbench.registry import make_sampler
 from sigbench.rivals.choices import check_choices
@@ -84,6 +85,8 @@ def sfd_recipe(task: Task, choices: StudentChoices, keep_paths: Path | None) -> 
     """Returns how the student is trained; raises BadInput for a task without a teacher and choices that it has not."""
     check_choices(SFD.name, choices, keep_paths, "width", "depth")
     config, plan = chosen_flow(task, choices)
-    source, plan = FlowPlan(), replace(plan, loss="global")
+    costly = isinstance(task, ImageTask) or "teacher" in networks_of(task)
+    source = FlowPlan(batch=320, pool=256, refresh=100, teacher_steps=20) if costly else FlowPlan()
+    plan = replace(plan, loss="global")
     source.check(task, plan)
     return StudentRecipe(task, config, plan, source, None, SFD.kind, AlongItsOwnWalk)

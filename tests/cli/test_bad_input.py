@@ -17,7 +17,7 @@ SCORE = ("run", "--task", "gmm")
         (("run", "--task", "gmn", "--sampler", "ddim"), "unknown task 'gmn': did you mean 'gmm'"),
         ((*SCORE, "--sampler", "eular-maruyama"), "unknown sampler 'eular-maruyama': did you mean 'euler-maruyama'"),
         ((*SCORE, "--sampler", "ddim,shrak"), "unknown sampler 'shrak': did you mean 'shark'"),
-        ((*SCORE, "--sampler", "zzzzzzz"), "unknown sampler 'zzzzzzz': valid are ddim, ddpm, "),
+        ((*SCORE, "--sampler", "zzzzzzz"), "unknown sampler 'zzzzzzz': valid are consistency, ddim, ddpm, "),
         ((*SCORE, "--sampler", ""), "name at least one sampler"),
         ((*SCORE, "--sampler", "ddim:etta=1"), "unknown option of ddim 'etta': did you mean 'eta'"),
         ((*SCORE, "--sampler", "ddim:eta=much"), "ddim:eta takes float, got 'much'"),

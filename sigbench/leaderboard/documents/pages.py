@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from sigbench.errors import BadInput
-from sigbench.leaderboard.documents import choices, evidence, sentences, studies, tables, tuned
+from sigbench.leaderboard.documents import choices, evidence, rivals, sentences, studies, tables, tuned
 from sigbench.leaderboard.markdown import escaped
 from sigbench.report import numbers
 from sigbench.report.run_sentences import break_even_lines
@@ -45,7 +45,7 @@ def rewritten(text: str, name: str) -> str:
 def names() -> dict[str, Callable[..., Any]]:
     """Returns what blocks may call, by name: the public functions of this package, and how numbers are written."""
     found: dict[str, Callable[..., Any]] = {}
-    for module in (numbers, tables, studies, sentences, choices, tuned, evidence):
+    for module in (numbers, tables, studies, sentences, choices, rivals, tuned, evidence):
         found |= {name: thing for name, thing in vars(module).items() if _is_own(thing, module.__name__)}
     several = (program, first_block, floors_of_the_house, escaped, break_even_lines)
     return found | {thing.__name__: thing for thing in several}
