@@ -17,7 +17,7 @@ _MINUTE_S = 60.0  # between two lines of a log
 class Bar:
     """A bar with a text, gone when done: on stderr where that is a terminal, else in a notebook.
 
-    Elsewhere it is a line a minute on stderr, as a log wants it; work of less than a minute writes none. What is counted
+    Elsewhere it is a line a minute on stderr, as a log wants it; what takes less writes none. What is counted
     is called `unit`; without one percentages are shown. Of a loss it is the running mean.
     """
 

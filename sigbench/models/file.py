@@ -14,6 +14,7 @@
     channels_last = true                 # how weights and states lie in memory
     compile = true                       # by torch.compile
     vae = "vae"                          # the autoencoder of a latent model; of a pipeline its own
+    prompts = "prompts.txt"              # of a pipeline that reads text: a prompt a line, which are its classes
 
     [data]
     images = "train"                     # a folder, a .zip, an .npy or an .npz of images, or an .npz of statistics
@@ -85,6 +86,7 @@ class ModelTable(msgspec.Struct, forbid_unknown_fields=True, frozen=True, kw_onl
     channels_last: bool = False
     compile: bool = False
     vae: str | None = None
+    prompts: str | None = None
 
 
 class DataTable(msgspec.Struct, forbid_unknown_fields=True, frozen=True, kw_only=True):

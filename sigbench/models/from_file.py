@@ -27,7 +27,11 @@ def file_task(text: str) -> type[Task]:
     path = Path(text).resolve()
     read = read_model_file(path)
     # A class is made anew, and networks are loaded again, where anything that it stands on has changed.
-    named = [part for part in (read.model.path, read.model.vae, read.judge.features, read.data.labels) if part]
+    named = [
+        part
+        for part in (read.model.path, read.model.vae, read.model.prompts, read.judge.features, read.data.labels)
+        if part
+    ]
     stamps = tuple(stamp_of(path.parent / _file_of(part)) for part in named)
     return _task(path, read, stamps, _data(path, read).sha256)
 

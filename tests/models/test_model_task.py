@@ -319,7 +319,7 @@ def test_a_model_that_is_not_there_or_broken(unet: Callable[..., Path]) -> None:
     (folder / "task.toml").write_text(text)
     config = (folder / "model" / "config.json").read_text()
     (folder / "model" / "config.json").write_text(config.replace("UNet2DModel", "UNet3DConditionModel"))
-    assert "is a UNet3DConditionModel, and of diffusers' models UNet2DModel, DiTT" in says(folder)
+    assert "is a UNet3DConditionModel, and of diffusers' models UNet2DModel, UNet2DC" in says(folder)
     (folder / "model" / "config.json").write_text(config.replace("UNet2DModel", "DiTTransformer2DModel"))
     assert "are not of one network" in says(folder)
     (folder / "model" / "config.json").write_text(config)

@@ -14,7 +14,7 @@ from sigbench.metrics.estimate import Interval
 from sigbench.studies.ablation.result import AblationResult
 from sigbench.studies.convergence.order_fit import LevelError, OrderEstimate
 from sigbench.studies.convergence.result import Orders, Reference, WeakOrder, order_of
-from sigbench.studies.gap.result import Gap, TeacherWalked
+from sigbench.studies.gap.result import Gap, StepGap, TeacherWalked
 from sigbench.studies.gap.verdict import GapFinding
 from sigbench.studies.guidance.result import Guided
 from sigbench.studies.reading import read_study
@@ -67,6 +67,9 @@ def test_every_kind_is_committed() -> None:
     assert {file.parent.name for file in FILES} == set(KINDS)
 
 
+A_STEP = StepGap(1, 0.5, 0.0, *[Interval(1.0, 0.9, 1.1)] * 14)
+
+
 def a_gap(**changes: Any) -> Gap:
     facts: dict[str, Any] = {
         "task": "gmm",
@@ -85,7 +88,7 @@ def a_gap(**changes: Any) -> Gap:
         "conditions": {},
         "provenance": {"dtype": "float32"},
         "verdict": GapFinding((1,), "local", Interval(1.0, 0.9, 1.1), "So it is."),
-        "times": (),
+        "times": (A_STEP,),
     }
     return Gap(**{**facts, **changes})
 
@@ -94,7 +97,7 @@ def test_what_is_written_is_read_back(tmp_path: Path) -> None:
     file = tmp_path / "gap.jsonl"
     gaps = [
         a_gap(),
-        a_gap(status="failed", error="it did", verdict=None),
+        a_gap(status="failed", error="it did", verdict=None, times=()),
         a_gap(sampler="euler-maruyama", spec="euler-maruyama", role="teacher"),
     ]
     file.write_text("".join(to_line(gap) + "\n\n" for gap in gaps))
@@ -134,6 +137,38 @@ def test_numbers_that_are_not_finite_are_null() -> None:
     assert msgspec.json.decode(line, type=Orders) == orders
 
 
+def dropped(kind: str, name: str, count: int = 1) -> str:
+    """The first committed line of a kind that succeeded, without the last `count` members of a list in it."""
+    file = next(file for file in FILES if file.parent.name == kind)
+    document = json.loads(file.read_text().splitlines()[0])
+    *path, last = name.split(".")
+    place = document
+    for part in path:
+        place = place[part]
+    place[last] = place[last][: max(0, len(place[last]) - count)]
+    if kind == "gap":
+        document["verdict"] = None
+    return json.dumps(document)
+
+
+@pytest.mark.parametrize(
+    ("kind", "name", "count", "words"),
+    [
+        *(("spectrum", name, 1, f"{name} has") for name in ("power", "truth", "ratio", "floor")),
+        ("spectrum", "frequencies", 1, "power has"),
+        ("spectrum", "bands", 1, "not three bands"),
+        ("orders", "strong.levels", 1, "the levels of strong and weak orders differ"),
+        ("orders", "weak.levels", 99, "the levels of strong and weak orders differ"),
+        ("orders", "strong_rms.levels", 2, "the levels of strong and weak orders differ"),
+    ],
+)
+def test_lists_that_belong_together_are_as_long(tmp_path: Path, kind: str, name: str, count: int, words: str) -> None:
+    file = tmp_path / "mine.jsonl"
+    file.write_text(dropped(kind, name, count))
+    with pytest.raises(BadInput, match=f"line 1: .*{words}"):
+        read_study(file, KINDS[kind])
+
+
 @pytest.mark.parametrize(
     ("lines", "words"),
     [
@@ -148,6 +183,9 @@ def test_numbers_that_are_not_finite_are_null() -> None:
         ),
         ([to_line(a_gap()), to_line(a_gap(task="mnist"))], "line 2: this is of mnist, and the first of gmm"),
         (['{"kind": "ablation", "record": 3}'], "line 1: "),
+        ([to_line(a_gap()).replace('"steps":[1]', '"steps":[2]')], r"line 1: the verdict names steps \[2\] of 1"),
+        ([to_line(a_gap()).replace('"steps":[1]', '"steps":[0]')], r"line 1: the verdict names steps \[0\] of 1"),
+        ([dropped("gap", "times", 99)], "line 1: it succeeded, and has no steps"),
         (['{"schema": 1}'], "line 1: "),
     ],
 )

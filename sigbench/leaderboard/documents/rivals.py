@@ -9,7 +9,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any, cast
 
 from sigbench.leaderboard.choice import ranked
-from sigbench.leaderboard.cost import Option, cheapest
+from sigbench.leaderboard.documents.cost import Option, cheapest
 from sigbench.leaderboard.documents.tables import NONE, markdown_table
 from sigbench.leaderboard.markdown import escaped
 from sigbench.records.comparison import Comparison, compare, mean_score

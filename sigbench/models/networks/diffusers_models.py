@@ -1,4 +1,4 @@
-"""Models of diffusers: UNet2DModel and DiT, in a folder of `save_pretrained` or a pipeline's, with an autoencoder."""
+"""Models of diffusers in a folder of `save_pretrained` or a pipeline's: UNets and DiT, with an autoencoder, of text."""
 
 import copy
 import logging
@@ -29,6 +29,7 @@ from sigbench.models.networks.model import (
     check_finite,
     stamp_of,
 )
+from sigbench.models.networks.prompts import check_text, prompts_of
 from sigbench.models.schedules import read_scheduler, schedule_of, scheduler_file
 from sigbench.sde.denoiser import Network, Prediction
 from sigbench.sde.discrete import VPDiscrete
@@ -36,9 +37,14 @@ from sigbench.sde.schedule import Schedule
 
 WEIGHTS = "diffusion_pytorch_model.safetensors"
 CONFIG = "config.json"
+_INDEX = "model_index.json"
 _PARTS = ("unet", "transformer")  # where a pipeline keeps its network
 _AUTOENCODER = "AutoencoderKL"
-_WITHOUT_PLACES = ("UNet2DModel", _AUTOENCODER)  # the others hold a table of the places of patches, beside the weights
+_WITHOUT_PLACES = (
+    "UNet2DModel",
+    "UNet2DConditionModel",
+    _AUTOENCODER,
+)  # others hold a table of patches' places
 _MOST_PATCHES = 1 << 16
 
 
@@ -68,7 +74,13 @@ _DIT = _Kind(
     lambda config: int(config.num_embeds_ada_norm or 0),
     lambda config: int(config.num_embeds_ada_norm),
 )
-_KINDS = {"UNet2DModel": _UNET, "DiTTransformer2DModel": _DIT, "Transformer2DModel": _DIT}
+_OF_TEXT = _Kind("sample", "timestep", lambda config: 0, lambda config: None)
+_KINDS = {
+    "UNet2DModel": _UNET,
+    "UNet2DConditionModel": _OF_TEXT,
+    "DiTTransformer2DModel": _DIT,
+    "Transformer2DModel": _DIT,
+}
 
 
 def diffusers_model(table: ModelTable, folder: Path) -> Model:
@@ -84,7 +96,8 @@ def diffusers_model(table: ModelTable, folder: Path) -> Model:
         import diffusers  # noqa: F401
     except Exception as error:  # it imports much, and dies of what does not fit together
         raise BadInput(f"model.kind: diffusers cannot be imported ({told(error)}): pip install diffusers.") from error
-    _check_pipeline(where)
+    index = _document(where / _INDEX, "the pipeline's configuration") if is_file(where / _INDEX) else {}
+    prompts = prompts_of(table, folder, where, index)
     inner = next((where / part for part in _PARTS if is_folder(where / part)), where)
     name = _class_of(inner)
     module = _loaded(name, inner, stamp_of(inner))
@@ -97,6 +110,9 @@ def diffusers_model(table: ModelTable, folder: Path) -> Model:
         null = kind.null(module.config)
     elif null is not None and null == classes - 1:
         classes -= 1  # of a UNet, the last of its embeddings is what means none
+    check_text(kind is _OF_TEXT, prompts, module.config, inner)
+    if prompts is not None:
+        classes, null = len(prompts.texts), prompts.null
 
     def make(device: torch.device, dtype: torch.dtype) -> Network:
         own = module  # as it was loaded
@@ -104,18 +120,25 @@ def diffusers_model(table: ModelTable, folder: Path) -> Model:
             with quiet():
                 own = copy.deepcopy(module).to(device=device, dtype=dtype)
         called = arranged(own, channels_last=table.channels_last, compiled=table.compile)
+        codes = None if prompts is None else prompts.codes.to(device=device, dtype=dtype)
 
         def call(t: float, x: Tensor, labels: Tensor | None = None) -> Tensor:
             asked = torch.full((len(x),), time_of(schedule, t), device=x.device, dtype=torch.float32)
             of = None if labels is None else labels.expand(len(x))
             states = as_arranged(x.to(dtype), channels_last=table.channels_last)
-            given = {kind.state: states, kind.step: asked, "class_labels": of, "return_dict": False}
+            given = {kind.state: states, kind.step: asked, "return_dict": False}
+            if codes is None:
+                given["class_labels"] = of
+            else:
+                given["encoder_hidden_states"] = codes[null if of is None else of].expand(len(x), -1, -1)
             found: Tensor = called(**given)[0]
             return found[:, : x.shape[1]]  # what is beside it is a learned variance
 
         return call
 
     hashes = {"model": sha256_of(inner / WEIGHTS), "configuration": sha256_of(inner / CONFIG)}
+    if prompts is not None:
+        hashes |= prompts.hashes
     if (scheduler := scheduler_file(where)) is not None:
         hashes["scheduler"] = sha256_of(scheduler)
     latents = _latents(where / "vae" if table.vae is None else folder / table.vae, table.vae, hashes)
@@ -124,7 +147,7 @@ def diffusers_model(table: ModelTable, folder: Path) -> Model:
         schedule,
         make,
         hashes,
-        packages=("diffusers",),
+        packages=("diffusers",) if prompts is None else ("diffusers", "transformers"),
         channels=channels,
         size=sides,
         classes=classes,
@@ -146,18 +169,6 @@ def _sides(size: Any) -> tuple[int, int] | None:
     if size is None:
         return None
     return (int(size), int(size)) if isinstance(size, int | float) else (int(size[0]), int(size[1]))
-
-
-def _check_pipeline(where: Path) -> None:
-    """Raises BadInput for a pipeline that asks for more than states and classes."""
-    if not is_file(where / "model_index.json"):
-        return
-    found = _document(where / "model_index.json", "the pipeline's configuration")
-    if any(name.startswith("text_encoder") for name in found):
-        raise BadInput(
-            f"model.path: {where} is a {found.get('_class_name')}, whose network reads text, which no task of a file "
-            'gives it: hold the prompts in a FILE.py:FUNCTION of yours, kind = "python".'
-        )
 
 
 def _schedule_and_prediction(table: ModelTable, where: Path) -> tuple[Schedule, Prediction]:

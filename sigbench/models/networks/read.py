@@ -30,6 +30,8 @@ def read_model(table: ModelTable, folder: Path) -> Model:
         raise BadInput("model.classes: how many classes a model of diffusers has stands in its configuration.")
     if table.kind != "diffusers" and table.vae is not None:
         raise BadInput(f"model.vae: an autoencoder belongs to a model of kind diffusers, not {table.kind}.")
+    if table.kind != "diffusers" and table.prompts is not None:
+        raise BadInput(f"model.prompts: prompts are for a pipeline of kind diffusers, not {table.kind}.")
     model = _KINDS[table.kind](table, folder)
     if table.guidance and not model.classes:
         raise BadInput("model.guidance: the model has no classes to be guided towards.")

@@ -89,6 +89,13 @@ class Orders(SamplerResult, frozen=True, kw_only=True, tag="orders"):
     strong_rms: Order
     weak: WeakOrder
 
+    def __post_init__(self) -> None:
+        """Raises ValueError where the orders are not of the same levels, one at least."""
+        orders = (self.strong, self.strong_rms, self.weak)
+        strong, rms, weak = ([level.steps for level in order.levels] for order in orders)
+        if not strong or not strong == rms == weak:
+            raise ValueError(f"the levels of strong and weak orders differ: {strong}, {rms}, {weak}")
+
 
 def order_of(estimate: OrderEstimate, nfe: Sequence[int]) -> Order:
     """Returns an estimate as it is printed, with the network calls at each of its levels."""

@@ -72,6 +72,13 @@ class Gap(SamplerResult, frozen=True, kw_only=True, tag="gap", omit_defaults=Tru
     verdict: GapFinding | None
     times: tuple[StepGap, ...]
 
+    def __post_init__(self) -> None:
+        """Raises ValueError where it succeeded without a step, or its verdict names steps that there are not."""
+        if self.status == "ok" and not self.times:
+            raise ValueError("it succeeded, and has no steps")
+        if self.verdict is not None and not all(1 <= step <= len(self.times) for step in self.verdict.steps):
+            raise ValueError(f"the verdict names steps {list(self.verdict.steps)} of {len(self.times)}")
+
     @property
     def curve(self) -> str:
         """What charts call it."""

@@ -49,6 +49,14 @@ class SpectrumGap(SamplerResult, frozen=True, kw_only=True, tag="spectrum", omit
     provenance: dict[str, Any]
     sentence: str | None
 
+    def __post_init__(self) -> None:
+        """Raises ValueError where values and frequencies differ in number, or what succeeded has none, or no bands."""
+        for name in ("power", "truth", "ratio", "floor"):
+            if (count := len(getattr(self, name))) != len(self.frequencies):
+                raise ValueError(f"{name} has {count} values for {len(self.frequencies)} frequencies")
+        if self.status == "ok" and not (self.frequencies and len(self.bands) == len(BANDS)):
+            raise ValueError("it succeeded, and has no frequencies, or not three bands")
+
     @property
     def curve(self) -> str:
         """What charts call it."""

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sigbench.leaderboard.cost import Option, cheapest
+from sigbench.leaderboard.documents.cost import Option, cheapest
 
 COSTS = st.tuples(st.sampled_from([0.0, 1.0, 10.0, 600.0]), st.sampled_from([1e-3, 2e-3, 5e-3, 1e-2]))
 
