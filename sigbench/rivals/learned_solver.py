@@ -17,14 +17,16 @@ from typing import Any, ClassVar
 import torch
 from torch import Tensor, nn
 
+from sigbench.guard import one_line
 from sigbench.sde.brownian import BrownianDriver
 from sigbench.sde.grid import MAX_STEPS, Grid, Step
-from sigbench.sde.problem import ReverseDiffusion, SDEProblem
+from sigbench.sde.problem import ReverseDiffusion, SDEProblem, state_dtype
 from sigbench.sde.schedule import Schedule
 from sigbench.sigdeg.trained import Builder, TrainedStudent
 from sigbench.task import Task
 
 WINDOW = 3
+_MOST_COUNTS = 1_000
 KNOTS = 10  # intervals of the learned table of levels
 
 
@@ -83,9 +85,14 @@ class LearnedSolver(TrainedStudent):
     @classmethod
     def builder_of(cls, config: Mapping[str, Any]) -> Builder:
         steps = config["steps"]
-        if not all(isinstance(k, int) and 1 <= k <= MAX_STEPS for k in steps):
-            raise ValueError(f"steps is {steps!r}")
+        if len(steps) > _MOST_COUNTS or not all(isinstance(k, int) and 1 <= k <= MAX_STEPS for k in steps):
+            raise ValueError(f"steps is {one_line(repr(steps))}")
         return lambda schedule: Coefficients(steps)
+
+    @classmethod
+    def weights_in(cls, dtype: torch.dtype) -> torch.dtype:
+        """Returns the dtype of the states: coefficients are no network."""
+        return state_dtype(dtype)
 
     def take(self, network: nn.Module, task: Task, problem: ReverseDiffusion, dtype: torch.dtype) -> None:
         assert isinstance(network, Coefficients)

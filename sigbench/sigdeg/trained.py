@@ -46,6 +46,11 @@ class TrainedStudent(Sampler):
         Raises BadInput, or what a wrong type raises, for a configuration of no such network.
         """
 
+    @classmethod
+    def weights_in(cls, dtype: torch.dtype) -> torch.dtype:
+        """Returns the dtype of the weights where networks compute in `dtype`: that one, as here."""
+        return dtype
+
     def take(self, network: nn.Module, task: Task, problem: ReverseDiffusion, dtype: torch.dtype) -> None:
         """Takes the trained network, which is shared with other samplers and stays as it is."""
         raise NotImplementedError
@@ -139,7 +144,7 @@ def _loaded(
         network = build(schedule)
         network.load_state_dict(weights)
         grid, steps = str(manifest.data["grid"]), tuple(map(int, manifest.data["steps"]))
-        frozen = network.eval().requires_grad_(False).to(device=device, dtype=dtype)
+        frozen = network.eval().requires_grad_(False).to(device=device, dtype=of.weights_in(dtype))
         return _Trained(frozen, grid, steps, float(manifest.cost["training_s"]))
     except BadInput:
         raise

@@ -13,7 +13,20 @@ from sigbench.measure.source.plug_ins import _ROOT, PARTS, package_code
 # How cells are asked for, kept, compared and shown; or named with the files of the plug-ins that use it.
 ELSEWHERE = {
     *("__init__.py", "adapter.py", "errors.py", "files.py", "guard.py", "progress.py", "sampler.py", "task.py"),
-    *("user_code.py", "api", "cli", "gate", "leaderboard", "models", "records", "report", "sigdeg", "studies", "sweep"),
+    *(
+        "user_code.py",
+        "api",
+        "cli",
+        "gate",
+        "leaderboard",
+        "models",
+        "records",
+        "report",
+        "rivals",
+        "sigdeg",
+        "studies",
+        "sweep",
+    ),
 }
 MODULES = sorted(
     str(file.relative_to(_ROOT))
