@@ -66,6 +66,7 @@ def nodes(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[DaskNodes
     found.close()
 
 
+@pytest.mark.long
 def test_sixty_cells_whatever_happens_to_workers(nodes: DaskNodes, tmp_path: Path) -> None:
     """Two workers are killed and one joins late: 60 of 60 records, equal to those of this machine."""
     from sigbench.sweep.engines.dask import DaskEngine

@@ -18,6 +18,7 @@ from sigbench.sweep.run import run_sweep
 
 @pytest.mark.slurm
 @pytest.mark.slow
+@pytest.mark.long
 def test_sixty_cells_whatever_happens_to_a_job(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """A job is killed: what it left undone is in another one's hands, and 60 of 60 records equal this machine's."""
     monkeypatch.chdir(tmp_path)
