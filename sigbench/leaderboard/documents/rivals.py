@@ -150,7 +150,7 @@ def cheapest_table(records: Iterable[Record], metric: str, *levels: float, times
     rows = []
     for level in levels:
         reaching = [r for r in shown if (mean_score(r["metrics"][metric])) <= level]
-        options = [option for record in reaching if (option := _option(record, quiet)) is not None]
+        options = [option for record in reaching if (option := option_of(record, quiet)) is not None]
         stages = cheapest(options)
         texts = [
             f"{escaped(option.name)}" + ("" if start == 0 else f" from {rounded_up(start)} samples")
@@ -160,7 +160,8 @@ def cheapest_table(records: Iterable[Record], metric: str, *levels: float, times
     return markdown_table([f"`{metric}` of at most", "the cheapest in all, training included"], rows, words=2)
 
 
-def _option(record: Record, quiet: Sequence[Record]) -> Option | None:
+def option_of(record: Record, quiet: Sequence[Record]) -> Option | None:
+    """Returns a record as a way to samples, by its times on a quiet machine; None where none can be trusted."""
     alike = (each for each in quiet if (each["spec"], each["nfe"]) == (record["spec"], record["nfe"]))
     timed = next(alike, record)
     if timed["timing"] is None or doubts_of(timed):
