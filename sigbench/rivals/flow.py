@@ -58,9 +58,9 @@ def step_of(network: StudentNetwork, compute: torch.dtype = torch.float32) -> Ca
 
 
 def chosen_flow(task: Task, choices: StudentChoices) -> tuple[StudentConfig, DistillPlan]:
-    """Returns the network of a student of the flow, and the plan of its training.
+    """Returns the network of a student of the flow, and the plan of its training, in float32.
 
     The network is Sig-DEG's own but for what that reads of the signature. Raises BadInput as that does.
     """
     _, _, config, plan = chosen_student(task, replace(choices, order=0, base="flow"))
-    return config, plan
+    return config, replace(plan, compute=torch.float32)

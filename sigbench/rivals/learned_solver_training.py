@@ -201,4 +201,4 @@ def learned_solver_recipe(task: Task, choices: StudentChoices, keep_paths: Path 
     if not np.isfinite([schedule.log_snr(schedule.t_start), schedule.log_snr(schedule.t_end)]).all():
         raise BadInput(f"a learned solver's table of levels is finite, and the schedule {schedule.name!r} has others.")
     source = EndsPlan(pool=1_024, batch=64, teacher_steps=40, refresh=_OF_NETWORK) if costly else EndsPlan()
-    return LearnedSolverRecipe(task, replace(plan, training=training), source)
+    return LearnedSolverRecipe(task, replace(plan, training=training, compute=torch.float32), source)

@@ -26,6 +26,7 @@ class SigDEG(TrainedStudent):
     citation = "arXiv 2508.16939"
     when = "5 to 20 calls on a task with a trained student."
     signature_order = 2
+    follows_path = True
     kind: ClassVar[str] = KIND
     title: ClassVar[str] = "Sig-DEG"
 

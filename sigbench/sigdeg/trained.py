@@ -26,11 +26,13 @@ Builder = Callable[[Schedule], nn.Module]
 class TrainedStudent(Sampler):
     """A sampler that was trained for its task; `artifact` names another folder of weights than the task's own.
 
-    `kind` is that of its artifacts, and `title` what sentences call it.
+    `kind` is that of its artifacts, `title` what sentences call it, and `follows_path` whether it goes where its
+    teacher goes on the same Brownian path.
     """
 
     kind: ClassVar[str]
     title: ClassVar[str]
+    follows_path: ClassVar[bool] = False
     family = "student"
     needs = "denoiser"
 

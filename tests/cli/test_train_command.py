@@ -127,3 +127,41 @@ def test_ctrl_c_cuts_no_update_in_half(sigbench: Command, tmp_path: Path, monkey
     assert sigbench(*command, "--out", "halves").code == 0
     assert sigbench(*command, "--out", "whole").code == 0
     assert manifest_of(tmp_path / "halves")["sha256"] == manifest_of(tmp_path / "whole")["sha256"]
+
+
+def test_a_rival_is_trained_by_its_name(sigbench: Command, tmp_path: Path) -> None:
+    done = sigbench(*TRAIN[:3], "--student", "consistency", "--steps", "1-2", "--width", "8", "--iterations", "3")
+    assert done.code == 0, done.err
+    assert manifest_of(tmp_path / "gmm-consistency")["kind"] == "consistency-student"
+    spec = "consistency:artifact=gmm-consistency"
+    ran = sigbench("run", "--task", "gmm", "--sampler", spec, "--steps", "1,2", *SMALL, "--json")
+    assert ran.code == 0, ran.err
+    assert [record["nfe"] for record in ran.records()] == [1, 2]
+
+
+@pytest.mark.parametrize(
+    ("options", "words"),
+    [
+        (("--student", "consistensy"), "unknown student 'consistensy': did you mean 'consistency'"),
+        (("--student", ""), "unknown student ''"),
+        (("--student", "sfd", "--order", "2"), "the student sfd has no choice of --order"),
+        (("--student", "progressive", "--memory", "1"), "the student progressive has no choice of --memory"),
+        (("--student", "sfd", "--keep-paths", "paths"), "the student sfd keeps no paths of its teacher"),
+        (("--student", "learned-solver", "--width", "9"), "the student learned-solver has no choice of --width"),
+        (("--student", "sfd", "--guidance", "1"), "the student sfd has no choice of --guidance"),
+        (("--student", "sfd", "--what", "teacher"), "--student sfd is for --what student, not for --what teacher"),
+        (("--student", "consistency", "--iterations", "0"), "--iterations must be at least 1"),
+        (("--student", "sfd", "--width", "30000"), "a student's width lies between"),
+        (("--student", "progressive", "--steps", "0-3"), "steps must lie between"),
+    ],
+)
+def test_what_a_rival_has_not_is_refused(sigbench: Command, options: tuple[str, ...], words: str) -> None:
+    refused = sigbench(*TRAIN[:3], *options)
+    assert refused.code == 2
+    assert words in refused.sentence()
+
+
+def test_a_task_without_data_or_teacher_has_no_rival(sigbench: Command) -> None:
+    refused = sigbench("train", "--task", "ou", "--student", "progressive")
+    assert refused.code == 2
+    assert "ou" in refused.sentence()

@@ -15,6 +15,7 @@ from sigbench.sde.brownian import FreshBrownian
 from sigbench.sde.grid import MAX_STEPS, Grid
 from sigbench.sde.noise import NoiseStream, seed_of
 from sigbench.sde.problem import ReverseDiffusion, SDEProblem
+from sigbench.sigdeg.trained import TrainedStudent
 from sigbench.studies.convergence.nested import primes_of
 from sigbench.studies.convergence.passes import (
     BLOCKS,
@@ -156,6 +157,8 @@ def _obstacle(
     if sampler.family == "student":
         if (teacher := teacher_of(task)) is None:
             return f"is a student, and the task {task.name!r} has no teacher"
+        if isinstance(sampler, TrainedStudent) and not sampler.follows_path:
+            return "is a student that does not follow its teacher's path, and so has no strong order"
         sampler.prepare(task, problem, dtype)
         if len(served_steps(sampler, problem, teacher.grid)) < 3:
             return f"serves fewer than 3 of the step counts 2, 4, 8, … on the grid {teacher.grid!r}"
