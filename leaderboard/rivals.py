@@ -6,7 +6,7 @@ python leaderboard/rivals.py
 from pathlib import Path
 
 import sigbench
-from sigbench.leaderboard.documents.rivals import one_training
+from sigbench.leaderboard.documents.rivals import curves
 from sigbench.report.charts import quality_chart, save_chart
 
 FOLDER = Path(__file__).parent
@@ -17,7 +17,7 @@ def main() -> None:
     """Writes the pictures of all tasks whose students were measured."""
     for file in sorted((FOLDER / "apart" / "rivals").glob("*.jsonl")):
         metric = METRICS[file.stem]
-        chart = quality_chart(one_training(sigbench.load(file), metric), metric)
+        chart = quality_chart(curves(sigbench.load(file), metric), metric)
         for ending in (".png", ".svg"):
             save_chart(chart, FOLDER / f"rivals-{file.stem}{ending}")
 

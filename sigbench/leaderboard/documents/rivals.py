@@ -5,7 +5,7 @@ of one training show that of the smallest seed.
 """
 
 import re
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, cast
 
 from sigbench.leaderboard.choice import ranked
@@ -39,13 +39,15 @@ def one_training(records: Iterable[Record], metric: str) -> list[Record]:
     some = [record for record in records if record["status"] == "ok" and record["nfe"]]
     students = [record for record in some if record["family"] == "student"]
     least = min((training_seed(record) for record in students), default=0)
-    shown = [_called(record, record["sampler"]) for record in students if training_seed(record) == least]
+    shown = [
+        _called(record, record["sampler"], record["sampler"]) for record in students if training_seed(record) == least
+    ]
     free = [record for record in some if record["family"] != "student" and record["role"] != "teacher"]
     teacher = [record for record in some if record["role"] == "teacher"]
     for calls in sorted({record["nfe"] or 0 for record in shown}):
         among = [record for record in free if record["nfe"] == calls]
         best = min(among, key=lambda record: mean_score(record["metrics"][metric]), default=None)
-        shown += [] if best is None else [_called(best, FREE)]
+        shown += [] if best is None else [_called(best, FREE, display_name(best))]
     return [*shown, *teacher]
 
 
@@ -75,6 +77,12 @@ def students_table(records: Iterable[Record], metric: str) -> str:
         if record["role"] == "teacher"
     ]
     return markdown_table([f"`{metric}`", *(_calls(calls) for calls in counts)], rows)
+
+
+def curves(records: Iterable[Record], metric: str) -> list[Record]:
+    """Returns the records of a chart against calls: of every student one training, the best others and the teacher."""
+    shown = one_training(records, metric)
+    return [_called(record, FREE, FREE) if record["sampler"] == FREE else record for record in shown]
 
 
 def best_student_lines(records: Iterable[Record], metric: str, *budgets: int) -> list[str]:
@@ -189,9 +197,8 @@ def _compared(one: Record, other: Record, metric: str) -> Comparison:
     return compare(one["metrics"][metric], other["metrics"][metric], shared=shared)
 
 
-def _called(record: Record, name: str) -> Record:
-    """A record under another name; the spec of what has none of its own tells what it is."""
-    spec = display_name(record) if name == FREE else name
+def _called(record: Record, name: str, spec: str) -> Record:
+    """A record under another name and spec."""
     return cast("Record", {**cast("Mapping[str, Any]", record), "sampler": name, "spec": spec})
 
 
@@ -220,8 +227,3 @@ def _counts(counts: Sequence[int]) -> str:
 
 def _calls(count: int) -> str:
     return "1 call" if count == 1 else f"{count} calls"
-
-
-def curves(records: Iterable[Record], metric: str) -> Iterator[Record]:
-    """Yields the records of a chart against calls: of every student one training, the best others and the teacher."""
-    yield from (record for record in one_training(records, metric) if metric in record["metrics"])
