@@ -14,7 +14,9 @@ from sigbench.studies.convergence.passes import ConvergenceSettings
 from sigbench.studies.convergence.plan import plan_study
 
 
-def test_ctrl_c_waits_until_the_workers_have_started(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_ctrl_c_waits_until_the_workers_have_started(
+    monkeypatch: pytest.MonkeyPatch, request: pytest.FixtureRequest
+) -> None:
     """Between a pool's processes and the thread that ends them it could be left by an error of the pool's alone."""
     start = process._ExecutorManagerThread.start
 
@@ -22,6 +24,8 @@ def test_ctrl_c_waits_until_the_workers_have_started(monkeypatch: pytest.MonkeyP
         os.kill(os.getpid(), signal.SIGINT)
         start(thread)
 
+    usual = signal.signal(signal.SIGINT, signal.default_int_handler)  # whatever started the tests may have ignored it
+    request.addfinalizer(lambda: signal.signal(signal.SIGINT, usual))
     monkeypatch.setattr(process._ExecutorManagerThread, "start", interrupted)
     monkeypatch.setattr(torch, "get_num_threads", lambda: 2)
     before = set(multiprocessing.active_children())
