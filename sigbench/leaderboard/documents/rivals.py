@@ -124,14 +124,16 @@ def beside_table(records: Iterable[Record], metric: str, one: str, other: str) -
 def beside_line(records: Iterable[Record], metric: str, one: str, other: str) -> str:
     """Returns in a sentence where a student is better or worse than another in all trainings, and where it depends."""
     found = _beside(records, metric, one, other)
-    trainings = len({seed for _, seed in found})
+    seen = {calls: [c.outcome for (at, _), c in sorted(found.items()) if at == calls] for calls, _ in sorted(found)}
     sorts: dict[str, list[int]] = {}
-    for calls in sorted({calls for calls, _ in found}):
-        outcomes: set[str] = {comparison.outcome for (at, _), comparison in found.items() if at == calls}
-        sort = outcomes.pop() if len(outcomes) == 1 else "one way in one training, another in another"
+    for calls, outcomes in seen.items():
+        kinds = list(dict.fromkeys(outcomes))
+        sort = kinds[0] if len(kinds) == 1 else f"{' or '.join(kinds)}, depending on the training,"
         sorts.setdefault(sort, []).append(calls)
-    times = "in the one training" if trainings == 1 else f"in all {trainings} trainings"
-    parts = [f"{sort} at {_counts(counts)}" for sort, counts in sorts.items()]
+    counts = {len(outcomes) for outcomes in seen.values()}
+    times = "one training each" if counts == {1} else f"{min(counts)} to {max(counts)} trainings each"
+    times = f"{max(counts)} trainings each" if len(counts) == 1 and counts != {1} else times
+    parts = [f"{sort} at {_counts(calls)}" for sort, calls in sorts.items()]
     return f"By `{metric}`, {one} beside {other} is {'; '.join(parts)} ({times})."
 
 
