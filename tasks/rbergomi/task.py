@@ -42,7 +42,7 @@ class RBergomi(PathsTask):
         )
 
     def students(self) -> Sequence[Path]:
-        return (ARTIFACTS / "student", ARTIFACTS / "learned-solver")
+        return (ARTIFACTS / "student",)
 
     def floors(self) -> Path:
         return ARTIFACTS / "floors.json"
