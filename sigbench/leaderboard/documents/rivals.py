@@ -127,7 +127,7 @@ def beside_line(records: Iterable[Record], metric: str, one: str, other: str) ->
     seen = {calls: [c.outcome for (at, _), c in sorted(found.items()) if at == calls] for calls, _ in sorted(found)}
     sorts: dict[str, list[int]] = {}
     for calls, outcomes in seen.items():
-        kinds = list(dict.fromkeys(outcomes))
+        kinds = sorted(set(outcomes))
         sort = kinds[0] if len(kinds) == 1 else f"{' or '.join(kinds)}, depending on the training,"
         sorts.setdefault(sort, []).append(calls)
     counts = {len(outcomes) for outcomes in seen.values()}
