@@ -5,6 +5,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
+import torch
 from torch import Tensor
 
 from sigbench.networks.artifacts import Manifest, save_artifact
@@ -27,6 +28,18 @@ class Trained:
     config: dict[str, Any]
     data: dict[str, Any]
     cost: dict[str, Any]
+
+
+def cost_of(seconds: float, iterations: int, dtype: str, device: str = "cpu", **parts: float) -> dict[str, Any]:
+    """Returns what a training took as a manifest has it: seconds in all and in `parts`, and on what."""
+    return {
+        "training_s": seconds,
+        **parts,
+        "iterations": iterations,
+        "device": device,
+        "threads": torch.get_num_threads(),
+        "network_dtype": dtype,
+    }
 
 
 class Recipe(Protocol):

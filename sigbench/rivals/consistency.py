@@ -21,12 +21,12 @@ from torch import Tensor
 from sigbench.abilities import teacher_hash
 from sigbench.progress import Listener
 from sigbench.rivals.choices import check_choices, check_data
-from sigbench.rivals.flow import FlowStudent, chosen_flow, no_signature, step_of
-from sigbench.rivals.noised import NoisedData, NoisedPlan, together
+from sigbench.rivals.flow import FlowStudent, chosen_flow, step_of
+from sigbench.rivals.noised import Group, NoisedData, NoisedPlan, minibatch_of
 from sigbench.sde.brownian import BrownianDriver
 from sigbench.sde.grid import Grid, Step
 from sigbench.sde.problem import ReverseDiffusion, SDEProblem
-from sigbench.sigdeg.distillation.coarse_steps import Minibatch, SingleSteps
+from sigbench.sigdeg.distillation.coarse_steps import Minibatch
 from sigbench.sigdeg.distillation.kinds import StudentChoices
 from sigbench.sigdeg.distillation.plan import DistillPlan
 from sigbench.sigdeg.distillation.recipe import StudentRecipe
@@ -121,7 +121,7 @@ class Neighbours:
         source, problem = self.source, self.data.problem
         rng = np.random.default_rng([self.plan.seed, iteration])
         last = self._steps[-1].end
-        starts, ends, rows, labels = [], [], [], []
+        groups = []
         with torch.no_grad():
             for _ in range(source.groups):
                 step = self._steps[int(rng.integers(len(self._steps)))]
@@ -129,13 +129,9 @@ class Neighbours:
                 y = heun_step(problem.labelled(own), step, x)
                 if step.end < last:
                     y = self._answer(y, self.network.coefficients([Step(0, step.end, last, step.t_start)]), own)
-                starts.append(x)
-                ends.append(y)
-                labels.append(own)
-                rows.append(self.network.coefficients([Step(0, step.start, last, step.t_start)]).expand(len(x), -1))
-        x = torch.cat(starts)
-        single = SingleSteps(x, [], torch.cat(ends), no_signature(x), torch.cat(rows), together(labels))
-        return Minibatch(single, None)
+                row = self.network.coefficients([Step(0, step.start, last, step.t_start)])
+                groups.append(Group(x, y, row, own))
+        return minibatch_of(groups)
 
     def _follow(self) -> None:
         with torch.no_grad():
@@ -169,7 +165,7 @@ def consistency_recipe(task: Task, choices: StudentChoices, keep_paths: Path | N
     """
     check_choices(ConsistencyModel.name, choices, keep_paths, "width", "depth")
     check_data(ConsistencyModel.name, task)
-    config, plan = chosen_flow(task, choices)
+    config, plan = chosen_flow(ConsistencyModel.name, task, choices)
     source = NeighboursPlan()
     source.check(task, plan)
     return StudentRecipe(task, config, plan, source, None, ConsistencyModel.kind)

@@ -7,6 +7,7 @@ from typing import Any, cast
 import torch
 from torch import Tensor, nn
 
+from sigbench.rivals.choices import check_schedule
 from sigbench.sde.brownian import BrownianDriver
 from sigbench.sde.grid import Grid
 from sigbench.sde.problem import ReverseDiffusion, SDEProblem
@@ -57,10 +58,12 @@ def step_of(network: StudentNetwork, compute: torch.dtype = torch.float32) -> Ca
     return step
 
 
-def chosen_flow(task: Task, choices: StudentChoices) -> tuple[StudentConfig, DistillPlan]:
+def chosen_flow(name: str, task: Task, choices: StudentChoices) -> tuple[StudentConfig, DistillPlan]:
     """Returns the network of a student of the flow, and the plan of its training, in float32.
 
-    The network is Sig-DEG's own but for what that reads of the signature. Raises BadInput as that does.
+    The network is Sig-DEG's own but for what that reads of the signature. Raises BadInput as that does, and for a
+    schedule without finite ends.
     """
     _, _, config, plan = chosen_student(task, replace(choices, order=0, base="flow"))
+    check_schedule(name, task)
     return config, replace(plan, compute=torch.float32)

@@ -15,22 +15,20 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from sigbench.abilities import networks_of, teacher_hash
-from sigbench.errors import BadInput
-from sigbench.models.task import ImageTask
-from sigbench.networks.recipe import Trained
+from sigbench.abilities import teacher_hash
+from sigbench.networks.recipe import Trained, cost_of
 from sigbench.networks.training import TrainingPlan, train
 from sigbench.progress import Listener
 from sigbench.registry import make_sampler
-from sigbench.rivals.choices import check_choices
+from sigbench.rivals.choices import check_choices, teacher_is_network
+from sigbench.rivals.flow import chosen_flow
 from sigbench.rivals.learned_solver import KNOTS, WINDOW, Coefficients, LearnedSolver, take_step
 from sigbench.sde.brownian import NoNoise
 from sigbench.sde.grid import Grid
 from sigbench.sde.noise import NoiseStream, seed_of
 from sigbench.sde.problem import ReverseDiffusion
 from sigbench.sigdeg.distillation.kinds import StudentChoices
-from sigbench.sigdeg.distillation.plan import DistillPlan
-from sigbench.sigdeg.distillation.students import chosen_student
+from sigbench.sigdeg.distillation.plan import DistillPlan, PlannedTraining
 from sigbench.task import Task
 
 _CLOSED_FORM, _OF_NETWORK = 4_000, 800  # iterations, where the teacher is in closed form and where it is a network
@@ -138,21 +136,12 @@ class SolverLoss:
 
 
 @dataclass(frozen=True)
-class LearnedSolverRecipe:
+class LearnedSolverRecipe(PlannedTraining):
     """How coefficients and times are trained."""
 
     task: Task
     plan: DistillPlan
     source: EndsPlan
-
-    @property
-    def iterations(self) -> int:
-        """The number of minibatches."""
-        return self.plan.training.iterations
-
-    def shortened(self, iterations: int) -> "LearnedSolverRecipe":
-        """Returns the recipe with another number of minibatches."""
-        return replace(self, plan=replace(self.plan, training=replace(self.plan.training, iterations=iterations)))
 
     def train(self, checkpoint: Path, report: Listener) -> Trained:
         """Trains from DPM-Solver++(2M) on levels even in λ, or goes on from `checkpoint`."""
@@ -172,13 +161,7 @@ class LearnedSolverRecipe:
             report=report,
             identity={"kind": LearnedSolver.kind, "task": task.name, "task_version": task.version, **facts},
         )
-        cost = {
-            "training_s": seconds,
-            "iterations": self.iterations,
-            "device": "cpu",
-            "threads": torch.get_num_threads(),
-            "network_dtype": facts["compute"],
-        }
+        cost = cost_of(seconds, self.iterations, facts["compute"])
         config = {"schedule": problem.schedule.name, "steps": list(plan.steps)}
         facts = {**facts, "ends_on": plan.grid, "grid": table_of(averaged["intervals"], problem)}
         return Trained(LearnedSolver.kind, averaged, config, facts, cost)
@@ -193,12 +176,9 @@ class LearnedSolverRecipe:
 def learned_solver_recipe(task: Task, choices: StudentChoices, keep_paths: Path | None) -> LearnedSolverRecipe:
     """Returns how the solver is trained; raises BadInput for a task without a teacher, and choices that it has not."""
     check_choices(LearnedSolver.name, choices, keep_paths)
-    _, _, _, plan = chosen_student(task, replace(choices, order=0, base="flow"))
-    costly = isinstance(task, ImageTask) or "teacher" in networks_of(task)
+    _, plan = chosen_flow(LearnedSolver.name, task, choices)
+    costly = teacher_is_network(task)
     iterations = (_OF_NETWORK if costly else _CLOSED_FORM) if choices.iterations is None else choices.iterations
     training = TrainingPlan(iterations, learning_rate=1e-2, muon_rate=0.0, warmup=20, averaging=0.99)
-    schedule = task.problem(torch.device("cpu"), torch.float32).schedule  # type: ignore[attr-defined]
-    if not np.isfinite([schedule.log_snr(schedule.t_start), schedule.log_snr(schedule.t_end)]).all():
-        raise BadInput(f"a learned solver's table of levels is finite, and the schedule {schedule.name!r} has others.")
     source = EndsPlan(pool=1_024, batch=64, teacher_steps=40, refresh=_OF_NETWORK) if costly else EndsPlan()
-    return LearnedSolverRecipe(task, replace(plan, training=training, compute=torch.float32), source)
+    return LearnedSolverRecipe(task, replace(plan, training=training), source)

@@ -7,7 +7,9 @@ import torch
 from torch import Tensor
 
 from sigbench.abilities import HasTrainingData
+from sigbench.rivals.flow import no_signature
 from sigbench.sde.problem import ReverseDiffusion
+from sigbench.sigdeg.distillation.coarse_steps import Minibatch, SingleSteps
 from sigbench.task import Task
 
 
@@ -45,6 +47,20 @@ class NoisedData:
         return states, None if self._labels is None else self._labels[pick]
 
 
-def together(parts: list[Tensor | None]) -> Tensor | None:
-    """Returns the labels of several groups as one, None without classes."""
-    return None if any(part is None for part in parts) else torch.cat([part for part in parts if part is not None])
+@dataclass(frozen=True, slots=True)
+class Group:
+    """Steps from one time: states before and after, shape (n, *shape), the step's row (1, columns), and the classes."""
+
+    start: Tensor
+    end: Tensor
+    row: Tensor
+    labels: Tensor | None
+
+
+def minibatch_of(groups: list[Group]) -> Minibatch:
+    """Returns the steps of several groups as one minibatch of single steps without a signature."""
+    labels = [group.labels for group in groups if group.labels is not None]
+    x = torch.cat([group.start for group in groups])
+    rows = torch.cat([group.row.expand(len(group.start), -1) for group in groups])
+    ends = torch.cat([group.end for group in groups])
+    return Minibatch(SingleSteps(x, [], ends, no_signature(x), rows, torch.cat(labels) if labels else None), None)

@@ -22,19 +22,19 @@ from safetensors.torch import load_file, save
 from torch import Tensor
 
 from sigbench.abilities import teacher_hash
-from sigbench.networks.recipe import Trained
+from sigbench.networks.recipe import Trained, cost_of
 from sigbench.networks.training import train
 from sigbench.progress import Listener, Progress
 from sigbench.records.store import replacing
 from sigbench.rivals.choices import check_choices, check_data
-from sigbench.rivals.flow import FlowStudent, chosen_flow, no_signature, step_of
-from sigbench.rivals.noised import NoisedData, NoisedPlan, together
+from sigbench.rivals.flow import FlowStudent, chosen_flow, step_of
+from sigbench.rivals.noised import Group, NoisedData, NoisedPlan, minibatch_of
 from sigbench.sde.grid import Step
 from sigbench.sde.problem import ReverseDiffusion
-from sigbench.sigdeg.distillation.coarse_steps import Minibatch, SingleSteps
+from sigbench.sigdeg.distillation.coarse_steps import Minibatch
 from sigbench.sigdeg.distillation.kinds import StudentChoices
 from sigbench.sigdeg.distillation.loss import Distillation
-from sigbench.sigdeg.distillation.plan import DistillPlan
+from sigbench.sigdeg.distillation.plan import DistillPlan, PlannedTraining
 from sigbench.sigdeg.distillation.recipe import teacher_weights
 from sigbench.sigdeg.generators.student import StudentConfig, StudentNetwork
 from sigbench.sigdeg.sampler import with_teacher
@@ -81,7 +81,7 @@ class HalvedSteps:
     def minibatch(self, iteration: int) -> Minibatch:
         """Returns the steps of an iteration of this round."""
         rng = np.random.default_rng([self.plan.seed, self.halvings, iteration])
-        starts, ends, rows, labels = [], [], [], []
+        groups = []
         with torch.no_grad():
             for _ in range(self.source.groups):
                 which = int(rng.integers(len(self.grids)))
@@ -91,13 +91,8 @@ class HalvedSteps:
                 y = x
                 for half in grid.with_times([step.start, step.end]).refine(2):
                     y = teacher(y, half, own)
-                starts.append(x)
-                ends.append(y)
-                labels.append(own)
-                rows.append(self.network.coefficients([step]).expand(len(x), -1))
-        x = torch.cat(starts)
-        single = SingleSteps(x, [], torch.cat(ends), no_signature(x), torch.cat(rows), together(labels))
-        return Minibatch(single, None)
+                groups.append(Group(x, y, self.network.coefficients([step]), own))
+        return minibatch_of(groups)
 
 
 def ddim_step(problem: ReverseDiffusion) -> TeacherStep:
@@ -124,7 +119,7 @@ def student_step(network: StudentNetwork, compute: torch.dtype) -> TeacherStep:
 
 
 @dataclass(frozen=True)
-class ProgressiveRecipe:
+class ProgressiveRecipe(PlannedTraining):
     """How the student is trained: rounds of equal length, the last of them at the step counts that it serves."""
 
     task: Task
@@ -142,10 +137,6 @@ class ProgressiveRecipe:
     def iterations(self) -> int:
         """The number of minibatches, of all rounds together: one a round at least."""
         return max(self.plan.training.iterations, len(self.rounds))
-
-    def shortened(self, iterations: int) -> "ProgressiveRecipe":
-        """Returns the recipe with another number of minibatches."""
-        return replace(self, plan=replace(self.plan, training=replace(self.plan.training, iterations=iterations)))
 
     def lengths(self) -> list[int]:
         """Returns the number of minibatches of each round."""
@@ -188,13 +179,7 @@ class ProgressiveRecipe:
             before.load_state_dict(found)
             teacher, done = student_step(before, plan.compute), done + length
         facts = {**self._facts(), "data": len(data)}
-        cost = {
-            "training_s": seconds,
-            "iterations": self.iterations,
-            "device": "cpu",
-            "threads": torch.get_num_threads(),
-            "network_dtype": plan.facts()["compute"],
-        }
+        cost = cost_of(seconds, self.iterations, facts["compute"])
         return Trained(ProgressiveDistillation.kind, found, self.config.as_json(), facts, cost)
 
     def finish(self, folder: Path) -> None:
@@ -229,5 +214,5 @@ def progressive_recipe(task: Task, choices: StudentChoices, keep_paths: Path | N
     """
     check_choices(ProgressiveDistillation.name, choices, keep_paths, "width", "depth")
     check_data(ProgressiveDistillation.name, task)
-    config, plan = chosen_flow(task, choices)
+    config, plan = chosen_flow(ProgressiveDistillation.name, task, choices)
     return ProgressiveRecipe(task, config, plan, NoisedPlan())

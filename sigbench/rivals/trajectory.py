@@ -15,11 +15,10 @@ from typing import ClassVar
 import torch
 from torch import Tensor
 
-from sigbench.abilities import Teacher, networks_of
-from sigbench.models.task import ImageTask
+from sigbench.abilities import Teacher
 from sigbench.progress import Listener
 from sigbench.registry import make_sampler
-from sigbench.rivals.choices import check_choices
+from sigbench.rivals.choices import check_choices, teacher_is_network
 from sigbench.rivals.flow import FlowStudent, chosen_flow
 from sigbench.sigdeg.distillation.coarse_steps import Rollouts
 from sigbench.sigdeg.distillation.fresh_steps import FreshPlan, FreshSteps
@@ -84,8 +83,8 @@ class FlowPlan(FreshPlan):
 def sfd_recipe(task: Task, choices: StudentChoices, keep_paths: Path | None) -> StudentRecipe:
     """Returns how the student is trained; raises BadInput for a task without a teacher and choices that it has not."""
     check_choices(SFD.name, choices, keep_paths, "width", "depth")
-    config, plan = chosen_flow(task, choices)
-    costly = isinstance(task, ImageTask) or "teacher" in networks_of(task)
+    config, plan = chosen_flow(SFD.name, task, choices)
+    costly = teacher_is_network(task)
     source = FlowPlan(batch=320, pool=256, refresh=100, teacher_steps=20) if costly else FlowPlan()
     plan = replace(plan, loss="global")
     source.check(task, plan)

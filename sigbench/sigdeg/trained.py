@@ -53,9 +53,9 @@ class TrainedStudent(Sampler):
         """Returns the dtype of the weights where networks compute in `dtype`: that one, as here."""
         return dtype
 
+    @abstractmethod
     def take(self, network: nn.Module, task: Task, problem: ReverseDiffusion, dtype: torch.dtype) -> None:
         """Takes the trained network, which is shared with other samplers and stays as it is."""
-        raise NotImplementedError
 
     def prepare(self, task: Task, problem: SDEProblem, dtype: torch.dtype) -> None:
         """Loads the student of `task`; raises BadInput where it is missing, corrupt or another task's."""

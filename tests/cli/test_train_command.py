@@ -15,6 +15,8 @@ import pytest
 import torch
 from commandline import SMALL, Command, Outcome, interrupt_when
 
+from sigbench.registry import student_names
+
 TRAIN = ("train", "--task", "gmm", "--steps", "2-3", "--order", "3", "--width", "16", "--depth", "1")
 
 
@@ -127,6 +129,11 @@ def test_ctrl_c_cuts_no_update_in_half(sigbench: Command, tmp_path: Path, monkey
     assert sigbench(*command, "--out", "halves").code == 0
     assert sigbench(*command, "--out", "whole").code == 0
     assert manifest_of(tmp_path / "halves")["sha256"] == manifest_of(tmp_path / "whole")["sha256"]
+
+
+def test_the_help_names_every_student(sigbench: Command) -> None:
+    told = " ".join(sigbench("train", "--help").out.split())
+    assert all(name in told for name in student_names())
 
 
 def test_a_rival_is_trained_by_its_name(sigbench: Command, tmp_path: Path) -> None:

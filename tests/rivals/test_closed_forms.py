@@ -26,7 +26,7 @@ TASK = OneGaussian()
 PROBLEM = TASK.problem(CPU, torch.float32)
 assert isinstance(PROBLEM, ReverseDiffusion)
 CHOICES = StudentChoices(steps=(1, 2, 4), width=8, depth=1)
-CONFIG, PLAN = chosen_flow(TASK, CHOICES)
+CONFIG, PLAN = chosen_flow("sfd", TASK, CHOICES)
 EXACT = CONFIG.network(PROBLEM.schedule)  # untrained, it is the flow of this law but for its estimated moments
 ESTIMATED = 0.02  # of 20,000 draws
 

@@ -53,7 +53,7 @@ def test_an_untrained_student_takes_the_step_that_is_known(task: str) -> None:
     """Without a network that of the training data's moments; with the teacher's that of DDIM or better."""
     of = make_task(task)
     problem = of.problem(CPU, torch.float32)
-    config, _ = chosen_flow(of, StudentChoices())
+    config, _ = chosen_flow("sfd", of, StudentChoices())
     network = config.network(problem.schedule)
     network.start_from(teacher_weights(of))
     grid = problem.grid("quadratic", 4)
@@ -79,7 +79,7 @@ def test_an_untrained_student_takes_the_step_that_is_known(task: str) -> None:
 
 
 def test_a_flow_reads_no_signature() -> None:
-    config, _ = chosen_flow(make_task("gmm"), StudentChoices())
+    config, _ = chosen_flow("sfd", make_task("gmm"), StudentChoices())
     assert (config.order, config.base) == (0, "flow")
     with pytest.raises(BadInput, match="reads no signature"):
         dataclasses.replace(config, order=2)
@@ -97,6 +97,6 @@ def test_the_mean_is_kept_whatever_the_step() -> None:
 
 
 def test_configurations_are_read_back() -> None:
-    config, _ = chosen_flow(make_task("gmm"), StudentChoices(width=16))
+    config, _ = chosen_flow("sfd", make_task("gmm"), StudentChoices(width=16))
     assert isinstance(config, StudentConfig)
     assert type(config).from_json(config.as_json()) == config

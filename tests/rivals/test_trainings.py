@@ -3,9 +3,12 @@
 import json
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
+import numpy as np
 import pytest
 import torch
+from one_gaussian import OneGaussian
 
 from sigbench.errors import BadInput
 from sigbench.networks.artifacts import load_artifact
@@ -16,6 +19,8 @@ from sigbench.rivals.progressive import ProgressiveRecipe
 from sigbench.rivals.recipes import student_recipe_of
 from sigbench.sde.brownian import FreshBrownian
 from sigbench.sde.noise import NoiseStream
+from sigbench.sde.problem import ReverseDiffusion
+from sigbench.sde.schedule import VPLinear
 from sigbench.sigdeg.distillation.kinds import StudentChoices
 from sigbench.sigdeg.trained import TrainedStudent
 
@@ -154,6 +159,27 @@ def test_choices_that_a_student_has_not_are_refused(name: str, choices: dict[str
 def test_a_task_that_cannot_have_it_says_why(name: str) -> None:
     with pytest.raises(BadInput, match=r"no teacher to distil|needs a reverse diffusion|has none to learn from"):
         student_recipe_of(name, make_task("ou"), StudentChoices())
+
+
+class WithoutSignal(VPLinear):
+    """A schedule that begins at α = 0, as one of zero terminal SNR does."""
+
+    def log_snr(self, t: Any) -> Any:
+        return -np.inf if np.ndim(t) == 0 and t == self.t_start else super().log_snr(t)
+
+
+class Silent(OneGaussian):
+    """One Gaussian under that schedule."""
+
+    def problem(self, device: torch.device, dtype: torch.dtype) -> ReverseDiffusion:
+        usual, schedule = super().problem(device, dtype), WithoutSignal()
+        return ReverseDiffusion(schedule, usual.denoiser, self.shape, device)
+
+
+@pytest.mark.parametrize("name", [*FLOWS, "learned-solver"])
+def test_a_schedule_without_finite_ends_is_refused(name: str) -> None:
+    with pytest.raises(BadInput, match="begins without signal or ends without noise"):
+        student_recipe_of(name, Silent(), choices_of(name))
 
 
 @pytest.mark.parametrize("name", FLOWS)

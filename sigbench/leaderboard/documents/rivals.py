@@ -130,9 +130,8 @@ def beside_line(records: Iterable[Record], metric: str, one: str, other: str) ->
         kinds = sorted(set(outcomes))
         sort = kinds[0] if len(kinds) == 1 else f"{' or '.join(kinds)}, depending on the training,"
         sorts.setdefault(sort, []).append(calls)
-    counts = {len(outcomes) for outcomes in seen.values()}
-    times = "one training each" if counts == {1} else f"{min(counts)} to {max(counts)} trainings each"
-    times = f"{max(counts)} trainings each" if len(counts) == 1 and counts != {1} else times
+    fewest, most = (find(len(outcomes) for outcomes in seen.values()) for find in (min, max))
+    times = "one training each" if most == 1 else f"{most if fewest == most else f'{fewest} to {most}'} trainings each"
     parts = [f"{sort} at {_counts(calls)}" for sort, calls in sorts.items()]
     return f"By `{metric}`, {one} beside {other} is {'; '.join(parts)} ({times})."
 
@@ -171,14 +170,23 @@ def cheapest_table(records: Iterable[Record], metric: str, *levels: float, times
 
 
 def option_of(record: Record, quiet: Sequence[Record]) -> Option | None:
-    """Returns a record as a way to samples, by its times on a quiet machine; None where none can be trusted."""
-    alike = (each for each in quiet if (each["spec"], each["nfe"]) == (record["spec"], record["nfe"]))
+    """Returns a record as a way to samples, by its times on a quiet machine; None where none can be trusted.
+
+    A sample's time is that of any student of the name, since all have one network; the training's is the record's own.
+    """
+    alike = (each for each in quiet if (_name(each), each["nfe"]) == (_name(record), record["nfe"]))
     timed = next(alike, record)
-    if timed["timing"] is None or doubts_of(timed):
+    if record["timing"] is None or timed["timing"] is None or doubts_of(timed):
         return None
-    calls = record["nfe"] or 0
-    name = f"{record['sampler'] if record['sampler'] != FREE else record['spec']} at {_calls(calls)}"
-    return Option(name, timed["timing"]["training_s"] or 0.0, timed["timing"]["sample_s"]["value"])
+    name = f"{_name(record)} at {_calls(record['nfe'] or 0)}"
+    return Option(name, record["timing"]["training_s"] or 0.0, timed["timing"]["sample_s"]["value"])
+
+
+def _name(record: Record) -> str:
+    """What a record is of, whichever training: a student's name, else how the sampler is called."""
+    if record["sampler"] == FREE:
+        return record["spec"]
+    return record["sampler"] if record["family"] == "student" else display_name(record)
 
 
 def _beside(records: Iterable[Record], metric: str, one: str, other: str) -> dict[tuple[int, int], Comparison]:

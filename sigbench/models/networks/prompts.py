@@ -48,9 +48,10 @@ def prompts_of(table: ModelTable, folder: Path, where: Path, index: Mapping[str,
     reads_text = any(name.startswith(_ENCODER) for name in index)
     if table.prompts is None:
         if reads_text:
+            pipeline = one_line(str(index.get("_class_name")))
             raise BadInput(
-                f"model.path: {where} is a {index.get('_class_name')}, whose network reads text: name a file of "
-                'prompts, a line each, prompts = "prompts.txt".'
+                f"model.path: {where} is a {pipeline}, whose network reads text: name a file of prompts, a line each, "
+                'prompts = "prompts.txt".'
             )
         return None
     if not reads_text:
@@ -89,11 +90,11 @@ def read_prompts(file: Path, where: Path, index: Mapping[str, Any]) -> Prompts:
     """
     texts = _lines(file)
     encoders = sorted(name for name in index if name.startswith(_ENCODER))
-    found = str((index.get(_ENCODER) or ["", ""])[-1])
-    if encoders != [_ENCODER] or found not in _CLASSES:
-        named = ", ".join(f"{name}: {one_line(str((index[name] or ['', 'none'])[-1]))}" for name in encoders)
+    classes = {name: _class_in(index[name]) for name in encoders}
+    if encoders != [_ENCODER] or classes[_ENCODER] not in _CLASSES:
+        named = ", ".join(f"{name}: {found}" for name, found in classes.items())
         raise BadInput(
-            f"model.prompts: {where} is a {index.get('_class_name')} with {named or 'no text encoder'}, and only "
+            f"model.prompts: {where} is a {one_line(str(index.get('_class_name')))} with {named}, and only "
             f"pipelines with one {' or '.join(_CLASSES)} run: hold the prompts in a FILE.py:FUNCTION of yours, "
             'kind = "python".'
         )
@@ -107,9 +108,14 @@ def read_prompts(file: Path, where: Path, index: Mapping[str, Any]) -> Prompts:
     hashes |= {
         f"tokenizer {each.name}": sha256_of(each)
         for each in sorted((where / _TOKENIZER).iterdir())
-        if each.suffix in (".json", ".txt")
+        if each.suffix in (".json", ".txt") and is_file(each)
     }
     return Prompts(texts, codes, hashes)
+
+
+def _class_in(entry: Any) -> str:
+    """The class of an entry [library, class] of a pipeline's configuration, which may hold anything."""
+    return one_line(str(entry[-1])) if isinstance(entry, list) and entry and entry[-1] else "none"
 
 
 def _lines(file: Path) -> tuple[str, ...]:

@@ -1,7 +1,7 @@
 """What a student learns, whatever its teacher: step counts, grid, loss, seed and the training loop."""
 
-from dataclasses import asdict, dataclass
-from typing import Any, Literal, get_args
+from dataclasses import asdict, dataclass, replace
+from typing import Any, Literal, Self, get_args
 
 import torch
 
@@ -38,3 +38,19 @@ class DistillPlan:
         """Returns the fields but for the training loop's, as plain JSON values."""
         plain = asdict(self) | {"compute": str(self.compute).removeprefix("torch."), "steps": list(self.steps)}
         return {name: value for name, value in plain.items() if name != "training"}
+
+
+class PlannedTraining:
+    """What recipes of students share: how long they train stands in their plan."""
+
+    plan: DistillPlan
+
+    @property
+    def iterations(self) -> int:
+        """The number of minibatches."""
+        return self.plan.training.iterations
+
+    def shortened(self, iterations: int) -> Self:
+        """Returns the recipe with another number of minibatches."""
+        plan = replace(self.plan, training=replace(self.plan.training, iterations=iterations))
+        return replace(self, plan=plan)  # type: ignore[type-var]  # every recipe is a dataclass

@@ -2,7 +2,7 @@
 
 import shutil
 from collections.abc import Callable, Mapping
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
@@ -13,13 +13,13 @@ from torch import Tensor
 from sigbench.abilities import conditions_of, networks_of, teacher_hash
 from sigbench.models.task import ImageTask
 from sigbench.networks.artifacts import load_artifact
-from sigbench.networks.recipe import Trained
+from sigbench.networks.recipe import Trained, cost_of
 from sigbench.networks.training import Stateful, train
 from sigbench.progress import Listener, ignore
 from sigbench.sde.problem import ReverseDiffusion
 from sigbench.sigdeg.distillation.coarse_steps import SourcePlan
 from sigbench.sigdeg.distillation.loss import Distillation
-from sigbench.sigdeg.distillation.plan import DistillPlan
+from sigbench.sigdeg.distillation.plan import DistillPlan, PlannedTraining
 from sigbench.sigdeg.generators.student import StudentConfig, StudentNetwork
 from sigbench.sigdeg.sampler import KIND, with_teacher
 from sigbench.task import Task
@@ -29,7 +29,7 @@ PATHS = "paths"  # the folder beside a checkpoint where the teacher's paths lie 
 
 
 @dataclass(frozen=True)
-class StudentRecipe:
+class StudentRecipe(PlannedTraining):
     """A student of a task's teacher: its network, what it learns, and where the coarse steps come from.
 
     The teacher's paths are kept in the folder `kept` for further students, where there is one and they are stored.
@@ -43,15 +43,6 @@ class StudentRecipe:
     kept: Path | None = None
     kind: str = KIND
     learns: Callable[[StudentNetwork], Distillation] = Distillation
-
-    @property
-    def iterations(self) -> int:
-        """The number of minibatches."""
-        return self.plan.training.iterations
-
-    def shortened(self, iterations: int) -> "StudentRecipe":
-        """Returns the recipe with another number of minibatches."""
-        return replace(self, plan=replace(self.plan, training=replace(self.plan.training, iterations=iterations)))
 
     def walk(self, folder: Path, report: Listener = ignore) -> None:
         """Walks into `folder` what students that keep the teacher's paths there share."""
@@ -86,14 +77,7 @@ class StudentRecipe:
             identity=identity,
             beside=steps if isinstance(steps, Stateful) else None,
         )
-        cost = {
-            "training_s": steps.seconds + seconds,
-            "paths_s": steps.seconds,
-            "iterations": self.iterations,
-            "device": "cpu",
-            "threads": torch.get_num_threads(),
-            "network_dtype": facts["compute"],
-        }
+        cost = cost_of(steps.seconds + seconds, self.iterations, facts["compute"], paths_s=steps.seconds)
         own = distillation.weights_of_network(averaged)
         return Trained(self.kind, own, self.config.as_json(), {"recipe": RECIPE, **facts}, cost)
 

@@ -116,7 +116,7 @@ def test_the_cheapest_counts_training() -> None:
     at_008, at_0045, at_0001 = [row[0] for row in list(rows.values())[1:]]
     # ipndm needs no training and 2e-4 s a sample, sigdeg 100 s and 1e-4 s: it pays from a million samples on.
     assert at_008 == "ipndm:order=3 at 5 calls; sigdeg at 5 calls from 1,000,000 samples"
-    assert at_0045 == "euler-maruyama at 300 calls"
+    assert at_0045 == "teacher (euler-maruyama) at 300 calls"
     assert at_0001 == "nothing that was measured"
 
 

@@ -1,7 +1,7 @@
 """How a student is trained by the losses "law" and "score": from its teacher's weights, or on from a student's."""
 
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field, replace
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any, cast
 
@@ -11,14 +11,14 @@ from torch import nn
 from sigbench.abilities import HasTrainingData, network_hashes, networks_of
 from sigbench.errors import BadInput
 from sigbench.networks.artifacts import Manifest, load_artifact, read_manifest
-from sigbench.networks.recipe import Trained
+from sigbench.networks.recipe import Trained, cost_of
 from sigbench.networks.scheduled import NoiseLevelDenoiser, build_denoiser, load_denoiser
 from sigbench.networks.training import train
 from sigbench.progress import Listener
 from sigbench.sde.problem import ReverseDiffusion
 from sigbench.sigdeg.distillation.law.loss import LawLoss, LawPlan
 from sigbench.sigdeg.distillation.law.score_gap import ScoreGap, ScorePlan
-from sigbench.sigdeg.distillation.plan import DistillPlan
+from sigbench.sigdeg.distillation.plan import DistillPlan, PlannedTraining
 from sigbench.sigdeg.distillation.recipe import teacher_weights
 from sigbench.sigdeg.generators.student import StudentConfig
 from sigbench.sigdeg.sampler import KIND
@@ -28,7 +28,7 @@ RECIPE = 1  # raised whenever the same choices would train another student
 
 
 @dataclass(frozen=True)
-class LawRecipe:
+class LawRecipe(PlannedTraining):
     """A student whose states should have the law of noised data; `start` is a trained student to go on from.
 
     `score` is for the loss "score" alone.
@@ -63,15 +63,6 @@ class LawRecipe:
         if changed := [name for name, value in found.config.items() if _plain(own.get(name)) != _plain(value)]:
             raise BadInput(f"the student in {self.start} is another network ({', '.join(changed)} differ).")
 
-    @property
-    def iterations(self) -> int:
-        """The number of minibatches."""
-        return self.plan.training.iterations
-
-    def shortened(self, iterations: int) -> "LawRecipe":
-        """Returns the recipe with another number of minibatches."""
-        return replace(self, plan=replace(self.plan, training=replace(self.plan.training, iterations=iterations)))
-
     def train(self, checkpoint: Path, report: Listener) -> Trained:
         """Trains from the start, or goes on from `checkpoint`."""
         plan, device = self.plan, torch.device(self.device)
@@ -93,14 +84,8 @@ class LawRecipe:
             beside=loss,
             identity={"task": self.task.name, "task_version": self.task.version, **self.config.as_json(), **facts},
         )
-        cost = {
-            "training_s": seconds + (before.cost["training_s"] if before else 0.0),
-            "law_s": seconds,
-            "iterations": self.iterations,
-            "device": problem.device.type,
-            "threads": torch.get_num_threads(),
-            "network_dtype": facts["compute"],
-        }
+        spent = seconds + (before.cost["training_s"] if before else 0.0)
+        cost = cost_of(spent, self.iterations, facts["compute"], problem.device.type, law_s=seconds)
         return Trained(KIND, weights, self.config.as_json(), {**facts, "data": len(states)}, cost)
 
     def finish(self, folder: Path) -> None:
