@@ -209,7 +209,7 @@ def _whole_iterations() -> Iterator[Callable[[], bool]]:
 def _read(checkpoint: Path, identity: dict[str, Any]) -> dict[str, Any]:
     data = read_file(checkpoint, "the checkpoint", _MOST_BYTES)
     try:
-        state: dict[str, Any] = torch.load(io.BytesIO(data), weights_only=True)
+        state: dict[str, Any] = torch.load(io.BytesIO(data), map_location="cpu", weights_only=True)
         found: dict[str, Any] = dict(state["identity"])
     except Exception as error:
         raise BadInput(f"the checkpoint {checkpoint} cannot be read: {told(error)}.") from error

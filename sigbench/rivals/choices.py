@@ -13,11 +13,11 @@ from sigbench.sde.problem import ReverseDiffusion
 from sigbench.sigdeg.distillation.kinds import StudentChoices
 from sigbench.task import Task
 
-_SHARED = ("grid", "steps", "iterations", "seed")
+_SHARED = ("grid", "steps", "iterations", "seed", "device")
 
 
 def check_choices(name: str, choices: StudentChoices, keep_paths: Path | None, *own: str) -> None:
-    """Raises BadInput for a choice that a student lacks: all but steps, grid, iterations, seed and its `own`."""
+    """Raises BadInput for a choice that a student lacks: all but the shared ones and its `own`."""
     usual = StudentChoices()
     for each in fields(StudentChoices):
         if each.name not in (*_SHARED, *own) and getattr(choices, each.name) != getattr(usual, each.name):

@@ -22,7 +22,7 @@ from sigbench.abilities import teacher_hash
 from sigbench.progress import Listener
 from sigbench.rivals.choices import check_choices, check_data
 from sigbench.rivals.flow import FlowStudent, chosen_flow, step_of
-from sigbench.rivals.noised import Group, NoisedData, NoisedPlan, minibatch_of
+from sigbench.rivals.noised import Group, NoisedData, NoisedPlan, batch_of, minibatch_of
 from sigbench.sde.brownian import BrownianDriver
 from sigbench.sde.grid import Grid, Step
 from sigbench.sde.problem import ReverseDiffusion, SDEProblem
@@ -87,7 +87,7 @@ class NeighboursPlan(NoisedPlan):
         self, task: Task, plan: DistillPlan, network: StudentNetwork, folder: Path, report: Listener
     ) -> "Neighbours":
         """Returns the steps that `network` learns from, which it answers itself; nothing is written."""
-        problem = task.problem(torch.device("cpu"), plan.compute)
+        problem = task.problem(plan.on, plan.compute)
         assert isinstance(problem, ReverseDiffusion)
         return Neighbours(NoisedData(task, problem), network, plan, self, teacher_hash(task))
 
@@ -166,6 +166,6 @@ def consistency_recipe(task: Task, choices: StudentChoices, keep_paths: Path | N
     check_choices(ConsistencyModel.name, choices, keep_paths, "width", "depth")
     check_data(ConsistencyModel.name, task)
     config, plan = chosen_flow(ConsistencyModel.name, task, choices)
-    source = NeighboursPlan()
+    source = NeighboursPlan(batch=batch_of(task))
     source.check(task, plan)
     return StudentRecipe(task, config, plan, source, None, ConsistencyModel.kind)

@@ -53,7 +53,7 @@ def step_of(network: StudentNetwork, compute: torch.dtype = torch.float32) -> Ca
     """Returns a student's step without noise: (x, rows, labels) to the next states."""
 
     def step(x: Tensor, rows: Tensor, labels: Tensor | None) -> Tensor:
-        return network(x, no_signature(x), rows, labels, compute)
+        return network(x, no_signature(x), rows.to(x.device), labels, compute)
 
     return step
 

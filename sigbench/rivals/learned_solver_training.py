@@ -72,7 +72,7 @@ class Ends:
 
         def stream(purpose: str, shape: tuple[int, ...]) -> Tensor:
             seed = seed_of(seed=self.seed, generation=generation, purpose=purpose)
-            return NoiseStream(seed, shape).normal(0, count, 0)
+            return NoiseStream(seed, shape, device=problem.device).normal(0, count, 0)
 
         labels = problem.labels_from(stream("labels", ()))
         start = problem.initial(stream("initial", problem.shape))
@@ -86,7 +86,7 @@ def table_of(intervals: Tensor, problem: ReverseDiffusion) -> str:
     """Returns the grid of a learned table of levels: KNOTS intervals in λ, in the proportions of their exponentials."""
     schedule = problem.schedule
     first, last = float(schedule.log_snr(schedule.t_start)), float(schedule.log_snr(schedule.t_end))
-    shares = torch.softmax(intervals.detach().double(), 0).cumsum(0).numpy()[:-1]
+    shares = torch.softmax(intervals.detach().double().cpu(), 0).cumsum(0).numpy()[:-1]
     levels = np.exp(-np.concatenate([[first], first + (last - first) * shares, [last]]))
     return "sigmas:values='" + ",".join(f"{level:.9g}" for level in levels) + "'"
 
@@ -106,7 +106,7 @@ class SolverLoss:
         start, end, labels = self.ends.draw(iteration)
         problem = self.problem.labelled(labels)
         loss = self._of(problem, self._grid(self.module.intervals, steps), start, end)
-        signs = torch.from_numpy(rng.choice([-1.0, 1.0], size=KNOTS)).float()
+        signs = torch.from_numpy(rng.choice([-1.0, 1.0], size=KNOTS)).float().to(self.problem.device)
         return loss + self._of_times(problem, steps, start, end, signs)
 
     def _grid(self, intervals: Tensor, steps: int) -> Grid:
@@ -146,9 +146,9 @@ class LearnedSolverRecipe(PlannedTraining):
     def train(self, checkpoint: Path, report: Listener) -> Trained:
         """Trains from DPM-Solver++(2M) on levels even in λ, or goes on from `checkpoint`."""
         task, plan = self.task, self.plan
-        problem = task.problem(torch.device("cpu"), plan.compute)
+        problem = task.problem(plan.on, plan.compute)
         assert isinstance(problem, ReverseDiffusion)
-        module = Coefficients(plan.steps)
+        module = Coefficients(plan.steps).to(plan.on)
         for steps in plan.steps:
             module.start_from_line(problem.schedule, steps, problem.grid(table_of(module.intervals, problem), steps))
         loss = SolverLoss(module, problem, plan.steps, Ends(problem, plan.grid, self.source, plan.seed), plan.seed)
@@ -161,7 +161,7 @@ class LearnedSolverRecipe(PlannedTraining):
             report=report,
             identity={"kind": LearnedSolver.kind, "task": task.name, "task_version": task.version, **facts},
         )
-        cost = cost_of(seconds, self.iterations, facts["compute"])
+        cost = cost_of(seconds, self.iterations, facts["compute"], plan.on.type)
         config = {"schedule": problem.schedule.name, "steps": list(plan.steps)}
         facts = {**facts, "ends_on": plan.grid, "grid": table_of(averaged["intervals"], problem)}
         return Trained(LearnedSolver.kind, averaged, config, facts, cost)

@@ -6,6 +6,7 @@ from typing import ClassVar
 
 from sigbench.rivals.choices import check_choices
 from sigbench.sigdeg.distillation.kinds import StudentChoices
+from sigbench.sigdeg.distillation.law.recipe import LawRecipe
 from sigbench.sigdeg.distillation.recipe import StudentRecipe
 from sigbench.sigdeg.distillation.students import student_recipe
 from sigbench.sigdeg.sampler import SigDEG
@@ -23,12 +24,11 @@ class SigDEGOrder1(SigDEG):
     title: ClassVar[str] = "sigdeg-order1"
 
 
-def order_one_recipe(task: Task, choices: StudentChoices, keep_paths: Path | None) -> StudentRecipe:
+def order_one_recipe(task: Task, choices: StudentChoices, keep_paths: Path | None) -> StudentRecipe | LawRecipe:
     """Returns how Sig-DEG of order 1 is trained: as Sig-DEG, with nothing else changed.
 
     Raises BadInput for a task without a teacher, and for choices that it has not.
     """
-    check_choices(SigDEGOrder1.name, choices, None, "width", "depth", "teacher_paths", "paths_seed")
+    check_choices(SigDEGOrder1.name, choices, None, "width", "depth", "teacher_paths", "paths_seed", "loss", "start")
     recipe = student_recipe(task, replace(choices, order=1), keep_paths)
-    assert isinstance(recipe, StudentRecipe)
     return replace(recipe, kind=SigDEGOrder1.kind)

@@ -28,16 +28,15 @@ from sigbench.progress import Listener, Progress
 from sigbench.records.store import replacing
 from sigbench.rivals.choices import check_choices, check_data
 from sigbench.rivals.flow import FlowStudent, chosen_flow, step_of
-from sigbench.rivals.noised import Group, NoisedData, NoisedPlan, minibatch_of
+from sigbench.rivals.noised import Group, NoisedData, NoisedPlan, batch_of, minibatch_of
 from sigbench.sde.grid import Step
 from sigbench.sde.problem import ReverseDiffusion
 from sigbench.sigdeg.distillation.coarse_steps import Minibatch
 from sigbench.sigdeg.distillation.kinds import StudentChoices
 from sigbench.sigdeg.distillation.loss import Distillation
 from sigbench.sigdeg.distillation.plan import DistillPlan, PlannedTraining
-from sigbench.sigdeg.distillation.recipe import teacher_weights
+from sigbench.sigdeg.distillation.recipe import started
 from sigbench.sigdeg.generators.student import StudentConfig, StudentNetwork
-from sigbench.sigdeg.sampler import with_teacher
 from sigbench.task import Task
 
 FINEST = 256  # steps of a first student at most: its teacher takes twice as many
@@ -145,20 +144,19 @@ class ProgressiveRecipe(PlannedTraining):
 
     def train(self, checkpoint: Path, report: Listener) -> Trained:
         """Trains from nothing, or goes on from `checkpoint` and the rounds that ended in its folder."""
-        task, plan, cpu = self.task, self.plan, torch.device("cpu")
-        problem = task.problem(cpu, plan.compute)
+        task, plan = self.task, self.plan
+        problem = task.problem(plan.on, plan.compute)
         assert isinstance(problem, ReverseDiffusion)
         data = NoisedData(task, problem)
         torch.manual_seed(plan.seed)
-        network = self._network(problem)
-        network.start_from(teacher_weights(task))
+        network = started(self.config, task, problem)
         first = teacher = ddim_step(problem)
         done, seconds = 0, 0.0
         for halvings, length in zip(self.rounds, self.lengths(), strict=True):
             steps = HalvedSteps(data, network, plan, self.source, halvings, teacher, first)
             kept = checkpoint.with_name(f"round-{halvings}-{self._digest()}.safetensors")
             if not kept.exists():
-                learner = Distillation(network)
+                learner = Distillation(network).to(plan.on)
                 own = replace(plan.training, iterations=length, warmup=min(plan.training.warmup, max(1, length // 10)))
                 averaged, spent = train(
                     learner,
@@ -175,20 +173,17 @@ class ProgressiveRecipe(PlannedTraining):
             found = load_file(kept)
             seconds += float(found.pop("seconds"))
             network.load_state_dict(found)
-            before = self._network(problem)
+            before = started(self.config, task, problem)
             before.load_state_dict(found)
             teacher, done = student_step(before, plan.compute), done + length
         facts = {**self._facts(), "data": len(data)}
-        cost = cost_of(seconds, self.iterations, facts["compute"])
+        cost = cost_of(seconds, self.iterations, facts["compute"], plan.on.type)
         return Trained(ProgressiveDistillation.kind, found, self.config.as_json(), facts, cost)
 
     def finish(self, folder: Path) -> None:
         """Removes what the rounds left."""
         for kept in folder.glob("round-*.safetensors"):
             kept.unlink()
-
-    def _network(self, problem: ReverseDiffusion) -> StudentNetwork:
-        return with_teacher(self.config.network(problem.schedule), self.task, torch.device("cpu"), torch.float32)
 
     def _facts(self) -> Mapping[str, Any]:
         return {**self.plan.facts(), **asdict(self.source), "finest": FINEST, "network": teacher_hash(self.task)}
@@ -215,4 +210,4 @@ def progressive_recipe(task: Task, choices: StudentChoices, keep_paths: Path | N
     check_choices(ProgressiveDistillation.name, choices, keep_paths, "width", "depth")
     check_data(ProgressiveDistillation.name, task)
     config, plan = chosen_flow(ProgressiveDistillation.name, task, choices)
-    return ProgressiveRecipe(task, config, plan, NoisedPlan())
+    return ProgressiveRecipe(task, config, plan, NoisedPlan(batch=batch_of(task)))

@@ -75,7 +75,7 @@ class FlowPlan(FreshPlan):
         self, task: Task, plan: DistillPlan, network: StudentNetwork, folder: Path, report: Listener
     ) -> FreshSteps:
         """Returns the steps of the task's flow; nothing is written."""
-        problem = task.problem(torch.device("cpu"), plan.compute)
+        problem = task.problem(plan.on, plan.compute)
         teacher = Teacher(self.teacher_steps, plan.grid, self.scheme)
         return FreshSteps(problem, teacher, make_sampler(self.scheme), network, plan, self)
 
@@ -85,7 +85,7 @@ def sfd_recipe(task: Task, choices: StudentChoices, keep_paths: Path | None) -> 
     check_choices(SFD.name, choices, keep_paths, "width", "depth")
     config, plan = chosen_flow(SFD.name, task, choices)
     costly = teacher_is_network(task)
-    source = FlowPlan(batch=320, pool=256, refresh=100, teacher_steps=20) if costly else FlowPlan()
+    source = FlowPlan(batch=320, pool=512, refresh=50, teacher_steps=40) if costly else FlowPlan()
     plan = replace(plan, loss="global")
     source.check(task, plan)
     return StudentRecipe(task, config, plan, source, None, SFD.kind, AlongItsOwnWalk)

@@ -138,7 +138,7 @@ def test_rounds_halve_down_to_the_steps_that_are_served() -> None:
     [
         *((name, {"order": 2}, f"the student {name} has no choice of --order") for name in RIVALS),
         *((name, {"memory": 1}, "no choice of --memory") for name in RIVALS),
-        *((name, {"loss": "law"}, "no choice of --loss") for name in RIVALS),
+        *((name, {"loss": "law"}, "no choice of --loss") for name in (*FLOWS, "learned-solver")),
         *((name, {"teacher_paths": 64}, "no choice of --teacher-paths") for name in FLOWS),
         *((name, {"steps": ()}, "at least 1") for name in FLOWS),
         ("learned-solver", {"width": 9}, "no choice of --width"),
@@ -146,8 +146,9 @@ def test_rounds_halve_down_to_the_steps_that_are_served() -> None:
         ("learned-solver", {"iterations": 0}, "--iterations must be at least 1"),
         ("progressive", {"seed": -1}, "seed of a training"),
         ("consistency", {"grid": "quadratc"}, "quadratic"),
-        ("sfd", {"device": "cuda"}, "no choice of --device"),
-        ("sigdeg-order1", {"start": Path("x")}, "no choice of --start"),
+        *((name, {"device": "gpu"}, "device 'gpu'") for name in RIVALS),
+        ("sfd", {"start": Path("x")}, "no choice of --start"),
+        ("sigdeg-order1", {"start": Path("x")}, "--start is for the losses 'law' and 'score'"),
     ],
 )
 def test_choices_that_a_student_has_not_are_refused(name: str, choices: dict[str, object], words: str) -> None:

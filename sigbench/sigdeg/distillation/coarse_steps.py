@@ -1,10 +1,11 @@
 """What a student learns from: a minibatch of coarse steps, and what every source of them can do."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, fields, replace
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any, Protocol, TypeVar
 
+import torch
 from torch import Tensor
 
 from sigbench.progress import Listener
@@ -45,6 +46,27 @@ class Minibatch:
 
     single: SingleSteps | None
     walked: Rollouts | None
+
+    def to(self, device: torch.device) -> "Minibatch":
+        """Returns the same steps on a device."""
+        return Minibatch(
+            None if self.single is None else _moved(self.single, device),
+            None if self.walked is None else _moved(self.walked, device),
+        )
+
+
+_T = TypeVar("_T", SingleSteps, Rollouts)
+
+
+def _moved(steps: _T, device: torch.device) -> _T:
+    """The same steps, each of their tensors on a device."""
+
+    def moved(value: Any) -> Any:
+        if isinstance(value, list):
+            return [moved(each) for each in value]
+        return None if value is None else value.to(device)
+
+    return replace(steps, **{each.name: moved(getattr(steps, each.name)) for each in fields(steps)})
 
 
 class StepSource(Protocol):

@@ -57,7 +57,7 @@ class FreshPlan:
         """Returns the steps of the task's teacher; nothing is written."""
         teacher = teacher_of(task)
         assert teacher is not None
-        problem = task.problem(torch.device("cpu"), plan.compute)
+        problem = task.problem(plan.on, plan.compute)
         sampler = make_sampler(teacher.scheme)
         sampler.prepare(task, problem, plan.compute)
         return FreshSteps(problem, teacher, sampler, network, plan, self)

@@ -17,8 +17,8 @@ Loss = Literal[PathLoss, LossOfLaw]
 class DistillPlan:
     """What is learned: coarse steps of grids of so many `steps`, by which loss, and how long.
 
-    `seed` is of weights and minibatches; layers compute in `compute` while paths are walked and while the student
-    learns. Raises BadInput for another loss, and without step counts.
+    `seed` is of weights and minibatches; layers compute in `compute`, on `device`, while paths are walked and while the
+    student learns. Raises BadInput for another loss, and without step counts.
     """
 
     training: TrainingPlan
@@ -27,6 +27,7 @@ class DistillPlan:
     loss: Loss = "local"
     seed: int = 0
     compute: torch.dtype = torch.float32
+    device: str = "cpu"
 
     def __post_init__(self) -> None:
         if self.loss not in get_args(Loss):
@@ -35,9 +36,14 @@ class DistillPlan:
             raise BadInput(f"a student needs step counts of at least 1, got {self.steps}.")
 
     def facts(self) -> dict[str, Any]:
-        """Returns the fields but for the training loop's, as plain JSON values."""
+        """Returns what determines the student but for the training loop's fields, as plain JSON values."""
         plain = asdict(self) | {"compute": str(self.compute).removeprefix("torch."), "steps": list(self.steps)}
-        return {name: value for name, value in plain.items() if name != "training"}
+        return {name: value for name, value in plain.items() if name not in ("training", "device")}
+
+    @property
+    def on(self) -> torch.device:
+        """The device of the training."""
+        return torch.device(self.device)
 
 
 class PlannedTraining:

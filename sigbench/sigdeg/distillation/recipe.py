@@ -4,11 +4,11 @@ import shutil
 from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import torch
 from safetensors.torch import load_file
-from torch import Tensor
+from torch import Tensor, nn
 
 from sigbench.abilities import conditions_of, networks_of, teacher_hash
 from sigbench.models.task import ImageTask
@@ -51,14 +51,12 @@ class StudentRecipe(PlannedTraining):
     def train(self, checkpoint: Path, report: Listener) -> Trained:
         """Trains from nothing, or goes on from `checkpoint`; so do the teacher's paths."""
         task, plan = self.task, self.plan
-        problem = task.problem(torch.device("cpu"), torch.float32)
+        problem = task.problem(plan.on, torch.float32)
         assert isinstance(problem, ReverseDiffusion)
-        weights = teacher_weights(task)
         torch.manual_seed(plan.seed)
-        network = with_teacher(self.config.network(problem.schedule), task, torch.device("cpu"), torch.float32)
-        network.start_from(weights)
+        network = started(self.config, task, problem)
         steps = self.source.open(task, plan, network, self.kept or checkpoint.parent / PATHS, report)
-        distillation = self.learns(network)
+        distillation = self.learns(network).to(plan.on)
         facts = {**steps.facts(), **plan.facts()}
         identity = {
             "recipe": RECIPE,
@@ -70,14 +68,14 @@ class StudentRecipe(PlannedTraining):
         }
         averaged, seconds = train(
             distillation,
-            lambda iteration: distillation.loss(steps.minibatch(iteration), plan.compute),
+            lambda iteration: distillation.loss(steps.minibatch(iteration).to(plan.on), plan.compute),
             plan.training,
             checkpoint=checkpoint,
             report=report,
             identity=identity,
             beside=steps if isinstance(steps, Stateful) else None,
         )
-        cost = cost_of(steps.seconds + seconds, self.iterations, facts["compute"], paths_s=steps.seconds)
+        cost = cost_of(steps.seconds + seconds, self.iterations, facts["compute"], plan.on.type, paths_s=steps.seconds)
         own = distillation.weights_of_network(averaged)
         return Trained(self.kind, own, self.config.as_json(), {"recipe": RECIPE, **facts}, cost)
 
@@ -98,6 +96,13 @@ class StudentRecipe(PlannedTraining):
             "plan": {**self.plan.facts(), **asdict(self.plan.training)},
             "source": self.source.facts(),
         }
+
+
+def started(config: StudentConfig, task: Task, problem: ReverseDiffusion) -> StudentNetwork:
+    """Returns a student's network on the problem's device, with the weights of the task's teacher where it has some."""
+    network = with_teacher(config.network(problem.schedule), task, problem.device, torch.float32)
+    network.start_from(teacher_weights(task))
+    return cast(StudentNetwork, cast(nn.Module, network).to(problem.device))
 
 
 def teacher_weights(task: Task) -> Mapping[str, Tensor]:

@@ -99,7 +99,10 @@ class StoredPaths:
 
     def walk(self, problem: ReverseDiffusion, teacher: Sampler, batch: int, report: Listener = ignore) -> None:
         """Walks the paths that are missing, `batch` at a time; what is done stays done when it is interrupted."""
-        start = NoiseStream(seed_of(seed=self.facts.seed, purpose="initial"), self.shape)
+        noise, start = (
+            NoiseStream(seed_of(seed=self.facts.seed, purpose=purpose), self.shape, device=problem.device)
+            for purpose in ("path", "initial")
+        )
         choice = NoiseStream(seed_of(seed=self.facts.seed, purpose="class"), (1,))
         while self.done < self.facts.paths:
             began = perf_counter()
@@ -109,7 +112,7 @@ class StoredPaths:
             if labels is not None:
                 self.labels[first : first + count] = labels.cpu().numpy()
             x = problem.initial(start.normal(first, count, 0))
-            driver = FreshBrownian(self._noise, first, count, MOST_MOMENTS)
+            driver = FreshBrownian(noise, first, count, MOST_MOMENTS)
             self.states[first : first + count, 0] = x.cpu().half().numpy()
             with torch.no_grad():
                 for index, state in enumerate(teacher.walk(of_batch, x, self.grid, driver), start=1):

@@ -84,7 +84,7 @@ class StoredPlan:
     def _walked(self, task: Task, plan: DistillPlan, folder: Path, report: Listener) -> StoredPaths:
         teacher = _teacher(task)
         make_folder(folder, "the folder of the teacher's paths")
-        problem = task.problem(torch.device("cpu"), plan.compute)
+        problem = task.problem(plan.on, plan.compute)
         assert isinstance(problem, ReverseDiffusion)
         facts = PathFacts(
             task.name,

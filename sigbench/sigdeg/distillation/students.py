@@ -32,11 +32,8 @@ def student_recipe(task: Task, choices: StudentChoices, keep_paths: Path | None 
 
 
 def _on_paths(task: Task, choices: StudentChoices, keep_paths: Path | None) -> StudentRecipe:
-    if choices.start is not None or choices.device != "cpu":
-        raise BadInput(
-            "--start and --device are for the losses 'law' and 'score': other students are trained from their teacher, "
-            "here."
-        )
+    if choices.start is not None:
+        raise BadInput("--start is for the losses 'law' and 'score': other students are trained from their teacher.")
     kind, task, config, plan = chosen_student(task, choices)
     if keep_paths is not None and not kind.stores_paths:
         raise BadInput(
@@ -55,7 +52,7 @@ def _on_laws(task: Task, choices: StudentChoices, keep_paths: Path | None) -> La
     if choices.guidance:
         raise BadInput(f"the loss {choices.loss!r} compares with data, whose law has no guidance.")
     kind, task, config, plan = chosen_student(task, choices)
-    return LawRecipe(task, config, plan, kind.law, choices.start, str(pick_device(choices.device)))
+    return LawRecipe(task, config, plan, kind.law, choices.start)
 
 
 def chosen_student(task: Task, choices: StudentChoices) -> tuple[Kind, Task, StudentConfig, DistillPlan]:
@@ -81,6 +78,7 @@ def chosen_student(task: Task, choices: StudentChoices) -> tuple[Kind, Task, Stu
         grid=one_name(choices.grid or task.default_grid),
         loss=cast(Loss, choices.loss),
         seed=choices.seed,
+        device=str(pick_device(choices.device)),
         training=training if choices.iterations is None else replace(training, iterations=choices.iterations),
     )
     shared = {

@@ -45,11 +45,13 @@ def draw_trajectories(
     factor = ceil(teacher_steps / coarse.steps)
     fine = coarse.refine(factor)
     drawn = max(order, teacher.signature_order, 1)
-    noise = NoiseStream(seed_of(seed=seed, purpose="path"), problem.shape)
-    start = NoiseStream(seed_of(seed=seed, purpose="initial"), problem.shape)
+    noise, start, choice = (
+        NoiseStream(seed_of(seed=seed, purpose=purpose), shape, device=problem.device)
+        for purpose, shape in (("path", problem.shape), ("initial", problem.shape), ("labels", ()))
+    )
     driver = RecordingBrownian(FreshBrownian(noise, 0, count, drawn), order)
     x = problem.initial(start.normal(0, count, 0))
-    labels = problem.labels_from(NoiseStream(seed_of(seed=seed, purpose="labels"), ()).normal(0, count, 0))
+    labels = problem.labels_from(choice.normal(0, count, 0))
     states, whitened = [x], []
     with torch.no_grad():
         for state in islice(teacher.walk(problem.labelled(labels), x, fine, driver), factor - 1, None, factor):

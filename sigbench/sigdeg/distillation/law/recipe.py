@@ -31,7 +31,7 @@ RECIPE = 1  # raised whenever the same choices would train another student
 class LawRecipe(PlannedTraining):
     """A student whose states should have the law of noised data; `start` is a trained student to go on from.
 
-    `score` is for the loss "score" alone.
+    `score` is for the loss "score" alone; `kind` is that of its artifact.
     """
 
     task: Task
@@ -39,8 +39,8 @@ class LawRecipe(PlannedTraining):
     plan: DistillPlan
     law: LawPlan
     start: Path | None = None
-    device: str = "cpu"
     score: ScorePlan = field(default_factory=ScorePlan)
+    kind: str = KIND
 
     def __post_init__(self) -> None:
         """Raises BadInput where a task has no data or no network to learn from, and for a start of another network."""
@@ -57,16 +57,16 @@ class LawRecipe(PlannedTraining):
         if self.start is None:
             return
         found = read_manifest(self.start)
-        if (found.kind, found.task) != (KIND, self.task.name):
-            raise BadInput(f"{self.start} is a {found.kind} of {found.task}, not a {KIND} of {self.task.name}.")
+        if (found.kind, found.task) != (self.kind, self.task.name):
+            raise BadInput(f"{self.start} is a {found.kind} of {found.task}, not a {self.kind} of {self.task.name}.")
         own = self.config.as_json()
         if changed := [name for name, value in found.config.items() if _plain(own.get(name)) != _plain(value)]:
             raise BadInput(f"the student in {self.start} is another network ({', '.join(changed)} differ).")
 
     def train(self, checkpoint: Path, report: Listener) -> Trained:
         """Trains from the start, or goes on from `checkpoint`."""
-        plan, device = self.plan, torch.device(self.device)
-        problem = self.task.problem(device, torch.float32)
+        plan = self.plan
+        problem = self.task.problem(plan.on, torch.float32)
         assert isinstance(problem, ReverseDiffusion)
         network, before = self._network(problem)
         assert isinstance(self.task, HasTrainingData)
@@ -86,7 +86,7 @@ class LawRecipe(PlannedTraining):
         )
         spent = seconds + (before.cost["training_s"] if before else 0.0)
         cost = cost_of(spent, self.iterations, facts["compute"], problem.device.type, law_s=seconds)
-        return Trained(KIND, weights, self.config.as_json(), {**facts, "data": len(states)}, cost)
+        return Trained(self.kind, weights, self.config.as_json(), {**facts, "data": len(states)}, cost)
 
     def finish(self, folder: Path) -> None:
         """Adds nothing."""
