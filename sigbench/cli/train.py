@@ -135,7 +135,7 @@ def train(
     ] = None,
     device: Annotated[
         str,
-        typer.Option(metavar="DEVICE", rich_help_panel=MACHINE, help="cpu, or cuda for the losses law and score."),
+        typer.Option(metavar="DEVICE", rich_help_panel=MACHINE, help="cpu or cuda: where a student is trained."),
     ] = "cpu",
     out: Annotated[
         Path | None,

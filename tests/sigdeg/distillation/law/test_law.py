@@ -113,7 +113,7 @@ def test_labels_of_the_data_are_those_of_the_student() -> None:
         ("ou", {}, "no teacher to distil"),
         ("gmm", {"start": Path("nowhere")}, "no artifact in nowhere"),
         ("gmm", {"start": Path("tasks/mnist/artifacts/classifier")}, "is a "),
-        ("gmm", {"loss": "local", "start": Path("x")}, "are for the losses 'law' and 'score'"),
+        ("gmm", {"loss": "local", "start": Path("x")}, "is for the losses 'law' and 'score'"),
         ("gmm", {"loss": "score"}, "closed form: take the loss law"),
         ("ou", {"loss": "score"}, "no teacher to distil"),
         ("mnist", {"loss": "scores"}, "unknown loss 'scores'"),
