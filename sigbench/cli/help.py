@@ -40,7 +40,7 @@ class _Helpful:
         given = list(args)
         try:
             context = super().make_context(info_name, args, parent, **extra)  # type: ignore[misc]  # that of typer's class
-            _check_digits(context, given)
+            _check_given(context, given)
             return context
         except typer.BadParameter as error:
             if type(error) is typer.BadParameter and error.ctx is not None and error.param is not None:
@@ -145,11 +145,16 @@ def _sentence(error: Any, given: Sequence[str]) -> str:
     return f"{name} takes {wanted}, got {value!r}."
 
 
-def _check_digits(context: Any, given: Sequence[str]) -> None:
-    """Raises a usage error for a number that Python reads and nobody writes: 1_0, or in other digits than 0 to 9."""
+def _check_given(context: Any, given: Sequence[str]) -> None:
+    """Raises a usage error for an option with nothing behind it, as of a shell's variable that is not set.
+
+    So it does for a number that Python reads and nobody writes: 1_0, or in other digits than 0 to 9.
+    """
     for param in context.command.params:
         name, text = _given(param, given)
         value = context.params.get(param.name)
+        if text == "" and param.param_type_name == "option":
+            raise UsageError(f"{name} needs a value, and got ''.", ctx=context)
         if type(value) in (int, float) and text is not None and ("_" in text or not text.isascii()):
             words = "a whole number" if isinstance(value, int) else "a number"
             raise UsageError(f"{name} takes {words} in the digits 0 to 9, got {text!r}.", ctx=context)

@@ -150,7 +150,7 @@ def test_a_rival_is_trained_by_its_name(sigbench: Command, tmp_path: Path) -> No
     ("options", "words"),
     [
         (("--student", "consistensy"), "unknown student 'consistensy': did you mean 'consistency'"),
-        (("--student", ""), "unknown student ''"),
+        (("--student", ""), "--student needs a value, and got ''"),
         (("--student", "sfd", "--order", "2"), "the student sfd has no choice of --order"),
         (("--student", "progressive", "--memory", "1"), "the student progressive has no choice of --memory"),
         (("--student", "sfd", "--keep-paths", "paths"), "the student sfd keeps no paths of its teacher"),
