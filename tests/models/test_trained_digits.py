@@ -68,7 +68,7 @@ def test_samples_are_those_of_diffusers_own_pipeline(learned: tuple[Path, Path])
     scheduler = diffusers.DDIMScheduler.from_pretrained(
         file.with_suffix(""), clip_sample=False, timestep_spacing="trailing"
     )
-    pipeline = diffusers.DDIMPipeline(diffusers.UNet2DModel.from_pretrained(file.with_suffix("")), scheduler)
+    pipeline: Any = diffusers.DDIMPipeline(diffusers.UNet2DModel.from_pretrained(file.with_suffix("")), scheduler)
     pipeline.set_progress_bar_config(disable=True)
     theirs = pipeline(8, torch.Generator().manual_seed(5), num_inference_steps=10, output_type="np").images
     start = torch.randn(8, 1, 8, 8, generator=torch.Generator().manual_seed(5))

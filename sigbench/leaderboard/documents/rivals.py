@@ -5,7 +5,7 @@ of one training show that of the smallest seed.
 """
 
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any, cast
 
 from sigbench.leaderboard.choice import ranked
@@ -155,18 +155,43 @@ def cheapest_table(records: Iterable[Record], metric: str, *levels: float, times
     Times are those of `times`, records of the same samplers and calls on a quiet machine, where it holds them; what has
     no times that can be trusted is left out.
     """
-    shown, quiet = one_training(records, metric), [*times]
     rows = []
-    for level in levels:
-        reaching = [r for r in shown if (mean_score(r["metrics"][metric])) <= level]
-        options = [option for record in reaching if (option := option_of(record, quiet)) is not None]
-        stages = cheapest(options)
+    for level, stages in _stages(records, metric, levels, times):
         texts = [
             f"{escaped(option.name)}" + ("" if start == 0 else f" from {rounded_up(start)} samples")
             for start, option in stages
         ]
         rows.append([f"{digits(level)}", "; ".join(texts) or "nothing that was measured"])
     return markdown_table([f"`{metric}` of at most", "the cheapest in all, training included"], rows, words=2)
+
+
+def cheapest_line(records: Iterable[Record], metric: str, *levels: float, times: Iterable[Record] = ()) -> str:
+    """Returns a sentence of which students are the cheapest way to one of these levels, and from how many samples on.
+
+    It says of all other students whose times can be trusted that they never are.
+    """
+    some, quiet = list(records), list(times)
+    students = {r["sampler"] for r in some if r["family"] == "student" and option_of(r, quiet) is not None}
+    found: dict[str, float] = {}
+    for _, stages in _stages(some, metric, levels, quiet):
+        for start, option in stages:
+            name = option.name.partition(" at ")[0]
+            if name in students:
+                found[name] = min(start, found.get(name, start))
+    parts = [f"{name} is the cheapest from {rounded_up(start)} samples on" for name, start in sorted(found.items())]
+    if never := sorted(students - found.keys()):
+        parts.append(f"{listed(never)} {'is' if len(never) == 1 else 'are'} never the cheapest")
+    return f"To one of these levels, {'; '.join(parts)}."
+
+
+def _stages(
+    records: Iterable[Record], metric: str, levels: Iterable[float], times: Iterable[Record]
+) -> Iterator[tuple[float, list[tuple[float, Option]]]]:
+    """Each level of a metric with what is cheapest for how many samples among all that reach it."""
+    shown, quiet = one_training(records, metric), [*times]
+    for level in levels:
+        reaching = [record for record in shown if mean_score(record["metrics"][metric]) <= level]
+        yield level, cheapest(option for record in reaching if (option := option_of(record, quiet)) is not None)
 
 
 def option_of(record: Record, quiet: Sequence[Record]) -> Option | None:

@@ -9,6 +9,7 @@ from sigbench.leaderboard.documents.rivals import (
     beside_line,
     beside_table,
     best_student_lines,
+    cheapest_line,
     cheapest_table,
     one_training,
     students_table,
@@ -118,6 +119,16 @@ def test_the_cheapest_counts_training() -> None:
     assert at_008 == "ipndm:order=3 at 5 calls; sigdeg at 5 calls from 1,000,000 samples"
     assert at_0045 == "teacher (euler-maruyama) at 300 calls"
     assert at_0001 == "nothing that was measured"
+
+
+def test_which_students_are_ever_the_cheapest() -> None:
+    levels = (0.08, 0.001)
+    assert cheapest_line(RECORDS, "w1", *levels) == (
+        "To one of these levels, sigdeg is the cheapest from 1,000,000 samples on; sfd is never the cheapest."
+    )
+    assert cheapest_line([r for r in RECORDS if r["sampler"] != "sfd"], "w1", 0.001) == (
+        "To one of these levels, sigdeg is never the cheapest."
+    )
 
 
 def test_times_in_doubt_are_left_out() -> None:
