@@ -1,6 +1,7 @@
 """How a thing is trained, by its name: a student that an entry point registers, or a network of the task's own."""
 
 from collections.abc import Callable
+from dataclasses import fields
 from pathlib import Path
 
 from sigbench.abilities import HasRecipes, teacher_of
@@ -30,13 +31,20 @@ def recipe_for(
 ) -> Recipe:
     """Returns how `what` is trained: a student, by its name, or one of the task's own networks by the task's recipe.
 
-    Of the choices only the iterations are for the task's own. Raises BadInput for a name that there is no recipe for.
+    Of the choices only the iterations are for the task's own. Raises BadInput for a name that there is no recipe for,
+    and for choices that it has not.
     """
     if what == STUDENT:
         return student_recipe_of(student, task, choices, keep_paths)
     own = task.recipes() if isinstance(task, HasRecipes) else {}
     if what not in own:
         raise unknown_name(f"thing to train of the task {task.name}", what, trainable(task))
+    usual = StudentChoices()
+    for each in fields(StudentChoices):
+        if each.name != "iterations" and getattr(choices, each.name) != getattr(usual, each.name):
+            raise BadInput(f"the {what} is trained by the task's own recipe: no --{each.name.replace('_', '-')}.")
+    if keep_paths is not None:
+        raise BadInput(f"the {what} is trained by the task's own recipe: no --keep-paths.")
     if choices.iterations is None:
         return own[what]
     if choices.iterations < 1:

@@ -172,3 +172,20 @@ def test_a_task_without_data_or_teacher_has_no_rival(sigbench: Command) -> None:
     refused = sigbench("train", "--task", "ou", "--student", "progressive")
     assert refused.code == 2
     assert "ou" in refused.sentence()
+
+
+@pytest.mark.parametrize(
+    ("options", "words"),
+    [
+        (("--order", "3"), "no --order"),
+        (("--steps", "1-3"), "no --steps"),
+        (("--device", "cuda"), "no --device"),
+        (("--seed", "5"), "no --seed"),
+        (("--loss", "law"), "no --loss"),
+        (("--keep-paths", "paths"), "no --keep-paths"),
+    ],
+)
+def test_a_task_s_own_network_has_no_student_s_choices(sigbench: Command, options: tuple[str, ...], words: str) -> None:
+    refused = sigbench("train", "--task", "mnist", "--what", "classifier", *options)
+    assert refused.code == 2
+    assert "the classifier is trained by the task's own recipe: " + words in refused.sentence()
