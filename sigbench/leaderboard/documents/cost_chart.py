@@ -6,7 +6,7 @@ from typing import Any
 import altair as alt
 
 from sigbench.errors import BadInput
-from sigbench.leaderboard.documents.rivals import option_of
+from sigbench.leaderboard.documents.rivals import FREE, option_of
 from sigbench.records.record import Record
 from sigbench.report.curves import color_by, dashed, floor_band, log_axis, log_scale, shape_by
 from sigbench.report.palette import curves_of
@@ -18,8 +18,9 @@ _HOURS = 3600.0
 def cost_chart(records: Sequence[Record], metric: str, samples: int, times: Sequence[Record] = ()) -> alt.TopLevelMixin:
     """Returns the chart of a metric against the hours that so many samples take, training included; log axes.
 
-    A line is a student's, or that of the best training-free samplers, from few calls to many. Times are those of
-    `times` where it holds the same samplers and calls. Raises BadInput where no record has times that can be trusted.
+    A line is a student's, or that of the best training-free samplers, from few calls to many; of the latter those are
+    left out beside which another is better in less time. Times are those of `times` where it holds the same samplers
+    and calls. Raises BadInput where no record has times that can be trusted.
     """
     rows: list[dict[str, Any]] = []
     for record in records:
@@ -29,6 +30,8 @@ def cost_chart(records: Sequence[Record], metric: str, samples: int, times: Sequ
         hours = (option.training_s + samples * option.sample_s) / _HOURS
         who = record["sampler"] if record["role"] != "teacher" else f"teacher, {record['nfe']} calls"
         rows.append({"who": who, "hours": hours, "value": own["value"], "calls": record["nfe"]})
+    free = [row for row in rows if row["who"] == FREE]
+    rows = [row for row in rows if row not in free or not any(_beats(other, row) for other in free)]
     if not rows:
         raise BadInput("no record has times that can be trusted.")
     curves = curves_of((str(row["who"]), str(row["who"])) for row in rows)
@@ -53,3 +56,8 @@ def cost_chart(records: Sequence[Record], metric: str, samples: int, times: Sequ
         "Numbers are network calls a sample. Dashed, grey: the floor, what exact draws of the truth score.",
     )
     return alt.layer(*floor, lines, points, labels).properties(width=WIDTH, height=HEIGHT + 40, title=title)
+
+
+def _beats(one: dict[str, Any], other: dict[str, Any]) -> bool:
+    """Whether a point is the better one in less time."""
+    return bool(one["value"] < other["value"] and one["hours"] < other["hours"])

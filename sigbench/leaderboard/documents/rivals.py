@@ -21,7 +21,7 @@ from sigbench.report.numbers import digits, duration, interval, rounded_up
 from sigbench.report.run_table import FLOOR_ROW
 from sigbench.report.text import listed
 
-FREE = "best training-free"
+FREE = "best without training"
 _SEED = re.compile(r"-(\d+)'?$")
 
 
@@ -82,7 +82,7 @@ def students_table(records: Iterable[Record], metric: str) -> str:
 def curves(records: Iterable[Record], metric: str) -> list[Record]:
     """Returns the records of a chart against calls: of every student one training, the best others and the teacher."""
     shown = one_training(records, metric)
-    return [_called(record, FREE, FREE) if record["sampler"] == FREE else record for record in shown]
+    return [_called(record, FREE, FREE, grid=FREE) if record["sampler"] == FREE else record for record in shown]
 
 
 def best_student_lines(records: Iterable[Record], metric: str, *budgets: int) -> list[str]:
@@ -232,9 +232,9 @@ def _compared(one: Record, other: Record, metric: str) -> Comparison:
     return compare(one["metrics"][metric], other["metrics"][metric], shared=shared)
 
 
-def _called(record: Record, name: str, spec: str) -> Record:
+def _called(record: Record, name: str, spec: str, **changes: str) -> Record:
     """A record under another name and spec."""
-    return cast("Record", {**cast("Mapping[str, Any]", record), "sampler": name, "spec": spec})
+    return cast("Record", {**cast("Mapping[str, Any]", record), "sampler": name, "spec": spec, **changes})
 
 
 def _value(record: Record, metric: str, mark: str = "") -> str:

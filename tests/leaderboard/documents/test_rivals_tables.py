@@ -11,6 +11,7 @@ from sigbench.leaderboard.documents.rivals import (
     best_student_lines,
     cheapest_line,
     cheapest_table,
+    curves,
     one_training,
     students_table,
     training_seed,
@@ -144,3 +145,10 @@ def test_a_student_alone_has_no_row_of_others() -> None:
     alone = [student("sfd", 2, 0.1)]
     assert list(rows_of(students_table(alone, "w1"))) == ["`w1`", FLOOR_ROW, "sfd"]
     assert best_student_lines(alone, "w1", 2) == ["At 2 calls sfd is the only student."]
+
+
+def test_the_best_without_training_are_one_curve_whatever_their_grids() -> None:
+    first, second = (r for r in RECORDS if r["family"] != "student" and r["nfe"] in (1, 5) and r["sampler"] == "ddim")
+    others = [{**first, "grid": "quadratic"}, {**second, "grid": "uniform"}]
+    shown = curves([*RECORDS[:2], *others], "w1")  # type: ignore[list-item]
+    assert {(record["spec"], record["grid"]) for record in shown if record["sampler"] == FREE} == {(FREE, FREE)}
