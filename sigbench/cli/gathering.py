@@ -72,7 +72,8 @@ def _files_in(path: Path) -> Iterator[Path]:
     if path.is_file():
         yield path
     elif path.is_dir():
-        yield from (file for file in path.rglob("*.json*") if file.is_file())  # a pipe would be waited for
+        # Where records are read from, and no deeper: a folder may be the whole disk. A pipe would be waited for.
+        yield from (file for file in path.glob("*.json*") if file.is_file())
 
 
 def gather(paths: list[Path] | None, folder: Path, task: str | None = None) -> "tuple[list[Entry], set[str]]":

@@ -190,6 +190,18 @@ def test_bad_input_is_one_sentence(sigbench: Command, arguments: tuple[str, ...]
     assert words in done.sentence()
 
 
+def test_names_are_looked_for_where_records_are_read_and_no_deeper(sigbench: Command, tmp_path: Path) -> None:
+    """A folder may be the whole disk."""
+    (tmp_path / "top" / "below").mkdir(parents=True)
+    shutil.copy(tmp_path / "made.jsonl", tmp_path / "top")
+    deep = (tmp_path / "made.jsonl").read_text().replace('"task":"mnist"', '"task":"mnost"')
+    assert "mnost" in deep
+    (tmp_path / "top" / "below" / "deep.jsonl").write_text(deep)
+    refused = sigbench("leaderboard", "show", "--task", "mnost", "--store", "top")
+    assert refused.code == 2
+    assert "unknown task among the records 'mnost': did you mean 'mnist'" in refused.sentence()
+
+
 def test_records_that_are_not_sound_are_named_and_counted(sigbench: Command, board: Path) -> None:
     lines = some(board).read_text().splitlines()
     edited = json.loads(lines[0])
