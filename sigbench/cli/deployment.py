@@ -31,7 +31,8 @@ def deployment_lines(cells: Sequence[Cell], records: Sequence[Record]) -> list[s
             ranked = rank_records(group, next(iter(group[0]["metrics"])))
             best = next(record for record, own in zip(group, ranked, strict=True) if own.mark == "best")
             if (line := _line(cell_of[best["key"]], task)) is not None:
-                found.append(f"{called(best)} at {calls} calls in {task.library}: {line}")
+                counted = f"{calls} call{'s' if calls > 1 else ''}"
+                found.append(f"{called(best)} at {counted} in {task.library}: {line}")
     return found
 
 

@@ -8,6 +8,7 @@ import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any, cast
 
+from sigbench.errors import BadInput
 from sigbench.leaderboard.choice import ranked
 from sigbench.leaderboard.documents.cost import Option, cheapest
 from sigbench.leaderboard.documents.tables import NONE, markdown_table
@@ -134,6 +135,25 @@ def beside_line(records: Iterable[Record], metric: str, one: str, other: str) ->
     times = "one training each" if most == 1 else f"{most if fewest == most else f'{fewest} to {most}'} trainings each"
     parts = [f"{sort} at {_counts(calls)}" for sort, calls in sorts.items()]
     return f"By `{metric}`, {one} beside {other} is {'; '.join(parts)} ({times})."
+
+
+def across_line(records: Iterable[Record], one: tuple[str, int], other: tuple[str, int], *metrics: str) -> str:
+    """Returns in a sentence in which metrics a student at some number of calls is better than another at its own.
+
+    Both are (name, calls), of the trainings with the smallest seed. Raises BadInput where one of them is missing.
+    """
+    some = [record for record in records if record["family"] == "student" and record["status"] == "ok"]
+    found = []
+    for name, calls in (one, other):
+        own = [record for record in some if (record["sampler"], record["nfe"]) == (name, calls)]
+        if not own:
+            raise BadInput(f"there is no record of {name} at {_calls(calls)}.")
+        found.append(min(own, key=training_seed))
+    sorts: dict[str, list[str]] = {}
+    for metric in metrics:
+        sorts.setdefault(_compared(found[0], found[1], metric).outcome, []).append(f"`{metric}`")
+    parts = "; ".join(f"{outcome} in {listed(names)}" for outcome, names in sorts.items())
+    return f"{one[0]} at {_calls(one[1])} beside {other[0]} at {_calls(other[1])} is {parts}."
 
 
 def trainings_table(records: Iterable[Record], metric: str, *budgets: int) -> str:

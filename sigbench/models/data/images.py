@@ -206,7 +206,7 @@ def _is_image(name: str) -> bool:
 
 def decoded(name: str, content: bytes) -> Pixels:
     """Returns one image, (c, H, W): grey, colours, or colours with transparency; raises BadInput for what is none."""
-    from PIL import Image
+    from PIL import Image, UnidentifiedImageError
 
     try:
         with Image.open(io.BytesIO(content)) as image:
@@ -218,6 +218,10 @@ def decoded(name: str, content: bytes) -> Pixels:
             values = np.asarray(image.convert(mode), dtype=np.uint8)
     except BadInput:
         raise
+    except UnidentifiedImageError:
+        raise BadInput(
+            f"data.images: {name} cannot be read as an image: it is of no format that Pillow knows."
+        ) from None
     except Exception as error:  # whatever a decoder makes of bytes
         raise BadInput(f"data.images: {name} cannot be read as an image: {told(error)}.") from error
     return values[None] if values.ndim == 2 else values.transpose(2, 0, 1)
@@ -227,7 +231,7 @@ def _check_shape(name: str, found: tuple[int, ...], wanted: tuple[int, ...]) -> 
     if found != wanted:
         raise BadInput(
             f"data.images: {one_line(name)} is of {_size(found)}, and the first one of {_size(wanted)}: bring images "
-            "of one size."
+            "of one size and as many channels."
         )
 
 

@@ -32,7 +32,7 @@ class Latents:
         colours, *size = image
         if colours != self.image_channels:
             raise BadInput(
-                f"the model's autoencoder takes {self.image_channels} channels, and the images have {colours}."
+                f"the model's autoencoder takes {self.image_channels} channel{'s' if self.image_channels > 1 else ''}, and the images have {colours}."
             )
         if any(length % self.factor for length in size):
             raise BadInput(

@@ -45,7 +45,9 @@ class Model:
         if self.latents is not None:
             return self.latents.shape_of(image)
         if self.channels is not None and self.channels != image[0]:
-            raise BadInput(f"the model takes {self.channels} channels, and the images have {image[0]}.")
+            raise BadInput(
+                f"the model takes {self.channels} channel{'s' if self.channels > 1 else ''}, and the images have {image[0]}."
+            )
         return image
 
     def guided(self, network: Network, guidance: float) -> Network:
