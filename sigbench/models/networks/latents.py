@@ -31,8 +31,9 @@ class Latents:
         """Returns the shape of the codes of images (c, H, W); raises BadInput where it has none for them."""
         colours, *size = image
         if colours != self.image_channels:
+            several = "s" if self.image_channels > 1 else ""
             raise BadInput(
-                f"the model's autoencoder takes {self.image_channels} channel{'s' if self.image_channels > 1 else ''}, and the images have {colours}."
+                f"the model's autoencoder takes {self.image_channels} channel{several}, and the images have {colours}."
             )
         if any(length % self.factor for length in size):
             raise BadInput(

@@ -45,9 +45,8 @@ class Model:
         if self.latents is not None:
             return self.latents.shape_of(image)
         if self.channels is not None and self.channels != image[0]:
-            raise BadInput(
-                f"the model takes {self.channels} channel{'s' if self.channels > 1 else ''}, and the images have {image[0]}."
-            )
+            several = "s" if self.channels > 1 else ""
+            raise BadInput(f"the model takes {self.channels} channel{several}, and the images have {image[0]}.")
         return image
 
     def guided(self, network: Network, guidance: float) -> Network:
