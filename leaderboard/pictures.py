@@ -17,7 +17,7 @@ FOLDER = Path(__file__).parent
 SHOWN = ("sigdeg", "ipndm", "unipc", "deis", "dpmpp-3m", "dpmpp-2m", "ddim")  # as the table in README.md has them
 CALLS = (5, 10, 20)
 SAMPLES = 1_000_000_000  # whose cost is shown
-RIVALS = {"gmm": "w1", "gmm2d": "sliced-w2"}
+RIVALS = {"gmm": "w1", "gmm2d": "sliced-w2", "rbergomi": "w1"}
 
 
 def main() -> None:

@@ -2,10 +2,13 @@
 
 from typing import Any
 
+import pytest
 from made_records import made, metric
 
+from sigbench.errors import BadInput
 from sigbench.leaderboard.documents.rivals import (
     FREE,
+    across_line,
     beside_line,
     beside_table,
     best_student_lines,
@@ -152,3 +155,12 @@ def test_the_best_without_training_are_one_curve_whatever_their_grids() -> None:
     others = [{**first, "grid": "quadratic"}, {**second, "grid": "uniform"}]
     shown = curves([*RECORDS[:2], *others], "w1")  # type: ignore[list-item]
     assert {(record["spec"], record["grid"]) for record in shown if record["sampler"] == FREE} == {(FREE, FREE)}
+
+
+def test_students_at_calls_of_their_own() -> None:
+    assert across_line(RECORDS, ("sfd", 5), ("sigdeg", 1), "w1") == (
+        "sfd at 5 calls beside sigdeg at 1 call is better in `w1`."
+    )
+    assert across_line(RECORDS, ("sigdeg", 1), ("sfd", 5), "w1").endswith("is worse in `w1`.")
+    with pytest.raises(BadInput, match="no record of sfd at 7 calls"):
+        across_line(RECORDS, ("sigdeg", 1), ("sfd", 7), "w1")
