@@ -46,8 +46,7 @@ def copy(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     records = tmp_path / "leaderboard" / "records"
     records.mkdir(parents=True)
     shutil.copy(ROOT / "leaderboard" / "records" / "gmm.jsonl", records)
-    (tmp_path / "leaderboard" / "apart" / "rivals").mkdir(parents=True)
-    shutil.copy(ROOT / "leaderboard" / "apart" / "rivals" / "gmm.jsonl", tmp_path / "leaderboard" / "apart" / "rivals")
+    shutil.copytree(ROOT / "leaderboard" / "apart" / "rivals", tmp_path / "leaderboard" / "apart" / "rivals")
     monkeypatch.chdir(tmp_path)
     return tmp_path
 
