@@ -57,7 +57,10 @@ def line_of(sampler: Sampler, make: Callable[[str], Sampler], place: Placement) 
     if spacing is None or spacing[0] not in takes:
         return f"{_made(cls, given)}; it takes no times of one's own, and has none like {place.grid}{told}"
     given[spacing[0]] = spacing[1]
-    return f"{_made(cls, given)}; scheduler.set_timesteps({len(place.steps)}), its times nearest to {place.grid}{told}"
+    count, end = len(place.steps), ""
+    if not place.denoised and spacing[0].startswith("use_"):  # these levels hold the last one, which it then repeats
+        count, end = count + 1, ", its last call moves nothing"
+    return f"{_made(cls, given)}; scheduler.set_timesteps({count}), its times nearest to {place.grid}{end}{told}"
 
 
 def _ends_alike(entry: Scheduler, cls: Any, options: Mapping[str, Any], denoised: bool) -> bool:

@@ -118,6 +118,17 @@ def test_what_a_scheduler_cannot_is_said() -> None:
     assert line("restart") is None
 
 
+@pytest.mark.parametrize("grid", ["log-snr", "karras", "uniform"])
+def test_a_scheduler_with_times_of_its_own_takes_as_many_steps(grid: str) -> None:
+    """Its levels of noise may hold the last one, which it then repeats: a step that moves nothing, and is said to."""
+    code = line("unipc", grid)
+    assert code is not None
+    sigmas = np.asarray(scheduler_of(code).sigmas, dtype=float)
+    moving = int((np.diff(sigmas) < -1e-6).sum())
+    assert moving == len(STEPS)
+    assert ("its last call moves nothing" in code) == (len(sigmas) - 1 > moving)
+
+
 def test_flows_have_schedulers_of_flows() -> None:
     assert "FlowMatchEulerDiscreteScheduler" in str(line("ddim", schedule=Flow()))
     assert line("dpmpp-2m", schedule=Flow()) is None
